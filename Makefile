@@ -1,0 +1,32 @@
+# `make run` does the main job, `make test` runs the tests; each sets up .venv first if need be.
+# Another Python: `make test PYTHON=python3.13` (it takes effect when .venv is made; delete .venv to change it).
+PYTHON ?= python3
+VENV_PYTHON := .venv/bin/python
+
+.PHONY: run test lint
+.NOTPARALLEL: # two pips must not write to one environment
+
+run: .venv/ready-experiments
+	$(VENV_PYTHON) -m experiments.compare_estimators
+
+# Each process runs JAX with its own threads: many processes would only compete.
+test: .venv/ready-test
+	$(VENV_PYTHON) -m pytest -n auto --maxprocesses 4
+
+lint: .venv/ready-dev .venv/ready-experiments
+	$(VENV_PYTHON) -m ruff check
+	$(VENV_PYTHON) -m ruff format --check
+	$(VENV_PYTHON) -m pyright --pythonpath $(VENV_PYTHON)
+
+# One stamp per extra: set-up runs again only when the requirements or the pins have changed.
+.venv/ready-%: pyproject.toml constraints.txt | .venv/bin/pip
+	@echo "Installing gaussjax[$*] into .venv (a minute or two the first time)"
+	@$(VENV_PYTHON) -m pip install -qq --disable-pip-version-check -c constraints.txt -e ".[$*]"
+	@touch $@
+
+# pip is the last thing that venv installs, so a half-made environment is made again.
+.venv/bin/pip:
+	$(if $(filter True,$(PYTHON_IS_NEW_ENOUGH)),,$(error gaussjax needs Python 3.11 or newer and $(PYTHON) is not: try make $(MAKECMDGOALS) PYTHON=python3.12))
+	@$(PYTHON) -m venv .venv
+
+PYTHON_IS_NEW_ENOUGH = $(shell $(PYTHON) -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev/null)

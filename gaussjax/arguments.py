@@ -1,0 +1,63 @@
+"""Checks of what callers pass: static faults raise here, at trace time, naming the argument."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def as_image(image, name: str) -> jax.Array:
+    """``image`` as a floating array of rank 1, 2 or 3; integers, booleans and halves are promoted.
+
+    Raises:
+        TypeError: not an array of real numbers.
+        ValueError: rank 0 or above 3, empty, or an axis of size 1.
+    """
+    if not isinstance(image, jax.Array):
+        image = np.asarray(image)
+    kind = np.dtype(image.dtype).kind
+    if not (jnp.issubdtype(image.dtype, jnp.floating) or kind in "iub"):
+        advice = "; pass its magnitude or real part" if kind == "c" else ""
+        raise TypeError(f"{name} must be an array of real numbers, got dtype {image.dtype}{advice}")
+    shape = tuple(image.shape)
+    if not 1 <= len(shape) <= 3:
+        raise ValueError(
+            f"{name} must be a signal, image or volume of rank 1 to 3, got shape {shape};"
+            " map over batches with jax.vmap"
+        )
+    if min(shape) < 2:
+        what = "is empty" if 0 in shape else "has an axis of size 1"
+        raise ValueError(f"{name} {what}: got shape {shape}; every axis needs at least 2 pixels")
+    wide = jnp.issubdtype(image.dtype, jnp.floating) and np.dtype(image.dtype).itemsize >= 4
+    return jnp.asarray(image) if wide else jnp.asarray(image, jnp.asarray(0.0).dtype)
+
+
+def as_pair(reference, blurred) -> tuple[jax.Array, jax.Array]:
+    """Both images by :func:`as_image`, in their common dtype; ValueError when the shapes differ."""
+    reference = as_image(reference, "reference")
+    blurred = as_image(blurred, "blurred")
+    if reference.shape != blurred.shape:
+        raise ValueError(
+            "reference and blurred must have the same shape, got"
+            f" {reference.shape} and {blurred.shape}; crop or register them first"
+        )
+    dtype = jnp.promote_types(reference.dtype, blurred.dtype)
+    return reference.astype(dtype), blurred.astype(dtype)
+
+
+def check_option(value: str, allowed: tuple[str, ...], name: str) -> None:
+    """Raise ValueError unless ``value`` is one of ``allowed``."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}")
+
+
+def is_traced(*values) -> bool:
+    """True when any array among ``values`` is known only while tracing, so has no value yet."""
+    return any(isinstance(v, jax.core.Tracer) for v in jax.tree.leaves(values))
+
+
+def check_finite(image: jax.Array, name: str) -> None:
+    """Raise ValueError for NaN or infinite pixels; silent under tracing, where a status tells."""
+    if not is_traced(image):
+        bad = int(jnp.sum(~jnp.isfinite(image)))
+        if bad:
+            raise ValueError(f"{name} has {bad} NaN or infinite pixels; replace or crop them")

@@ -1,0 +1,93 @@
+"""What lies beyond the edge of a frame: extensions, tapers and the pixels that may be compared.
+
+An FFT blurs a periodic image. Every other boundary is a frame *extended* by more pixels than the
+kernel reaches, blurred periodically, and compared only inside a *window*:
+
+    periodic                   no extension, every pixel compared
+    reflect, nearest, zero     extended as SciPy's modes do, every pixel of the frame compared
+    valid                      no extension, only pixels that the blur cannot reach from outside
+"""
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.grid import along_axis
+
+# Our names on the left, the padding rule of numpy.pad on the right. SciPy's "reflect" repeats the
+# edge pixel, which NumPy calls "symmetric".
+_PAD_MODES = {"reflect": "symmetric", "nearest": "edge", "zero": "constant"}
+
+BOUNDARIES = ("valid", "periodic", *_PAD_MODES)
+PADDED_BOUNDARIES = tuple(_PAD_MODES)
+
+
+def fast_length(size: int) -> int:
+    """The smallest length >= ``size`` with no prime factor above 5, for which FFTs are quick."""
+    while True:
+        rest = size
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return size
+        size += 1
+
+
+def extended_shape(image_shape: tuple[int, ...], pad: int) -> tuple[int, ...]:
+    """Shape of a frame extended by at least ``pad`` px on every side, rounded up for the FFT."""
+    return tuple(fast_length(n + 2 * pad) for n in image_shape) if pad else image_shape
+
+
+def extend(image: jax.Array, boundary: str, pad: int) -> jax.Array:
+    """Continue ``image`` by at least ``pad`` px on every side as SciPy's mode ``boundary`` does."""
+    if not pad:
+        return image
+    shape = extended_shape(image.shape, pad)
+    widths = [(pad, size - n - pad) for n, size in zip(image.shape, shape, strict=True)]
+    return jnp.pad(image, widths, mode=_PAD_MODES[boundary])
+
+
+def crop(image: jax.Array, image_shape: tuple[int, ...], pad: int) -> jax.Array:
+    """Undo :func:`extend`: the frame itself, of shape ``image_shape``."""
+    return image[tuple(slice(pad, pad + n) for n in image_shape)]
+
+
+def embed(image: jax.Array, pad: int) -> jax.Array:
+    """Place a frame where :func:`extend` would put it, with zeros around it."""
+    return extend(image, "zero", pad)
+
+
+def interior_window(
+    image_shape: tuple[int, ...], pad: int, margins: jax.Array, dtype
+) -> jax.Array:
+    """Indicator of the pixels of the extended frame that are >= ``margins`` px from its edges.
+
+    Args:
+        image_shape: shape of the frame before extension.
+        pad: extension of the frame in px.
+        margins: integer px per axis, shape ``[ndim]``; may be traced.
+        dtype: of the result, which has the extended shape and holds 0 and 1.
+    """
+    ndim = len(image_shape)
+    window = jnp.ones((1,) * ndim, dtype)
+    for axis, (n, size) in enumerate(
+        zip(image_shape, extended_shape(image_shape, pad), strict=True)
+    ):
+        index = jnp.arange(size) - pad
+        inside = (index >= margins[axis]) & (index < n - margins[axis])
+        window = window * along_axis(inside.astype(dtype), axis, ndim)
+    return window
+
+
+def taper(image_shape: tuple[int, ...], dtype) -> jax.Array:
+    """Separable Hann window, sin^2(pi (k + 1/2) / n) per axis.
+
+    Source: F. J. Harris, "On the use of windows for harmonic analysis with the discrete Fourier
+    transform", Proc. IEEE 66(1), 1978.
+    """
+    ndim = len(image_shape)
+    window = jnp.ones((1,) * ndim, dtype)
+    for axis, n in enumerate(image_shape):
+        phase = jnp.pi * (jnp.arange(n, dtype=dtype) + 0.5) / n
+        window = window * along_axis(jnp.sin(phase) ** 2, axis, ndim)
+    return window

@@ -1,0 +1,332 @@
+"""Iterative fits of a Gaussian blur to spectra: Gauss-Newton and any optax optimiser."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from gaussjax.arguments import check_option
+from gaussjax.frequency_ratio import fit_frequency_ratio
+from gaussjax.grid import half_plane_weights
+from gaussjax.kernels import KERNELS, Kernel, nominal_variance
+from gaussjax.linear_algebra import inner_products
+from gaussjax.residuals import loss, spectral_residual, without_zero_frequency
+from gaussjax.result import BlurEstimate, assemble
+from gaussjax.solvers import Status, gauss_newton, gradient_descent
+from gaussjax.spectra import Spectra
+from gaussjax.transfer import (
+    FAMILIES,
+    BlurParams,
+    as_params,
+    num_variances,
+    project_family,
+    signed_square,
+)
+
+# A forward model with negative variance multiplies by exp(|v| w^2 / 2) and soon amplifies
+# rounding. Below this variance (px^2) the pair is fitted with its roles exchanged instead, and
+# negated. Not at zero: there noise in B would pull the estimate away from no blur.
+EXCHANGE_BELOW = -0.1
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Start:
+    """Where to start a fit, and in which direction the pair blurs.
+
+    Attributes:
+        variance: of the oriented pair, nominal, ``[p]``.
+        exchanged: True when B is the sharper image, so that B is to be blurred to A.
+        converged: the search for the start converged.
+        num_steps: that it took.
+    """
+
+    variance: jax.Array
+    exchanged: jax.Array
+    converged: jax.Array
+    num_steps: jax.Array
+
+
+def variance_bounds(bounds, dtype) -> tuple[jax.Array, jax.Array]:
+    """Bounds in sigma (px), or None, as bounds in variance (px^2).
+
+    Raises:
+        ValueError: not two numbers, or the lower one above the upper one.
+    """
+    if bounds is None:
+        return jnp.asarray(-jnp.inf, dtype), jnp.asarray(jnp.inf, dtype)
+    low, high = (signed_square(jnp.asarray(bound, dtype)) for bound in bounds)
+    return low, high
+
+
+def orient_bounds(lower, upper, exchanged) -> tuple[jax.Array, jax.Array]:
+    """Bounds on the variance of the oriented pair: negated and swapped when it is exchanged."""
+    return jnp.where(exchanged, -upper, lower), jnp.where(exchanged, -lower, upper)
+
+
+def initial_variance(initial, spectra: Spectra, family: str) -> jax.Array:
+    """``initial`` (sigma, BlurParams or None for the closed form) as a ``family`` variance vector."""
+    ndim = len(spectra.image_shape)
+    dtype = spectra.reference_power.dtype
+    if initial is None:
+        closed = fit_frequency_ratio(spectra).params.variance
+        # Not finite: the pair says nothing. Start at one pixel; the status will tell.
+        closed = jnp.where(jnp.isfinite(closed), closed, 1)
+        initial = BlurParams(jnp.clip(closed, EXCHANGE_BELOW, min(spectra.image_shape) ** 2))
+    params = as_params(initial, ndim, dtype)
+    return project_family(params.covariance_matrix(ndim), family)
+
+
+def find_start(
+    spectra: Spectra, initial, lower, upper, *, family: str, kernel: Kernel, reach: int
+) -> Start:
+    """Orient a pair and locate its blur by a Gauss-Newton fit that converges from anywhere.
+
+    Two steps: an isotropic fit decides the direction, then the family is fitted in that
+    direction. Kernels whose derivative vanishes at zero blur ("sampled", "integrated") are
+    located by the discrete analogue, and their nominal variance found from its second moment.
+    """
+    ndim = len(spectra.image_shape)
+    surrogate = Kernel("continuous" if kernel.name == "continuous" else "discrete")
+    start = initial_variance(initial, spectra, family)
+    isotropic = project_family(BlurParams(start, family=family).covariance_matrix(ndim), "isotropic")
+
+    def isotropic_residual(variance):
+        return spectral_residual(BlurParams(variance), spectra, surrogate, 0)
+
+    forward = gauss_newton(isotropic_residual, isotropic, lower=1.01 * EXCHANGE_BELOW)
+    exchanged = (forward.params[0] <= EXCHANGE_BELOW) & (lower < EXCHANGE_BELOW) | (upper <= 0)
+    oriented = orient(spectra, exchanged)
+    one_pixel = jnp.ones_like(isotropic)
+    isotropic = jnp.where(exchanged, one_pixel, forward.params)
+    ready = project_family(isotropic * jnp.eye(ndim, dtype=isotropic.dtype), family)
+
+    def residual(variance):
+        return spectral_residual(BlurParams(variance, family=family), oriented, surrogate, 0)
+
+    state = gauss_newton(residual, ready)
+    moments = BlurParams(state.params, family=family).covariance_matrix(ndim)
+    nominal = jax.vmap(lambda moment: nominal_variance(kernel, moment, reach))(jnp.diag(moments))
+    # Off the diagonal the correlation is kept.
+    ratio = jnp.sqrt(jnp.abs(nominal / jnp.where(jnp.diag(moments) == 0, 1, jnp.diag(moments))))
+    covariance = moments * jnp.outer(ratio, ratio)
+    return Start(
+        variance=project_family(covariance, family),
+        exchanged=exchanged,
+        converged=state.converged,
+        num_steps=forward.num_steps + state.num_steps,
+    )
+
+
+def orient(spectra: Spectra, exchanged: jax.Array) -> Spectra:
+    """The pair with its roles exchanged where ``exchanged``."""
+    return jax.tree.map(
+        lambda kept, swapped: jnp.where(exchanged, swapped, kept), spectra, spectra.swapped()
+    )
+
+
+@partial(jax.jit, static_argnames=("family", "kernel", "truncate", "radius"))
+def fit_gauss_newton(
+    spectra: Spectra,
+    *,
+    family: str = "isotropic",
+    kernel: str = "continuous",
+    truncate: float = 4.0,
+    radius=None,
+    initial=None,
+    bounds=None,
+) -> BlurEstimate:
+    """Least-squares Gaussian blur of periodic images by damped Gauss-Newton on their spectra.
+
+    Minimises ``1/2 sum m P |T(w; theta) - H|^2`` over the variance (px^2); see
+    :func:`~gaussjax.residuals.loss`. A pair whose B is the sharper image is fitted from B to A
+    and negated, so that swapping the images negates the estimate.
+
+    Args:
+        spectra: of one or many pairs, from :func:`~gaussjax.spectra.pair_spectra`.
+        family: "isotropic", "axis_aligned" or "full".
+        kernel: "continuous", "sampled", "integrated" or "discrete".
+        truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px.
+        radius: "sampled": a fixed radius in px, or a function from sigma to it.
+        initial: start, sigma in px or BlurParams; None starts from the frequency ratio.
+        bounds: (low, high) in sigma, px, or None; not for "full".
+
+    Returns:
+        BlurEstimate with ``s^2 (J'J)^-1`` error bars.
+
+    Raises:
+        ValueError: an unknown option, bounds for family "full", or an initial of a wrong shape.
+
+    Source: parameter errors as in Seber & Wild, "Nonlinear Regression", Wiley 1989, ch. 2.
+    """
+    check_fit_options(family, kernel, bounds)
+    ndim = len(spectra.image_shape)
+    power = spectra.reference_power
+    convention = Kernel(kernel, truncate, radius)
+    reach = max(spectra.image_shape)
+    lower, upper = variance_bounds(bounds, power.dtype)
+    start = find_start(
+        spectra, initial, lower, upper, family=family, kernel=convention, reach=reach
+    )
+    oriented = orient(spectra, start.exchanged)
+
+    def residual(variance):
+        return spectral_residual(BlurParams(variance, family=family), oriented, convention, reach)
+
+    low, high = orient_bounds(lower, upper, start.exchanged)
+    state = gauss_newton(residual, start.variance, lower=low, upper=high)
+    return _spectral_result(
+        BlurParams(state.params, family=family),
+        oriented,
+        convention,
+        exchanged=start.exchanged,
+        num_steps=start.num_steps + state.num_steps,
+        problems={
+            Status.NOT_CONVERGED: ~state.converged,
+            Status.AT_BOUND: jnp.any((state.params <= low) | (state.params >= high)),
+        },
+    )
+
+
+@partial(
+    jax.jit,
+    static_argnames=(
+        "optimizer", "num_steps", "parameter", "family", "kernel", "truncate", "radius",
+    ),
+)
+def fit_optax(
+    spectra: Spectra,
+    optimizer: optax.GradientTransformation,
+    *,
+    initial=None,
+    num_steps: int = 200,
+    parameter: str = "variance",
+    family: str = "isotropic",
+    kernel: str = "continuous",
+    truncate: float = 4.0,
+    radius=None,
+) -> BlurEstimate:
+    """Minimise the public :func:`~gaussjax.residuals.loss` by an optax optimiser.
+
+    The loss is divided by the energy of the reference, so that learning rates carry over.
+
+    Args:
+        spectra: of one or many pairs.
+        optimizer: any gradient transformation, such as ``optax.adam(0.1)`` or ``optax.lbfgs()``.
+        initial: start, sigma in px or BlurParams; None starts at 1 px.
+        num_steps: number of updates (static).
+        parameter: "variance" (px^2), or "log_sigma", which keeps sigma positive.
+        family: "isotropic", "axis_aligned" or "full" (with "variance" only).
+        kernel: "continuous", "sampled", "integrated" or "discrete".
+        truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px.
+        radius: "sampled": a fixed radius in px, or a function from sigma to it.
+
+    Returns:
+        BlurEstimate. Its status is "not converged" unless a Gauss-Newton step from the last
+        iterate would be a small fraction of the error bar, or of the value.
+
+    Raises:
+        ValueError: an unknown option, or "log_sigma" with family "full".
+    """
+    check_fit_options(family, kernel, None)
+    check_option(parameter, ("variance", "log_sigma"), "parameter")
+    if parameter == "log_sigma" and family == "full":
+        raise ValueError("parameter='log_sigma' has no meaning for family='full'; use 'variance'")
+    ndim = len(spectra.image_shape)
+    power = spectra.reference_power
+    convention = Kernel(kernel, truncate, radius)
+    first = as_params(1.0 if initial is None else initial, ndim, power.dtype)
+    variance = project_family(first.covariance_matrix(ndim), family)
+    logarithmic = parameter == "log_sigma"
+    energy = jnp.sum(half_plane_weights(spectra.image_shape, power.dtype) * power)
+
+    def decode(coordinates):
+        return BlurParams(jnp.exp(2 * coordinates) if logarithmic else coordinates, family=family)
+
+    def objective(coordinates):
+        params = decode(coordinates)
+        value = loss(params, spectra, kernel=kernel, truncate=truncate, radius=radius)
+        return value / jnp.where(energy > 0, energy, 1)
+
+    start = 0.5 * jnp.log(variance) if logarithmic else variance
+    coordinates, _ = gradient_descent(objective, start, optimizer, num_steps)
+    params = decode(coordinates)
+    estimate = _spectral_result(
+        params,
+        spectra,
+        convention,
+        exchanged=jnp.asarray(False),
+        num_steps=jnp.asarray(num_steps, jnp.int32),
+        problems={},
+    )
+
+    def residual(vector):
+        moved = BlurParams(vector, family=family)
+        return spectral_residual(moved, spectra, convention, max(spectra.image_shape))
+
+    one_more = gauss_newton(residual, params.variance, max_steps=1).params - params.variance
+    small = jnp.maximum(0.1 * estimate.standard_error.variance, 1e-3 * jnp.abs(params.variance))
+    stopped_short = ~jnp.all(jnp.abs(one_more) <= small)
+    status = jnp.where(
+        stopped_short & (estimate.status == Status.ESTIMATED),
+        jnp.int32(Status.NOT_CONVERGED),
+        estimate.status,
+    )
+    return replace(estimate, status=status)
+
+
+def _spectral_result(
+    params: BlurParams,
+    oriented: Spectra,
+    kernel: Kernel,
+    *,
+    exchanged: jax.Array,
+    num_steps: jax.Array,
+    problems: dict[Status, jax.Array],
+) -> BlurEstimate:
+    """Error bars s^2 (J'J)^-1 and status of a fit to spectra; negated when exchanged."""
+    power = without_zero_frequency(oriented.reference_power)
+    weights = half_plane_weights(oriented.image_shape, power.dtype)
+
+    def residual(variance):
+        moved = BlurParams(variance, family=params.family)
+        return spectral_residual(moved, oriented, kernel, max(oriented.image_shape))
+
+    energy = jnp.sum(weights * power)
+    # The imaginary part of H and what several pairs disagree on are not in the residual.
+    constant = power * oriented.transfer.imag**2 + without_zero_frequency(
+        oriented.unexplained_power
+    )
+    half_squares = 0.5 * (
+        energy * jnp.sum(residual(params.variance) ** 2) + jnp.sum(weights * constant)
+    )
+    num_pixels = math.prod(oriented.image_shape) * oriented.num_pairs
+    noise_variance = 2 * half_squares / (num_pixels - params.variance.size)
+    jacobian = jnp.moveaxis(jax.jacfwd(residual)(params.variance), -1, 0)
+    information = energy * inner_products(jacobian, jacobian)
+    sign = jnp.where(exchanged, -1, 1).astype(power.dtype)
+    return assemble(
+        replace(params, variance=sign * params.variance),
+        ndim=len(oriented.image_shape),
+        covariance=noise_variance * jnp.linalg.inv(information),
+        loss=half_squares,
+        noise_variance=noise_variance,
+        num_pixels=num_pixels,
+        num_steps=num_steps,
+        kernel=kernel,
+        problems={
+            Status.NOT_FINITE: ~jnp.isfinite(jnp.sum(oriented.blurred_power)),
+            **problems,
+        },
+    )
+
+
+def check_fit_options(family: str, kernel: str, bounds) -> None:
+    """Raise ValueError for options that no fit takes."""
+    check_option(family, FAMILIES, "family")
+    check_option(kernel, KERNELS, "kernel")
+    if bounds is not None and family == "full":
+        raise ValueError("bounds are on sigma per axis; family='full' takes none")

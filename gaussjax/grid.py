@@ -1,0 +1,72 @@
+"""The frequency grid and the one FFT convention that every other module uses.
+
+A real image ``x`` of shape ``[n_0, ..., n_d]`` has the unnormalised half-plane transform
+
+    X(w) = sum_k x(k) exp(-i w . k),    w_j = 2 pi q_j / n_j  (rad/px),    q_d = 0 .. n_d // 2,
+
+so the last axis holds only non-negative frequencies. Sums over the full plane are sums over
+the half plane with the weights of :func:`half_plane_weights`, which also carry Parseval's ``1/N``.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+
+def image_axes(ndim: int) -> tuple[int, ...]:
+    """The trailing axes of an image of rank ``ndim``, so that leading axes may stack images."""
+    return tuple(range(-ndim, 0))
+
+
+def forward_transform(images: jax.Array, ndim: int) -> jax.Array:
+    """Half-plane FFT over the last ``ndim`` axes; leading axes are a stack of images."""
+    return jnp.fft.rfftn(images, axes=image_axes(ndim))
+
+
+def inverse_transform(spectra: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
+    """Inverse of :func:`forward_transform`; ``image_shape`` tells odd sizes from even ones."""
+    return jnp.fft.irfftn(spectra, s=image_shape, axes=image_axes(len(image_shape)))
+
+
+def along_axis(values: jax.Array, axis: int, ndim: int) -> jax.Array:
+    """Reshape a vector so that it lies along ``axis`` of a rank-``ndim`` array."""
+    return values.reshape([-1 if k == axis else 1 for k in range(ndim)])
+
+
+def spectrum_shape(image_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape of the half-plane spectrum of an image of shape ``image_shape``."""
+    return (*image_shape[:-1], image_shape[-1] // 2 + 1)
+
+
+def frequency_indices(image_shape: tuple[int, ...]) -> list[jax.Array]:
+    """Signed integer frequency indices ``q_j`` of every axis, one vector per axis."""
+    indices = []
+    for size, stored in zip(image_shape, spectrum_shape(image_shape), strict=True):
+        index = jnp.arange(stored)
+        indices.append(index if stored < size else jnp.where(index > size // 2, index - size, index))
+    return indices
+
+
+def angular_frequencies(image_shape: tuple[int, ...], dtype) -> list[jax.Array]:
+    """Angular frequency ``w_j`` in rad/px of every axis, each shaped to broadcast on the spectrum."""
+    ndim = len(image_shape)
+    return [
+        along_axis((2 * math.pi / size) * index.astype(dtype), axis, ndim)
+        for axis, (size, index) in enumerate(
+            zip(image_shape, frequency_indices(image_shape), strict=True)
+        )
+    ]
+
+
+def half_plane_weights(image_shape: tuple[int, ...], dtype) -> jax.Array:
+    """Weights ``m`` of the last axis with ``sum_x x y = sum_w m Re(conj(X) Y)`` (Parseval).
+
+    ``m = 2/N`` where a stored frequency stands for itself and its mirror image, ``1/N`` on the
+    zero frequency and, for even sizes, on the Nyquist frequency, which are their own mirror.
+    """
+    size = image_shape[-1]
+    index = jnp.arange(size // 2 + 1)
+    doubled = (index > 0) & (2 * index != size)
+    weights = jnp.where(doubled, 2.0, 1.0).astype(dtype) / math.prod(image_shape)
+    return along_axis(weights, len(image_shape) - 1, len(image_shape))

@@ -1,0 +1,200 @@
+"""Image files as arrays of numbers, and arrays as image files, for the command line.
+
+Values keep the file's own units (0 to 255 in 8 bit, 0 to 65535 in 16 bit, anything in float),
+except where they are linearised, which puts them between 0 and 1. Nothing here imports JAX.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from gaussjax.image_decoders import (
+    PILLOW_FORMATS,
+    Decoded,
+    ImageFileError,
+    decode_npy,
+    decode_pillow,
+)
+from gaussjax.tiff_decoder import decode_tiff
+
+__all__ = ["ImageFile", "ImageFileError", "output_suffix", "read_image", "write_image"]
+
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of linear RGB: ITU-R BT.709
+_RANKS = {".png": (2,), ".tif": (2, 3), ".npy": (1, 2, 3)}
+_MAGIC: dict[bytes, Callable[[Path], Decoded]] = {
+    b"\x93NUMPY": decode_npy,
+    b"II*\0": decode_tiff,
+    b"MM\0*": decode_tiff,
+    b"II+\0": decode_tiff,
+    b"MM\0+": decode_tiff,
+}
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image read from a file.
+
+    Attributes:
+        values: float64, ``[y, x]``, or rank 1 to 3 where the file (.npy, TIFF stack) has it.
+        dtype: type of the samples in the file.
+        notes: what was done on the way, one phrase each: colour, alpha, orientation, ...
+    """
+
+    values: np.ndarray
+    dtype: np.dtype
+    notes: tuple[str, ...]
+
+
+def read_image(path: str | PathLike[str], *, linearize: bool = False) -> ImageFile:
+    """Read PNG, JPEG, BMP, GIF, WebP, TIFF or .npy; the content decides, not the name.
+
+    Args:
+        path: of a regular file.
+        linearize: decode 8- and 16-bit samples from sRGB to linear light, 0 to 1, before colour
+            is reduced to luminance. Float samples are taken to be linear already.
+
+    Raises:
+        ImageFileError: in one line that names the file, whatever is wrong with it.
+    """
+    path = Path(path)
+    try:
+        decoded = _decoder(path)(path)
+        return _to_image(decoded, linearize)
+    except Exception as error:  # a damaged file makes a decoder raise anything
+        raise ImageFileError(f"{path}: {_reason(error)}") from error
+
+
+def _decoder(path: Path) -> Callable[[Path], Decoded]:
+    if path.is_dir():
+        raise ImageFileError("is a directory, not an image file")
+    if path.exists() and not path.is_file():
+        raise ImageFileError("is not a regular file")
+    with path.open("rb") as file:
+        start = file.read(8)
+    if not start:
+        raise ImageFileError("is empty")
+    matches = (decoder for magic, decoder in _MAGIC.items() if start.startswith(magic))
+    return next(matches, decode_pillow)
+
+
+def _reason(error: Exception) -> str:
+    """One line for any exception that a decoder or the file system raises."""
+    if type(error).__name__ == "UnidentifiedImageError":
+        known = ", ".join(PILLOW_FORMATS)
+        return f"is damaged, or no image of a known kind ({known}, TIFF, .npy)"
+    if isinstance(error, MemoryError):
+        return "does not fit into memory"
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    text = " ".join(text.split())
+    return text if isinstance(error, (ImageFileError, OSError)) else f"cannot be decoded: {text}"
+
+
+def _to_image(decoded: Decoded, linearize: bool) -> ImageFile:
+    samples, notes = decoded.samples, list(decoded.notes)
+    if samples.dtype.kind not in "buif":
+        raise ImageFileError(f"samples of type {samples.dtype} are not real numbers")
+    if samples.size == 0:
+        raise ImageFileError(f"holds no pixels: its shape is {samples.shape}")
+    rank = samples.ndim - decoded.colour
+    if not 1 <= rank <= 3:
+        raise ImageFileError(f"is of rank {rank}; signals, images and volumes have rank 1, 2 and 3")
+    values = samples.astype(np.float64)
+    if linearize:
+        values = _linear_light(values, decoded.full_scale, samples.dtype, notes)
+    if decoded.colour:
+        values = values @ _LUMINANCE
+        notes.append("colour reduced to luminance (0.2126 R + 0.7152 G + 0.0722 B)")
+    elif rank == 3 and values.shape[-1] in (3, 4):
+        notes.append(f"shape {values.shape} is a volume here; the last axis is not read as colour")
+    if decoded.orientation in range(2, 9):
+        values = _turn_upright(values, decoded.orientation)
+        notes.append(f"turned upright (orientation {decoded.orientation})")
+    return ImageFile(np.ascontiguousarray(values), samples.dtype, tuple(notes))
+
+
+def _linear_light(
+    values: np.ndarray, full_scale: int | None, dtype: np.dtype, notes: list[str]
+) -> np.ndarray:
+    """Invert the sRGB transfer function (IEC 61966-2-1) of integer samples."""
+    if dtype.kind == "f":
+        notes.append("float samples taken to be linear already")
+        return values
+    if full_scale is None:
+        raise ImageFileError(f"samples of type {dtype} have no sRGB scale; do not linearize them")
+    encoded = values / full_scale
+    notes.append("sRGB decoded to linear light, 0 to 1")
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
+def _turn_upright(values: np.ndarray, orientation: int) -> np.ndarray:
+    """Undo an EXIF orientation (2 to 8) on the last two axes."""
+    if orientation >= 5:
+        values = values.swapaxes(-1, -2)
+    if orientation in (3, 4, 7, 8):
+        values = values[..., ::-1, :]
+    if orientation in (2, 3, 6, 7):
+        values = values[..., ::-1]
+    return values
+
+
+def output_suffix(path: str | PathLike[str], dtype: np.dtype) -> str:
+    """The kind of file that :func:`write_image` would write: .png, .tif or .npy.
+
+    Raises:
+        ImageFileError: if the name ends otherwise, or PNG cannot hold samples of ``dtype``.
+    """
+    suffix = Path(path).suffix.lower().replace(".tiff", ".tif")
+    if suffix not in _RANKS:
+        raise ImageFileError(f"{path}: the name of the output must end in .png, .tif or .npy")
+    if suffix == ".png" and dtype not in (np.uint8, np.uint16):
+        raise ImageFileError(f"{path}: PNG holds 8 or 16 bit, not {dtype}; write .tif or .npy")
+    return suffix
+
+
+def write_image(path: str | PathLike[str], values: np.ndarray, dtype: np.dtype) -> tuple[str, ...]:
+    """Write ``values`` as PNG of ``dtype`` (uint8, uint16), float32 TIFF or .npy, by the name.
+
+    Args:
+        path: ends in .png, .tif, .tiff or .npy; an existing file is replaced.
+        values: in the units of the file that they came from; rank 2 for PNG, 2 or 3 for TIFF.
+        dtype: of the samples of that file.
+
+    Returns:
+        Notes on what rounding and clipping did to the values.
+
+    Raises:
+        ImageFileError: in one line that names the file.
+    """
+    suffix = output_suffix(path, dtype)
+    if values.ndim not in _RANKS[suffix]:
+        raise ImageFileError(f"{path}: {suffix} cannot hold an array of rank {values.ndim}")
+    try:
+        if suffix == ".png":
+            return _write_png(Path(path), values, dtype)
+        if suffix == ".npy":
+            np.save(path, values)
+            return ()
+        import tifffile
+
+        tifffile.imwrite(path, values.astype(np.float32), photometric="minisblack")
+        return ("stored as float32",)
+    except OSError as error:
+        raise ImageFileError(f"{path}: {_reason(error)}") from error
+
+
+def _write_png(path: Path, values: np.ndarray, dtype: np.dtype) -> tuple[str, ...]:
+    import PIL.Image
+
+    if not np.all(np.isfinite(values)):
+        raise ImageFileError(f"{path}: PNG cannot hold NaN or infinite pixels; write .tif or .npy")
+    white = np.iinfo(dtype).max
+    rounded = np.rint(values)
+    clipped = np.count_nonzero((rounded < 0) | (rounded > white))
+    PIL.Image.fromarray(np.clip(rounded, 0, white).astype(dtype)).save(path, format="PNG")
+    notes = [f"rounded to whole numbers ({8 * dtype.itemsize} bit)"]
+    if clipped:
+        notes.append(f"{clipped} of {values.size} pixels clipped to 0 .. {white}")
+    return tuple(notes)

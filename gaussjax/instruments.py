@@ -1,0 +1,130 @@
+"""Least squares on a part of the frame at FFT cost, by instruments held fixed.
+
+Least squares on the compared pixels W is stationary where ``<W J_k, g*A - B> = 0`` for every
+parameter, J_k = d(g*A)/d theta_k. Hold the instrument Z_k = W J_k(theta_0) fixed and the left
+inner product is diagonal in frequency and exact for every theta,
+
+    F_k(theta) = sum_w m Re(conj(z_k) T(w; theta) a) - <Z_k, B>,
+
+so that its root costs no further FFT. The root is the exact answer for a noise-free pair from
+any theta_0, and repeating from it converges to the least-squares estimate of a noisy one.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.grid import forward_transform, half_plane_weights
+from gaussjax.kernels import Kernel
+from gaussjax.linear_algebra import inner_products
+from gaussjax.residuals import Frame, frame_window, predict
+from gaussjax.solvers import gauss_newton, step_tolerance
+from gaussjax.transfer import BlurParams, axis_margins, gaussian_transfer
+
+MAX_PASSES = 40
+# Passes in which the margin still follows sigma. After them it stays, because a sigma whose
+# margin sits at a rounding edge would move it back and forth for ever.
+FOLLOWING_PASSES = 4
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class InteriorFit:
+    """Where :func:`fit_interior` ended.
+
+    Attributes:
+        variance: ``[p]``, px^2.
+        margins: ``[ndim]``, px, of the pixels that were compared.
+        converged: the last pass moved no parameter by more than the solver's tolerance.
+        num_steps: passes and solver steps together.
+    """
+
+    variance: jax.Array
+    margins: jax.Array
+    converged: jax.Array
+    num_steps: jax.Array
+
+
+@dataclass(frozen=True)
+class InteriorModel:
+    """The static part of an interior fit: which Gaussian, on which grid (not a pytree)."""
+
+    family: str
+    kernel: Kernel
+    reach: int
+    largest_margins: tuple[int, ...]
+
+    def params(self, variance: jax.Array) -> BlurParams:
+        """BlurParams of a variance vector."""
+        return BlurParams(variance, family=self.family)
+
+    def margins(self, variance: jax.Array) -> jax.Array:
+        """Margins in px that the blur asks for, at most the largest that leave pixels to compare."""
+        ndim = len(self.largest_margins)
+        wanted = axis_margins(self.params(variance), self.kernel, ndim)
+        return jnp.minimum(wanted, jnp.asarray(self.largest_margins, variance.dtype))
+
+    def fields(self, variance: jax.Array, frame: Frame) -> jax.Array:
+        """Derivatives J of the prediction, ``[p, *extended shape]``."""
+        jacobian = jax.jacfwd(
+            lambda v: predict(self.params(v), frame, self.kernel, self.reach)
+        )(variance)
+        return jnp.moveaxis(jacobian, -1, 0)
+
+
+def fit_interior(
+    frame: Frame, start: jax.Array, model: InteriorModel, lower: jax.Array, upper: jax.Array
+) -> InteriorFit:
+    """Least squares over the frame's window from ``start``, by repeated instrument passes."""
+
+    def unfinished(state):
+        fit, count = state
+        return ~fit.converged & (count < MAX_PASSES)
+
+    def one_pass(state):
+        fit, count = state
+        margins = jnp.where(count < FOLLOWING_PASSES, model.margins(fit.variance), fit.margins)
+        root = instrument_root(frame, fit.variance, margins, model, lower, upper)
+        moved = jnp.abs(root.params - fit.variance) / step_tolerance(root.params)
+        settled = jnp.all(margins == fit.margins) & (jnp.max(moved) <= 1)
+        steps = fit.num_steps + 1 + root.num_steps
+        return InteriorFit(root.params, margins, settled, steps), count + 1
+
+    initial = InteriorFit(
+        variance=jnp.clip(start, lower, upper),
+        margins=jnp.full(len(frame.image_shape), -1, start.dtype),
+        converged=jnp.asarray(False),
+        num_steps=jnp.asarray(0, jnp.int32),
+    )
+    fit, _ = jax.lax.while_loop(unfinished, one_pass, (initial, 0))
+    return fit
+
+
+def instrument_root(
+    frame: Frame,
+    variance: jax.Array,
+    margins: jax.Array,
+    model: InteriorModel,
+    lower: jax.Array,
+    upper: jax.Array,
+):
+    """One pass: instruments at ``variance``, then the root of F; a GaussNewtonState."""
+    ndim = len(frame.image_shape)
+    shape = frame.blurred.shape
+    fields = model.fields(variance, frame)
+    instruments = frame_window(frame, margins)[None] * fields
+    # conj(z) a, weighted: the coefficients of T in F.
+    response = jnp.conj(forward_transform(instruments, ndim)) * frame.spectrum[None]
+    coefficients = half_plane_weights(shape, variance.dtype)[None] * response.real
+    target = inner_products(instruments, frame.blurred[None])[:, 0]
+    information = jnp.diag(inner_products(instruments, fields))
+    scale = jnp.where(information > 0, 1 / jnp.sqrt(jnp.where(information > 0, information, 1)), 0)
+
+    def moments(theta):
+        transfer = gaussian_transfer(model.params(theta), shape, model.kernel, model.reach)
+        predicted = inner_products(coefficients, transfer[None])[:, 0]
+        return scale * (predicted - target)
+
+    return gauss_newton(moments, variance, lower=lower, upper=upper)
+

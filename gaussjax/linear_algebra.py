@@ -1,0 +1,14 @@
+"""The small linear algebra of the fits: inner products of large arrays, small matrices."""
+
+import jax
+import jax.numpy as jnp
+
+
+def inner_products(first: jax.Array, second: jax.Array) -> jax.Array:
+    """Inner products of two stacks of real arrays, ``[i, ...], [j, ...] -> [i, j]``.
+
+    As sums, not as a matrix product: jaxlib 0.10.2 crashes on the CPU when it fuses a product of
+    long, thin operands with the arithmetic before it.
+    """
+    axes = tuple(range(2, first.ndim + 1))
+    return jnp.sum(first[:, None] * second[None], axis=axes)

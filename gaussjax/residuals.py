@@ -1,0 +1,189 @@
+"""Residuals and losses of a blur, in the spectral and in the image domain; all differentiable."""
+
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax import boundary as borders
+from gaussjax.arguments import as_pair, check_option
+from gaussjax.grid import forward_transform, half_plane_weights, inverse_transform
+from gaussjax.kernels import KERNELS, Kernel
+from gaussjax.spectra import Spectra
+from gaussjax.transfer import (
+    BlurParams,
+    as_params,
+    axis_margins,
+    known_reach,
+    system_response,
+)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Frame:
+    """A pair made ready for image-domain residuals: centred, scaled, extended, transformed.
+
+    The images are brought to zero mean and unit contrast of the reference, so that float32 sums
+    carry no large constant, and results do not depend on the unit of the pixels.
+
+    Attributes:
+        spectrum: transform of the extended reference.
+        blurred: B embedded in the extended frame.
+        centre: mean of A, subtracted from both.
+        scale: standard deviation of A (1 for a flat image), divides both.
+        image_shape: of the frame before extension (static).
+        pad: extension in px (static).
+        boundary: one of ``BOUNDARIES`` (static).
+    """
+
+    spectrum: jax.Array
+    blurred: jax.Array
+    centre: jax.Array
+    scale: jax.Array
+    image_shape: tuple[int, ...] = field(metadata={"static": True})
+    pad: int = field(metadata={"static": True})
+    boundary: str = field(metadata={"static": True})
+
+
+def make_frame(reference: jax.Array, blurred: jax.Array, boundary: str, pad: int) -> Frame:
+    """Frame of a pair for one of ``BOUNDARIES``; ``pad`` px matter to the padded ones only."""
+    pad = pad if boundary in borders.PADDED_BOUNDARIES else 0
+    centre = jnp.mean(reference)
+    contrast = jnp.std(reference)
+    scale = jnp.where(contrast > 0, contrast, 1)
+    # Extended first, centred after: "zero" means zero in the caller's unit.
+    extended = (borders.extend(reference, boundary, pad) - centre) / scale
+    return Frame(
+        spectrum=forward_transform(extended, reference.ndim),
+        blurred=borders.embed((blurred - centre) / scale, pad),
+        centre=centre,
+        scale=scale,
+        image_shape=reference.shape,
+        pad=pad,
+        boundary=boundary,
+    )
+
+
+def frame_window(frame: Frame, margins: jax.Array) -> jax.Array:
+    """The pixels that are compared: for "valid" those ``margins`` px inside, else the frame."""
+    if frame.boundary == "periodic":
+        return jnp.ones_like(frame.blurred)
+    if frame.boundary != "valid":
+        margins = jnp.zeros_like(margins)
+    return borders.interior_window(frame.image_shape, frame.pad, margins, frame.blurred.dtype)
+
+
+def predict(params: BlurParams, frame: Frame, kernel: Kernel, reach: int) -> jax.Array:
+    """The model's B on the extended frame, in the frame's own centre and scale."""
+    response = system_response(params, frame.blurred.shape, kernel, reach)
+    predicted = inverse_transform(response * frame.spectrum, frame.blurred.shape)
+    if params.gain is not None:
+        predicted = predicted + (params.gain - 1) * frame.centre / frame.scale
+    if params.offset is not None:
+        predicted = predicted + params.offset / frame.scale
+    return predicted
+
+
+def image_loss(
+    params,
+    reference,
+    blurred,
+    *,
+    kernel: str = "continuous",
+    truncate: float = 4.0,
+    radius=None,
+    boundary: str = "valid",
+) -> jax.Array:
+    """Half the sum of squared residuals, ``1/2 sum_x W(x) (g*A - B)(x)^2``, over compared pixels.
+
+    W is 1 on every pixel, or for "valid" on the pixels that the kernel of these parameters cannot
+    reach from beyond the edge; W counts as constant under differentiation.
+
+    Args:
+        params: BlurParams, or sigma in px: a scalar or one per axis.
+        reference: A, real, rank 1 to 3.
+        blurred: B, of the same shape.
+        kernel: "continuous", "sampled", "integrated" or "discrete".
+        truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px.
+        radius: "sampled": a fixed radius in px, or a function from sigma to it.
+        boundary: "valid", "periodic", "reflect", "nearest" or "zero".
+
+    Returns:
+        Scalar; NaN when no pixel can be compared.
+
+    Raises:
+        TypeError: not real numbers.
+        ValueError: shapes, ranks, or options that do not fit.
+    """
+    check_option(kernel, KERNELS, "kernel")
+    check_option(boundary, borders.BOUNDARIES, "boundary")
+    reference, blurred = as_pair(reference, blurred)
+    convention = Kernel(kernel, truncate, radius)
+    params = as_params(params, reference.ndim, reference.dtype)
+    fallback = (max(reference.shape) + 1) // 2
+    reach = known_reach(params, convention, reference.ndim, fallback)
+    frame = make_frame(reference, blurred, boundary, reach)
+    margins = axis_margins(params, convention, reference.ndim)
+    window = frame_window(frame, margins)
+    residual = predict(params, frame, convention, reach) - frame.blurred
+    loss = 0.5 * frame.scale**2 * jnp.sum(window * residual**2)
+    defined = jnp.sum(window) > 0
+    if boundary in borders.PADDED_BOUNDARIES:
+        defined = defined & (jnp.max(margins) <= frame.pad)
+    return jnp.where(defined, loss, jnp.nan)
+
+
+def loss(
+    params, spectra: Spectra, *, kernel: str = "continuous", truncate: float = 4.0, radius=None
+) -> jax.Array:
+    """Half the sum of squared residuals of periodic images, from their spectra alone.
+
+    ``1/2 sum_x (g*A - B)^2 = 1/2 sum_w m (P |T - H|^2 + R)``, equal to ``image_loss`` with
+    ``boundary="periodic"``; summed over all pairs in ``spectra``.
+
+    Args:
+        params: BlurParams (without offset), or sigma in px: a scalar or one per axis.
+        spectra: of one or many pairs.
+        kernel: "continuous", "sampled", "integrated" or "discrete".
+        truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px.
+        radius: "sampled": a fixed radius in px, or a function from sigma to it.
+
+    Raises:
+        ValueError: unknown kernel, params of a wrong shape, or params with an offset, which the
+            spectra do not determine.
+    """
+    check_option(kernel, KERNELS, "kernel")
+    ndim = len(spectra.image_shape)
+    power = spectra.reference_power
+    params = as_params(params, ndim, power.dtype)
+    if params.offset is not None:
+        raise ValueError("spectra carry no offset; use image_loss, or params with offset=None")
+    convention = Kernel(kernel, truncate, radius)
+    reach = known_reach(params, convention, ndim, max(spectra.image_shape))
+    response = system_response(params, spectra.image_shape, convention, reach)
+    # Squares of differences only: T^2 P - 2 T C + Q has no correct digit in float32.
+    misfit = response - spectra.transfer
+    squared = power * (jnp.real(misfit) ** 2 + jnp.imag(misfit) ** 2) + spectra.unexplained_power
+    weights = half_plane_weights(spectra.image_shape, power.dtype)
+    return 0.5 * jnp.sum(weights * squared)
+
+
+def spectral_residual(
+    params: BlurParams, spectra: Spectra, kernel: Kernel, reach: int
+) -> jax.Array:
+    """sqrt(m P) (T - Re H) without the zero frequency, over the pair's contrast: for solvers.
+
+    A symmetric kernel has a real T, so the imaginary part of H is a constant of the loss.
+    """
+    power = spectra.reference_power
+    weights = half_plane_weights(spectra.image_shape, power.dtype)
+    root = jnp.sqrt(weights * without_zero_frequency(power))
+    contrast = jnp.sqrt(jnp.sum(root**2))
+    response = system_response(params, spectra.image_shape, kernel, reach)
+    return root / jnp.where(contrast > 0, contrast, 1) * (response - spectra.transfer.real)
+
+
+def without_zero_frequency(spectrum: jax.Array) -> jax.Array:
+    """Set the zero frequency to 0: T(0) = 1 whatever sigma is, and an offset would sit there."""
+    return spectrum.at[(0,) * spectrum.ndim].set(0)

@@ -1,0 +1,129 @@
+"""Power spectra of a pair: all that least squares without borders needs, and additive over pairs."""
+
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.arguments import as_pair
+from gaussjax.grid import forward_transform
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Spectra:
+    """Sufficient statistics of one or many pairs, with a, b the transforms of A and B.
+
+    ``P = sum |a|^2``, ``C = sum conj(a) b``, ``R = sum |b - H a|^2`` with ``H = C / P``.
+
+    Attributes:
+        reference_power: P, half-plane, real.
+        cross_power: C, complex.
+        unexplained_power: R, what no linear filter explains; zero for a single pair. It is kept
+            instead of Q = sum |b|^2 because Q - |C|^2 / P would lose it to cancellation.
+        num_pairs: how many pairs were added, scalar.
+        image_shape: of the images (static).
+    """
+
+    reference_power: jax.Array
+    cross_power: jax.Array
+    unexplained_power: jax.Array
+    num_pairs: jax.Array
+    image_shape: tuple[int, ...] = field(metadata={"static": True})
+
+    @property
+    def blurred_power(self) -> jax.Array:
+        """Q = R + |C|^2 / P, the power spectrum of the blurred images."""
+        return self.unexplained_power + (jnp.abs(self.transfer) ** 2) * self.reference_power
+
+    @property
+    def transfer(self) -> jax.Array:
+        """Empirical transfer function H1 = C / P; 0 where the reference has no power."""
+        return _ratio(self.cross_power, self.reference_power)
+
+    @property
+    def inverse_noise_transfer(self) -> jax.Array:
+        """Empirical transfer function H2 = Q / conj(C), unbiased when only A is noisy."""
+        return _ratio(self.blurred_power, jnp.conj(self.cross_power))
+
+    @property
+    def coherence(self) -> jax.Array:
+        """|C|^2 / (P Q), in [0, 1]; 1 for a single pair, because nothing was averaged."""
+        return _ratio(
+            jnp.abs(self.cross_power) ** 2, self.reference_power * self.blurred_power
+        )
+
+    def swapped(self) -> "Spectra":
+        """The same pairs with the roles of reference and blurred exchanged."""
+        blurred_power = self.blurred_power
+        return Spectra(
+            reference_power=blurred_power,
+            cross_power=jnp.conj(self.cross_power),
+            # P - |C|^2 / Q without the cancellation.
+            unexplained_power=_ratio(self.reference_power * self.unexplained_power, blurred_power),
+            num_pairs=self.num_pairs,
+            image_shape=self.image_shape,
+        )
+
+
+def pair_spectra(reference, blurred) -> Spectra:
+    """Spectra of one pair: ``P = |a|^2``, ``C = conj(a) b`` with a, b the half-plane FFTs.
+
+    Args:
+        reference: A, real, rank 1 to 3.
+        blurred: B, of the same shape.
+
+    Raises:
+        TypeError: not real numbers.
+        ValueError: shapes differ, rank 0 or above 3, empty or size-1 axes.
+    """
+    reference, blurred = as_pair(reference, blurred)
+    # One FFT of a stack: some releases of jaxlib hang on several large FFTs in one program.
+    a, b = forward_transform(jnp.stack([reference, blurred]), reference.ndim)
+    power = _squared_magnitude(a)
+    return Spectra(
+        reference_power=power,
+        cross_power=jnp.conj(a) * b,
+        unexplained_power=jnp.where(power > 0, 0, _squared_magnitude(b)),
+        num_pairs=jnp.ones((), jnp.int32),
+        image_shape=reference.shape,
+    )
+
+
+def sum_spectra(batch: Spectra) -> Spectra:
+    """Sum over the leading axis of a batch of Spectra, as ``jax.vmap(pair_spectra)`` returns it."""
+    power = jnp.sum(batch.reference_power, axis=0)
+    cross = jnp.sum(batch.cross_power, axis=0)
+    # Chan's form of a pooled variance: no difference of large numbers.
+    spread = _squared_magnitude(batch.transfer - _ratio(cross, power)[None])
+    return Spectra(
+        reference_power=power,
+        cross_power=cross,
+        unexplained_power=jnp.sum(batch.unexplained_power + batch.reference_power * spread, axis=0),
+        num_pairs=jnp.sum(batch.num_pairs),
+        image_shape=batch.image_shape,
+    )
+
+
+def add_spectra(first: Spectra, second: Spectra) -> Spectra:
+    """Spectra of the union of two sets of pairs; ValueError when their image shapes differ.
+
+    Source of the pooled R: T. F. Chan, G. H. Golub, R. J. LeVeque, "Updating formulae and a
+    pairwise algorithm for computing sample variances", Stanford STAN-CS-79-773, 1979.
+    """
+    if first.image_shape != second.image_shape:
+        raise ValueError(
+            "spectra of different image shapes cannot be added, got"
+            f" {first.image_shape} and {second.image_shape}; crop the images alike"
+        )
+    return sum_spectra(jax.tree.map(lambda x, y: jnp.stack([x, y]), first, second))
+
+
+def _squared_magnitude(z: jax.Array) -> jax.Array:
+    return z.real**2 + z.imag**2
+
+
+def _ratio(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
+    """numerator / denominator, and 0 where the denominator is 0."""
+    zero = denominator == 0
+    return jnp.where(zero, 0, numerator / jnp.where(zero, 1, denominator))

@@ -1,0 +1,102 @@
+"""The TIFF decoder: tifffile, and Pillow for colours and compressions that tifffile leaves out."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gaussjax.image_decoders import (
+    ORIENTATION_TAG,
+    Decoded,
+    ImageFileError,
+    decode_pillow,
+    drop_extra_sample,
+    full_scale,
+)
+
+_STACK_AXES = "ZQI"  # depth, and tifffile's letters for pages of unknown meaning
+
+
+def decode_tiff(path: Path) -> Decoded:
+    """Decode the first series of a TIFF file: an image, or a stack of pages as a volume."""
+    import tifffile
+
+    with _log_as_notes("tifffile") as notes, tifffile.TiffFile(path) as tiff:
+        series, page = tiff.series[0], tiff.series[0].keyframe
+        if len(tiff.series) > 1:
+            notes.append(f"first of {len(tiff.series)} image series used")
+        _refuse_bomb(series.size, series.nbytes, path)
+        if page.photometric.name not in ("MINISBLACK", "MINISWHITE", "RGB"):
+            return _decode_by_pillow(path, page, len(series.pages))
+        try:
+            samples = series.asarray()
+        except ValueError as error:
+            if "imagecodecs" not in str(error):
+                raise
+            return _decode_by_pillow(path, page, len(series.pages))
+        orientation = page.tags.valueof(ORIENTATION_TAG, 1)
+    bits = page.bitspersample
+    if samples.dtype == bool:
+        samples, bits = np.where(samples, np.uint8(255), np.uint8(0)), 8  # as 1-bit PNG is read
+    scale = full_scale(samples.dtype, bits)
+    if page.photometric.name == "MINISWHITE":
+        samples = _invert(samples, scale)
+    colour = page.photometric.name == "RGB"
+    if "S" in series.axes:
+        samples = np.moveaxis(samples, series.axes.index("S"), -1)
+        samples = drop_extra_sample(samples, 3 if colour else 1, notes)
+    axes = series.axes.replace("S", "")
+    if len(axes) == 3:
+        if axes[0] not in _STACK_AXES:
+            raise ImageFileError(f"TIFF axes {axes} are no image and no volume; export one image")
+        notes.append(f"stack of {samples.shape[0]} pages read as a volume")
+    return Decoded(samples, colour, scale, orientation, tuple(notes))
+
+
+def _invert(samples: np.ndarray, scale: int | None) -> np.ndarray:
+    """Turn samples whose zero means white into samples whose zero means black."""
+    if scale is None:
+        raise ImageFileError(f"TIFF with inverted grey of type {samples.dtype}; save it uninverted")
+    return samples.dtype.type(scale) - samples
+
+
+def _decode_by_pillow(path: Path, page: Any, num_pages: int) -> Decoded:
+    """Decode what tifffile has no codec or no colours for, where Pillow keeps every bit."""
+    grey = page.samplesperpixel == 1 and page.photometric.name == "MINISBLACK"
+    exact = page.dtype in ("uint8", "bool") or (grey and page.dtype in ("uint16", "float32"))
+    if num_pages > 1 or not exact:
+        raise ImageFileError(
+            f"TIFF with {page.photometric.name} samples of type {page.dtype} and"
+            f" {page.compression.name} compression is not supported; save uncompressed grey or RGB"
+        )
+    return decode_pillow(path, formats=("TIFF",))
+
+
+def _refuse_bomb(num_values: int, num_bytes: int, path: Path) -> None:
+    """Hold compressed TIFF to Pillow's limit; uncompressed files are as large as their images."""
+    import PIL.Image
+
+    limit = PIL.Image.MAX_IMAGE_PIXELS
+    if limit is not None and num_values > limit and num_bytes > path.stat().st_size:
+        raise ImageFileError(
+            f"promises {num_values} samples, more than the limit of {limit} for compressed images"
+        )
+
+
+@contextmanager
+def _log_as_notes(name: str) -> Iterator[list[str]]:
+    """Collect what the logger ``name`` says, which would otherwise go to stderr."""
+    notes: list[str] = []
+    logger = logging.getLogger(name)
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: notes.append(f"{name} says: {record.getMessage()}")
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield notes
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate

@@ -1,0 +1,299 @@
+"""Gaussian blurs: their parameters, their transfer function, and blurring with them."""
+
+import math
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax import boundary as borders
+from gaussjax.arguments import as_image, check_option, is_traced
+from gaussjax.grid import (
+    along_axis,
+    angular_frequencies,
+    forward_transform,
+    frequency_indices,
+    inverse_transform,
+)
+from gaussjax.kernels import KERNELS, Kernel, axis_transfer, nominal_sigma
+
+FAMILIES = ("isotropic", "axis_aligned", "full")
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class BlurParams:
+    """Parameters theta of the model ``B(x) = gain * (g * A)(x - shift) + offset``.
+
+    Attributes:
+        variance: signed, px^2. Isotropic ``[1]``; axis-aligned ``[ndim]`` in axis order; full: the
+            upper triangle of the covariance row by row, in 2-D ``[yy, yx, xx]``. Negative means
+            that B is the sharper image.
+        gain: scalar, or None for 1.
+        offset: scalar in the unit of the image, or None for 0.
+        shift: ``[ndim]`` px in axis order, as ``scipy.ndimage.shift``, or None for 0.
+        family: "isotropic", "axis_aligned" or "full" (static).
+    """
+
+    variance: jax.Array
+    gain: jax.Array | None = None
+    offset: jax.Array | None = None
+    shift: jax.Array | None = None
+    family: str = field(default="isotropic", metadata={"static": True})
+
+    def covariance_matrix(self, ndim: int) -> jax.Array:
+        """Covariance S of the Gaussian in px^2, ``[ndim, ndim]``."""
+        if self.family != "full":
+            return jnp.diag(jnp.broadcast_to(self.variance, (ndim,)))
+        rows, columns = jnp.triu_indices(ndim)
+        upper = jnp.zeros((ndim, ndim), self.variance.dtype).at[rows, columns].set(self.variance)
+        return upper + jnp.triu(upper, 1).T
+
+    def sigma(self, ndim: int) -> jax.Array:
+        """Signed standard deviation, px: scalar, per axis, or principal with the largest first."""
+        if self.family == "isotropic":
+            return signed_sqrt(self.variance[0])
+        if self.family == "axis_aligned":
+            return signed_sqrt(self.variance)
+        return signed_sqrt(jnp.linalg.eigvalsh(self.covariance_matrix(ndim))[::-1])
+
+
+def signed_sqrt(variance: jax.Array) -> jax.Array:
+    """sign(v) sqrt(|v|), px^2 to px. Its derivative at zero is infinite, as it has to be."""
+    return jnp.sign(variance) * jnp.sqrt(jnp.abs(variance))
+
+
+def signed_square(sigma: jax.Array) -> jax.Array:
+    """sigma |sigma|, px to px^2; the inverse of :func:`signed_sqrt`."""
+    return sigma * jnp.abs(sigma)
+
+
+def num_variances(family: str, ndim: int) -> int:
+    """Number of variance parameters of ``family`` in ``ndim`` dimensions."""
+    return {"isotropic": 1, "axis_aligned": ndim, "full": ndim * (ndim + 1) // 2}[family]
+
+
+def project_family(covariance: jax.Array, family: str) -> jax.Array:
+    """The ``family`` member nearest to a covariance ``[ndim, ndim]``, as a variance vector."""
+    if family == "isotropic":
+        return jnp.mean(jnp.diag(covariance))[None]
+    if family == "axis_aligned":
+        return jnp.diag(covariance)
+    return covariance[jnp.triu_indices(covariance.shape[0])]
+
+
+def as_params(params_or_sigma, ndim: int, dtype) -> BlurParams:
+    """BlurParams as they are; a scalar sigma (px) as isotropic, ``[ndim]`` sigmas as axis-aligned.
+
+    Raises:
+        ValueError: the shape fits neither the number of axes nor the family.
+    """
+    if isinstance(params_or_sigma, BlurParams):
+        params = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), params_or_sigma)
+        check_option(params.family, FAMILIES, "family")
+        expected = (num_variances(params.family, ndim),)
+        if params.variance.shape != expected:
+            raise ValueError(
+                f"params.variance must have shape {expected} for family {params.family!r} in"
+                f" {ndim}-D, got {params.variance.shape}"
+            )
+        return params
+    sigma = jnp.asarray(params_or_sigma, dtype)
+    if sigma.shape == ():
+        return BlurParams(signed_square(sigma)[None])
+    if sigma.shape == (ndim,):
+        return BlurParams(signed_square(sigma), family="axis_aligned")
+    raise ValueError(
+        f"sigma must be a scalar or have one entry per axis, shape ({ndim},); got {sigma.shape}"
+    )
+
+
+def gaussian_transfer(
+    params: BlurParams, image_shape: tuple[int, ...], kernel: Kernel, reach: int
+) -> jax.Array:
+    """Transfer function T of the Gaussian alone on the half-plane grid; see transfer_function.
+
+    Args:
+        params: only ``variance`` and ``family`` are used.
+        image_shape: the grid.
+        kernel: the convention.
+        reach: largest kernel radius in px; a wider sampled or integrated kernel is NaN.
+    """
+    ndim = len(image_shape)
+    if params.family == "full" and ndim > 1:
+        return _full_transfer(params.covariance_matrix(ndim), image_shape, kernel)
+    variances = jnp.broadcast_to(params.variance, (ndim,))
+    product = jnp.ones((1,) * ndim, variances.dtype)
+    indices = frequency_indices(image_shape)
+    for axis, (size, index) in enumerate(zip(image_shape, indices, strict=True)):
+        factor = axis_transfer(kernel, variances[axis], index, size, reach)
+        product = product * along_axis(factor, axis, ndim)
+    return product
+
+
+def _full_transfer(
+    covariance: jax.Array, image_shape: tuple[int, ...], kernel: Kernel
+) -> jax.Array:
+    ndim = len(image_shape)
+    if kernel.name == "integrated":
+        raise ValueError(
+            "kernel='integrated' has no closed form for family='full';"
+            " use 'continuous', 'discrete' or 'sampled'"
+        )
+    if kernel.name == "sampled":
+        return _full_sampled_transfer(covariance, image_shape, kernel)
+    w = angular_frequencies(image_shape, covariance.dtype)
+    exponent = jnp.zeros((1,) * ndim, covariance.dtype)
+    for i in range(ndim):
+        for j in range(i, ndim):
+            if kernel.name == "continuous":
+                form = w[i] * w[j]
+            elif i == j:
+                form = 4 * jnp.sin(0.5 * w[i]) ** 2
+            else:
+                # sin w_i sin w_j has the right second derivative, so S is the true covariance.
+                form = jnp.sin(w[i]) * jnp.sin(w[j])
+            exponent = exponent - (0.5 if i == j else 1.0) * covariance[i, j] * form
+    return jnp.exp(exponent)
+
+
+def _full_sampled_transfer(
+    covariance: jax.Array, image_shape: tuple[int, ...], kernel: Kernel
+) -> jax.Array:
+    """exp(-n' S^-1 n / 2) on the box |n_j| <= R(sqrt(S_jj)), normalised; NaN unless S is definite."""
+    ndim = len(image_shape)
+    sign = jnp.sign(jnp.trace(covariance))
+    definite = sign * covariance
+    precision = jnp.linalg.inv(definite)
+    is_definite = jnp.min(jnp.linalg.eigvalsh(jax.lax.stop_gradient(definite))) > 0
+    offsets, inside = [], jnp.ones((1,) * ndim, bool)
+    for axis, size in enumerate(image_shape):
+        n = jnp.fft.fftfreq(size, 1 / size).astype(covariance.dtype)
+        radius = kernel.support_at(nominal_sigma(definite[axis, axis]))
+        inside = inside & along_axis(jnp.abs(n) <= radius, axis, ndim)
+        is_definite = is_definite & (2 * radius < size)
+        offsets.append(along_axis(n, axis, ndim))
+    form = jnp.zeros((1,) * ndim, covariance.dtype)
+    for i in range(ndim):
+        for j in range(ndim):
+            form = form + precision[i, j] * offsets[i] * offsets[j]
+    weights = jnp.where(inside, jnp.exp(-0.5 * form), 0)
+    transfer = forward_transform(weights / jnp.sum(weights), ndim).real
+    transfer = jnp.where(sign < 0, 1 / transfer, transfer)
+    return jnp.where(is_definite, transfer, jnp.nan)
+
+
+def system_response(
+    params: BlurParams, image_shape: tuple[int, ...], kernel: Kernel, reach: int
+) -> jax.Array:
+    """gain T(w) exp(-i w . shift): what multiplies A's spectrum; real where no shift is fitted."""
+    response = gaussian_transfer(params, image_shape, kernel, reach)
+    if params.gain is not None:
+        response = params.gain * response
+    if params.shift is not None:
+        w = angular_frequencies(image_shape, response.dtype)
+        phase = sum(s * wj for s, wj in zip(params.shift, w, strict=True))
+        response = response * jnp.exp(-1j * phase)
+    return response
+
+
+def transfer_function(
+    params,
+    image_shape: tuple[int, ...],
+    *,
+    kernel: str = "continuous",
+    truncate: float = 4.0,
+    radius=None,
+) -> jax.Array:
+    """Transfer function of a Gaussian blur on the half-plane frequency grid of an image.
+
+    Continuous: ``T(w) = exp(-1/2 w' S w)`` with w in rad/px and S the covariance in px^2; see
+    :mod:`gaussjax.kernels` for the other conventions. ``T(0) = 1`` and ``T(w; -S) = 1 / T(w; S)``.
+
+    Args:
+        params: BlurParams (gain, offset and shift are not part of T), or sigma in px: a scalar or
+            one per axis.
+        image_shape: of the real image, 1 to 3 axes.
+        kernel: "continuous", "sampled", "integrated" or "discrete".
+        truncate: "sampled": radius ``int(truncate * sigma + 0.5)``.
+        radius: "sampled": a fixed radius in px, or a function from sigma to it.
+
+    Returns:
+        Real array ``[..., image_shape[-1] // 2 + 1]``. Under tracing a sampled or integrated kernel
+        wider than the longest axis is NaN, because its taps cannot be counted then.
+
+    Raises:
+        ValueError: unknown kernel, or a shape of params that fits neither family nor axes.
+    """
+    check_option(kernel, KERNELS, "kernel")
+    convention = Kernel(kernel, truncate, radius)
+    dtype = jnp.result_type(float, *(leaf for leaf in jax.tree.leaves(params)))
+    params = as_params(params, len(image_shape), dtype)
+    reach = known_reach(params, convention, len(image_shape), max(image_shape))
+    return gaussian_transfer(params, tuple(image_shape), convention, reach)
+
+
+def blur(
+    image,
+    params_or_sigma,
+    *,
+    kernel: str = "continuous",
+    truncate: float = 4.0,
+    radius=None,
+    boundary: str = "periodic",
+) -> jax.Array:
+    """Blur an image by a Gaussian in the Fourier domain: ``gain (g * A)(x - shift) + offset``.
+
+    Args:
+        image: real array of rank 1 to 3; integers are promoted. Batches by ``jax.vmap``.
+        params_or_sigma: BlurParams, or sigma in px: a scalar or one per axis. Negative sharpens.
+        kernel: "continuous", "sampled" (what SciPy and OpenCV do), "integrated" or "discrete".
+        truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px, as SciPy.
+        radius: "sampled": a fixed radius in px, or a function from sigma to it.
+        boundary: "periodic" (SciPy's wrap), "reflect", "nearest" or "zero" (constant).
+
+    Returns:
+        Array of the image's shape. When sigma is traced and the boundary pads, the frame is
+        extended by half its longest axis, and a wider blur is NaN rather than wrong.
+
+    Raises:
+        TypeError: an image that is not real numbers.
+        ValueError: unknown option, rank 0 or above 3, empty or size-1 axes, sigma of a wrong shape.
+    """
+    image = as_image(image, "image")
+    check_option(kernel, KERNELS, "kernel")
+    check_option(boundary, ("periodic", *borders.PADDED_BOUNDARIES), "boundary")
+    convention = Kernel(kernel, truncate, radius)
+    params = as_params(params_or_sigma, image.ndim, image.dtype)
+    padded = boundary in borders.PADDED_BOUNDARIES
+    fallback = (max(image.shape) + 1) // 2 if padded else max(image.shape)
+    reach = known_reach(params, convention, image.ndim, fallback)
+    pad = reach if padded else 0
+    extended = borders.extend(image, boundary, pad)
+    response = system_response(params, extended.shape, convention, reach)
+    spectrum = forward_transform(extended, image.ndim) * response
+    result = borders.crop(inverse_transform(spectrum, extended.shape), image.shape, pad)
+    if padded:
+        result = jnp.where(jnp.max(axis_margins(params, convention, image.ndim)) <= pad, result, jnp.nan)
+    return result if params.offset is None else result + params.offset
+
+
+def axis_margins(params: BlurParams, kernel: Kernel, ndim: int) -> jax.Array:
+    """Pixels per axis that the blur and the shift reach over an edge, ``[ndim]``, floating."""
+    sigma = nominal_sigma(jnp.diag(params.covariance_matrix(ndim)))
+    margins = kernel.margin_at(sigma)
+    if params.shift is not None:
+        margins = margins + jnp.ceil(jnp.abs(jax.lax.stop_gradient(params.shift)))
+    return margins
+
+
+def known_reach(params: BlurParams, kernel: Kernel, ndim: int, fallback: int) -> int:
+    """Reach in px from the parameters' values, or ``fallback`` while they are being traced."""
+    if is_traced(params):
+        return fallback
+    with jax.ensure_compile_time_eval():
+        sigma = float(jnp.max(nominal_sigma(jnp.diag(params.covariance_matrix(ndim)))))
+        shift = 0.0 if params.shift is None else float(jnp.max(jnp.abs(params.shift)))
+    if not math.isfinite(sigma + shift):
+        raise ValueError(f"sigma and shift must be finite, got sigma {sigma} and shift {shift}")
+    return kernel.reach(sigma) + math.ceil(shift)

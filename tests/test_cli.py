@@ -1,0 +1,350 @@
+"""The command line: what it prints, its exit codes, and that nothing ends in a traceback."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+import scipy.ndimage
+
+import gaussjax.boundary
+import gaussjax.kernels
+import gaussjax.transfer
+from gaussjax import cli_options
+from gaussjax.cli import main
+from gaussjax.image_files import read_image
+
+SIDE = 96
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty working directory with a scene in it, as .npy and as 8- and 16-bit PNG."""
+    monkeypatch.chdir(tmp_path)
+    scene = np.random.default_rng(3).random((SIDE, SIDE))
+    np.save("a.npy", scene)
+    PIL.Image.fromarray(np.rint(255 * scene).astype(np.uint8)).save("a.png")
+    PIL.Image.fromarray(np.rint(65535 * scene).astype(np.uint16)).save("a16.png")
+    return tmp_path
+
+
+def run_json(capsys, *arguments):
+    """Exit code and parsed output of ``gaussjax estimate ... --json``."""
+    code = main(["estimate", *arguments, "--json"])
+    output = capsys.readouterr()
+    assert output.err == ""
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    return code, json.loads(output.out, parse_constant=refuse)
+
+
+def error_line(capsys, code, *arguments):
+    """The one line on stderr of a command that fails with exit code ``code``."""
+    try:
+        got = main(list(arguments))
+    except SystemExit as exit_of_argparse:
+        got = exit_of_argparse.code
+    output = capsys.readouterr()
+    assert got == code
+    assert output.out == ""
+    assert output.err.startswith("gaussjax: error: ")
+    assert output.err.count("\n") == 1
+    return output.err
+
+
+def run_process(script, *arguments, stdout=subprocess.PIPE):
+    """Run Python in a process of its own, which sees the same packages as this one."""
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "tolerance"),
+    [("a.npy", "b.npy", 1e-4), ("a.npy", "b.tif", 1e-4), ("a.png", "b.png", 5e-3),
+     ("a16.png", "b.png", 1e-4)],
+)  # fmt: skip
+def test_blur_then_estimate(folder, capsys, source, output, tolerance):
+    assert main(["blur", source, "--sigma", "2", "-o", output]) == 0
+    capsys.readouterr()
+    code, record = run_json(capsys, source, output)
+    assert code == 0
+    assert record["sigma"] == pytest.approx(2, rel=tolerance)
+    assert record["status_name"] == "estimated"
+
+
+@pytest.mark.parametrize("kernel", cli_options.KERNELS)
+def test_every_kernel_reads_its_own_blur(folder, capsys, kernel):
+    main(["blur", "a.npy", "--sigma", "0.7", "-o", "b.npy", "--kernel", kernel])
+    capsys.readouterr()
+    code, record = run_json(capsys, "a.npy", "b.npy", "--kernel", kernel)
+    assert code == 0
+    assert record["sigma"] == pytest.approx(0.7, rel=1e-4)
+    assert record["kernel"] == kernel
+
+
+def test_blur_is_scipys(folder):
+    scene = np.load("a.npy")
+    arguments = ["--kernel", "sampled", "--truncate", "3", "--boundary", "nearest"]
+    assert main(["blur", "a.npy", "--sigma", "1.5", "-o", "b.npy", *arguments]) == 0
+    expected = scipy.ndimage.gaussian_filter(scene, 1.5, mode="nearest", truncate=3)
+    np.testing.assert_allclose(np.load("b.npy"), expected, atol=1e-12)
+    arguments = ["--kernel", "sampled", "--radius", "4"]
+    assert main(["blur", "a.npy", "--sigma", "1.5", "-o", "c.npy", *arguments]) == 0
+    expected = scipy.ndimage.gaussian_filter(scene, 1.5, mode="reflect", radius=4)
+    np.testing.assert_allclose(np.load("c.npy"), expected, atol=1e-12)
+
+
+def test_blur_keeps_the_bit_depth_and_tells_of_rounding(folder, capsys):
+    for source in ("a.png", "a16.png"):
+        assert main(["blur", source, "--sigma", "1", "-o", "b.png"]) == 0
+        assert read_image("b.png").dtype == read_image(source).dtype
+        assert "rounded to whole numbers" in capsys.readouterr().out
+
+
+def test_json_record(folder, capsys):
+    np.save("b.npy", scipy.ndimage.gaussian_filter(np.load("a.npy"), 2))
+    code, record = run_json(capsys, "a.npy", "b.npy", "--kernel", "sampled")
+    assert code == record["status"] == 0
+    assert record["sigma"] == pytest.approx(2, rel=1e-4)
+    assert record["sigma_unit"] == "px"
+    assert record["fwhm"] == pytest.approx(2.354820 * record["sigma"])
+    assert record["variance"] == pytest.approx(record["sigma"] ** 2)
+    assert 0 <= record["standard_error"] < 1e-3
+    assert record["shape"] == [SIDE, SIDE]
+    assert record["dtype"] == "float64"
+    assert (record["family"], record["boundary"]) == ("isotropic", "valid")
+    assert record["notes"] == []
+
+
+def test_json_families(folder, capsys):
+    np.save("b.npy", scipy.ndimage.gaussian_filter(np.load("a.npy"), [1, 2]))
+    _, record = run_json(capsys, "a.npy", "b.npy", "--family", "axis_aligned")
+    assert record["sigma"] == pytest.approx([1, 2], rel=1e-3)
+    _, record = run_json(capsys, "a.npy", "b.npy", "--family", "full")
+    assert record["sigma"] == pytest.approx([2, 1], rel=1e-3)
+    assert record["variance"] == pytest.approx([1, 0, 4], abs=1e-2)
+
+
+def test_table(folder, capsys):
+    rgb = np.repeat(read_image("a.png").values[..., None], 3, axis=-1).astype(np.uint8)
+    PIL.Image.fromarray(rgb).save("colour.png")
+    main(["blur", "a.png", "--sigma", "2", "-o", "b.png"])
+    capsys.readouterr()
+    assert main(["estimate", "colour.png", "b.png"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    sigma, error = lines[0].removeprefix("sigma").removesuffix("px").split("+-")
+    assert float(sigma) == pytest.approx(2, rel=5e-3)
+    assert 0 < float(error) < 0.01
+    assert any(line.split() == ["status", "0", "estimated"] for line in lines)
+    assert any(line.split() == ["precision", "float64"] for line in lines)
+    assert any("boundary valid" in line and f"{SIDE} x {SIDE} px" in line for line in lines)
+    assert any("reference: colour reduced to luminance" in line for line in lines)
+
+
+def test_linearize_finds_the_blur_of_light(folder, capsys):
+    encoded = read_image("a16.png").values / 65535
+    light = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    soft = scipy.ndimage.gaussian_filter(light, 3)
+    stored = np.where(soft <= 0.0031308, 12.92 * soft, 1.055 * soft ** (1 / 2.4) - 0.055)
+    PIL.Image.fromarray(np.rint(65535 * stored).astype(np.uint16)).save("b.png")
+    _, record = run_json(capsys, "a16.png", "b.png", "--linearize")
+    assert record["sigma"] == pytest.approx(3, rel=2e-3)
+    assert record["linearized"] is True
+    assert any("linear light" in note for note in record["notes"])
+    _, record = run_json(capsys, "a16.png", "b.png")
+    assert abs(record["sigma"] - 3) > 0.02
+
+
+def test_swapped_files_are_said_to_be_sharper(folder, capsys):
+    main(["blur", "a.npy", "--sigma", "1.5", "-o", "b.npy"])
+    capsys.readouterr()
+    _, record = run_json(capsys, "b.npy", "a.npy")
+    assert record["sigma"] == pytest.approx(-1.5, rel=1e-3)
+
+
+def test_bounds_and_initial_reach_the_estimate(folder, capsys):
+    main(["blur", "a.npy", "--sigma", "2", "-o", "b.npy"])
+    capsys.readouterr()
+    code, record = run_json(capsys, "a.npy", "b.npy", "--bounds", "0.5", "1.5")
+    assert (code, record["status_name"]) == (1, "at_bound")
+    assert record["sigma"] == pytest.approx(1.5, rel=1e-6)
+    code, record = run_json(capsys, "a.npy", "b.npy", "--bounds", "0", "5", "--initial", "4")
+    assert code == 0
+    assert record["sigma"] == pytest.approx(2, rel=1e-4)
+
+
+def test_untrustworthy_estimates_exit_with_1(folder, capsys):
+    np.save("flat.npy", np.ones((SIDE, SIDE)))
+    code, record = run_json(capsys, "flat.npy", "flat.npy")
+    assert code == 1
+    assert record["status_name"] == "not_identifiable"
+    assert record["message"]
+    assert main(["estimate", "flat.npy", "flat.npy"]) == 1
+    assert "Traceback" not in capsys.readouterr().out
+
+
+def test_identical_images_have_no_blur(folder, capsys):
+    code, record = run_json(capsys, "a.png", "a.png")
+    assert code == 0
+    assert record["sigma"] == pytest.approx(0, abs=1e-3)
+
+
+def test_bad_files(folder, capsys):
+    (folder / "text.png").write_text("hello")
+    (folder / "cut.png").write_bytes((folder / "a.png").read_bytes()[:2000])
+    (folder / "empty.png").touch()
+    np.save("objects.npy", np.array([{}], object), allow_pickle=True)
+    np.save("complex.npy", np.ones((SIDE, SIDE), complex))
+    np.save("nan.npy", np.full((SIDE, SIDE), np.nan))
+    np.save("small.npy", np.ones((5, 7)))
+    np.save("pixel.npy", np.ones((1, 1)))
+    for name, reason in [
+        ("text.png", "text.png: is damaged, or no image"),
+        ("cut.png", "cut.png: "),
+        ("empty.png", "empty.png: is empty"),
+        ("missing.png", "missing.png: No such file or directory"),
+        (".", "is a directory"),
+        ("objects.npy", "never loaded"),
+        ("complex.npy", "not real numbers"),
+        ("nan.npy", "NaN or infinite"),
+        ("small.npy", "same shape"),
+        ("pixel.npy", "size 1"),
+        ("two\nlines.png", "two lines.png: No such file"),
+    ]:
+        assert reason in error_line(capsys, 2, "estimate", name, "a.npy")
+        if name != "small.npy":
+            assert reason in error_line(capsys, 2, "blur", name, "--sigma", "1", "-o", "b.npy")
+    assert not (folder / "b.npy").exists()
+
+
+def test_bad_outputs(folder, capsys):
+    blur = ["blur", "a.npy", "--sigma", "1", "-o"]
+    assert "must end in" in error_line(capsys, 2, *blur, "b.jpg")
+    assert "8 or 16 bit" in error_line(capsys, 2, *blur, "b.png")
+    assert "input itself" in error_line(capsys, 2, *blur, "../" + folder.name + "/a.npy")
+    assert "No such file" in error_line(capsys, 2, *blur, "missing/b.npy")
+    blur[3] = "1000"
+    assert "longest side, 96 px" in error_line(capsys, 2, *blur, "b.npy")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "command"),
+        (["deblur"], "deblur"),
+        (["estimate", "a.npy"], "BLURRED"),
+        (["estimate", "a.npy", "a.npy", "--kernel", "box"], "box"),
+        (["estimate", "a.npy", "a.npy", "--truncate", "4"], "--kernel sampled"),
+        (["estimate", "a.npy", "a.npy", "--bounds", "3", "1"], "LOW must be less"),
+        (["estimate", "a.npy", "a.npy", "--bounds", "0", "inf"], "'inf' is not a finite"),
+        (["estimate", "a.npy", "a.npy", "--initial", "two"], "'two' is not a finite"),
+        (["estimate", "a.npy", "a.npy", "--frob\n"], "--frob"),
+        (["blur", "a.npy", "-o", "b.npy"], "--sigma"),
+        (["blur", "a.npy", "--sigma", "-1", "-o", "b.npy"], "not positive"),
+        (["blur", "a.npy", "--sigma", "nan", "-o", "b.npy"], "not a finite"),
+        (["blur", "a.npy", "--sigma", "1", "-o", "b.npy", "--boundary", "valid"], "valid"),
+        (["blur", "a.npy", "--sigma", "1", "-o", "b.npy", "--kernel", "sampled", "--radius", "0"],
+         "'0' is not a whole number"),
+        (["blur", "a.npy", "--sigma", "1", "-o", "b.npy", "--kernel", "sampled", "--radius", "2",
+          "--truncate", "2"], "not allowed with"),
+    ],
+)  # fmt: skip
+def test_bad_arguments(folder, capsys, arguments, reason):
+    assert reason in error_line(capsys, 2, *arguments)
+
+
+def test_choices_are_those_of_the_library():
+    assert cli_options.FAMILIES == gaussjax.transfer.FAMILIES
+    assert cli_options.KERNELS == gaussjax.kernels.KERNELS
+    assert cli_options.BOUNDARIES == gaussjax.boundary.BOUNDARIES
+
+
+def test_help_tells_what_the_choices_mean(capsys):
+    with pytest.raises(SystemExit) as exit_of_argparse:
+        main(["estimate", "--help"])
+    assert exit_of_argparse.value.code == 0
+    text = capsys.readouterr().out
+    assert "--linearize" in text
+    assert "sRGB" in text
+    for name in (*cli_options.KERNELS, *cli_options.FAMILIES, *cli_options.BOUNDARIES):
+        assert name in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--help"], 0),
+        (["--version"], 0),
+        (["estimate", "--help"], 0),
+        (["blur", "--help"], 0),
+        (["estimate", "a.png"], 2),
+        (["estimate", "a.png", "missing.png"], 2),
+        (["estimate", "a.png", "a.png", "--bounds", "2", "1"], 2),
+        (["blur", "a.png", "--sigma", "1", "-o", "b.jpg"], 2),
+    ],
+)
+def test_jax_is_not_imported_before_it_is_needed(folder, arguments, code):
+    script = (
+        "import sys\n"
+        "from gaussjax.cli import main\n"
+        "try:\n"
+        "    code = main(sys.argv[1:])\n"
+        "except SystemExit as error:\n"
+        "    code = error.code\n"
+        "assert 'jax' not in sys.modules\n"
+        "sys.exit(code)\n"
+    )
+    done = run_process(script, *arguments)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_python_m_gaussjax(folder):
+    run = "import runpy; runpy.run_module('gaussjax', run_name='__main__', alter_sys=True)"
+    done = run_process(run, "blur", "a.png", "--sigma", "2", "-o", "b.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    done = run_process(run, "estimate", "a.png", "b.png", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["sigma"] == pytest.approx(2, rel=5e-3)
+    done = run_process(run, "estimate", "a.png", "missing.png")
+    assert done.returncode == 2
+    assert done.stderr == "gaussjax: error: missing.png: No such file or directory\n"
+
+
+def test_reader_that_has_gone(folder):
+    script = "from gaussjax.cli import main; import sys; sys.exit(main(sys.argv[1:]))"
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "w") as closed:
+        arguments = ["blur", "a.png", "--sigma", "1", "-o", "b.png"]  # prints a note on rounding
+        done = run_process(script, *arguments, stdout=closed)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_interrupt(folder, capsys, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gaussjax.cli.read_image", interrupt)
+    assert main(["estimate", "a.png", "a.png"]) == 130
+    assert capsys.readouterr().err == "gaussjax: interrupted\n"
+
+
+def test_a_machine_too_small_is_one_line(folder, capsys, monkeypatch):
+    def exhaust(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("gaussjax.cli.read_image", exhaust)
+    assert "MemoryError" in error_line(capsys, 2, "estimate", "a.png", "a.png")
