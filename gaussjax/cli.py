@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussjax.cli_options import BAD_INPUT, DEFAULT_TRUNCATE, parse_arguments
+from gaussjax.cli_options import BAD_INPUT, DEFAULT_TRUNCATE, PADDED_BOUNDARIES, parse_arguments
 from gaussjax.image_files import ImageFile, ImageFileError, output_suffix, read_image, write_image
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _estimate(options: argparse.Namespace) -> int:
     reference = read_image(options.reference, linearize=options.linearize)
     blurred = read_image(options.blurred, linearize=options.linearize)
+    _check_lengths(reference, {"--radius": options.radius or 0})
+    if options.bounds and options.boundary in PADDED_BOUNDARIES:
+        _check_lengths(reference, {"--bounds": max(map(abs, options.bounds))})
     notes = _notes("reference", reference) + _notes("blurred", blurred)
 
     import jax
@@ -130,11 +133,7 @@ def _blur(options: argparse.Namespace) -> int:
     bad = np.count_nonzero(~np.isfinite(image.values))
     if bad:
         raise ImageFileError(f"{options.image}: has {bad} NaN or infinite pixels")
-    longest = max(image.values.shape)
-    if max(options.sigma, options.radius or 0) > longest:
-        raise ImageFileError(
-            f"{options.image}: --sigma and --radius must not exceed its longest side, {longest} px"
-        )
+    _check_lengths(image, {"--sigma": options.sigma, "--radius": options.radius or 0})
 
     import jax
 
@@ -153,6 +152,16 @@ def _blur(options: argparse.Namespace) -> int:
     for note in _notes("image", image) + [f"output: {note}" for note in notes]:
         print(f"{'note':<10}{note}", flush=True)
     return 0
+
+
+def _check_lengths(image: ImageFile, lengths: dict[str, float]) -> None:
+    """Refuse lengths in px for which the frame would be extended beyond all memory."""
+    longest = max(image.values.shape)
+    for option, length in lengths.items():
+        if length > longest:
+            raise ValueError(
+                f"{option}: {length:g} px is more than the image's longest side, {longest} px"
+            )
 
 
 def _notes(name: str, image: ImageFile) -> list[str]:

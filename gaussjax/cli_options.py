@@ -8,11 +8,13 @@ from typing import Any, NoReturn
 
 BAD_INPUT = 2  # exit code
 DEFAULT_TRUNCATE = 4.0  # as in estimate_blur; None on the command line tells "not given"
+_LARGEST_TRUNCATE = 40  # sigmas; beyond 39 the taps underflow to zero even in float64
 
 # The same names as in the modules that own them, which import JAX.
 FAMILIES = ("isotropic", "axis_aligned", "full")
 KERNELS = ("continuous", "sampled", "integrated", "discrete")
-BOUNDARIES = ("valid", "periodic", "reflect", "nearest", "zero")
+PADDED_BOUNDARIES = ("reflect", "nearest", "zero")
+BOUNDARIES = ("valid", "periodic", *PADDED_BOUNDARIES)
 
 _KERNEL_HELP = """\
 kernels (what "sigma" means to the tool that blurs; they differ below about 1 px):
@@ -118,7 +120,7 @@ def _add_kernel_options(parser: argparse.ArgumentParser) -> None:
     extent = parser.add_mutually_exclusive_group()
     extent.add_argument(
         "--truncate",
-        type=_positive,
+        type=_truncate,
         help="sampled kernel: its radius is int(TRUNCATE * sigma + 0.5) px; default: 4",
     )
     extent.add_argument("--radius", type=_radius, help="sampled kernel: its fixed radius, px")
@@ -169,6 +171,13 @@ def _positive(text: str) -> float:
     value = _finite(text)
     if value <= 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not positive")
+    return value
+
+
+def _truncate(text: str) -> float:
+    value = _positive(text)
+    if value > _LARGEST_TRUNCATE:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than {_LARGEST_TRUNCATE} sigma")
     return value
 
 

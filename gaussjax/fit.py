@@ -97,7 +97,7 @@ def find_start(
     def isotropic_residual(variance):
         return spectral_residual(BlurParams(variance), spectra, surrogate, 0)
 
-    forward = gauss_newton(isotropic_residual, isotropic, lower=1.01 * EXCHANGE_BELOW)
+    forward = gauss_newton(isotropic_residual, isotropic, lower=1.01 * EXCHANGE_BELOW, magnitude=1.0)
     exchanged = (forward.params[0] <= EXCHANGE_BELOW) & (lower < EXCHANGE_BELOW) | (upper <= 0)
     oriented = orient(spectra, exchanged)
     one_pixel = jnp.ones_like(isotropic)
@@ -107,7 +107,7 @@ def find_start(
     def residual(variance):
         return spectral_residual(BlurParams(variance, family=family), oriented, surrogate, 0)
 
-    state = gauss_newton(residual, ready)
+    state = gauss_newton(residual, ready, magnitude=1.0)
     moments = BlurParams(state.params, family=family).covariance_matrix(ndim)
     nominal = jax.vmap(lambda moment: nominal_variance(kernel, moment, reach))(jnp.diag(moments))
     # Off the diagonal the correlation is kept.
@@ -177,7 +177,7 @@ def fit_gauss_newton(
         return spectral_residual(BlurParams(variance, family=family), oriented, convention, reach)
 
     low, high = orient_bounds(lower, upper, start.exchanged)
-    state = gauss_newton(residual, start.variance, lower=low, upper=high)
+    state = gauss_newton(residual, start.variance, lower=low, upper=high, magnitude=1.0)
     return _spectral_result(
         BlurParams(state.params, family=family),
         oriented,
@@ -267,7 +267,7 @@ def fit_optax(
         moved = BlurParams(vector, family=family)
         return spectral_residual(moved, spectra, convention, max(spectra.image_shape))
 
-    one_more = gauss_newton(residual, params.variance, max_steps=1).params - params.variance
+    one_more = gauss_newton(residual, params.variance, magnitude=1.0, max_steps=1).params - params.variance
     small = jnp.maximum(0.1 * estimate.standard_error.variance, 1e-3 * jnp.abs(params.variance))
     stopped_short = ~jnp.all(jnp.abs(one_more) <= small)
     status = jnp.where(

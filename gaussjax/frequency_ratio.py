@@ -130,7 +130,7 @@ def fit_free_kernel(
     def residual(variance):
         return spectral_residual(BlurParams(variance, family=family), kernel_spectra, _CONTINUOUS, 0)
 
-    state = gauss_newton(residual, start)
+    state = gauss_newton(residual, start, magnitude=1.0)
     params = BlurParams(state.params, family=family)
     jacobian = jnp.moveaxis(jax.jacfwd(residual)(state.params), -1, 0)
     inverse = jnp.linalg.inv(inner_products(jacobian, jacobian))

@@ -26,6 +26,8 @@ MAX_PASSES = 40
 # Passes in which the margin still follows sigma. After them it stays, because a sigma whose
 # margin sits at a rounding edge would move it back and forth for ever.
 FOLLOWING_PASSES = 4
+# The inverse of a narrow kernel has no finite support; its tail is gone after a few px more.
+INVERSE_MARGIN = 6
 
 
 @jax.tree_util.register_dataclass
@@ -62,7 +64,10 @@ class InteriorModel:
     def margins(self, variance: jax.Array) -> jax.Array:
         """Margins in px that the blur asks for, at most the largest that leave pixels to compare."""
         ndim = len(self.largest_margins)
-        wanted = axis_margins(self.params(variance), self.kernel, ndim)
+        params = self.params(variance)
+        wanted = axis_margins(params, self.kernel, ndim)
+        sharpens = jnp.diag(params.covariance_matrix(ndim)) < 0
+        wanted = jnp.where(sharpens, wanted + INVERSE_MARGIN, wanted)
         return jnp.minimum(wanted, jnp.asarray(self.largest_margins, variance.dtype))
 
     def fields(self, variance: jax.Array, frame: Frame) -> jax.Array:
@@ -87,7 +92,9 @@ def fit_interior(
         margins = jnp.where(count < FOLLOWING_PASSES, model.margins(fit.variance), fit.margins)
         root = instrument_root(frame, fit.variance, margins, model, lower, upper)
         moved = jnp.abs(root.params - fit.variance) / step_tolerance(root.params)
-        settled = jnp.all(margins == fit.margins) & (jnp.max(moved) <= 1)
+        # A root found at once is as good as rounding allows, however far the last digits move.
+        still = (jnp.max(moved) <= 1) | (root.converged & (root.num_steps <= 1))
+        settled = jnp.all(margins == fit.margins) & still
         steps = fit.num_steps + 1 + root.num_steps
         return InteriorFit(root.params, margins, settled, steps), count + 1
 
@@ -126,5 +133,6 @@ def instrument_root(
         predicted = inner_products(coefficients, transfer[None])[:, 0]
         return scale * (predicted - target)
 
-    return gauss_newton(moments, variance, lower=lower, upper=upper)
+    magnitude = jnp.linalg.norm(scale * target)
+    return gauss_newton(moments, variance, lower=lower, upper=upper, magnitude=magnitude)
 

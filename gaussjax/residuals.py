@@ -172,7 +172,9 @@ def loss(
 def spectral_residual(
     params: BlurParams, spectra: Spectra, kernel: Kernel, reach: int
 ) -> jax.Array:
-    """sqrt(m P) (T - Re H) without the zero frequency, over the pair's contrast: for solvers.
+    """sqrt(m P) (T - Re H) without the zero frequency, over the reference's contrast: for solvers.
+
+    The terms T sqrt(m P) have norm 1 at zero blur.
 
     A symmetric kernel has a real T, so the imaginary part of H is a constant of the loss.
     """

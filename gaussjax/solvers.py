@@ -83,7 +83,11 @@ def gauss_newton_init(residual: Callable, start: jax.Array) -> GaussNewtonState:
 
 
 def gauss_newton_step(
-    residual: Callable, state: GaussNewtonState, lower: jax.Array, upper: jax.Array
+    residual: Callable,
+    state: GaussNewtonState,
+    lower: jax.Array,
+    upper: jax.Array,
+    magnitude: jax.Array | float,
 ) -> GaussNewtonState:
     """One damped step: solve (J'J + damping diag(J'J)) d = -J'r, project on the box, keep if better.
 
@@ -111,7 +115,8 @@ def gauss_newton_step(
     # NaN compares false: a step out of the model's domain is refused like an uphill one.
     better = cost <= state.cost
     promised = -jnp.sum(step * gradient) - 0.5 * jnp.sum(step * (normal @ step))
-    visible = promised > jnp.finfo(params.dtype).eps * state.cost
+    eps = jnp.finfo(params.dtype).eps
+    visible = promised > eps * state.cost + (8 * eps * magnitude) ** 2
     step_size = jnp.max(jnp.abs(step) / step_tolerance(params))
     damping = jnp.where(better, state.damping / 10, jnp.maximum(state.damping, 1e-4) * 8)
     return GaussNewtonState(
@@ -129,6 +134,7 @@ def gauss_newton(
     *,
     lower: jax.Array | float = -jnp.inf,
     upper: jax.Array | float = jnp.inf,
+    magnitude: jax.Array | float = 0.0,
     max_steps: int = 100,
 ) -> GaussNewtonState:
     """Minimise ``1/2 ||residual(params)||^2`` by damped Gauss-Newton with box bounds.
@@ -138,6 +144,8 @@ def gauss_newton(
         start: shape ``[p]``; clipped to the box.
         lower: least value of each parameter.
         upper: largest value of each parameter.
+        magnitude: norm of the terms whose difference the residual is. Rounding leaves a residual
+            of eps times this, and a step that promises no more is taken as convergence.
         max_steps: steps after which the state is returned not converged.
 
     Returns:
@@ -152,7 +160,7 @@ def gauss_newton(
         return ~state.converged & (state.num_steps < max_steps)
 
     def step(state: GaussNewtonState) -> GaussNewtonState:
-        return gauss_newton_step(residual, state, lower, upper)
+        return gauss_newton_step(residual, state, lower, upper, magnitude)
 
     initial = gauss_newton_init(residual, jnp.clip(start, lower, upper))
     return jax.lax.while_loop(unfinished, step, initial)

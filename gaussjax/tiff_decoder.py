@@ -29,7 +29,8 @@ def decode_tiff(path: Path) -> Decoded:
         if len(tiff.series) > 1:
             notes.append(f"first of {len(tiff.series)} image series used")
         _refuse_bomb(series.size, series.nbytes, path)
-        if page.photometric.name not in ("MINISBLACK", "MINISWHITE", "RGB"):
+        photometric = _name(page.photometric)
+        if photometric not in ("MINISBLACK", "MINISWHITE", "RGB"):
             return _decode_by_pillow(path, page, len(series.pages))
         try:
             samples = series.asarray()
@@ -42,9 +43,9 @@ def decode_tiff(path: Path) -> Decoded:
     if samples.dtype == bool:
         samples, bits = np.where(samples, np.uint8(255), np.uint8(0)), 8  # as 1-bit PNG is read
     scale = full_scale(samples.dtype, bits)
-    if page.photometric.name == "MINISWHITE":
+    if photometric == "MINISWHITE":
         samples = _invert(samples, scale)
-    colour = page.photometric.name == "RGB"
+    colour = photometric == "RGB"
     if "S" in series.axes:
         samples = np.moveaxis(samples, series.axes.index("S"), -1)
         samples = drop_extra_sample(samples, 3 if colour else 1, notes)
@@ -56,6 +57,11 @@ def decode_tiff(path: Path) -> Decoded:
     return Decoded(samples, colour, scale, orientation, tuple(notes))
 
 
+def _name(code: Any) -> str:
+    """Name of a TIFF code, or its number where tifffile knows no name."""
+    return getattr(code, "name", str(code))
+
+
 def _invert(samples: np.ndarray, scale: int | None) -> np.ndarray:
     """Turn samples whose zero means white into samples whose zero means black."""
     if scale is None:
@@ -65,12 +71,13 @@ def _invert(samples: np.ndarray, scale: int | None) -> np.ndarray:
 
 def _decode_by_pillow(path: Path, page: Any, num_pages: int) -> Decoded:
     """Decode what tifffile has no codec or no colours for, where Pillow keeps every bit."""
-    grey = page.samplesperpixel == 1 and page.photometric.name == "MINISBLACK"
+    photometric = _name(page.photometric)
+    grey = page.samplesperpixel == 1 and photometric == "MINISBLACK"
     exact = page.dtype in ("uint8", "bool") or (grey and page.dtype in ("uint16", "float32"))
     if num_pages > 1 or not exact:
         raise ImageFileError(
-            f"TIFF with {page.photometric.name} samples of type {page.dtype} and"
-            f" {page.compression.name} compression is not supported; save uncompressed grey or RGB"
+            f"TIFF with {photometric} samples of type {page.dtype} and {_name(page.compression)}"
+            " compression is not supported; save uncompressed grey or RGB"
         )
     return decode_pillow(path, formats=("TIFF",))
 

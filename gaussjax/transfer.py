@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -268,13 +269,18 @@ def blur(
     padded = boundary in borders.PADDED_BOUNDARIES
     fallback = (max(image.shape) + 1) // 2 if padded else max(image.shape)
     reach = known_reach(params, convention, image.ndim, fallback)
-    pad = reach if padded else 0
+    return _blur(image, params, kernel=convention, boundary=boundary, reach=reach)
+
+
+@partial(jax.jit, static_argnames=("kernel", "boundary", "reach"))
+def _blur(image, params: BlurParams, *, kernel: Kernel, boundary: str, reach: int) -> jax.Array:
+    pad = reach if boundary in borders.PADDED_BOUNDARIES else 0
     extended = borders.extend(image, boundary, pad)
-    response = system_response(params, extended.shape, convention, reach)
+    response = system_response(params, extended.shape, kernel, reach)
     spectrum = forward_transform(extended, image.ndim) * response
     result = borders.crop(inverse_transform(spectrum, extended.shape), image.shape, pad)
-    if padded:
-        result = jnp.where(jnp.max(axis_margins(params, convention, image.ndim)) <= pad, result, jnp.nan)
+    if pad:
+        result = jnp.where(jnp.max(axis_margins(params, kernel, image.ndim)) <= pad, result, jnp.nan)
     return result if params.offset is None else result + params.offset
 
 

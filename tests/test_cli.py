@@ -235,8 +235,17 @@ def test_bad_outputs(folder, capsys):
     assert "8 or 16 bit" in error_line(capsys, 2, *blur, "b.png")
     assert "input itself" in error_line(capsys, 2, *blur, "../" + folder.name + "/a.npy")
     assert "No such file" in error_line(capsys, 2, *blur, "missing/b.npy")
-    blur[3] = "1000"
-    assert "longest side, 96 px" in error_line(capsys, 2, *blur, "b.npy")
+
+
+def test_lengths_that_no_memory_would_hold(folder, capsys):
+    sampled = ["--kernel", "sampled", "--radius", "100000"]
+    for arguments in (
+        ["blur", "a.npy", "-o", "b.npy", "--sigma", "1e300"],
+        ["blur", "a.npy", "-o", "b.npy", "--sigma", "1", *sampled],
+        ["estimate", "a.npy", "a.npy", *sampled],
+        ["estimate", "a.npy", "a.npy", "--boundary", "zero", "--bounds", "0", "1e300"],
+    ):
+        assert "longest side, 96 px" in error_line(capsys, 2, *arguments)
 
 
 @pytest.mark.parametrize(
@@ -247,6 +256,7 @@ def test_bad_outputs(folder, capsys):
         (["estimate", "a.npy"], "BLURRED"),
         (["estimate", "a.npy", "a.npy", "--kernel", "box"], "box"),
         (["estimate", "a.npy", "a.npy", "--truncate", "4"], "--kernel sampled"),
+        (["estimate", "a.npy", "a.npy", "--kernel", "sampled", "--truncate", "1e9"], "40 sigma"),
         (["estimate", "a.npy", "a.npy", "--bounds", "3", "1"], "LOW must be less"),
         (["estimate", "a.npy", "a.npy", "--bounds", "0", "inf"], "'inf' is not a finite"),
         (["estimate", "a.npy", "a.npy", "--initial", "two"], "'two' is not a finite"),
@@ -269,6 +279,7 @@ def test_choices_are_those_of_the_library():
     assert cli_options.FAMILIES == gaussjax.transfer.FAMILIES
     assert cli_options.KERNELS == gaussjax.kernels.KERNELS
     assert cli_options.BOUNDARIES == gaussjax.boundary.BOUNDARIES
+    assert cli_options.PADDED_BOUNDARIES == gaussjax.boundary.PADDED_BOUNDARIES
 
 
 def test_help_tells_what_the_choices_mean(capsys):
@@ -313,8 +324,7 @@ def test_jax_is_not_imported_before_it_is_needed(folder, arguments, code):
 
 def test_python_m_gaussjax(folder):
     run = "import runpy; runpy.run_module('gaussjax', run_name='__main__', alter_sys=True)"
-    done = run_process(run, "blur", "a.png", "--sigma", "2", "-o", "b.png")
-    assert (done.returncode, done.stderr) == (0, "")
+    main(["blur", "a.png", "--sigma", "2", "-o", "b.png"])
     done = run_process(run, "estimate", "a.png", "b.png", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["sigma"] == pytest.approx(2, rel=5e-3)
