@@ -267,8 +267,11 @@ def blur(
     convention = Kernel(kernel, truncate, radius)
     params = as_params(params_or_sigma, image.ndim, image.dtype)
     padded = boundary in borders.PADDED_BOUNDARIES
+    needs_reach = padded or convention.is_finite
     fallback = (max(image.shape) + 1) // 2 if padded else max(image.shape)
-    reach = known_reach(params, convention, image.ndim, fallback)
+    reach = known_reach(params, convention, image.ndim, fallback) if needs_reach else 0
+    # In steps, because every other reach compiles anew.
+    reach = -(-reach // 8) * 8
     return _blur(image, params, kernel=convention, boundary=boundary, reach=reach)
 
 
