@@ -7,11 +7,12 @@ if TYPE_CHECKING:
     from gaussjax.estimate import estimate_blur
     from gaussjax.fit import fit_gauss_newton, fit_optax
     from gaussjax.frequency_ratio import fit_free_kernel, fit_frequency_ratio, fit_pointwise_ratio
+    from gaussjax.params import BlurParams
     from gaussjax.residuals import image_loss, loss
     from gaussjax.result import BlurEstimate
     from gaussjax.solvers import Status
     from gaussjax.spectra import Spectra, add_spectra, pair_spectra, sum_spectra
-    from gaussjax.transfer import BlurParams, blur, transfer_function
+    from gaussjax.transfer import blur, transfer_function
 
 __all__ = [
     "BlurEstimate",
@@ -33,18 +34,27 @@ __all__ = [
     "transfer_function",
 ]
 
-_MODULES = ("estimate", "fit", "frequency_ratio", "residuals", "result", "solvers", "spectra")
-_MODULES += ("transfer",)
+_MODULES = (
+    "estimate",
+    "fit",
+    "frequency_ratio",
+    "params",
+    "residuals",
+    "result",
+    "solvers",
+    "spectra",
+    "transfer",
+)
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used.
 
-    The command line lives in this package too and must answer ``--help`` and errors in its
+    The command line lives in this package too, and must answer ``--help`` and errors in its
     arguments without the seconds that importing JAX takes.
     """
     if name in __all__:
-        for module in map(import_module, (f"{__name__}.{module}" for module in _MODULES)):
+        for module in (import_module(f"{__name__}.{module}") for module in _MODULES):
             if hasattr(module, name):
                 globals()[name] = getattr(module, name)
                 return globals()[name]

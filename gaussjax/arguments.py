@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 
 def as_image(image, name: str) -> jax.Array:
@@ -52,7 +53,7 @@ def check_option(value: str, allowed: tuple[str, ...], name: str) -> None:
 
 def is_traced(*values) -> bool:
     """True when any array among ``values`` is known only while tracing, so has no value yet."""
-    return any(isinstance(v, jax.core.Tracer) for v in jax.tree.leaves(values))
+    return any(isinstance(v, Tracer) for v in jax.tree.leaves(values))
 
 
 def check_finite(image: jax.Array, name: str) -> None:
@@ -61,3 +62,12 @@ def check_finite(image: jax.Array, name: str) -> None:
         bad = int(jnp.sum(~jnp.isfinite(image)))
         if bad:
             raise ValueError(f"{name} has {bad} NaN or infinite pixels; replace or crop them")
+
+
+def check_bounds(bounds) -> None:
+    """Raise ValueError unless ``bounds`` is None or (low, high) with low < high."""
+    if bounds is None or is_traced(bounds):
+        return
+    values = np.asarray(bounds, dtype=float)
+    if values.shape != (2,) or not values[0] < values[1]:
+        raise ValueError(f"bounds must be (low, high) in sigma with low < high, got {bounds}")

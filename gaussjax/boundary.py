@@ -57,9 +57,7 @@ def embed(image: jax.Array, pad: int) -> jax.Array:
     return extend(image, "zero", pad)
 
 
-def interior_window(
-    image_shape: tuple[int, ...], pad: int, margins: jax.Array, dtype
-) -> jax.Array:
+def interior_window(image_shape: tuple[int, ...], pad: int, margins: jax.Array, dtype) -> jax.Array:
     """Indicator of the pixels of the extended frame that are >= ``margins`` px from its edges.
 
     Args:

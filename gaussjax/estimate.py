@@ -9,21 +9,17 @@ import numpy as np
 
 from gaussjax import boundary as borders
 from gaussjax.arguments import as_pair, check_finite, check_option, is_traced
-from gaussjax.fit import (
-    check_fit_options,
-    find_start,
-    fit_gauss_newton,
-    orient_bounds,
-    variance_bounds,
-)
+from gaussjax.fit import check_fit_options, fit_gauss_newton
 from gaussjax.instruments import InteriorModel, fit_interior
 from gaussjax.kernels import Kernel
 from gaussjax.linear_algebra import inner_products
+from gaussjax.params import BlurParams
 from gaussjax.residuals import Frame, frame_window, make_frame, predict
 from gaussjax.result import BlurEstimate, assemble
 from gaussjax.solvers import Status
 from gaussjax.spectra import pair_spectra
-from gaussjax.transfer import BlurParams, axis_margins
+from gaussjax.start import find_start, orient_bounds, variance_bounds
+from gaussjax.transfer import axis_margins
 
 # "valid" keeps at least this fraction of every axis to compare.
 LEAST_INTERIOR = 0.25
@@ -185,5 +181,6 @@ def _largest_radius(image_shape, kernel: Kernel, boundary: str, bounds) -> int:
         return max(_largest_margins(image_shape, boundary, 0))
     sigma = LARGEST_SIGMA * min(image_shape)
     if bounds is not None and not is_traced(bounds):
-        sigma = float(max(abs(bound) for bound in bounds))
-    return kernel.reach(sigma)
+        # A kernel longer than the frame blurs little but the extension.
+        sigma = min(max(abs(float(bound)) for bound in bounds), max(image_shape))
+    return min(kernel.reach(sigma), max(image_shape))

@@ -1,134 +1,25 @@
 """Iterative fits of a Gaussian blur to spectra: Gauss-Newton and any optax optimiser."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from gaussjax.arguments import check_option
-from gaussjax.frequency_ratio import fit_frequency_ratio
+from gaussjax.arguments import check_bounds, check_option
 from gaussjax.grid import half_plane_weights
-from gaussjax.kernels import KERNELS, Kernel, nominal_variance
+from gaussjax.kernels import KERNELS, Kernel
 from gaussjax.linear_algebra import inner_products
+from gaussjax.params import FAMILIES, BlurParams, as_params, project_family
 from gaussjax.residuals import loss, spectral_residual, without_zero_frequency
 from gaussjax.result import BlurEstimate, assemble
 from gaussjax.solvers import Status, gauss_newton, gradient_descent
 from gaussjax.spectra import Spectra
-from gaussjax.transfer import (
-    FAMILIES,
-    BlurParams,
-    as_params,
-    num_variances,
-    project_family,
-    signed_square,
-)
-
-# A forward model with negative variance multiplies by exp(|v| w^2 / 2) and soon amplifies
-# rounding. Below this variance (px^2) the pair is fitted with its roles exchanged instead, and
-# negated. Not at zero: there noise in B would pull the estimate away from no blur.
-EXCHANGE_BELOW = -0.1
+from gaussjax.start import find_start, orient, orient_bounds, variance_bounds
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Start:
-    """Where to start a fit, and in which direction the pair blurs.
-
-    Attributes:
-        variance: of the oriented pair, nominal, ``[p]``.
-        exchanged: True when B is the sharper image, so that B is to be blurred to A.
-        converged: the search for the start converged.
-        num_steps: that it took.
-    """
-
-    variance: jax.Array
-    exchanged: jax.Array
-    converged: jax.Array
-    num_steps: jax.Array
-
-
-def variance_bounds(bounds, dtype) -> tuple[jax.Array, jax.Array]:
-    """Bounds in sigma (px), or None, as bounds in variance (px^2).
-
-    Raises:
-        ValueError: not two numbers, or the lower one above the upper one.
-    """
-    if bounds is None:
-        return jnp.asarray(-jnp.inf, dtype), jnp.asarray(jnp.inf, dtype)
-    low, high = (signed_square(jnp.asarray(bound, dtype)) for bound in bounds)
-    return low, high
-
-
-def orient_bounds(lower, upper, exchanged) -> tuple[jax.Array, jax.Array]:
-    """Bounds on the variance of the oriented pair: negated and swapped when it is exchanged."""
-    return jnp.where(exchanged, -upper, lower), jnp.where(exchanged, -lower, upper)
-
-
-def initial_variance(initial, spectra: Spectra, family: str) -> jax.Array:
-    """``initial`` (sigma, BlurParams or None for the closed form) as a ``family`` variance vector."""
-    ndim = len(spectra.image_shape)
-    dtype = spectra.reference_power.dtype
-    if initial is None:
-        closed = fit_frequency_ratio(spectra).params.variance
-        # Not finite: the pair says nothing. Start at one pixel; the status will tell.
-        closed = jnp.where(jnp.isfinite(closed), closed, 1)
-        initial = BlurParams(jnp.clip(closed, EXCHANGE_BELOW, min(spectra.image_shape) ** 2))
-    params = as_params(initial, ndim, dtype)
-    return project_family(params.covariance_matrix(ndim), family)
-
-
-def find_start(
-    spectra: Spectra, initial, lower, upper, *, family: str, kernel: Kernel, reach: int
-) -> Start:
-    """Orient a pair and locate its blur by a Gauss-Newton fit that converges from anywhere.
-
-    Two steps: an isotropic fit decides the direction, then the family is fitted in that
-    direction. Kernels whose derivative vanishes at zero blur ("sampled", "integrated") are
-    located by the discrete analogue, and their nominal variance found from its second moment.
-    """
-    ndim = len(spectra.image_shape)
-    surrogate = Kernel("continuous" if kernel.name == "continuous" else "discrete")
-    start = initial_variance(initial, spectra, family)
-    isotropic = project_family(BlurParams(start, family=family).covariance_matrix(ndim), "isotropic")
-
-    def isotropic_residual(variance):
-        return spectral_residual(BlurParams(variance), spectra, surrogate, 0)
-
-    forward = gauss_newton(isotropic_residual, isotropic, lower=1.01 * EXCHANGE_BELOW, magnitude=1.0)
-    exchanged = (forward.params[0] <= EXCHANGE_BELOW) & (lower < EXCHANGE_BELOW) | (upper <= 0)
-    oriented = orient(spectra, exchanged)
-    one_pixel = jnp.ones_like(isotropic)
-    isotropic = jnp.where(exchanged, one_pixel, forward.params)
-    ready = project_family(isotropic * jnp.eye(ndim, dtype=isotropic.dtype), family)
-
-    def residual(variance):
-        return spectral_residual(BlurParams(variance, family=family), oriented, surrogate, 0)
-
-    state = gauss_newton(residual, ready, magnitude=1.0)
-    moments = BlurParams(state.params, family=family).covariance_matrix(ndim)
-    nominal = jax.vmap(lambda moment: nominal_variance(kernel, moment, reach))(jnp.diag(moments))
-    # Off the diagonal the correlation is kept.
-    ratio = jnp.sqrt(jnp.abs(nominal / jnp.where(jnp.diag(moments) == 0, 1, jnp.diag(moments))))
-    covariance = moments * jnp.outer(ratio, ratio)
-    return Start(
-        variance=project_family(covariance, family),
-        exchanged=exchanged,
-        converged=state.converged,
-        num_steps=forward.num_steps + state.num_steps,
-    )
-
-
-def orient(spectra: Spectra, exchanged: jax.Array) -> Spectra:
-    """The pair with its roles exchanged where ``exchanged``."""
-    return jax.tree.map(
-        lambda kept, swapped: jnp.where(exchanged, swapped, kept), spectra, spectra.swapped()
-    )
-
-
-@partial(jax.jit, static_argnames=("family", "kernel", "truncate", "radius"))
 def fit_gauss_newton(
     spectra: Spectra,
     *,
@@ -163,9 +54,15 @@ def fit_gauss_newton(
     Source: parameter errors as in Seber & Wild, "Nonlinear Regression", Wiley 1989, ch. 2.
     """
     check_fit_options(family, kernel, bounds)
-    ndim = len(spectra.image_shape)
-    power = spectra.reference_power
     convention = Kernel(kernel, truncate, radius)
+    return _fit_gauss_newton(spectra, initial, bounds, family=family, convention=convention)
+
+
+@partial(jax.jit, static_argnames=("family", "convention"))
+def _fit_gauss_newton(
+    spectra: Spectra, initial, bounds, *, family: str, convention: Kernel
+) -> BlurEstimate:
+    power = spectra.reference_power
     reach = max(spectra.image_shape)
     lower, upper = variance_bounds(bounds, power.dtype)
     start = find_start(
@@ -194,7 +91,13 @@ def fit_gauss_newton(
 @partial(
     jax.jit,
     static_argnames=(
-        "optimizer", "num_steps", "parameter", "family", "kernel", "truncate", "radius",
+        "optimizer",
+        "num_steps",
+        "parameter",
+        "family",
+        "kernel",
+        "truncate",
+        "radius",
     ),
 )
 def fit_optax(
@@ -267,9 +170,9 @@ def fit_optax(
         moved = BlurParams(vector, family=family)
         return spectral_residual(moved, spectra, convention, max(spectra.image_shape))
 
-    one_more = gauss_newton(residual, params.variance, magnitude=1.0, max_steps=1).params - params.variance
+    one_more = gauss_newton(residual, params.variance, magnitude=1.0, max_steps=1).params
     small = jnp.maximum(0.1 * estimate.standard_error.variance, 1e-3 * jnp.abs(params.variance))
-    stopped_short = ~jnp.all(jnp.abs(one_more) <= small)
+    stopped_short = ~jnp.all(jnp.abs(one_more - params.variance) <= small)
     status = jnp.where(
         stopped_short & (estimate.status == Status.ESTIMATED),
         jnp.int32(Status.NOT_CONVERGED),
@@ -325,8 +228,9 @@ def _spectral_result(
 
 
 def check_fit_options(family: str, kernel: str, bounds) -> None:
-    """Raise ValueError for options that no fit takes."""
+    """Raise ValueError for options that no fit takes, and for bounds out of order."""
     check_option(family, FAMILIES, "family")
     check_option(kernel, KERNELS, "kernel")
+    check_bounds(bounds)
     if bounds is not None and family == "full":
         raise ValueError("bounds are on sigma per axis; family='full' takes none")

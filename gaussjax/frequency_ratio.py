@@ -5,6 +5,7 @@ and in the log of the gain. The fits differ in which frequencies they trust, and
 leave out the zero frequency, where an offset would sit. They read the Gaussian as continuous.
 """
 
+import functools
 import math
 from dataclasses import replace
 
@@ -15,11 +16,12 @@ from gaussjax.arguments import check_option
 from gaussjax.grid import angular_frequencies, half_plane_weights
 from gaussjax.kernels import Kernel
 from gaussjax.linear_algebra import inner_products
+from gaussjax.params import FAMILIES, BlurParams, num_variances
 from gaussjax.residuals import spectral_residual, without_zero_frequency
 from gaussjax.result import BlurEstimate, assemble
 from gaussjax.solvers import Status, gauss_newton
 from gaussjax.spectra import Spectra
-from gaussjax.transfer import FAMILIES, BlurParams, gaussian_transfer, num_variances
+from gaussjax.transfer import gaussian_transfer
 
 _CONTINUOUS = Kernel("continuous")
 
@@ -128,7 +130,8 @@ def fit_free_kernel(
     start = jnp.where(jnp.isfinite(start), start, 1)
 
     def residual(variance):
-        return spectral_residual(BlurParams(variance, family=family), kernel_spectra, _CONTINUOUS, 0)
+        params = BlurParams(variance, family=family)
+        return spectral_residual(params, kernel_spectra, _CONTINUOUS, 0)
 
     state = gauss_newton(residual, start, magnitude=1.0)
     params = BlurParams(state.params, family=family)
@@ -164,10 +167,10 @@ def _solve_log_ratio(
 
 
 def _variance_columns(image_shape: tuple[int, ...], family: str, dtype) -> list[jax.Array]:
-    """d log T / d variance of the continuous Gaussian, one spectrum-shaped column a parameter."""
+    """D log T / d variance of the continuous Gaussian, one spectrum-shaped column a parameter."""
     w = angular_frequencies(image_shape, dtype)
     squares = [-0.5 * wj**2 for wj in w]
-    full_grid = sum(squares)
+    full_grid = functools.reduce(jnp.add, squares)
     if family == "isotropic":
         return [full_grid]
     zero = jnp.zeros_like(full_grid)
@@ -186,8 +189,8 @@ def _modelled(params: BlurParams, spectra: Spectra) -> jax.Array:
 
 def _noise_variance(params: BlurParams, spectra: Spectra) -> jax.Array:
     """Residual variance s^2 per pixel, the zero frequency left out."""
-    return 2 * _residual_loss(params, spectra) / (
-        math.prod(spectra.image_shape) * spectra.num_pairs
+    return (
+        2 * _residual_loss(params, spectra) / (math.prod(spectra.image_shape) * spectra.num_pairs)
     )
 
 

@@ -44,12 +44,13 @@ def frequency_indices(image_shape: tuple[int, ...]) -> list[jax.Array]:
     indices = []
     for size, stored in zip(image_shape, spectrum_shape(image_shape), strict=True):
         index = jnp.arange(stored)
-        indices.append(index if stored < size else jnp.where(index > size // 2, index - size, index))
+        # The half axis is not negative; a full axis has its negative half at the end.
+        indices.append(jnp.where(2 * index > size, index - size, index))
     return indices
 
 
 def angular_frequencies(image_shape: tuple[int, ...], dtype) -> list[jax.Array]:
-    """Angular frequency ``w_j`` in rad/px of every axis, each shaped to broadcast on the spectrum."""
+    """Angular frequency ``w_j`` in rad/px per axis, each shaped to broadcast on the spectrum."""
     ndim = len(image_shape)
     return [
         along_axis((2 * math.pi / size) * index.astype(dtype), axis, ndim)

@@ -18,9 +18,10 @@ import jax.numpy as jnp
 from gaussjax.grid import forward_transform, half_plane_weights
 from gaussjax.kernels import Kernel
 from gaussjax.linear_algebra import inner_products
+from gaussjax.params import BlurParams
 from gaussjax.residuals import Frame, frame_window, predict
 from gaussjax.solvers import gauss_newton, step_tolerance
-from gaussjax.transfer import BlurParams, axis_margins, gaussian_transfer
+from gaussjax.transfer import axis_margins, gaussian_transfer
 
 MAX_PASSES = 40
 # Passes in which the margin still follows sigma. After them it stays, because a sigma whose
@@ -62,7 +63,7 @@ class InteriorModel:
         return BlurParams(variance, family=self.family)
 
     def margins(self, variance: jax.Array) -> jax.Array:
-        """Margins in px that the blur asks for, at most the largest that leave pixels to compare."""
+        """Margins in px that the blur asks for, within those that leave pixels to compare."""
         ndim = len(self.largest_margins)
         params = self.params(variance)
         wanted = axis_margins(params, self.kernel, ndim)
@@ -72,9 +73,9 @@ class InteriorModel:
 
     def fields(self, variance: jax.Array, frame: Frame) -> jax.Array:
         """Derivatives J of the prediction, ``[p, *extended shape]``."""
-        jacobian = jax.jacfwd(
-            lambda v: predict(self.params(v), frame, self.kernel, self.reach)
-        )(variance)
+        jacobian = jax.jacfwd(lambda v: predict(self.params(v), frame, self.kernel, self.reach))(
+            variance
+        )
         return jnp.moveaxis(jacobian, -1, 0)
 
 
@@ -135,4 +136,3 @@ def instrument_root(
 
     magnitude = jnp.linalg.norm(scale * target)
     return gauss_newton(moments, variance, lower=lower, upper=upper, magnitude=magnitude)
-

@@ -75,8 +75,8 @@ class Kernel:
     def reach(self, sigma: float) -> int:
         """Largest of support and margin in px for a sigma known outside of tracing; for shapes."""
         with jax.ensure_compile_time_eval():
-            sigma = jnp.asarray(float(sigma))
-            return int(jnp.maximum(self.support_at(sigma), self.margin_at(sigma)))
+            value = jnp.asarray(float(sigma))
+            return int(jnp.maximum(self.support_at(value), self.margin_at(value)))
 
 
 def nominal_sigma(variance: jax.Array) -> jax.Array:
@@ -85,7 +85,7 @@ def nominal_sigma(variance: jax.Array) -> jax.Array:
 
 
 def taps(kernel: Kernel, variance: jax.Array, reach: int) -> jax.Array:
-    """Normalised taps ``k_0 .. k_reach`` of a "sampled" or "integrated" kernel, shape ``[reach + 1]``.
+    """Normalised taps ``k_0 .. k_reach`` of a "sampled" or "integrated" kernel, ``[reach + 1]``.
 
     The kernel is NaN when its support exceeds ``reach``: a truncation nobody asked for would be a
     silent error, and a solver takes NaN as the edge of the model's domain.

@@ -9,14 +9,9 @@ from gaussjax import boundary as borders
 from gaussjax.arguments import as_pair, check_option
 from gaussjax.grid import forward_transform, half_plane_weights, inverse_transform
 from gaussjax.kernels import KERNELS, Kernel
+from gaussjax.params import BlurParams, as_params
 from gaussjax.spectra import Spectra
-from gaussjax.transfer import (
-    BlurParams,
-    as_params,
-    axis_margins,
-    known_reach,
-    system_response,
-)
+from gaussjax.transfer import axis_margins, known_reach, system_response
 
 
 @jax.tree_util.register_dataclass

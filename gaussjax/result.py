@@ -6,9 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.arguments import is_traced
 from gaussjax.kernels import LEAST_NOMINAL_SIGMA, Kernel
+from gaussjax.params import BlurParams
 from gaussjax.solvers import Status
-from gaussjax.transfer import BlurParams
 
 # Full width at half maximum of a Gaussian, in sigmas: 2 sqrt(2 ln 2).
 FWHM_PER_SIGMA = 2.0 * (2.0 * np.log(2.0)) ** 0.5
@@ -16,8 +17,8 @@ FWHM_PER_SIGMA = 2.0 * (2.0 * np.log(2.0)) ** 0.5
 _LEAST_GRAVE_FIRST = (
     Status.AT_BOUND,
     Status.NOT_CONVERGED,
-    Status.TOO_SMALL,
     Status.NOT_IDENTIFIABLE,
+    Status.TOO_SMALL,
     Status.NOT_FINITE,
 )
 
@@ -82,7 +83,7 @@ class BlurEstimate:
 
     def __str__(self) -> str:
         """A short table; a batch or a traced estimate prints its shapes instead."""
-        if isinstance(self.status, jax.core.Tracer) or np.ndim(self.status):
+        if is_traced(self.status) or np.ndim(self.status):
             return f"BlurEstimate(sigma={self.sigma}, status={self.status})"
         precision = f"{self.sigma.dtype}"
         if self.narrowed:
@@ -92,8 +93,10 @@ class BlurEstimate:
             ("sigma", _values(self.sigma, self.sigma_standard_error) + " px"),
             ("FWHM", _values(self.fwhm, FWHM_PER_SIGMA * self.sigma_standard_error) + " px"),
             ("model", f"{family} Gaussian, {self.kernel.name} kernel"),
-            ("residual", f"{float(self.noise_variance) ** 0.5:.4g} rms"
-             f" over {int(self.num_pixels)} pixels"),
+            (
+                "residual",
+                f"{float(self.noise_variance) ** 0.5:.4g} rms over {int(self.num_pixels)} pixels",
+            ),
             ("status", f"{int(self.status)} {self.message}"),
             ("precision", precision),
         ]

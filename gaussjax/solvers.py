@@ -89,7 +89,7 @@ def gauss_newton_step(
     upper: jax.Array,
     magnitude: jax.Array | float,
 ) -> GaussNewtonState:
-    """One damped step: solve (J'J + damping diag(J'J)) d = -J'r, project on the box, keep if better.
+    """One step: solve (J'J + damping diag(J'J)) d = -J'r, project on the box, keep if better.
 
     A parameter that sits on its bound and is pushed outwards is held for this step: clipping the
     full step instead would spoil the others, which are correlated with it.
@@ -189,9 +189,7 @@ def gradient_descent(
         )
         return (optax.apply_updates(params, updates), state), value
 
-    (params, _), trace = jax.lax.scan(
-        step, (start, optimizer.init(start)), None, length=num_steps
-    )
+    (params, _), trace = jax.lax.scan(step, (start, optimizer.init(start)), None, length=num_steps)
     return params, trace
 
 

@@ -1,4 +1,4 @@
-"""Power spectra of a pair: all that least squares without borders needs, and additive over pairs."""
+"""Power spectra of pairs: all that least squares without borders needs, and additive."""
 
 from dataclasses import dataclass, field
 
@@ -49,9 +49,7 @@ class Spectra:
     @property
     def coherence(self) -> jax.Array:
         """|C|^2 / (P Q), in [0, 1]; 1 for a single pair, because nothing was averaged."""
-        return _ratio(
-            jnp.abs(self.cross_power) ** 2, self.reference_power * self.blurred_power
-        )
+        return _ratio(jnp.abs(self.cross_power) ** 2, self.reference_power * self.blurred_power)
 
     def swapped(self) -> "Spectra":
         """The same pairs with the roles of reference and blurred exchanged."""
@@ -124,6 +122,6 @@ def _squared_magnitude(z: jax.Array) -> jax.Array:
 
 
 def _ratio(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
-    """numerator / denominator, and 0 where the denominator is 0."""
+    """Numerator / denominator, and 0 where the denominator is 0."""
     zero = denominator == 0
     return jnp.where(zero, 0, numerator / jnp.where(zero, 1, denominator))

@@ -26,9 +26,7 @@ def random_scene(key: jax.Array, image_shape: tuple[int, ...], *, slope: float =
     frequencies = angular_frequencies(image_shape, noise.dtype)
     radius = jnp.sqrt(sum(w**2 for w in frequencies))
     amplitude = jnp.where(radius > 0, jnp.where(radius > 0, radius, 1) ** -slope, 0)
-    scene = inverse_transform(
-        amplitude * forward_transform(noise, len(image_shape)), image_shape
-    )
+    scene = inverse_transform(amplitude * forward_transform(noise, len(image_shape)), image_shape)
     return scene / jnp.std(scene)
 
 

@@ -1,14 +1,13 @@
-"""Gaussian blurs: their parameters, their transfer function, and blurring with them."""
+"""Gaussian blurs: their transfer function on the frequency grid, and blurring with it."""
 
 import math
-from dataclasses import dataclass, field
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 
 from gaussjax import boundary as borders
-from gaussjax.arguments import as_image, check_option, is_traced
+from gaussjax.arguments import as_image, check_finite, check_option, is_traced
 from gaussjax.grid import (
     along_axis,
     angular_frequencies,
@@ -17,96 +16,7 @@ from gaussjax.grid import (
     inverse_transform,
 )
 from gaussjax.kernels import KERNELS, Kernel, axis_transfer, nominal_sigma
-
-FAMILIES = ("isotropic", "axis_aligned", "full")
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class BlurParams:
-    """Parameters theta of the model ``B(x) = gain * (g * A)(x - shift) + offset``.
-
-    Attributes:
-        variance: signed, px^2. Isotropic ``[1]``; axis-aligned ``[ndim]`` in axis order; full: the
-            upper triangle of the covariance row by row, in 2-D ``[yy, yx, xx]``. Negative means
-            that B is the sharper image.
-        gain: scalar, or None for 1.
-        offset: scalar in the unit of the image, or None for 0.
-        shift: ``[ndim]`` px in axis order, as ``scipy.ndimage.shift``, or None for 0.
-        family: "isotropic", "axis_aligned" or "full" (static).
-    """
-
-    variance: jax.Array
-    gain: jax.Array | None = None
-    offset: jax.Array | None = None
-    shift: jax.Array | None = None
-    family: str = field(default="isotropic", metadata={"static": True})
-
-    def covariance_matrix(self, ndim: int) -> jax.Array:
-        """Covariance S of the Gaussian in px^2, ``[ndim, ndim]``."""
-        if self.family != "full":
-            return jnp.diag(jnp.broadcast_to(self.variance, (ndim,)))
-        rows, columns = jnp.triu_indices(ndim)
-        upper = jnp.zeros((ndim, ndim), self.variance.dtype).at[rows, columns].set(self.variance)
-        return upper + jnp.triu(upper, 1).T
-
-    def sigma(self, ndim: int) -> jax.Array:
-        """Signed standard deviation, px: scalar, per axis, or principal with the largest first."""
-        if self.family == "isotropic":
-            return signed_sqrt(self.variance[0])
-        if self.family == "axis_aligned":
-            return signed_sqrt(self.variance)
-        return signed_sqrt(jnp.linalg.eigvalsh(self.covariance_matrix(ndim))[::-1])
-
-
-def signed_sqrt(variance: jax.Array) -> jax.Array:
-    """sign(v) sqrt(|v|), px^2 to px. Its derivative at zero is infinite, as it has to be."""
-    return jnp.sign(variance) * jnp.sqrt(jnp.abs(variance))
-
-
-def signed_square(sigma: jax.Array) -> jax.Array:
-    """sigma |sigma|, px to px^2; the inverse of :func:`signed_sqrt`."""
-    return sigma * jnp.abs(sigma)
-
-
-def num_variances(family: str, ndim: int) -> int:
-    """Number of variance parameters of ``family`` in ``ndim`` dimensions."""
-    return {"isotropic": 1, "axis_aligned": ndim, "full": ndim * (ndim + 1) // 2}[family]
-
-
-def project_family(covariance: jax.Array, family: str) -> jax.Array:
-    """The ``family`` member nearest to a covariance ``[ndim, ndim]``, as a variance vector."""
-    if family == "isotropic":
-        return jnp.mean(jnp.diag(covariance))[None]
-    if family == "axis_aligned":
-        return jnp.diag(covariance)
-    return covariance[jnp.triu_indices(covariance.shape[0])]
-
-
-def as_params(params_or_sigma, ndim: int, dtype) -> BlurParams:
-    """BlurParams as they are; a scalar sigma (px) as isotropic, ``[ndim]`` sigmas as axis-aligned.
-
-    Raises:
-        ValueError: the shape fits neither the number of axes nor the family.
-    """
-    if isinstance(params_or_sigma, BlurParams):
-        params = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), params_or_sigma)
-        check_option(params.family, FAMILIES, "family")
-        expected = (num_variances(params.family, ndim),)
-        if params.variance.shape != expected:
-            raise ValueError(
-                f"params.variance must have shape {expected} for family {params.family!r} in"
-                f" {ndim}-D, got {params.variance.shape}"
-            )
-        return params
-    sigma = jnp.asarray(params_or_sigma, dtype)
-    if sigma.shape == ():
-        return BlurParams(signed_square(sigma)[None])
-    if sigma.shape == (ndim,):
-        return BlurParams(signed_square(sigma), family="axis_aligned")
-    raise ValueError(
-        f"sigma must be a scalar or have one entry per axis, shape ({ndim},); got {sigma.shape}"
-    )
+from gaussjax.params import BlurParams, as_params
 
 
 def gaussian_transfer(
@@ -161,7 +71,7 @@ def _full_transfer(
 def _full_sampled_transfer(
     covariance: jax.Array, image_shape: tuple[int, ...], kernel: Kernel
 ) -> jax.Array:
-    """exp(-n' S^-1 n / 2) on the box |n_j| <= R(sqrt(S_jj)), normalised; NaN unless S is definite."""
+    """exp(-n' S^-1 n / 2) on the box |n_j| <= R(sqrt(S_jj)); NaN unless S is definite."""
     ndim = len(image_shape)
     sign = jnp.sign(jnp.trace(covariance))
     definite = sign * covariance
@@ -187,7 +97,7 @@ def _full_sampled_transfer(
 def system_response(
     params: BlurParams, image_shape: tuple[int, ...], kernel: Kernel, reach: int
 ) -> jax.Array:
-    """gain T(w) exp(-i w . shift): what multiplies A's spectrum; real where no shift is fitted."""
+    """Gain T(w) exp(-i w . shift): what multiplies A's spectrum; real where no shift is fitted."""
     response = gaussian_transfer(params, image_shape, kernel, reach)
     if params.gain is not None:
         response = params.gain * response
@@ -259,9 +169,11 @@ def blur(
 
     Raises:
         TypeError: an image that is not real numbers.
-        ValueError: unknown option, rank 0 or above 3, empty or size-1 axes, sigma of a wrong shape.
+        ValueError: unknown option, rank 0 or above 3, empty or size-1 axes, sigma of a wrong shape
+            or not finite, and outside of tracing NaN or infinite pixels.
     """
     image = as_image(image, "image")
+    check_finite(image, "image")
     check_option(kernel, KERNELS, "kernel")
     check_option(boundary, ("periodic", *borders.PADDED_BOUNDARIES), "boundary")
     convention = Kernel(kernel, truncate, radius)
@@ -283,7 +195,8 @@ def _blur(image, params: BlurParams, *, kernel: Kernel, boundary: str, reach: in
     spectrum = forward_transform(extended, image.ndim) * response
     result = borders.crop(inverse_transform(spectrum, extended.shape), image.shape, pad)
     if pad:
-        result = jnp.where(jnp.max(axis_margins(params, kernel, image.ndim)) <= pad, result, jnp.nan)
+        covered = jnp.max(axis_margins(params, kernel, image.ndim)) <= pad
+        result = jnp.where(covered, result, jnp.nan)
     return result if params.offset is None else result + params.offset
 
 
