@@ -59,9 +59,14 @@ def is_traced(*values) -> bool:
 def check_finite(image: jax.Array, name: str) -> None:
     """Raise ValueError for NaN or infinite pixels; silent under tracing, where a status tells."""
     if not is_traced(image):
-        bad = int(jnp.sum(~jnp.isfinite(image)))
+        bad = int(_count_not_finite(image))
         if bad:
             raise ValueError(f"{name} has {bad} NaN or infinite pixels; replace or crop them")
+
+
+@jax.jit
+def _count_not_finite(image: jax.Array) -> jax.Array:
+    return jnp.sum(~jnp.isfinite(image))
 
 
 def check_bounds(bounds) -> None:

@@ -12,7 +12,7 @@ from gaussjax.arguments import as_pair, check_finite, check_option, is_traced
 from gaussjax.fit import check_fit_options, fit_gauss_newton
 from gaussjax.instruments import InteriorModel, fit_interior
 from gaussjax.kernels import Kernel
-from gaussjax.linear_algebra import inner_products
+from gaussjax.linear_algebra import inner_products, inverse_small
 from gaussjax.params import BlurParams
 from gaussjax.residuals import Frame, frame_window, make_frame, predict
 from gaussjax.result import BlurEstimate, assemble
@@ -136,7 +136,7 @@ def _estimate(
     return assemble(
         BlurParams(sign * fit.variance, family=family),
         ndim=ndim,
-        covariance=noise_variance * jnp.linalg.inv(information),
+        covariance=noise_variance * inverse_small(information),
         loss=loss,
         noise_variance=noise_variance,
         num_pixels=num_pixels.astype(jnp.int32),

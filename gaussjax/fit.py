@@ -11,7 +11,7 @@ import optax
 from gaussjax.arguments import check_bounds, check_option
 from gaussjax.grid import half_plane_weights
 from gaussjax.kernels import KERNELS, Kernel
-from gaussjax.linear_algebra import inner_products
+from gaussjax.linear_algebra import inner_products, inverse_small
 from gaussjax.params import FAMILIES, BlurParams, as_params, project_family
 from gaussjax.residuals import loss, spectral_residual, without_zero_frequency
 from gaussjax.result import BlurEstimate, assemble
@@ -170,7 +170,7 @@ def fit_optax(
         moved = BlurParams(vector, family=family)
         return spectral_residual(moved, spectra, convention, max(spectra.image_shape))
 
-    one_more = gauss_newton(residual, params.variance, magnitude=1.0, max_steps=1).params
+    one_more = gauss_newton(residual, params.variance, magnitude=1.0, max_steps=2).params
     small = jnp.maximum(0.1 * estimate.standard_error.variance, 1e-3 * jnp.abs(params.variance))
     stopped_short = ~jnp.all(jnp.abs(one_more - params.variance) <= small)
     status = jnp.where(
@@ -214,7 +214,7 @@ def _spectral_result(
     return assemble(
         replace(params, variance=sign * params.variance),
         ndim=len(oriented.image_shape),
-        covariance=noise_variance * jnp.linalg.inv(information),
+        covariance=noise_variance * inverse_small(information),
         loss=half_squares,
         noise_variance=noise_variance,
         num_pixels=num_pixels,

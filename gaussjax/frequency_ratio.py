@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from gaussjax.arguments import check_option
 from gaussjax.grid import angular_frequencies, half_plane_weights
 from gaussjax.kernels import Kernel
-from gaussjax.linear_algebra import inner_products
+from gaussjax.linear_algebra import inner_products, inverse_small
 from gaussjax.params import FAMILIES, BlurParams, num_variances
 from gaussjax.residuals import spectral_residual, without_zero_frequency
 from gaussjax.result import BlurEstimate, assemble
@@ -136,7 +136,7 @@ def fit_free_kernel(
     state = gauss_newton(residual, start, magnitude=1.0)
     params = BlurParams(state.params, family=family)
     jacobian = jnp.moveaxis(jax.jacfwd(residual)(state.params), -1, 0)
-    inverse = jnp.linalg.inv(inner_products(jacobian, jacobian))
+    inverse = inverse_small(inner_products(jacobian, jacobian))
     noise = _noise_variance(params, spectra) / (1 - 1 / math.prod(spectra.image_shape))
     variance = jnp.where(trusted, noise / jnp.where(trusted, power, 1), 0)
     meat = inner_products(variance[None] * jacobian, jacobian)
@@ -158,7 +158,7 @@ def _solve_log_ratio(
     if amplitude:
         columns.append(jnp.ones_like(columns[0]))
     design = jnp.stack(columns) * usable[None]
-    inverse = jnp.linalg.inv(inner_products(weights[None] * design, design))
+    inverse = inverse_small(inner_products(weights[None] * design, design))
     solution = inverse @ inner_products(weights[None] * design, logarithm[None])[:, 0]
     p = num_variances(family, len(spectra.image_shape))
     gain = jnp.exp(solution[p]) if amplitude else None

@@ -94,7 +94,7 @@ def fit_interior(
         root = instrument_root(frame, fit.variance, margins, model, lower, upper)
         moved = jnp.abs(root.params - fit.variance) / step_tolerance(root.params)
         # A root found at once is as good as rounding allows, however far the last digits move.
-        still = (jnp.max(moved) <= 1) | (root.converged & (root.num_steps <= 1))
+        still = (jnp.max(moved) <= 1) | (root.converged & (root.num_steps <= 2))
         settled = jnp.all(margins == fit.margins) & still
         steps = fit.num_steps + 1 + root.num_steps
         return InteriorFit(root.params, margins, settled, steps), count + 1

@@ -12,3 +12,14 @@ def inner_products(first: jax.Array, second: jax.Array) -> jax.Array:
     """
     axes = tuple(range(2, first.ndim + 1))
     return jnp.sum(first[:, None] * second[None], axis=axes)
+
+
+def solve_small(matrix: jax.Array, vector: jax.Array) -> jax.Array:
+    """Solution x of ``matrix x = vector``, ``[p, p]`` and ``[p]``; not finite when singular."""
+    # One parameter is the common case, and LU of a number takes long to compile.
+    return vector / matrix[0] if vector.size == 1 else jnp.linalg.solve(matrix, vector)
+
+
+def inverse_small(matrix: jax.Array) -> jax.Array:
+    """Inverse of ``[p, p]``; not finite when singular."""
+    return 1 / matrix if matrix.size == 1 else jnp.linalg.inv(matrix)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from gaussjax.linear_algebra import inner_products
+from gaussjax.linear_algebra import inner_products, solve_small
 
 
 class Status(enum.IntEnum):
@@ -44,20 +44,29 @@ _MESSAGES = {
 class GaussNewtonState:
     """Where a Gauss-Newton run stands.
 
-    ``step_size`` is the last proposed step over its tolerance, or zero when the decrease that the
-    step promised is below what rounding lets the cost show.
+    Attributes:
+        params: the best point so far, ``[p]``.
+        cost: ``1/2 ||r||^2`` there; infinite before the first evaluation.
+        gradient: ``J'r`` there, ``[p]``.
+        normal: ``J'J`` there, ``[p, p]``.
+        damping: relative to the diagonal of ``normal``.
+        step_size: the last *proposed* step over its tolerance, accepted or not, or zero when the
+            decrease that it promised is below what rounding lets the cost show.
+        num_steps: evaluations of the residual and its Jacobian.
     """
 
     params: jax.Array
     cost: jax.Array
+    gradient: jax.Array
+    normal: jax.Array
     damping: jax.Array
     step_size: jax.Array
     num_steps: jax.Array
 
     @property
     def converged(self) -> jax.Array:
-        """True when the last *proposed* step was below the tolerance, accepted or not."""
-        return self.step_size <= 1
+        """True when the last proposed step was too small to matter."""
+        return (self.step_size <= 1) & jnp.isfinite(self.cost)
 
 
 def step_tolerance(params: jax.Array) -> jax.Array:
@@ -70,15 +79,16 @@ def step_tolerance(params: jax.Array) -> jax.Array:
     return eps**0.75 * (jnp.abs(params) + 1e-3)
 
 
-def gauss_newton_init(residual: Callable, start: jax.Array) -> GaussNewtonState:
-    """State at ``start``; see :func:`gauss_newton`."""
-    dtype = start.dtype
+def gauss_newton_init(start: jax.Array) -> GaussNewtonState:
+    """State at ``start``, not yet evaluated: the first step proposes the start itself."""
     return GaussNewtonState(
         params=start,
-        cost=_half_sum_of_squares(residual(start)),
-        damping=jnp.asarray(1e-6, dtype),
-        step_size=jnp.asarray(jnp.inf, dtype),
-        num_steps=jnp.asarray(0, jnp.int32),
+        cost=jnp.full((), jnp.inf, start.dtype),
+        gradient=jnp.zeros_like(start),
+        normal=jnp.eye(start.size, dtype=start.dtype),
+        damping=jnp.full((), 1e-6, start.dtype),
+        step_size=jnp.full((), jnp.inf, start.dtype),
+        num_steps=jnp.zeros((), jnp.int32),
     )
 
 
@@ -89,43 +99,54 @@ def gauss_newton_step(
     upper: jax.Array,
     magnitude: jax.Array | float,
 ) -> GaussNewtonState:
-    """One step: solve (J'J + damping diag(J'J)) d = -J'r, project on the box, keep if better.
+    """One step: solve (J'J + damping diag(J'J)) d = -J'r, project on the box, keep if better."""
+    params = state.params
+    proposal = jnp.clip(params + _damped_step(state, lower, upper), lower, upper)
+    step = proposal - params
+    # One evaluation a step, of value and Jacobian together: a refused proposal wastes its
+    # Jacobian, but refusals are rare and the compiled program is half as long.
+    jacobian, value = jax.jacfwd(lambda p: (residual(p),) * 2, has_aux=True)(proposal)
+    jacobian = jnp.moveaxis(jacobian, -1, 0)
+    cost = 0.5 * jnp.sum(value**2)
+    # NaN compares false: a step out of the model's domain is refused like an uphill one.
+    better = cost <= state.cost
+    eps = jnp.finfo(params.dtype).eps
+    promised = -jnp.sum(step * state.gradient) - 0.5 * jnp.sum(step * (state.normal @ step))
+    visible = promised > eps * state.cost + (8 * eps * magnitude) ** 2
+    step_size = jnp.where(visible, jnp.max(jnp.abs(step) / step_tolerance(params)), 0)
+    damping = jnp.where(better, state.damping / 10, jnp.maximum(state.damping, 1e-4) * 8)
+
+    def keep(new, old):
+        return jnp.where(better, new, old)
+
+    return GaussNewtonState(
+        params=keep(proposal, params),
+        cost=keep(cost, state.cost),
+        gradient=keep(inner_products(jacobian, value[None])[:, 0], state.gradient),
+        normal=keep(inner_products(jacobian, jacobian), state.normal),
+        damping=jnp.clip(damping, 1e-12, 1e12),
+        step_size=jnp.where(state.num_steps == 0, jnp.inf, step_size),
+        num_steps=state.num_steps + 1,
+    )
+
+
+def _damped_step(state: GaussNewtonState, lower: jax.Array, upper: jax.Array) -> jax.Array:
+    """Levenberg-Marquardt step on the parameters that may move.
 
     A parameter that sits on its bound and is pushed outwards is held for this step: clipping the
     full step instead would spoil the others, which are correlated with it.
     """
-    params = state.params
-    value = residual(params)
-    jacobian = jnp.moveaxis(jax.jacfwd(residual)(params), -1, 0)
-    gradient = inner_products(jacobian, value[None])[:, 0]
-    normal = inner_products(jacobian, jacobian)
+    params, gradient = state.params, state.gradient
     held = ((params <= lower) & (gradient > 0)) | ((params >= upper) & (gradient < 0))
-    free = ~held
     # Scaling by the diagonal makes the damping free of units. A parameter without any influence
     # gets a unit row, so that its step is zero instead of 0/0.
-    diagonal = jnp.diag(normal)
-    scale = jnp.where(free & (diagonal > 0), jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1)), 1)
-    mask = (free & (diagonal > 0)).astype(params.dtype)
-    scaled = normal / jnp.outer(scale, scale) * jnp.outer(mask, mask)
-    scaled = scaled + jnp.diag(1 - mask) + state.damping * jnp.eye(params.size, dtype=params.dtype)
-    step = -jnp.linalg.solve(scaled, mask * gradient / scale) / scale
-    proposal = jnp.clip(params + step, lower, upper)
-    step = proposal - params
-    cost = _half_sum_of_squares(residual(proposal))
-    # NaN compares false: a step out of the model's domain is refused like an uphill one.
-    better = cost <= state.cost
-    promised = -jnp.sum(step * gradient) - 0.5 * jnp.sum(step * (normal @ step))
-    eps = jnp.finfo(params.dtype).eps
-    visible = promised > eps * state.cost + (8 * eps * magnitude) ** 2
-    step_size = jnp.max(jnp.abs(step) / step_tolerance(params))
-    damping = jnp.where(better, state.damping / 10, jnp.maximum(state.damping, 1e-4) * 8)
-    return GaussNewtonState(
-        params=jnp.where(better, proposal, params),
-        cost=jnp.where(better, cost, state.cost),
-        damping=jnp.clip(damping, 1e-12, 1e12),
-        step_size=jnp.where(visible, step_size, 0),
-        num_steps=state.num_steps + 1,
-    )
+    diagonal = jnp.diag(state.normal)
+    moves = ~held & (diagonal > 0)
+    scale = jnp.where(moves, jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1)), 1)
+    free = moves.astype(params.dtype)
+    scaled = state.normal / jnp.outer(scale, scale) * jnp.outer(free, free)
+    scaled = scaled + jnp.diag(1 - free + state.damping)
+    return -solve_small(scaled, free * gradient / scale) / scale
 
 
 def gauss_newton(
@@ -146,7 +167,7 @@ def gauss_newton(
         upper: largest value of each parameter.
         magnitude: norm of the terms whose difference the residual is. Rounding leaves a residual
             of eps times this, and a step that promises no more is taken as convergence.
-        max_steps: steps after which the state is returned not converged.
+        max_steps: evaluations after which the state is returned not converged.
 
     Returns:
         The final state. It stops when the proposed step is below :func:`step_tolerance`.
@@ -162,7 +183,7 @@ def gauss_newton(
     def step(state: GaussNewtonState) -> GaussNewtonState:
         return gauss_newton_step(residual, state, lower, upper, magnitude)
 
-    initial = gauss_newton_init(residual, jnp.clip(start, lower, upper))
+    initial = gauss_newton_init(jnp.clip(start, lower, upper))
     return jax.lax.while_loop(unfinished, step, initial)
 
 
@@ -191,7 +212,3 @@ def gradient_descent(
 
     (params, _), trace = jax.lax.scan(step, (start, optimizer.init(start)), None, length=num_steps)
     return params, trace
-
-
-def _half_sum_of_squares(residual: jax.Array) -> jax.Array:
-    return 0.5 * jnp.sum(residual**2)
