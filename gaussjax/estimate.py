@@ -15,7 +15,7 @@ from gaussjax.kernels import Kernel
 from gaussjax.linear_algebra import inner_products, inverse_small
 from gaussjax.params import BlurParams
 from gaussjax.residuals import Frame, frame_window, make_frame, predict
-from gaussjax.result import BlurEstimate, assemble
+from gaussjax.result import BlurEstimate, assemble, rounding_variance
 from gaussjax.solvers import Status
 from gaussjax.spectra import pair_spectra
 from gaussjax.start import find_start, orient_bounds, variance_bounds
@@ -96,6 +96,27 @@ def estimate_blur(
 def _estimate(
     reference, blurred, bounds, initial, *, family, kernel, boundary, largest_radius
 ) -> BlurEstimate:
+    # In a unit whose square does not leave the range of float32.
+    unit = jnp.max(jnp.abs(reference))
+    unit = jnp.where(unit > 0, unit, 1)
+    estimate = _estimate_scaled(
+        reference / unit,
+        blurred / unit,
+        bounds,
+        initial,
+        family=family,
+        kernel=kernel,
+        boundary=boundary,
+        largest_radius=largest_radius,
+    )
+    return replace(
+        estimate, loss=unit**2 * estimate.loss, noise_variance=unit**2 * estimate.noise_variance
+    )
+
+
+def _estimate_scaled(
+    reference, blurred, bounds, initial, *, family, kernel, boundary, largest_radius
+) -> BlurEstimate:
     if boundary == "periodic":
         centre = jnp.mean(reference)
         return fit_gauss_newton(
@@ -130,15 +151,16 @@ def _estimate(
     low, high = orient_bounds(lower, upper, start.exchanged)
     fit = fit_interior(frame, start.variance, model, low, high)
     sign = jnp.where(start.exchanged, -1, 1).astype(reference.dtype)
-    loss, num_pixels, information = _interior_statistics(frame, fit, model)
-    noise_variance = 2 * loss / (num_pixels - fit.variance.size)
+    squares, num_pixels, information = _interior_statistics(frame, fit, model)
+    noise_variance = squares / (num_pixels - fit.variance.size)
+    with_rounding = noise_variance + rounding_variance(reference.dtype)
     wanted = axis_margins(model.params(fit.variance), kernel, ndim)
     return assemble(
         BlurParams(sign * fit.variance, family=family),
         ndim=ndim,
-        covariance=noise_variance * inverse_small(information),
-        loss=loss,
-        noise_variance=noise_variance,
+        covariance=with_rounding * inverse_small(information),
+        loss=0.5 * frame.scale**2 * squares,
+        noise_variance=frame.scale**2 * noise_variance,
         num_pixels=num_pixels.astype(jnp.int32),
         num_steps=start.num_steps + fit.num_steps,
         kernel=kernel,
@@ -152,14 +174,13 @@ def _estimate(
 
 
 def _interior_statistics(frame: Frame, fit, model: InteriorModel):
-    """Half the sum of squares, pixel count and J' W J in pixel units at the end of a fit."""
+    """Sum of squares, pixel count and J' W J at the end of a fit, in the frame's scale."""
     window = frame_window(frame, fit.margins)
     residual = predict(model.params(fit.variance), frame, model.kernel, model.reach)
     residual = window * (residual - frame.blurred)
     fields = model.fields(fit.variance, frame)
     information = inner_products(window[None] * fields, fields)
-    loss = 0.5 * jnp.sum(residual**2)
-    return frame.scale**2 * loss, jnp.sum(window), frame.scale**2 * information
+    return jnp.sum(residual**2), jnp.sum(window), information
 
 
 def _tapered_spectra(reference: jax.Array, blurred: jax.Array):

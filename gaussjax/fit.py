@@ -11,10 +11,10 @@ import optax
 from gaussjax.arguments import check_bounds, check_option
 from gaussjax.grid import half_plane_weights
 from gaussjax.kernels import KERNELS, Kernel
-from gaussjax.linear_algebra import inner_products, inverse_small
+from gaussjax.linear_algebra import inner_products, inverse_small, solve_small
 from gaussjax.params import FAMILIES, BlurParams, as_params, project_family
 from gaussjax.residuals import loss, spectral_residual, without_zero_frequency
-from gaussjax.result import BlurEstimate, assemble
+from gaussjax.result import BlurEstimate, assemble, rounding_variance
 from gaussjax.solvers import Status, gauss_newton, gradient_descent
 from gaussjax.spectra import Spectra
 from gaussjax.start import find_start, orient, orient_bounds, variance_bounds
@@ -170,9 +170,10 @@ def fit_optax(
         moved = BlurParams(vector, family=family)
         return spectral_residual(moved, spectra, convention, max(spectra.image_shape))
 
-    one_more = gauss_newton(residual, params.variance, magnitude=1.0, max_steps=2).params
+    here = gauss_newton(residual, params.variance, max_steps=1)
+    one_more = solve_small(here.normal, here.gradient)
     small = jnp.maximum(0.1 * estimate.standard_error.variance, 1e-3 * jnp.abs(params.variance))
-    stopped_short = ~jnp.all(jnp.abs(one_more - params.variance) <= small)
+    stopped_short = ~jnp.all(jnp.abs(one_more) <= small)
     status = jnp.where(
         stopped_short & (estimate.status == Status.ESTIMATED),
         jnp.int32(Status.NOT_CONVERGED),
@@ -203,25 +204,29 @@ def _spectral_result(
     constant = power * oriented.transfer.imag**2 + without_zero_frequency(
         oriented.unexplained_power
     )
-    half_squares = 0.5 * (
-        energy * jnp.sum(residual(params.variance) ** 2) + jnp.sum(weights * constant)
-    )
+    squares = energy * jnp.sum(residual(params.variance) ** 2) + jnp.sum(weights * constant)
     num_pixels = math.prod(oriented.image_shape) * oriented.num_pairs
-    noise_variance = 2 * half_squares / (num_pixels - params.variance.size)
+    noise_variance = squares / (num_pixels - params.variance.size)
+    # Relative to the energy, because its square may not fit float32.
+    relative = noise_variance / jnp.where(energy > 0, energy, 1)
+    relative = relative + rounding_variance(power.dtype) / num_pixels
     jacobian = jnp.moveaxis(jax.jacfwd(residual)(params.variance), -1, 0)
-    information = energy * inner_products(jacobian, jacobian)
+    information = inner_products(jacobian, jacobian)
+    remaining = jnp.sum(weights * without_zero_frequency(oriented.blurred_power))
     sign = jnp.where(exchanged, -1, 1).astype(power.dtype)
     return assemble(
         replace(params, variance=sign * params.variance),
         ndim=len(oriented.image_shape),
-        covariance=noise_variance * inverse_small(information),
-        loss=half_squares,
+        covariance=relative * inverse_small(information),
+        loss=0.5 * squares,
         noise_variance=noise_variance,
         num_pixels=num_pixels,
         num_steps=num_steps,
         kernel=kernel,
         problems={
             Status.NOT_FINITE: ~jnp.isfinite(jnp.sum(oriented.blurred_power)),
+            # Any blur that is wide enough explains an image without structure.
+            Status.NOT_IDENTIFIABLE: remaining <= energy * rounding_variance(power.dtype),
             **problems,
         },
     )

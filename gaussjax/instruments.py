@@ -125,13 +125,15 @@ def instrument_root(
     # conj(z) a, weighted: the coefficients of T in F.
     response = jnp.conj(forward_transform(instruments, ndim)) * frame.spectrum[None]
     coefficients = half_plane_weights(shape, variance.dtype)[None] * response.real
-    target = inner_products(instruments, frame.blurred[None])[:, 0]
+    # <Z, (g*A - A) - (B - A)>: a small blur is not lost in the rounding of <Z, A>, and A = B
+    # gives an exact zero.
+    target = inner_products(instruments, frame.difference[None])[:, 0]
     information = jnp.diag(inner_products(instruments, fields))
     scale = jnp.where(information > 0, 1 / jnp.sqrt(jnp.where(information > 0, information, 1)), 0)
 
     def moments(theta):
         transfer = gaussian_transfer(model.params(theta), shape, model.kernel, model.reach)
-        predicted = inner_products(coefficients, transfer[None])[:, 0]
+        predicted = inner_products(coefficients, transfer[None] - 1)[:, 0]
         return scale * (predicted - target)
 
     magnitude = jnp.linalg.norm(scale * target)

@@ -25,6 +25,7 @@ class Frame:
     Attributes:
         spectrum: transform of the extended reference.
         blurred: B embedded in the extended frame.
+        difference: B - A likewise, subtracted before any rounding.
         centre: mean of A, subtracted from both.
         scale: standard deviation of A (1 for a flat image), divides both.
         image_shape: of the frame before extension (static).
@@ -34,6 +35,7 @@ class Frame:
 
     spectrum: jax.Array
     blurred: jax.Array
+    difference: jax.Array
     centre: jax.Array
     scale: jax.Array
     image_shape: tuple[int, ...] = field(metadata={"static": True})
@@ -52,6 +54,7 @@ def make_frame(reference: jax.Array, blurred: jax.Array, boundary: str, pad: int
     return Frame(
         spectrum=forward_transform(extended, reference.ndim),
         blurred=borders.embed((blurred - centre) / scale, pad),
+        difference=borders.embed((blurred - reference) / scale, pad),
         centre=centre,
         scale=scale,
         image_shape=reference.shape,

@@ -118,6 +118,15 @@ def variance_error(sigma: jax.Array, sigma_se: jax.Array) -> jax.Array:
     return sigma_se * (2 * jnp.abs(sigma) + sigma_se)
 
 
+def rounding_variance(dtype) -> float:
+    """Variance per pixel that rounding leaves in a residual, in units of the contrast squared.
+
+    Transforms and sums of unit-contrast images carry a few eps of error each. Without this floor
+    the error bar of a noise-free pair would claim digits that the arithmetic does not have.
+    """
+    return float(4 * jnp.finfo(dtype).eps) ** 2
+
+
 def assemble(
     params: BlurParams,
     *,
@@ -157,7 +166,8 @@ def assemble(
         unidentified = unidentified | jnp.any(
             (jnp.abs(sigma) < LEAST_NOMINAL_SIGMA) | (2 * sigma_se > jnp.abs(sigma))
         )
-    problems = {Status.NOT_IDENTIFIABLE: unidentified, **problems}
+    unidentified = unidentified | problems.get(Status.NOT_IDENTIFIABLE, False)
+    problems = {**problems, Status.NOT_IDENTIFIABLE: unidentified}
     status = jnp.asarray(Status.ESTIMATED, jnp.int32)
     for code in _LEAST_GRAVE_FIRST:
         status = jnp.where(problems.get(code, False), jnp.int32(code), status)
