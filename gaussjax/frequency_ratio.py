@@ -5,9 +5,9 @@ and in the log of the gain. The fits differ in which frequencies they trust, and
 leave out the zero frequency, where an offset would sit. They read the Gaussian as continuous.
 """
 
-import functools
 import math
 from dataclasses import replace
+from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,7 @@ from gaussjax.transfer import gaussian_transfer
 _CONTINUOUS = Kernel("continuous")
 
 
+@partial(jax.jit, static_argnames=("family", "amplitude"))
 def fit_frequency_ratio(
     spectra: Spectra, *, family: str = "isotropic", amplitude: bool = False
 ) -> BlurEstimate:
@@ -65,6 +66,7 @@ def fit_frequency_ratio(
     return _result(params, spectra, _noise_variance(params, spectra) * inverse)
 
 
+@partial(jax.jit, static_argnames=("family", "amplitude"))
 def fit_pointwise_ratio(
     spectra: Spectra, *, family: str = "isotropic", amplitude: bool = False, threshold: float = 1e-3
 ) -> BlurEstimate:
@@ -92,10 +94,11 @@ def fit_pointwise_ratio(
     # Equal weights on unequal variances s^2 / (P T^2): the sandwich form.
     signal = power * _modelled(params, spectra) ** 2
     spread = half_plane_weights(spectra.image_shape, power.dtype) / jnp.where(signal > 0, signal, 1)
-    meat = _noise_variance(params, spectra) * inner_products(design * spread, design)
+    meat = _noise_variance(params, spectra) * inner_products(design * spread[None], design)
     return _result(params, spectra, inverse @ meat @ inverse)
 
 
+@partial(jax.jit, static_argnames=("family",))
 def fit_free_kernel(
     spectra: Spectra, *, family: str = "isotropic", threshold: float = 1e-3
 ) -> BlurEstimate:
@@ -170,7 +173,7 @@ def _variance_columns(image_shape: tuple[int, ...], family: str, dtype) -> list[
     """D log T / d variance of the continuous Gaussian, one spectrum-shaped column a parameter."""
     w = angular_frequencies(image_shape, dtype)
     squares = [-0.5 * wj**2 for wj in w]
-    full_grid = functools.reduce(jnp.add, squares)
+    full_grid = reduce(jnp.add, squares)
     if family == "isotropic":
         return [full_grid]
     zero = jnp.zeros_like(full_grid)

@@ -90,7 +90,7 @@ def find_start(
     exchanged = (forward.params[0] <= EXCHANGE_BELOW) & (lower < EXCHANGE_BELOW) | (upper <= 0)
     oriented = orient(spectra, exchanged)
     isotropic = jnp.where(exchanged, 1, forward.params)
-    located = project_family(isotropic * jnp.eye(ndim, dtype=isotropic.dtype), family)
+    located = project_family(isotropic[0] * jnp.eye(ndim, dtype=isotropic.dtype), family)
 
     def residual(variance):
         return spectral_residual(BlurParams(variance, family=family), oriented, surrogate, 0)
