@@ -10,11 +10,11 @@ import numpy as np
 from gaussjax import boundary as borders
 from gaussjax.arguments import as_pair, check_finite, check_option, is_traced
 from gaussjax.fit import check_fit_options, fit_gauss_newton
-from gaussjax.instruments import InteriorModel, fit_interior
+from gaussjax.instruments import InteriorModel, fit_interior, interior_statistics
 from gaussjax.kernels import Kernel
-from gaussjax.linear_algebra import inner_products, inverse_small
+from gaussjax.linear_algebra import inverse_small
 from gaussjax.params import BlurParams
-from gaussjax.residuals import Frame, frame_window, make_frame, predict
+from gaussjax.residuals import make_frame
 from gaussjax.result import BlurEstimate, assemble, rounding_variance
 from gaussjax.solvers import Status
 from gaussjax.spectra import pair_spectra
@@ -133,6 +133,7 @@ def _estimate_scaled(
     model = InteriorModel(
         family,
         kernel,
+        # "integrated" sums its taps half as far again as its tail matters.
         reach=largest_radius + largest_radius // 2 + 2,
         largest_margins=_largest_margins(reference.shape, boundary, largest_radius),
     )
@@ -151,7 +152,7 @@ def _estimate_scaled(
     low, high = orient_bounds(lower, upper, start.exchanged)
     fit = fit_interior(frame, start.variance, model, low, high)
     sign = jnp.where(start.exchanged, -1, 1).astype(reference.dtype)
-    squares, num_pixels, information = _interior_statistics(frame, fit, model)
+    squares, num_pixels, information = interior_statistics(frame, fit, model)
     noise_variance = squares / (num_pixels - fit.variance.size)
     with_rounding = noise_variance + rounding_variance(reference.dtype)
     wanted = axis_margins(model.params(fit.variance), kernel, ndim)
@@ -171,16 +172,6 @@ def _estimate_scaled(
             Status.AT_BOUND: jnp.any((fit.variance <= low) | (fit.variance >= high)),
         },
     )
-
-
-def _interior_statistics(frame: Frame, fit, model: InteriorModel):
-    """Sum of squares, pixel count and J' W J at the end of a fit, in the frame's scale."""
-    window = frame_window(frame, fit.margins)
-    residual = predict(model.params(fit.variance), frame, model.kernel, model.reach)
-    residual = window * (residual - frame.blurred)
-    fields = model.fields(fit.variance, frame)
-    information = inner_products(window[None] * fields, fields)
-    return jnp.sum(residual**2), jnp.sum(window), information
 
 
 def _tapered_spectra(reference: jax.Array, blurred: jax.Array):

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gaussjax.grid import forward_transform, half_plane_weights
+from gaussjax.grid import forward_transform, half_plane_weights, inverse_transform
 from gaussjax.kernels import Kernel
 from gaussjax.linear_algebra import inner_products
 from gaussjax.params import BlurParams
-from gaussjax.residuals import Frame, frame_window, predict
+from gaussjax.residuals import Frame, frame_window
 from gaussjax.solvers import gauss_newton, step_tolerance
 from gaussjax.transfer import axis_margins, gaussian_transfer
 
@@ -71,12 +71,16 @@ class InteriorModel:
         wanted = jnp.where(sharpens, wanted + INVERSE_MARGIN, wanted)
         return jnp.minimum(wanted, jnp.asarray(self.largest_margins, variance.dtype))
 
-    def fields(self, variance: jax.Array, frame: Frame) -> jax.Array:
-        """Derivatives J of the prediction, ``[p, *extended shape]``."""
-        jacobian = jax.jacfwd(lambda v: predict(self.params(v), frame, self.kernel, self.reach))(
+    def transfer(self, variance: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+        """T on the half-plane grid of ``shape``."""
+        return gaussian_transfer(self.params(variance), shape, self.kernel, self.reach)
+
+    def responses(self, variance: jax.Array, shape: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
+        """T and its derivatives by the variances, ``[*spectrum]`` and ``[p, *spectrum]``."""
+        slopes, transfer = jax.jacfwd(lambda v: (self.transfer(v, shape),) * 2, has_aux=True)(
             variance
         )
-        return jnp.moveaxis(jacobian, -1, 0)
+        return transfer, jnp.moveaxis(slopes, -1, 0)
 
 
 def fit_interior(
@@ -120,7 +124,8 @@ def instrument_root(
     """One pass: instruments at ``variance``, then the root of F; a GaussNewtonState."""
     ndim = len(frame.image_shape)
     shape = frame.blurred.shape
-    fields = model.fields(variance, frame)
+    _, slopes = model.responses(variance, shape)
+    fields = inverse_transform(slopes * frame.spectrum[None], shape)
     instruments = frame_window(frame, margins)[None] * fields
     # conj(z) a, weighted: the coefficients of T in F.
     response = jnp.conj(forward_transform(instruments, ndim)) * frame.spectrum[None]
@@ -132,9 +137,25 @@ def instrument_root(
     scale = jnp.where(information > 0, 1 / jnp.sqrt(jnp.where(information > 0, information, 1)), 0)
 
     def moments(theta):
-        transfer = gaussian_transfer(model.params(theta), shape, model.kernel, model.reach)
+        transfer = model.transfer(theta, shape)
         predicted = inner_products(coefficients, transfer[None] - 1)[:, 0]
         return scale * (predicted - target)
 
     magnitude = jnp.linalg.norm(scale * target)
     return gauss_newton(moments, variance, lower=lower, upper=upper, magnitude=magnitude)
+
+
+def interior_statistics(
+    frame: Frame, fit: InteriorFit, model: InteriorModel
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Sum of squares, pixel count and J' W J at the end of a fit, in the frame's scale."""
+    shape = frame.blurred.shape
+    window = frame_window(frame, fit.margins)
+    transfer, slopes = model.responses(fit.variance, shape)
+    # One FFT of a stack: some releases of jaxlib hang on several large FFTs in one program.
+    responses = jnp.concatenate([transfer[None], slopes])
+    images = inverse_transform(responses * frame.spectrum[None], shape)
+    predicted, fields = images[0], images[1:]
+    residual = window * (predicted - frame.blurred)
+    information = inner_products(window[None] * fields, fields)
+    return jnp.sum(residual**2), jnp.sum(window), information
