@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.arguments import is_traced
-from gaussjax.kernels import LEAST_NOMINAL_SIGMA, Kernel
+from gaussjax.kernels import Kernel, least_nominal_sigma
 from gaussjax.params import BlurParams
 from gaussjax.solvers import Status
 
@@ -155,16 +155,17 @@ def assemble(
     errors = jnp.sqrt(jnp.diag(covariance))
     p = params.variance.shape[0]
     sigma = params.sigma(ndim)
-    # d sigma^2 / d variance is a constant except for rotations (full), where jacfwd finds it.
-    principal = jax.jacfwd(lambda v: _principal_variances(params, v, ndim))(params.variance)
-    spread = principal @ covariance[:p, :p] @ principal.T
+    spread = covariance[:p, :p]
+    if params.family == "full":
+        rotation = jax.jacfwd(lambda v: _principal_variances(v, ndim))(params.variance)
+        spread = rotation @ spread @ rotation.T
     sigma_se = sigma_error(sigma, jnp.sqrt(jnp.diag(spread)).reshape(sigma.shape))
     unidentified = ~jnp.all(jnp.isfinite(sigma_se)) | jnp.any(
         variance_error(sigma, sigma_se) > jnp.maximum(1, sigma**2)
     )
     if kernel.is_finite:
         unidentified = unidentified | jnp.any(
-            (jnp.abs(sigma) < LEAST_NOMINAL_SIGMA) | (2 * sigma_se > jnp.abs(sigma))
+            (jnp.abs(sigma) < least_nominal_sigma(sigma.dtype)) | (2 * sigma_se > jnp.abs(sigma))
         )
     unidentified = unidentified | problems.get(Status.NOT_IDENTIFIABLE, False)
     problems = {**problems, Status.NOT_IDENTIFIABLE: unidentified}
@@ -190,9 +191,7 @@ def assemble(
     )
 
 
-def _principal_variances(params: BlurParams, variance: jax.Array, ndim: int) -> jax.Array:
-    if params.family != "full":
-        return variance
+def _principal_variances(variance: jax.Array, ndim: int) -> jax.Array:
     moved = BlurParams(variance, family="full")
     return jnp.linalg.eigvalsh(moved.covariance_matrix(ndim))[::-1]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gaussjax.frequency_ratio import fit_frequency_ratio
+from gaussjax.grid import angular_frequencies, half_plane_weights
 from gaussjax.kernels import Kernel, nominal_variance
 from gaussjax.params import BlurParams, as_params, project_family, signed_square
 from gaussjax.residuals import spectral_residual
@@ -37,11 +37,7 @@ class Start:
 
 
 def variance_bounds(bounds, dtype) -> tuple[jax.Array, jax.Array]:
-    """Bounds in sigma (px), or None, as bounds in variance (px^2).
-
-    Raises:
-        ValueError: not two numbers, or the lower one above the upper one.
-    """
+    """Bounds in sigma (px), or None, as bounds in variance (px^2)."""
     if bounds is None:
         return jnp.asarray(-jnp.inf, dtype), jnp.asarray(jnp.inf, dtype)
     low, high = (jnp.asarray(bound, dtype) for bound in bounds)
@@ -53,17 +49,18 @@ def orient_bounds(lower, upper, exchanged) -> tuple[jax.Array, jax.Array]:
     return jnp.where(exchanged, -upper, lower), jnp.where(exchanged, -lower, upper)
 
 
-def initial_variance(initial, spectra: Spectra) -> jax.Array:
-    """``initial`` (sigma, BlurParams, or None for the closed form) as an isotropic variance."""
-    ndim = len(spectra.image_shape)
-    dtype = spectra.reference_power.dtype
-    if initial is None:
-        closed = fit_frequency_ratio(spectra).params.variance
-        # Not finite: the pair says nothing. Start at one pixel; the status will tell.
-        initial = BlurParams(jnp.where(jnp.isfinite(closed), closed, 1))
-    params = as_params(initial, ndim, dtype)
-    isotropic = project_family(params.covariance_matrix(ndim), "isotropic")
-    return jnp.clip(isotropic, EXCHANGE_BELOW, max(spectra.image_shape) ** 2)
+def small_blur_variance(spectra: Spectra) -> jax.Array:
+    """Least-squares variance of T = 1 - v |w|^2 / 2, px^2, isotropic: right for a small blur.
+
+    ``v = sum m P |w|^2 / 2 (1 - Re H) / sum m P |w|^4 / 4``. Of a large blur it knows the sign
+    only; but that it knows, because it is linear in B, whose noise thus leaves it unbiased.
+    """
+    power = spectra.reference_power
+    half_squares = sum(0.5 * w**2 for w in angular_frequencies(spectra.image_shape, power.dtype))
+    energy = half_plane_weights(spectra.image_shape, power.dtype) * power * half_squares
+    scale = jnp.sum(energy * half_squares)
+    slope = jnp.sum(energy * (1 - spectra.transfer.real))
+    return slope / jnp.where(scale > 0, scale, 1)
 
 
 def find_start(
@@ -71,42 +68,63 @@ def find_start(
 ) -> Start:
     """Orient a pair and locate its blur by a Gauss-Newton fit that converges from anywhere.
 
-    Two steps: an isotropic fit decides the direction, then the family is fitted in that
-    direction. Kernels whose derivative vanishes at zero blur ("sampled", "integrated") are
-    located by the discrete analogue, and their nominal variance found from its second moment.
+    Kernels whose derivative vanishes at zero blur ("sampled", "integrated") are located by the
+    discrete analogue, and their nominal variance found from its second moment.
+
+    Args:
+        spectra: of the pair.
+        initial: sigma in px or BlurParams for the pair as it is, or None.
+        lower: bound on the variance, px^2; only its sign matters here.
+        upper: likewise.
+        family: of the Gaussian.
+        kernel: the convention.
+        reach: largest radius in px that "sampled" and "integrated" may take.
     """
     ndim = len(spectra.image_shape)
-    surrogate = Kernel("continuous" if kernel.name == "continuous" else "discrete")
-
-    def isotropic_residual(variance):
-        return spectral_residual(BlurParams(variance), spectra, surrogate, 0)
-
-    forward = gauss_newton(
-        isotropic_residual,
-        initial_variance(initial, spectra),
-        lower=1.01 * EXCHANGE_BELOW,
-        magnitude=1.0,
-    )
-    exchanged = (forward.params[0] <= EXCHANGE_BELOW) & (lower < EXCHANGE_BELOW) | (upper <= 0)
+    dtype = spectra.reference_power.dtype
+    small = small_blur_variance(spectra)
+    exchanged = (small < EXCHANGE_BELOW) & (lower < EXCHANGE_BELOW) | (upper <= 0)
     oriented = orient(spectra, exchanged)
-    isotropic = jnp.where(exchanged, 1, forward.params)
-    located = project_family(isotropic[0] * jnp.eye(ndim, dtype=isotropic.dtype), family)
+    if initial is None:
+        first = jnp.where(exchanged, -small, small)
+    else:
+        given = as_params(initial, ndim, dtype).covariance_matrix(ndim)
+        first = jnp.where(exchanged, -1, 1) * project_family(given, "isotropic")[0]
+        # From the wrong side of zero an inverse filter would have to be climbed down.
+        first = jnp.where(first < EXCHANGE_BELOW, 1, first)
+    first = jnp.minimum(first, max(spectra.image_shape) ** 2)
+    surrogate = Kernel("continuous" if kernel.name == "continuous" else "discrete")
 
     def residual(variance):
         return spectral_residual(BlurParams(variance, family=family), oriented, surrogate, 0)
 
+    located = project_family(first * jnp.eye(ndim, dtype=dtype), family)
     state = gauss_newton(residual, located, magnitude=1.0)
-    moments = BlurParams(state.params, family=family).covariance_matrix(ndim)
-    nominal = jax.vmap(lambda moment: nominal_variance(kernel, moment, reach))(jnp.diag(moments))
-    # Off the diagonal the correlation is kept.
-    ratio = jnp.sqrt(jnp.abs(nominal / jnp.where(jnp.diag(moments) == 0, 1, jnp.diag(moments))))
-    covariance = moments * jnp.outer(ratio, ratio)
     return Start(
-        variance=project_family(covariance, family),
+        variance=_as_nominal(state.params, family, kernel, ndim, reach),
         exchanged=exchanged,
         converged=state.converged,
-        num_steps=forward.num_steps + state.num_steps,
+        num_steps=state.num_steps,
     )
+
+
+def _as_nominal(
+    moments: jax.Array, family: str, kernel: Kernel, ndim: int, reach: int
+) -> jax.Array:
+    """Variances that a kernel is to apply, to those by which it is named."""
+    if not kernel.is_finite:
+        return moments
+
+    def nominal(moment):
+        return nominal_variance(kernel, moment, reach)
+
+    if family != "full":
+        return jax.vmap(nominal)(moments)
+    # Off the diagonal the correlation is kept.
+    covariance = BlurParams(moments, family=family).covariance_matrix(ndim)
+    diagonal = jnp.diag(covariance)
+    ratio = jnp.sqrt(jnp.abs(jax.vmap(nominal)(diagonal) / jnp.where(diagonal == 0, 1, diagonal)))
+    return project_family(covariance * jnp.outer(ratio, ratio), family)
 
 
 def orient(spectra: Spectra, exchanged: jax.Array) -> Spectra:

@@ -35,10 +35,15 @@ def gaussian_transfer(
         return _full_transfer(params.covariance_matrix(ndim), image_shape, kernel)
     variances = jnp.broadcast_to(params.variance, (ndim,))
     product = jnp.ones((1,) * ndim, variances.dtype)
-    indices = frequency_indices(image_shape)
-    for axis, (size, index) in enumerate(zip(image_shape, indices, strict=True)):
-        factor = axis_transfer(kernel, variances[axis], index, size, reach)
-        product = product * along_axis(factor, axis, ndim)
+    halves: dict[int, jax.Array] = {}
+    for axis, (size, index) in enumerate(
+        zip(image_shape, frequency_indices(image_shape), strict=True)
+    ):
+        # T is even in w, and an isotropic blur is the same along axes of the same length.
+        if params.family != "isotropic" or size not in halves:
+            half = jnp.arange(size // 2 + 1)
+            halves[size] = axis_transfer(kernel, variances[axis], half, size, reach)
+        product = product * along_axis(halves[size][jnp.abs(index)], axis, ndim)
     return product
 
 
