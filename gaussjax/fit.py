@@ -200,11 +200,12 @@ def _spectral_result(
         return spectral_residual(moved, oriented, kernel, max(oriented.image_shape))
 
     energy = jnp.sum(weights * power)
-    # The imaginary part of H and what several pairs disagree on are not in the residual.
-    constant = power * oriented.transfer.imag**2 + without_zero_frequency(
-        oriented.unexplained_power
-    )
-    squares = energy * jnp.sum(residual(params.variance) ** 2) + jnp.sum(weights * constant)
+    # The residual lacks the imaginary part of H, what several pairs disagree on, and the zero
+    # frequency, where T = 1.
+    constant = power * oriented.transfer.imag**2 + oriented.unexplained_power
+    means = (oriented.reference_power - power) * jnp.abs(1 - oriented.transfer) ** 2
+    squares = energy * jnp.sum(residual(params.variance) ** 2)
+    squares = squares + jnp.sum(weights * (constant + means))
     num_pixels = math.prod(oriented.image_shape) * oriented.num_pairs
     noise_variance = squares / (num_pixels - params.variance.size)
     # Relative to the energy, because its square may not fit float32.

@@ -17,7 +17,7 @@ from gaussjax.grid import angular_frequencies, half_plane_weights
 from gaussjax.kernels import Kernel
 from gaussjax.linear_algebra import inner_products, inverse_small
 from gaussjax.params import FAMILIES, BlurParams, num_variances
-from gaussjax.residuals import spectral_residual, without_zero_frequency
+from gaussjax.residuals import loss, spectral_residual, without_zero_frequency
 from gaussjax.result import BlurEstimate, assemble
 from gaussjax.solvers import Status, gauss_newton
 from gaussjax.spectra import Spectra
@@ -192,16 +192,11 @@ def _modelled(params: BlurParams, spectra: Spectra) -> jax.Array:
 
 def _noise_variance(params: BlurParams, spectra: Spectra) -> jax.Array:
     """Residual variance s^2 per pixel, the zero frequency left out."""
-    return (
-        2 * _residual_loss(params, spectra) / (math.prod(spectra.image_shape) * spectra.num_pairs)
-    )
-
-
-def _residual_loss(params: BlurParams, spectra: Spectra) -> jax.Array:
     power = without_zero_frequency(spectra.reference_power)
     misfit = jnp.abs(spectra.transfer - _modelled(params, spectra)) ** 2 * power
     misfit = misfit + without_zero_frequency(spectra.unexplained_power)
-    return 0.5 * jnp.sum(half_plane_weights(spectra.image_shape, power.dtype) * misfit)
+    squares = jnp.sum(half_plane_weights(spectra.image_shape, power.dtype) * misfit)
+    return squares / (math.prod(spectra.image_shape) * spectra.num_pairs)
 
 
 def _result(
@@ -215,7 +210,7 @@ def _result(
         params,
         ndim=len(spectra.image_shape),
         covariance=covariance,
-        loss=_residual_loss(params, spectra),
+        loss=loss(params, spectra),
         noise_variance=_noise_variance(params, spectra),
         num_pixels=math.prod(spectra.image_shape) * spectra.num_pairs,
         num_steps=jnp.asarray(num_steps, jnp.int32),

@@ -119,7 +119,8 @@ def image_loss(
     reference, blurred = as_pair(reference, blurred)
     convention = Kernel(kernel, truncate, radius)
     params = as_params(params, reference.ndim, reference.dtype)
-    fallback = (max(reference.shape) + 1) // 2
+    padded = boundary in borders.PADDED_BOUNDARIES
+    fallback = (max(reference.shape) + 1) // 2 if padded else max(reference.shape)
     reach = known_reach(params, convention, reference.ndim, fallback)
     frame = make_frame(reference, blurred, boundary, reach)
     margins = axis_margins(params, convention, reference.ndim)
@@ -127,7 +128,7 @@ def image_loss(
     residual = predict(params, frame, convention, reach) - frame.blurred
     loss = 0.5 * frame.scale**2 * jnp.sum(window * residual**2)
     defined = jnp.sum(window) > 0
-    if boundary in borders.PADDED_BOUNDARIES:
+    if padded:
         defined = defined & (jnp.max(margins) <= frame.pad)
     return jnp.where(defined, loss, jnp.nan)
 

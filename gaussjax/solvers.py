@@ -101,8 +101,8 @@ def gauss_newton_step(
 ) -> GaussNewtonState:
     """One step: solve (J'J + damping diag(J'J)) d = -J'r, project on the box, keep if better."""
     params = state.params
-    proposal = jnp.clip(params + _damped_step(state, lower, upper), lower, upper)
-    step = proposal - params
+    wanted = _damped_step(state, lower, upper)
+    proposal = jnp.clip(params + wanted, lower, upper)
     # One evaluation a step, of value and Jacobian together: a refused proposal wastes its
     # Jacobian, but refusals are rare and the compiled program is half as long.
     jacobian, value = jax.jacfwd(lambda p: (residual(p),) * 2, has_aux=True)(proposal)
@@ -111,9 +111,10 @@ def gauss_newton_step(
     # NaN compares false: a step out of the model's domain is refused like an uphill one.
     better = cost <= state.cost
     eps = jnp.finfo(params.dtype).eps
-    promised = -jnp.sum(step * state.gradient) - 0.5 * jnp.sum(step * (state.normal @ step))
+    # Of the step before it was clipped, because a clipped one may well lead uphill.
+    promised = -jnp.sum(wanted * state.gradient) - 0.5 * jnp.sum(wanted * (state.normal @ wanted))
     visible = promised > eps * state.cost + (8 * eps * magnitude) ** 2
-    step_size = jnp.where(visible, jnp.max(jnp.abs(step) / step_tolerance(params)), 0)
+    step_size = jnp.where(visible, jnp.max(jnp.abs(proposal - params) / step_tolerance(params)), 0)
     damping = jnp.where(better, state.damping / 10, jnp.maximum(state.damping, 1e-4) * 8)
 
     def keep(new, old):
