@@ -1,0 +1,1 @@
+"""One script per question: run() computes plain numbers, plot() draws them, main() does both."""

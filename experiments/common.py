@@ -1,0 +1,125 @@
+"""What every experiment shares: its command line, its style, and a figure beside its numbers."""
+
+import argparse
+import json
+import math
+import os
+import platform
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+FIGURES = Path(__file__).parents[1] / "figures"
+PACKAGES = ("gaussjax", "jax", "jaxlib", "numpy", "scipy", "scikit-image", "matplotlib")
+
+# Okabe & Ito's palette, safe for the common kinds of colour blindness.
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY, BLACK = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#808080", "#000000",
+)  # fmt: skip
+
+# Drawn 7 inches wide, so that 11 points are still 5.5 at half the width of a page.
+STYLE: dict[Any, Any] = {
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "axes.labelsize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.8,
+    "lines.markersize": 4,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+    "savefig.dpi": 160,
+}
+
+
+def main(
+    stem: str,
+    description: str,
+    *,
+    run: Callable[..., dict[str, Any]],
+    table: Callable[[dict[str, Any]], str],
+    plot: Callable[[dict[str, Any]], Figure],
+    smoke: dict[str, Any],
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Run an experiment in float64, print its table, and save its figure and its numbers.
+
+    Args:
+        stem: file name without its suffix.
+        description: for ``--help``.
+        run: ``run(seed=..., **smoke)`` computes the numbers.
+        table: the numbers as text.
+        plot: the numbers as a figure.
+        smoke: keyword arguments of the small run that ``--smoke`` asks for.
+        arguments: of the command line; None takes the process's own.
+    """
+    options = parse_arguments(description, arguments)
+    output = options.output or (Path(tempfile.mkdtemp()) if options.smoke else FIGURES)
+    with jax.enable_x64(True):
+        if options.redraw:
+            record = json.loads((output / f"{stem}.json").read_text())
+        else:
+            numbers = run(seed=options.seed, **(smoke if options.smoke else {}))
+            record = {**provenance(options), "numbers": numbers}
+    print(table(record["numbers"]))
+    with matplotlib.rc_context(STYLE):
+        save(plot(record["numbers"]), record, output / stem)
+    print(f"\nSaved {output / stem}.png, .pdf and .json")
+    return 0
+
+
+def parse_arguments(description: str, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options that every experiment takes."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--smoke", action="store_true", help="a small run, to a temporary folder")
+    parser.add_argument("--seed", type=int, default=0, help="of the random numbers (default 0)")
+    parser.add_argument("--output", type=Path, help="folder to write to (default: figures/)")
+    parser.add_argument("--redraw", action="store_true", help="draw the saved numbers once more")
+    return parser.parse_args(arguments)
+
+
+def provenance(options: argparse.Namespace) -> dict[str, Any]:
+    """What has to be known to get the same numbers again."""
+    return {
+        "seed": options.seed,
+        "smoke": options.smoke,
+        "x64": jax.config.read("jax_enable_x64"),
+        "device": jax.default_backend(),
+        "cpu_count": os.cpu_count(),
+        "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
+    }
+
+
+def save(figure: Figure, record: dict[str, Any], path: Path) -> None:
+    """Write ``path``.png, .pdf and .json; the same record gives the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path.with_suffix(".png"))
+    figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
+    text = json.dumps(plain(record), indent=1, allow_nan=False)
+    # Lists of numbers on one line each.
+    text = re.sub(r"\[\s+([^][{}]*?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text)
+    path.with_suffix(".json").write_text(text + "\n")
+
+
+def plain(value: Any) -> Any:
+    """``value`` in the types of strict JSON: arrays become lists, NaN and infinity None."""
+    if isinstance(value, dict):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(entry) for entry in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,148 @@
+import json
+import math
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from experiments import common, compare_estimators, seed_protocol
+from experiments.cells import known_cell
+from experiments.comparison_table import failures, relative_errors
+from experiments.photographs import CROP, PHOTOGRAPHS, scene
+from experiments.scipy_reference import cramer_rao_bound, interior, least_squares_sigma
+from experiments.seed_figure import judge
+
+
+def run_smoke(experiment, folder, capsys):
+    """Run main with --smoke; the strictly parsed JSON and what was printed."""
+    assert experiment.main(["--smoke", "--seed", "3", "--output", str(folder)]) == 0
+    text = (folder / f"{experiment.STEM}.json").read_text()
+    assert (folder / f"{experiment.STEM}.pdf").stat().st_size > 1000
+    assert 1000 < (folder / f"{experiment.STEM}.png").stat().st_size < 300_000
+    assert plt.get_fignums() == []
+
+    def refuse(constant):
+        raise ValueError(f"{constant} is not strict JSON")
+
+    return json.loads(text, parse_constant=refuse), capsys.readouterr().out
+
+
+def test_compare_estimators_supports_its_claims(tmp_path, capsys):
+    record, printed = run_smoke(compare_estimators, tmp_path, capsys)
+    numbers = record["numbers"]
+    assert record["x64"] is True
+    assert record["seed"] == 3
+    assert {"python", "jax", "jaxlib", "numpy", "scipy", "gaussjax"} <= set(record["versions"])
+    clean = np.array(numbers["known"]["noise"]) == 0
+    worst = {
+        name: np.max(np.abs(relative_errors(numbers, name)[clean])) for name in numbers["answers"]
+    }
+    ours = "interior: estimate_blur"
+    assert worst[ours] < 1e-6
+    assert worst["interior: same in float32"] < 2e-4
+    assert failures(numbers, ours) == 0
+    for name, error in worst.items():
+        if not name.startswith("interior"):
+            assert error > 100 * worst[ours], name
+    # Four fits of one loss, which jumps by 1e-4 where the sampled kernel gains a tap.
+    fits = [f"periodic: {name}" for name in ("L-BFGS", "Adam, log sigma", "Adam, variance")]
+    for name in fits:
+        np.testing.assert_allclose(
+            numbers["answers"][name]["known_sigma"],
+            numbers["answers"]["periodic: Gauss-Newton"]["known_sigma"],
+            rtol=5e-3,
+        )
+    # No Gaussian is nearer to B than the best one that the search found.
+    least = np.array(numbers["unknown"]["least_rms_rms"])
+    for answers in numbers["answers"].values():
+        assert np.all(np.array(answers["unknown_rms"]) >= least * (1 - 1e-6))
+    assert "no true sigma" in printed
+    assert all(name in printed for name in numbers["answers"])
+
+
+def test_seed_protocol_supports_its_claims(tmp_path, capsys):
+    record, printed = run_smoke(seed_protocol, tmp_path, capsys)
+    numbers = record["numbers"]
+    assert judge(numbers, "nearest: estimate_blur")["rmse"] < 1e-7
+    assert judge(numbers, "nearest: same, SciPy's radius")["rmse"] < 1e-5
+    assert not judge(numbers, "nearest: estimate_blur")["failed"].any()
+    assert judge(numbers, "periodic: Gauss-Newton")["rmse"] > 1e-2
+    assert "not identifiable" in printed
+    # The saved numbers are enough to draw the figure again.
+    first = (tmp_path / f"{seed_protocol.STEM}.json").read_text()
+    assert seed_protocol.main(["--redraw", "--output", str(tmp_path)]) == 0
+    assert (tmp_path / f"{seed_protocol.STEM}.json").read_text() == first
+
+
+def test_smoke_leaves_the_committed_figures_alone(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(common, "FIGURES", tmp_path / "figures")
+    numbers = {"experiment": "none", "seed": 0}
+    arguments = {
+        "run": lambda seed: numbers,
+        "table": str,
+        "plot": lambda _: Figure(),
+        "smoke": {},
+    }
+    common.main("none", "Nothing.", **arguments, arguments=["--smoke"])
+    assert not common.FIGURES.exists()
+    assert "Saved" in capsys.readouterr().out
+    common.main("none", "Nothing.", **arguments, arguments=[])
+    assert (common.FIGURES / "none.json").exists()
+
+
+def test_not_identifiable_is_right_only_for_a_delta():
+    numbers = {
+        "sigma": [0.1, 0.1, 2.0, 2.0],
+        "answers": {"one": {"sigma": [0.0, 0.3, 2.0, None], "status": [2, 0, 2, 4]}},
+    }
+    verdict = judge(numbers, "one")
+    np.testing.assert_array_equal(verdict["delta"], [True, False, False, False])
+    np.testing.assert_array_equal(verdict["refused"], [False, False, True, True])
+    np.testing.assert_array_equal(verdict["failed"], [False, True, True, True])
+    assert verdict["rmse"] == pytest.approx(math.sqrt(0.2**2 / 2))
+    assert verdict["rmse_wide"] == 0
+
+
+def test_plain_numbers_are_strict_json():
+    value = {"a": np.array([1.0, np.nan]), 2: (np.float32(0.5), np.inf, np.int32(3), "text")}
+    assert common.plain(value) == {"a": [1.0, None], "2": [0.5, None, 3, "text"]}
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_photographs_are_grey_and_larger_than_the_crop(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a download would warn, or fail
+        image = scene(name)
+    assert image.ndim == 2
+    # Wider than the crop by the reach of the widest blur, 4 * 8 px, on either side.
+    assert min(image.shape) >= CROP + 2 * 32
+    assert image.min() >= 0
+    assert image.max() <= 1
+    assert image.std() > 0.01
+
+
+def test_cramer_rao_bound_is_that_of_repeated_fits():
+    rng = np.random.default_rng(0)
+    image = scene("camera")[100:260, 100:260]
+    sigma, noise = 2.0, 0.05
+    margin = math.ceil(3 * sigma) + 2
+    bound = cramer_rao_bound(image, sigma, noise, lambda whole: whole)
+    cell = known_cell({"camera": np.pad(image, 60, "symmetric")}, sigma, 0.0, rng)
+    reference, blurred = cell.references[0], cell.blurreds[0]
+    inside = (slice(48, -48),) * 2
+    reference, blurred = reference[inside], blurred[inside]
+    estimates = [
+        least_squares_sigma(
+            reference,
+            blurred + noise * rng.standard_normal(blurred.shape),
+            initial=1.0,
+            upper=12.0,
+            margin=margin,
+        )[0]
+        for _ in range(60)
+    ]
+    spread = np.sqrt(np.mean((np.array(estimates) - sigma) ** 2))
+    assert spread == pytest.approx(bound, rel=0.25)  # 9 % is the spread of 60 draws
+    assert interior(image, margin).shape == (160 - 2 * margin,) * 2
