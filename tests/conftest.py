@@ -1,0 +1,60 @@
+"""How every test runs: strict array ranks, both precisions, tolerances that follow from them."""
+
+import os
+from importlib.metadata import version
+
+# Of these releases some programs with several FFTs hang on the CPU; one thread is safe.
+if version("jaxlib") in ("0.11.1", "0.11.2"):
+    os.environ["XLA_FLAGS"] = (
+        os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
+    )
+
+import jax
+import numpy as np
+import pytest
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Keep a file's tests in one process: they share compiled programs, where the time goes."""
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log) if config.option.dist == "load" else None
+
+
+@pytest.fixture(autouse=True)
+def _strict_ranks():
+    with jax.numpy_rank_promotion("raise"):
+        yield
+
+
+@pytest.fixture(params=[np.float32, np.float64], ids=["f32", "f64"])
+def dtype(request):
+    """The precision under test; JAX computes in it for as long as the test runs."""
+    with jax.enable_x64(request.param is np.float64):
+        yield request.param
+
+
+@pytest.fixture
+def x64():
+    """For comparisons that only make sense in float64."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture
+def tolerance(dtype):
+    """Relative error of a few hundred roundings: 2.4e-5 or 4e-14."""
+    return float(200 * np.finfo(dtype).eps)
+
+
+@pytest.fixture
+def rng():
+    """The same random numbers in every run."""
+    return np.random.default_rng(20240229)
+
+
+@pytest.fixture
+def draws():
+    """Size of a Monte-Carlo study."""
+    return int(os.environ.get("GAUSSJAX_DRAWS", "100"))

@@ -1,0 +1,100 @@
+"""Pairs with exact answers, tagged by what makes them hard; NumPy and SciPy only, float64."""
+
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+import scipy.ndimage
+import skimage.color
+import skimage.data
+
+# Inside the scikit-image wheel: other names of skimage.data would be downloaded.
+PHOTOGRAPHS = ("camera", "astronaut", "coffee", "grass", "moon", "chelsea")
+
+
+def natural_scene(image_shape, seed=0, slope=1.0):
+    """Periodic random scene with amplitude |w|^-slope, mean 0, standard deviation 1."""
+    noise = np.fft.fftn(np.random.default_rng(seed).normal(size=image_shape))
+    grids = np.meshgrid(*(np.fft.fftfreq(n) for n in image_shape), indexing="ij")
+    radius = np.sqrt(sum(grid**2 for grid in grids))
+    radius.flat[0] = np.inf
+    scene = np.fft.ifftn(noise * radius**-slope).real
+    return scene / scene.std()
+
+
+def periodic_blur(scene, covariance):
+    """Continuous Gaussian blur by the full complex FFT; ``covariance`` in px^2, [ndim, ndim]."""
+    w = np.stack(np.meshgrid(*(2 * np.pi * np.fft.fftfreq(n) for n in scene.shape), indexing="ij"))
+    form = np.einsum("i...,ij,j...->...", w, covariance, w)
+    # A rotated Gaussian on an even size is ambiguous at the Nyquist frequency: use odd sizes.
+    return np.fft.ifftn(np.fft.fftn(scene) * np.exp(-0.5 * form)).real
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Images A and B, and the sigma (px) that estimate_blur has to find with these options."""
+
+    name: str
+    tags: tuple[str, ...]
+    reference: np.ndarray
+    blurred: np.ndarray
+    sigma: float
+    options: dict = field(default_factory=dict)
+
+    def __repr__(self):
+        return self.name
+
+
+def _periodic(name, image_shape, sigma, *tags, slope=1.0, scale=1.0, offset=0.0):
+    scene = offset + scale * natural_scene(image_shape, seed=len(name), slope=slope)
+    blurred = offset + periodic_blur(scene - offset, sigma**2 * np.eye(len(image_shape)))
+    return Problem(name, tags, scene, blurred, sigma, {"boundary": "periodic"})
+
+
+@cache
+def periodic_problems():
+    """Periodic pairs blurred by the continuous Gaussian."""
+    return (
+        _periodic("typical", (48, 64), 1.5),
+        _periodic("tiny_blur", (48, 64), 0.05, "tiny blur"),
+        _periodic("wide_blur", (48, 64), 9.0, "wide blur"),
+        _periodic("odd_sizes", (47, 63), 1.5, "odd", "non-square"),
+        _periodic("signal", (301,), 2.0, "1-D"),
+        _periodic("volume", (16, 15, 18), 1.2, "3-D", slope=1.5),
+        _periodic("white_scene", (48, 64), 1.5, slope=0.0),
+        _periodic("low_contrast", (48, 64), 1.5, "low contrast", scale=1e-3, offset=1.0),
+        _periodic("flux_units", (48, 64), 1.5, "units", scale=1e-17, offset=3e-17),
+        _periodic("counts", (48, 64), 1.5, "units", scale=4000.0, offset=30000.0),
+    )
+
+
+def seed_blur(image, sigma, radius):
+    """Sampled Gaussian of the given radius with replicated edges, one axis after the other."""
+    n = np.arange(-radius, radius + 1)
+    taps = np.exp(-(n**2) / (2 * sigma**2))
+    for axis in range(image.ndim):
+        image = scipy.ndimage.correlate1d(image, taps / taps.sum(), axis, mode="nearest")
+    return image
+
+
+@cache
+def photograph(name):
+    """A grey photograph, 0 to 1, at most 700 px a side."""
+    image = getattr(skimage.data, name)()[:700, :700]
+    return skimage.color.rgb2gray(image) if image.ndim == 3 else image / 255.0
+
+
+def cropped_photograph(name, sigma, size=256, **options):
+    """Centre of a photograph before and after SciPy's blur of all of it, so content leaks in."""
+    scene = photograph(name)
+    blurred = scipy.ndimage.gaussian_filter(scene, sigma, **options)
+    start = [(n - size) // 2 for n in scene.shape]
+    inside = tuple(slice(s, s + size) for s in start)
+    return scene[inside], blurred[inside]
+
+
+def cropped_scene(covariance, crop_shape=(64, 72), seed=1, pad=24):
+    """A random scene before and after the continuous Gaussian, cut out so that content leaks in."""
+    scene = natural_scene([n + 2 * pad + 1 for n in crop_shape], seed)
+    inside = tuple(slice(pad, pad + n) for n in crop_shape)
+    return scene[inside], periodic_blur(scene, covariance)[inside]

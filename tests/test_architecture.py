@@ -1,0 +1,95 @@
+"""The layout: a module imports only from lower floors, heavy imports are lazy, names are told."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import gaussjax
+
+PACKAGE = Path(gaussjax.__file__).parent
+FLOORS = {
+    "arguments": 0,
+    "grid": 0,
+    "kernels": 0,
+    "linear_algebra": 0,
+    "image_decoders": 0,
+    "cli_options": 0,
+    "boundary": 1,
+    "params": 1,
+    "solvers": 1,
+    "spectra": 1,
+    "tiff_decoder": 1,
+    "transfer": 2,
+    "result": 2,
+    "image_files": 2,
+    "residuals": 3,
+    "synthetic": 3,
+    "frequency_ratio": 4,
+    "instruments": 4,
+    "start": 4,
+    "fit": 5,
+    "estimate": 6,
+    "cli": 7,
+    "__main__": 8,
+}
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+
+
+def imports(tree, *, top_level=False):
+    """Full names of what a module imports; from x import y gives both x and x.y."""
+    nodes = tree.body if top_level else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def parse(module):
+    return ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+
+
+def test_every_module_has_a_floor():
+    assert set(MODULES) == set(FLOORS)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_only_from_lower_floors(module):
+    for name in imports(parse(module)):
+        _, _, inner = name.partition("gaussjax.")
+        inner = inner.split(".")[0]
+        if name.startswith("gaussjax.") and inner in FLOORS:
+            assert FLOORS[inner] < FLOORS[module], f"{module} imports {inner}"
+
+
+@pytest.mark.parametrize("module", [*MODULES, "__init__"])
+def test_files_and_figures_are_imported_lazily_and_nothing_is_unpickled(module):
+    tree = parse(module)
+    at_top = {name.split(".")[0] for name in imports(tree, top_level=True)}
+    assert at_top.isdisjoint({"matplotlib", "PIL", "tifffile"})
+    everywhere = {name.split(".")[0] for name in imports(tree)}
+    assert everywhere.isdisjoint({"pickle", "scipy", "skimage", "optimistix"})
+
+
+@pytest.mark.parametrize("module", [*MODULES, "__init__"])
+def test_no_addresses_of_registries(module):
+    text = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+    assert not re.search(r"https?://|index-url|allow_pickle=True", text)
+
+
+@pytest.mark.parametrize("name", gaussjax.__all__)
+def test_public_names_exist_and_say_what_they_are(name):
+    public = getattr(gaussjax, name)
+    assert public.__doc__
+    assert name in dir(gaussjax)
+    if callable(public) and not isinstance(public, type):
+        assert len(public.__doc__.splitlines()) > 1 or name == "sum_spectra"
+
+
+def test_unknown_names_are_attribute_errors():
+    with pytest.raises(AttributeError, match="estimate_sigma"):
+        _ = gaussjax.estimate_sigma

@@ -1,0 +1,104 @@
+"""Bad input raises a clear error that names the argument, also at trace time under jit."""
+
+import jax
+import numpy as np
+import pytest
+
+import gaussjax as gj
+
+GOOD = np.random.default_rng(0).random((8, 9), np.float32)
+STATIC_FAULTS = [
+    (GOOD[:, 1:], ValueError, r"same shape, got \(8, 9\) and \(8, 8\)"),
+    (np.float32(1.0), ValueError, r"rank 1 to 3, got shape \(\)"),
+    (np.ones((2, 2, 2, 2)), ValueError, r"rank 1 to 3, got shape \(2, 2, 2, 2\).*vmap"),
+    (1j * GOOD, TypeError, "real numbers, got dtype complex64; pass its magnitude"),
+    (GOOD[:0], ValueError, r"is empty: got shape \(0, 9\)"),
+    (GOOD[:1], ValueError, r"axis of size 1: got shape \(1, 9\)"),
+]
+UNTRACEABLE_FAULTS = [
+    (np.full((8, 9), "a"), TypeError, "real numbers, got dtype <U1"),
+    (np.full((8, 9), None), TypeError, "real numbers, got dtype object"),
+    ("a.png", TypeError, "real numbers, got dtype"),
+    (None, TypeError, "real numbers, got dtype object"),
+    (np.full((8, 9), "2026", "datetime64[Y]"), TypeError, "real numbers, got dtype datetime64"),
+]
+PAIR_FUNCTIONS = {
+    "estimate_blur": gj.estimate_blur,
+    "pair_spectra": gj.pair_spectra,
+    "image_loss": lambda a, b: gj.image_loss(1.0, a, b),
+}
+
+
+@pytest.mark.parametrize("function", PAIR_FUNCTIONS.values(), ids=PAIR_FUNCTIONS)
+@pytest.mark.parametrize(("bad", "error", "message"), STATIC_FAULTS + UNTRACEABLE_FAULTS)
+def test_bad_images_in_either_place(function, bad, error, message):
+    with pytest.raises(error, match=message) as caught:
+        function(GOOD, bad)
+    assert "blurred" in str(caught.value)
+    if "same shape" not in message:
+        with pytest.raises(error, match="reference"):
+            function(bad, GOOD)
+
+
+@pytest.mark.parametrize("function", PAIR_FUNCTIONS.values(), ids=PAIR_FUNCTIONS)
+@pytest.mark.parametrize(("bad", "error", "message"), STATIC_FAULTS)
+def test_static_faults_under_jit(function, bad, error, message):
+    with pytest.raises(error, match=message):
+        jax.jit(function)(GOOD, bad)
+
+
+@pytest.mark.parametrize(("bad", "error", "message"), [*STATIC_FAULTS[1:], *UNTRACEABLE_FAULTS])
+def test_bad_images_to_blur(bad, error, message):
+    with pytest.raises(error, match=f"image .*{message}"):
+        gj.blur(bad, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"family": "round"}, "family must be one of isotropic, .*; got 'round'"),
+        ({"kernel": "box"}, "kernel must be one of continuous, .*; got 'box'"),
+        ({"boundary": "wrap"}, "boundary must be one of valid, .*; got 'wrap'"),
+        ({"family": "full", "bounds": (0, 1)}, "bounds"),
+        ({"bounds": (3.0, 1.0)}, "bounds"),
+        ({"bounds": (1.0,)}, "bounds"),
+        ({"bounds": (0.0, float("nan"))}, "bounds"),
+        ({"bounds": 3.0}, "bounds"),
+        ({"initial": np.ones(3)}, "shape"),
+        ({"family": "full", "kernel": "integrated"}, "integrated"),
+    ],
+)
+def test_bad_options_of_estimate_blur(options, message):
+    with pytest.raises(ValueError, match=message):
+        gj.estimate_blur(GOOD, GOOD, **options)
+    with pytest.raises(ValueError, match=message):
+        jax.jit(lambda a, b: gj.estimate_blur(a, b, **options))(GOOD, GOOD)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "options", "message"),
+    [
+        (np.ones(3), {}, r"sigma must be a scalar or .* shape \(2,\); got \(3,\)"),
+        (np.nan, {"boundary": "zero"}, "sigma .*finite"),
+        (1.0, {"boundary": "valid"}, "boundary must be one of periodic"),
+        (1.0, {"kernel": "box"}, "kernel must be one of"),
+        (gj.BlurParams(np.ones(2)), {}, r"variance must have shape \(1,\) for family 'isotropic'"),
+        (gj.BlurParams(np.ones(1), family="round"), {}, "family must be one of"),
+    ],
+)
+def test_bad_options_of_blur(sigma, options, message):
+    with pytest.raises(ValueError, match=message):
+        gj.blur(GOOD, sigma, **options)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int64, np.bool_, np.float16])
+def test_numbers_of_other_kinds_are_promoted(kind, dtype):
+    image = (5 * GOOD).astype(kind)
+    got = gj.blur(image, 1.0)
+    assert got.dtype == dtype
+    np.testing.assert_allclose(got, gj.blur(image.astype(dtype), 1.0), rtol=1e-6)
+
+
+def test_a_pair_of_two_precisions_takes_the_wider(x64):
+    spectra = gj.pair_spectra(GOOD, GOOD.astype(np.float64))
+    assert spectra.reference_power.dtype == np.float64

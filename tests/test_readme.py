@@ -1,0 +1,53 @@
+"""Every number in the README's tables stands in a JSON in figures/."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.comparison_table import errors_over_bound, failures, relative_errors, rms
+from experiments.seed_figure import judge
+
+ROOT = Path(__file__).parents[1]
+
+
+def numbers(stem):
+    return json.loads((ROOT / "figures" / f"{stem}.json").read_text(encoding="utf-8"))["numbers"]
+
+
+def rows(heading):
+    """The table rows below a heading of the README, as lists of cells without emphasis."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split(f"## {heading}\n")[1]
+    lines = [line for line in section.split("\n## ")[0].splitlines() if line.startswith("|")]
+    return [[cell.strip(" *`") for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def assert_shown(shown, value):
+    """The text is the value, rounded to as many digits as it has."""
+    digits = len(re.sub(r"e.*|[^0-9]", "", shown).lstrip("0"))
+    assert float(shown) == pytest.approx(float(f"{value:.{max(digits, 1) - 1}e}"))
+
+
+def test_which_estimator():
+    found = numbers("compare_estimators")
+    noise = np.array(found["known"]["noise"])
+    table = rows("Which estimator, when")
+    assert len(table) >= 6
+    for name, worst, one_percent, five_percent, failed in table:
+        errors = np.abs(100 * relative_errors(found, name))
+        over_bound = errors_over_bound(found, name)
+        assert_shown(worst, np.max(errors[noise == 0]))
+        assert_shown(one_percent, rms(over_bound[noise == 0.01]))
+        assert_shown(five_percent, rms(over_bound[noise == 0.05]))
+        assert int(failed) == failures(found, name)
+    assert str(len(noise)) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_protocol_of_the_first_answer():
+    found = numbers("seed_protocol")
+    table = rows("The protocol of the question's first answer")
+    assert len(table) >= 4
+    for name, error in table:
+        assert_shown(error, judge(found, name)["rmse_wide"])
