@@ -276,7 +276,7 @@ def test_bad_arguments(folder, capsys, arguments, reason):
 
 
 def test_choices_are_those_of_the_library():
-    assert cli_options.FAMILIES == gaussjax.transfer.FAMILIES
+    assert cli_options.FAMILIES == gaussjax.params.FAMILIES
     assert cli_options.KERNELS == gaussjax.kernels.KERNELS
     assert cli_options.BOUNDARIES == gaussjax.boundary.BOUNDARIES
     assert cli_options.PADDED_BOUNDARIES == gaussjax.boundary.PADDED_BOUNDARIES
