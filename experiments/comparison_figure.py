@@ -66,7 +66,7 @@ def _unknown(axes: Axes, numbers: dict[str, Any]) -> None:
         rows = np.arange(len(excess)) + 0.2 * (kinds.index(each) - 0.5 * (len(kinds) - 1))
         values = np.maximum(np.nanmedian(excess[:, kind == each], axis=1), 1e-3)
         axes.plot(values, rows, marker, color=colour, label=each, markersize=5)
-    axes.set(title="Unknown blur", xlabel="excess rms (%)\ndot: median")
+    axes.set(title="B not Gaussian", xlabel="rms over the best (%)\ndot: median")
 
 
 def _scale(axes: Axes, ticks: tuple[float, ...]) -> None:

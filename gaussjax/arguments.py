@@ -10,9 +10,11 @@ def as_image(image, name: str) -> jax.Array:
     """``image`` as a floating array of rank 1, 2 or 3; integers, booleans and halves are promoted.
 
     Raises:
-        TypeError: not an array of real numbers.
-        ValueError: rank 0 or above 3, empty, or an axis of size 1.
+        TypeError: not an array of real numbers, or a masked array.
+        ValueError: rank 0 or above 3, empty, an axis of size 1, or the shape of a colour image.
     """
+    if isinstance(image, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, and masks are not supported; fill or crop it")
     if not isinstance(image, jax.Array):
         image = np.asarray(image)
     kind = np.dtype(image.dtype).kind
@@ -28,6 +30,11 @@ def as_image(image, name: str) -> jax.Array:
     if min(shape) < 2:
         what = "is empty" if 0 in shape else "has an axis of size 1"
         raise ValueError(f"{name} {what}: got shape {shape}; every axis needs at least 2 pixels")
+    if len(shape) == 3 and shape[-1] in (3, 4):
+        raise ValueError(
+            f"{name} of shape {shape} looks like a colour image: reduce it to luminance, or map"
+            " over the channels with jax.vmap; in a volume this thin, move that axis to the front"
+        )
     wide = jnp.issubdtype(image.dtype, jnp.floating) and np.dtype(image.dtype).itemsize >= 4
     return jnp.asarray(image) if wide else jnp.asarray(image, jnp.asarray(0.0).dtype)
 

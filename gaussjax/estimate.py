@@ -67,7 +67,8 @@ def estimate_blur(
     Raises:
         TypeError: images that are not arrays of real numbers.
         ValueError: shapes that differ, rank 0 or above 3, empty or size-1 axes, an unknown option,
-            bounds that are out of order, and outside of tracing NaN or infinite pixels.
+            bounds that are out of order or given for "full", the shape of a colour image, and
+            outside of tracing NaN or infinite pixels.
 
     Source: the error bar is that of nonlinear least squares, Seber & Wild, "Nonlinear
     Regression", Wiley 1989, ch. 2.

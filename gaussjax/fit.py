@@ -128,12 +128,16 @@ def fit_optax(
         radius: "sampled": a fixed radius in px, or a function from sigma to it.
 
     Returns:
-        BlurEstimate. Its status is "not converged" unless a Gauss-Newton step from the last
-        iterate would be a small fraction of the error bar, or of the value.
+        BlurEstimate. The error bar includes the distance that a Gauss-Newton step would still go;
+        where that is more than a small fraction of it and of the value, the status is "not
+        converged".
 
     Raises:
+        TypeError: an optimizer that is no gradient transformation.
         ValueError: an unknown option, or "log_sigma" with family "full".
     """
+    if not isinstance(optimizer, optax.GradientTransformation):
+        raise TypeError(f"optimizer must be an optax.GradientTransformation, got {optimizer!r}")
     check_fit_options(family, kernel, None)
     check_option(parameter, ("variance", "log_sigma"), "parameter")
     if parameter == "log_sigma" and family == "full":
@@ -157,25 +161,26 @@ def fit_optax(
     start = 0.5 * jnp.log(variance) if logarithmic else variance
     coordinates, _ = gradient_descent(objective, start, optimizer, num_steps)
     params = decode(coordinates)
-    estimate = _spectral_result(
-        params,
-        spectra,
-        convention,
-        exchanged=jnp.asarray(False),
-        num_steps=jnp.asarray(num_steps, jnp.int32),
-        problems={},
-    )
 
     def residual(vector):
         moved = BlurParams(vector, family=family)
         return spectral_residual(moved, spectra, convention, max(spectra.image_shape))
 
     here = gauss_newton(residual, params.variance, max_steps=1)
-    one_more = solve_small(here.normal, here.gradient)
+    distance = solve_small(here.normal, here.gradient)
+    estimate = _spectral_result(
+        params,
+        spectra,
+        convention,
+        exchanged=jnp.asarray(False),
+        num_steps=jnp.asarray(num_steps, jnp.int32),
+        distance=distance,
+        problems={},
+    )
     small = jnp.maximum(0.1 * estimate.standard_error.variance, 1e-3 * jnp.abs(params.variance))
-    stopped_short = ~jnp.all(jnp.abs(one_more) <= small)
+    stopped_short = jnp.any(jnp.abs(distance) > small)
     status = jnp.where(
-        stopped_short & (estimate.status == Status.ESTIMATED),
+        stopped_short & (estimate.status != Status.NOT_FINITE),
         jnp.int32(Status.NOT_CONVERGED),
         estimate.status,
     )
@@ -190,8 +195,12 @@ def _spectral_result(
     exchanged: jax.Array,
     num_steps: jax.Array,
     problems: dict[Status, jax.Array],
+    distance: jax.Array | None = None,
 ) -> BlurEstimate:
-    """Error bars s^2 (J'J)^-1 and status of a fit to spectra; negated when exchanged."""
+    """Error bars s^2 (J'J)^-1 and status of a fit to spectra; negated when exchanged.
+
+    ``distance`` from the optimum, ``[p]``, counts as error too.
+    """
     power = without_zero_frequency(oriented.reference_power)
     weights = half_plane_weights(oriented.image_shape, power.dtype)
 
@@ -213,12 +222,15 @@ def _spectral_result(
     relative = relative + rounding_variance(power.dtype) / num_pixels
     jacobian = jnp.moveaxis(jax.jacfwd(residual)(params.variance), -1, 0)
     information = inner_products(jacobian, jacobian)
+    covariance = relative * inverse_small(information)
+    if distance is not None:
+        covariance = covariance + jnp.outer(distance, distance)
     remaining = jnp.sum(weights * without_zero_frequency(oriented.blurred_power))
     sign = jnp.where(exchanged, -1, 1).astype(power.dtype)
     return assemble(
         replace(params, variance=sign * params.variance),
         ndim=len(oriented.image_shape),
-        covariance=relative * inverse_small(information),
+        covariance=covariance,
         loss=0.5 * squares,
         noise_variance=noise_variance,
         num_pixels=num_pixels,

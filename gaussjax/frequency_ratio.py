@@ -18,7 +18,7 @@ from gaussjax.kernels import Kernel
 from gaussjax.linear_algebra import inner_products, inverse_small
 from gaussjax.params import FAMILIES, BlurParams, num_variances
 from gaussjax.residuals import loss, spectral_residual, without_zero_frequency
-from gaussjax.result import BlurEstimate, assemble
+from gaussjax.result import BlurEstimate, assemble, rounding_variance
 from gaussjax.solvers import Status, gauss_newton
 from gaussjax.spectra import Spectra
 from gaussjax.transfer import gaussian_transfer
@@ -110,7 +110,7 @@ def fit_free_kernel(
     log T, by Gauss-Newton.
 
     Args:
-        spectra: of one pair.
+        spectra: of one or many pairs.
         family: "isotropic", "axis_aligned" or "full".
         threshold: least |a| that is divided by, as a fraction of the largest; H is 0 elsewhere.
 
@@ -195,6 +195,8 @@ def _noise_variance(params: BlurParams, spectra: Spectra) -> jax.Array:
     power = without_zero_frequency(spectra.reference_power)
     misfit = jnp.abs(spectra.transfer - _modelled(params, spectra)) ** 2 * power
     misfit = misfit + without_zero_frequency(spectra.unexplained_power)
+    # What rounding alone would leave is added, or a noise-free pair would have no error bar.
+    misfit = misfit + rounding_variance(power.dtype) * power
     squares = jnp.sum(half_plane_weights(spectra.image_shape, power.dtype) * misfit)
     return squares / (math.prod(spectra.image_shape) * spectra.num_pairs)
 

@@ -151,13 +151,17 @@ def nominal_variance(kernel: Kernel, moment: jax.Array, reach: int) -> jax.Array
     """Inverse of :func:`second_moment`: the nominal variance whose kernel applies ``moment``.
 
     By bisection in log sigma, because the function is flat at zero and jumps where the radius
-    does; good to 1e-4 relative, as a start for a fit. Clipped to what ``reach`` allows.
+    does; good to 1e-4 relative, as a start for a fit. Clipped to what ``reach`` allows; for a
+    fixed radius to sigma = radius, past which the kernel tends to a box and no longer tells its
+    sigma; and to zero where the moment is lost in rounding.
     """
     if not kernel.is_finite:
         return moment
     target = jnp.abs(moment)
     low = jnp.full_like(moment, math.log(0.05))
-    high = jnp.full_like(moment, math.log(2.0 * reach + 1.0))
+    fixed = kernel.radius if kernel.name == "sampled" else None
+    widest = 2 * reach + 1 if fixed is None or callable(fixed) else max(fixed, 1)
+    high = jnp.full_like(moment, math.log(widest))
 
     def halve(_, bracket):
         low, high = bracket
@@ -167,4 +171,5 @@ def nominal_variance(kernel: Kernel, moment: jax.Array, reach: int) -> jax.Array
         return jnp.where(below, middle, low), jnp.where(below, high, middle)
 
     low, _ = jax.lax.fori_loop(0, 20, halve, (low, high))
-    return jnp.sign(moment) * jnp.exp(2 * low)
+    resolved = target > 4 * jnp.finfo(moment.dtype).eps
+    return jnp.where(resolved, jnp.sign(moment) * jnp.exp(2 * low), 0)

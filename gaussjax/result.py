@@ -29,8 +29,8 @@ class BlurEstimate:
     """An estimated blur with its error bar and status; arrays gain leading axes under ``vmap``.
 
     Attributes:
-        params: the estimate, see :class:`~gaussjax.transfer.BlurParams`.
-        standard_error: of every parameter, the same structure.
+        params: the estimate, see :class:`~gaussjax.params.BlurParams`.
+        standard_error: of every parameter, the same structure and units (variance: px^2).
         sigma: px, signed: scalar, ``[ndim]`` in axis order (axis_aligned) or principal with the
             largest first (full). Negative: ``blurred`` is the sharper image.
         sigma_standard_error: of ``sigma``, px, by propagation of the variance's.
@@ -74,7 +74,12 @@ class BlurEstimate:
 
         Normal in the variance, where the model is nearly linear, and mapped to sigma: near zero
         blur the interval is lopsided and may reach into negative sigma.
+
+        Raises:
+            ValueError: ``level`` is a number that is not between 0 and 1.
         """
+        if not is_traced(level) and not 0 < float(level) < 1:
+            raise ValueError(f"level must be a probability between 0 and 1, got {level}")
         z = jax.scipy.special.ndtri(jnp.asarray(0.5 + 0.5 * level, self.sigma.dtype))
         variance = self.sigma * jnp.abs(self.sigma)
         half = z * variance_error(self.sigma, self.sigma_standard_error)
@@ -89,8 +94,10 @@ class BlurEstimate:
         if self.narrowed:
             precision += " (input was float64; enable jax_enable_x64 to keep it)"
         family = self.params.family
+        _, high = self.interval()
+        sharper = " (negative: the second image is the sharper one)" if np.any(high < 0) else ""
         rows = [
-            ("sigma", _values(self.sigma, self.sigma_standard_error) + " px"),
+            ("sigma", _values(self.sigma, self.sigma_standard_error) + " px" + sharper),
             ("FWHM", _values(self.fwhm, FWHM_PER_SIGMA * self.sigma_standard_error) + " px"),
             ("model", f"{family} Gaussian, {self.kernel.name} kernel"),
             (

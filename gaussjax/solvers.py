@@ -12,7 +12,11 @@ from gaussjax.linear_algebra import inner_products, solve_small
 
 
 class Status(enum.IntEnum):
-    """Outcome of an estimate; 0 means that the number can be used with its error bar."""
+    """Outcome of an estimate: 0 when the fit found what it looked for, else why it did not.
+
+    A status judges the fit, not the model: a shift, a difference in level or a blur that is no
+    Gaussian can be fitted well and wrongly.
+    """
 
     ESTIMATED = 0
     NOT_CONVERGED = 1
@@ -31,9 +35,10 @@ _MESSAGES = {
     Status.ESTIMATED: "estimated",
     Status.NOT_CONVERGED: "the solver did not converge; the value is its last iterate",
     Status.NOT_IDENTIFIABLE: "the pair does not determine the blur: the reference has too little"
-    " contrast, or the kernel is too narrow to differ from no blur at all",
+    " contrast, the kernel is too narrow to differ from no blur, or the levels do not match",
     Status.TOO_SMALL: "the frame is too small for a blur this wide: use a larger frame, a"
-    " full-frame boundary, or for padded boundaries raise the upper bound",
+    " full-frame boundary, or for padded boundaries raise the upper bound; or the images do not"
+    " match in level or scene",
     Status.NOT_FINITE: "the images contain NaN or infinite pixels",
     Status.AT_BOUND: "the estimate sits on a bound: widen bounds if the bound is not physical",
 }

@@ -71,6 +71,9 @@ def pair_spectra(reference, blurred) -> Spectra:
         reference: A, real, rank 1 to 3.
         blurred: B, of the same shape.
 
+    Returns:
+        Spectra, whose arrays have the shape ``[..., n // 2 + 1]``, n the length of the last axis.
+
     Raises:
         TypeError: not real numbers.
         ValueError: shapes differ, rank 0 or above 3, empty or size-1 axes.
@@ -89,7 +92,16 @@ def pair_spectra(reference, blurred) -> Spectra:
 
 
 def sum_spectra(batch: Spectra) -> Spectra:
-    """Sum over the leading axis of a batch of Spectra, as ``jax.vmap(pair_spectra)`` returns it."""
+    """Sum over the leading axis of a batch of Spectra, as ``jax.vmap(pair_spectra)`` returns it.
+
+    Raises:
+        ValueError: spectra without a leading axis.
+    """
+    if batch.reference_power.ndim != len(batch.image_shape) + 1:
+        raise ValueError(
+            "batch must be Spectra with one leading axis, as jax.vmap(pair_spectra) returns them;"
+            f" got power of shape {batch.reference_power.shape}"
+        )
     power = jnp.sum(batch.reference_power, axis=0)
     cross = jnp.sum(batch.cross_power, axis=0)
     # Chan's form of a pooled variance: no difference of large numbers.

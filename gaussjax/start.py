@@ -60,7 +60,9 @@ def small_blur_variance(spectra: Spectra) -> jax.Array:
     energy = half_plane_weights(spectra.image_shape, power.dtype) * power * half_squares
     scale = jnp.sum(energy * half_squares)
     slope = jnp.sum(energy * (1 - spectra.transfer.real))
-    return slope / jnp.where(scale > 0, scale, 1)
+    variance = slope / jnp.where(scale > 0, scale, 1)
+    # Equal images have H = 1 but for the rounding of a division: that is no blur.
+    return jnp.where(jnp.abs(variance) > 4 * jnp.finfo(variance.dtype).eps, variance, 0)
 
 
 def find_start(

@@ -14,11 +14,13 @@ STATIC_FAULTS = [
     (1j * GOOD, TypeError, "real numbers, got dtype complex64; pass its magnitude"),
     (GOOD[:0], ValueError, r"is empty: got shape \(0, 9\)"),
     (GOOD[:1], ValueError, r"axis of size 1: got shape \(1, 9\)"),
+    (np.ones((8, 9, 3), np.float32), ValueError, r"\(8, 9, 3\) looks like a colour image"),
 ]
 UNTRACEABLE_FAULTS = [
     (np.full((8, 9), "a"), TypeError, "real numbers, got dtype <U1"),
     (np.full((8, 9), None), TypeError, "real numbers, got dtype object"),
     ("a.png", TypeError, "real numbers, got dtype"),
+    (np.ma.masked_less(GOOD, 0.5), TypeError, "masked array"),
     (None, TypeError, "real numbers, got dtype object"),
     (np.full((8, 9), "2026", "datetime64[Y]"), TypeError, "real numbers, got dtype datetime64"),
 ]

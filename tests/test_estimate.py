@@ -29,6 +29,19 @@ def test_cropped_photographs(sigma, dtype):
         assert estimate.sigma.dtype == dtype
 
 
+@pytest.mark.parametrize("radius", [1, 2, 5])
+def test_a_fixed_radius_also_when_sigma_is_as_wide(radius, dtype):
+    # A kernel of 5 x 5 px and sigma 2: OpenCV's ksize cuts it where it is still high.
+    for sigma in (0.8, 2.0, 3.0):
+        images = (
+            image.astype(dtype) for image in cropped_photograph("camera", sigma, radius=radius)
+        )
+        estimate = gj.estimate_blur(*images, kernel="sampled", radius=radius)
+        rtol = 1e-6 if dtype is np.float64 else 2e-4
+        np.testing.assert_allclose(estimate.sigma, sigma, rtol=rtol)
+        assert estimate.status == Status.ESTIMATED
+
+
 def five_sigma(sigma):
     """The radius rule of a well-known least-squares answer."""
     return jnp.ceil(5 * sigma)

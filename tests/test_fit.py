@@ -178,6 +178,20 @@ def test_optax_that_stopped_short_says_so(noisy_pair):
         assert estimate.status == Status.NOT_CONVERGED
 
 
+def test_optax_counts_the_distance_left_as_error(noisy_pair, x64):
+    spectra = gj.pair_spectra(*noisy_pair)
+    best = gj.fit_gauss_newton(spectra)
+    for num_steps in (20, 60, 200):
+        near = gj.fit_optax(spectra, optax.adam(0.1), num_steps=num_steps)
+        distance = np.abs(near.params.variance - best.params.variance)
+        assert np.all(distance < 2 * near.standard_error.variance)
+
+
+def test_an_optimizer_is_a_gradient_transformation(noisy_pair):
+    with pytest.raises(TypeError, match="'adam'"):
+        gj.fit_optax(gj.pair_spectra(*noisy_pair), "adam")
+
+
 def test_options_are_checked(noisy_pair):
     spectra = gj.pair_spectra(*noisy_pair)
     for options, message in [

@@ -78,6 +78,12 @@ def test_interval_is_normal_in_the_variance(estimate):
     )
 
 
+@pytest.mark.parametrize("level", [0, 1, 95, float("nan")])
+def test_interval_takes_a_probability(level, estimate):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        estimate.interval(level)
+
+
 def test_interval_near_zero_blur_reaches_both_signs(x64):
     reference, _ = cropped_scene(np.eye(2))
     noise = NOISE_STD * np.random.default_rng(0).normal(size=reference.shape)
@@ -98,6 +104,12 @@ def test_it_prints_a_short_table(estimate):
     assert "continuous" in str(estimate)
     assert "float64" in str(estimate)
     assert estimate.message == "estimated"
+
+
+def test_it_says_which_image_is_the_sharper_one(estimate, x64):
+    reference, blurred = cropped_scene(2.25 * np.eye(2))
+    assert "sharper" in str(gj.estimate_blur(blurred, reference)).splitlines()[0]
+    assert "sharper" not in str(estimate)
 
 
 def test_it_says_when_float64_was_narrowed():

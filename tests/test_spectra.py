@@ -90,3 +90,9 @@ def test_different_shapes_do_not_add():
     x, y = (gj.pair_spectra(np.ones(s), np.ones(s)) for s in ((4, 5), (4, 6)))
     with pytest.raises(ValueError, match=r"\(4, 5\) and \(4, 6\)"):
         gj.add_spectra(x, y)
+
+
+def test_spectra_of_one_pair_are_no_batch(rng):
+    spectra = gj.pair_spectra(*rng.normal(size=(2, 8, 9)))
+    with pytest.raises(ValueError, match="leading axis"):
+        gj.sum_spectra(spectra)
