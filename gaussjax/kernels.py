@@ -153,7 +153,7 @@ def nominal_variance(kernel: Kernel, moment: jax.Array, reach: int) -> jax.Array
     By bisection in log sigma, because the function is flat at zero and jumps where the radius
     does; good to 1e-4 relative, as a start for a fit. Clipped to what ``reach`` allows; for a
     fixed radius to sigma = radius, past which the kernel tends to a box and no longer tells its
-    sigma; and to zero where the moment is lost in rounding.
+    sigma.
     """
     if not kernel.is_finite:
         return moment
@@ -171,5 +171,4 @@ def nominal_variance(kernel: Kernel, moment: jax.Array, reach: int) -> jax.Array
         return jnp.where(below, middle, low), jnp.where(below, high, middle)
 
     low, _ = jax.lax.fori_loop(0, 20, halve, (low, high))
-    resolved = target > 4 * jnp.finfo(moment.dtype).eps
-    return jnp.where(resolved, jnp.sign(moment) * jnp.exp(2 * low), 0)
+    return jnp.sign(moment) * jnp.exp(2 * low)

@@ -60,9 +60,7 @@ def small_blur_variance(spectra: Spectra) -> jax.Array:
     energy = half_plane_weights(spectra.image_shape, power.dtype) * power * half_squares
     scale = jnp.sum(energy * half_squares)
     slope = jnp.sum(energy * (1 - spectra.transfer.real))
-    variance = slope / jnp.where(scale > 0, scale, 1)
-    # Equal images have H = 1 but for the rounding of a division: that is no blur.
-    return jnp.where(jnp.abs(variance) > 4 * jnp.finfo(variance.dtype).eps, variance, 0)
+    return slope / jnp.where(scale > 0, scale, 1)
 
 
 def find_start(
@@ -102,8 +100,11 @@ def find_start(
 
     located = project_family(first * jnp.eye(ndim, dtype=dtype), family)
     state = gauss_newton(residual, located, magnitude=1.0)
+    # Equal images have H = 1 but for rounding: that is no blur, in every convention.
+    resolved = jnp.abs(state.params) > 4 * jnp.finfo(dtype).eps
+    moments = jnp.where(resolved, state.params, 0)
     return Start(
-        variance=_as_nominal(state.params, family, kernel, ndim, reach),
+        variance=_as_nominal(moments, family, kernel, ndim, reach),
         exchanged=exchanged,
         converged=state.converged,
         num_steps=state.num_steps,
