@@ -26,13 +26,11 @@ class Start:
     Attributes:
         variance: of the oriented pair, nominal, ``[p]``.
         exchanged: True when B is the sharper image, so that B is to be blurred to A.
-        converged: the search for the start converged.
-        num_steps: that it took.
+        num_steps: of the search for it.
     """
 
     variance: jax.Array
     exchanged: jax.Array
-    converged: jax.Array
     num_steps: jax.Array
 
 
@@ -106,7 +104,6 @@ def find_start(
     return Start(
         variance=_as_nominal(moments, family, kernel, ndim, reach),
         exchanged=exchanged,
-        converged=state.converged,
         num_steps=state.num_steps,
     )
 
