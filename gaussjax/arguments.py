@@ -63,17 +63,76 @@ def is_traced(*values) -> bool:
     return any(isinstance(v, Tracer) for v in jax.tree.leaves(values))
 
 
-def check_finite(image: jax.Array, name: str) -> None:
-    """Raise ValueError for NaN or infinite pixels; silent under tracing, where a status tells."""
-    if not is_traced(image):
-        bad = int(_count_not_finite(image))
+def as_mask_pair(mask, shape: tuple[int, ...]) -> tuple[jax.Array | None, jax.Array | None]:
+    """(mask_reference, mask_blurred) as 0 and 1, each None where nothing is masked.
+
+    Raises:
+        ValueError: a shape other than the images'.
+    """
+    pair = tuple(mask) if isinstance(mask, tuple | list) and len(mask) == 2 else (None, mask)
+    return tuple(  # pyright: ignore[reportReturnType]
+        None if each is None else _as_map(each, shape, name).astype(bool).astype(int)
+        for each, name in zip(pair, ("mask of reference", "mask of blurred"), strict=True)
+    )
+
+
+def as_weights(weights, blurred: jax.Array) -> jax.Array | None:
+    """Weights in the images' dtype, or None; ValueError for a wrong shape or negative values."""
+    if weights is None:
+        return None
+    weights = _as_map(weights, blurred.shape, "weights").astype(blurred.dtype)
+    if not is_traced(weights) and not bool(jnp.all((weights >= 0) & jnp.isfinite(weights))):
+        raise ValueError("weights must be finite and not negative; use mask to leave pixels out")
+    return weights
+
+
+def _as_map(values, shape: tuple[int, ...], name: str) -> jax.Array:
+    values = jnp.asarray(values)
+    if values.shape != shape:
+        raise ValueError(f"{name} must have the shape of the images, {shape}; got {values.shape}")
+    return values
+
+
+def as_noise(noise_std, dtype) -> tuple[jax.Array | None, bool]:
+    """Two noise levels or None, and whether they are only where to start from.
+
+    Raises:
+        ValueError: neither None, "estimate" nor two numbers that are not negative.
+    """
+    if noise_std is None:
+        return None, False
+    if isinstance(noise_std, str):
+        check_option(noise_std, ("estimate",), "noise_std")
+        # Equal levels, of which only the ratio matters.
+        return jnp.ones(2, dtype), True
+    advice = "noise_std must be None, 'estimate' or (std_reference, std_blurred)"
+    parts = list(noise_std) if isinstance(noise_std, tuple | list) else noise_std
+    shapes = [jnp.shape(part) for part in parts] if isinstance(parts, list) else jnp.shape(parts)
+    if shapes not in ([(), ()], (2,)):
+        if shapes == ():
+            advice += "; for noise in blurred only, leave it out"
+        raise ValueError(f"{advice}; got {noise_std!r}")
+    if not is_traced(noise_std):
+        values = np.asarray(parts, float)
+        if not (np.all((values >= 0) & np.isfinite(values)) and np.any(values > 0)):
+            raise ValueError(f"{advice}, not negative and not both 0; got {noise_std!r}")
+    return jnp.stack([jnp.asarray(parts[k], dtype) for k in range(2)]), False
+
+
+def check_finite(image: jax.Array, name: str, known: jax.Array | None = None) -> None:
+    """Raise ValueError for NaN or infinite pixels where ``known``, or anywhere if that is None.
+
+    Silent under tracing, where a status tells.
+    """
+    if not is_traced(image, known):
+        bad = int(_count_not_finite(image, 1 if known is None else known))
         if bad:
-            raise ValueError(f"{name} has {bad} NaN or infinite pixels; replace or crop them")
+            raise ValueError(f"{name} has {bad} NaN or infinite pixels; mask, replace or crop them")
 
 
 @jax.jit
-def _count_not_finite(image: jax.Array) -> jax.Array:
-    return jnp.sum(~jnp.isfinite(image))
+def _count_not_finite(image: jax.Array, known: jax.Array | int) -> jax.Array:
+    return jnp.sum(~jnp.isfinite(image) & (jnp.asarray(known) > 0))
 
 
 def check_bounds(bounds) -> None:

@@ -57,14 +57,17 @@ def embed(image: jax.Array, pad: int) -> jax.Array:
     return extend(image, "zero", pad)
 
 
-def interior_window(image_shape: tuple[int, ...], pad: int, margins: jax.Array, dtype) -> jax.Array:
+def interior_window(
+    image_shape: tuple[int, ...], pad: int, margins: jax.Array, dtype, ramp: int = 0
+) -> jax.Array:
     """Indicator of the pixels of the extended frame that are >= ``margins`` px from its edges.
 
     Args:
         image_shape: shape of the frame before extension.
         pad: extension of the frame in px.
         margins: integer px per axis, shape ``[ndim]``; may be traced.
-        dtype: of the result, which has the extended shape and holds 0 and 1.
+        dtype: of the result, which has the extended shape.
+        ramp: px over which it rises from 0 to 1, as a squared sine; 0 makes it 0 or 1.
     """
     ndim = len(image_shape)
     window = jnp.ones((1,) * ndim, dtype)
@@ -72,9 +75,37 @@ def interior_window(image_shape: tuple[int, ...], pad: int, margins: jax.Array, 
         zip(image_shape, extended_shape(image_shape, pad), strict=True)
     ):
         index = jnp.arange(size) - pad
-        inside = (index >= margins[axis]) & (index < n - margins[axis])
-        window = window * along_axis(inside.astype(dtype), axis, ndim)
+        depth = jnp.minimum(index - margins[axis], n - 1 - margins[axis] - index).astype(dtype)
+        profile = jnp.where(depth >= 0, 1, 0).astype(dtype)
+        if ramp:
+            rise = jnp.clip((depth + 0.5) / ramp, 0, 1)
+            profile = profile * jnp.sin(0.5 * jnp.pi * rise) ** 2
+        window = window * along_axis(profile, axis, ndim)
     return window
+
+
+def erode(known: jax.Array, margins: jax.Array) -> jax.Array:
+    """1 where no pixel of ``known`` within ``margins`` px per axis is 0, else 0; periodic.
+
+    Args:
+        known: 1 for a pixel that can be used, 0 for one that is missing.
+        margins: integer px per axis, shape ``[ndim]``; may be traced.
+    """
+    missing = 1 - known
+    for axis, size in enumerate(known.shape):
+        # How many are missing in x - r .. x + r, from cumulative sums: r may be traced.
+        reach = jnp.minimum(margins[axis], (size - 1) // 2).astype(jnp.int32)
+        counts = jnp.moveaxis(missing > 0, axis, 0).astype(jnp.int32)
+        sums = jnp.concatenate([jnp.zeros_like(counts[:1]), jnp.cumsum(counts, axis=0)])
+        index = jnp.arange(size)
+
+        def before(k, sums=sums, size=size):
+            turns = (k // size).reshape(-1, *[1] * (sums.ndim - 1))
+            return sums[k % size] + sums[-1:] * turns
+
+        near = before(index + reach + 1) - before(index - reach)
+        missing = jnp.moveaxis(near > 0, 0, axis)
+    return 1 - missing.astype(known.dtype)
 
 
 def taper(image_shape: tuple[int, ...], dtype) -> jax.Array:

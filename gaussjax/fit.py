@@ -12,6 +12,7 @@ from gaussjax.arguments import check_bounds, check_option
 from gaussjax.grid import half_plane_weights
 from gaussjax.kernels import KERNELS, Kernel
 from gaussjax.linear_algebra import inner_products, inverse_small, solve_small
+from gaussjax.model import BlurModel
 from gaussjax.params import FAMILIES, BlurParams, as_params, project_family
 from gaussjax.residuals import loss, spectral_residual, without_zero_frequency
 from gaussjax.result import BlurEstimate, assemble, rounding_variance
@@ -65,9 +66,8 @@ def _fit_gauss_newton(
     power = spectra.reference_power
     reach = max(spectra.image_shape)
     lower, upper = variance_bounds(bounds, power.dtype)
-    start = find_start(
-        spectra, initial, lower, upper, family=family, kernel=convention, reach=reach
-    )
+    model = BlurModel(family, convention, reach, spectra.image_shape)
+    start = find_start(spectra, initial, lower, upper, model)
     oriented = orient(spectra, start.exchanged)
 
     def residual(variance):
@@ -167,7 +167,7 @@ def fit_optax(
         return spectral_residual(moved, spectra, convention, max(spectra.image_shape))
 
     here = gauss_newton(residual, params.variance, max_steps=1)
-    distance = solve_small(here.normal, here.gradient)
+    distance = solve_small(here.evaluation.curvature, here.evaluation.gradient)
     estimate = _spectral_result(
         params,
         spectra,
@@ -233,6 +233,7 @@ def _spectral_result(
         covariance=covariance,
         loss=0.5 * squares,
         noise_variance=noise_variance,
+        noise_std=jnp.stack([jnp.zeros_like(noise_variance), jnp.sqrt(noise_variance)]),
         num_pixels=num_pixels,
         num_steps=num_steps,
         kernel=kernel,

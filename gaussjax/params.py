@@ -47,6 +47,17 @@ class BlurParams:
             return signed_sqrt(self.variance)
         return signed_sqrt(jnp.linalg.eigvalsh(self.covariance_matrix(ndim))[::-1])
 
+    def inverse(self) -> "BlurParams":
+        """The parameters that take B to A: ``A = (g^-1 * B)(x + shift) / gain - offset / gain``."""
+        gain = 1.0 if self.gain is None else self.gain
+        return BlurParams(
+            variance=-self.variance,
+            gain=None if self.gain is None else 1 / self.gain,
+            offset=None if self.offset is None else -self.offset / gain,
+            shift=None if self.shift is None else -self.shift,
+            family=self.family,
+        )
+
 
 def signed_sqrt(variance: jax.Array) -> jax.Array:
     """sign(v) sqrt(|v|), px^2 to px. Its derivative at zero is infinite, as it has to be."""

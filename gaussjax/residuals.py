@@ -28,6 +28,8 @@ class Frame:
         difference: B - A likewise, subtracted before any rounding.
         centre: mean of A, subtracted from both.
         scale: standard deviation of A (1 for a flat image), divides both.
+        known: 1 for the pixels of the extended A that are known, or None where all are.
+        weights: of the pixels of B, embedded like it, or None where all weigh 1.
         image_shape: of the frame before extension (static).
         pad: extension in px (static).
         boundary: one of ``BOUNDARIES`` (static).
@@ -38,17 +40,40 @@ class Frame:
     difference: jax.Array
     centre: jax.Array
     scale: jax.Array
+    known: jax.Array | None
+    weights: jax.Array | None
     image_shape: tuple[int, ...] = field(metadata={"static": True})
     pad: int = field(metadata={"static": True})
     boundary: str = field(metadata={"static": True})
 
 
-def make_frame(reference: jax.Array, blurred: jax.Array, boundary: str, pad: int) -> Frame:
-    """Frame of a pair for one of ``BOUNDARIES``; ``pad`` px matter to the padded ones only."""
+def make_frame(
+    reference: jax.Array,
+    blurred: jax.Array,
+    boundary: str,
+    pad: int,
+    *,
+    known: jax.Array | None = None,
+    weights: jax.Array | None = None,
+) -> Frame:
+    """Frame of a pair for one of ``BOUNDARIES``.
+
+    Args:
+        reference: A, with some finite value where it is missing.
+        blurred: B likewise.
+        boundary: one of ``BOUNDARIES``.
+        pad: extension in px; matters to the padded boundaries only.
+        known: 1 where A is known, 0 where it is missing; None: everywhere.
+        weights: of the pixels of B, 0 where it is missing; None: all 1.
+    """
     pad = pad if boundary in borders.PADDED_BOUNDARIES else 0
-    centre = jnp.mean(reference)
-    contrast = jnp.std(reference)
+    centre = jnp.mean(reference, where=None if known is None else known > 0)
+    contrast = jnp.std(reference, where=None if known is None else known > 0)
     scale = jnp.where(contrast > 0, contrast, 1)
+    if known is not None:
+        reference = jnp.where(known > 0, reference, centre)
+        # What "zero" puts beyond the edge is known.
+        known = 1 - borders.extend(1 - known, boundary, pad)
     # Extended first, centred after: "zero" means zero in the caller's unit.
     extended = (borders.extend(reference, boundary, pad) - centre) / scale
     return Frame(
@@ -57,19 +82,35 @@ def make_frame(reference: jax.Array, blurred: jax.Array, boundary: str, pad: int
         difference=borders.embed((blurred - reference) / scale, pad),
         centre=centre,
         scale=scale,
+        known=known,
+        weights=None if weights is None else borders.embed(weights, pad),
         image_shape=reference.shape,
         pad=pad,
         boundary=boundary,
     )
 
 
-def frame_window(frame: Frame, margins: jax.Array) -> jax.Array:
-    """The pixels that are compared: for "valid" those ``margins`` px inside, else the frame."""
+def frame_window(frame: Frame, margins: jax.Array, ramp: int = 0) -> jax.Array:
+    """Weights of the pixels that are compared; 0 or 1 unless the caller gave weights.
+
+    For "valid" those ``margins`` px inside, else the frame; in both cases ``margins`` px away from
+    missing pixels of A, and not where B is missing.
+
+    Args:
+        frame: of the pair.
+        margins: px per axis that the blur and the shift reach, ``[ndim]``.
+        ramp: px over which the window rises from the edge, see
+            :func:`~gaussjax.boundary.interior_window`; not for "periodic", which has no edge.
+    """
+    dtype = frame.blurred.dtype
     if frame.boundary == "periodic":
-        return jnp.ones_like(frame.blurred)
-    if frame.boundary != "valid":
-        margins = jnp.zeros_like(margins)
-    return borders.interior_window(frame.image_shape, frame.pad, margins, frame.blurred.dtype)
+        window = jnp.ones_like(frame.blurred)
+    else:
+        inside = margins if frame.boundary == "valid" else jnp.zeros_like(margins)
+        window = borders.interior_window(frame.image_shape, frame.pad, inside, dtype, ramp)
+    if frame.known is not None:
+        window = window * borders.erode(frame.known, margins)
+    return window if frame.weights is None else window * frame.weights
 
 
 def predict(params: BlurParams, frame: Frame, kernel: Kernel, reach: int) -> jax.Array:

@@ -1,11 +1,13 @@
 """What an estimate returns: value, error bar and status in one pytree."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
+from gaussjax.adequacy import Adequacy, Verdict
 from gaussjax.arguments import is_traced
 from gaussjax.kernels import Kernel, least_nominal_sigma
 from gaussjax.params import BlurParams
@@ -16,6 +18,7 @@ FWHM_PER_SIGMA = 2.0 * (2.0 * np.log(2.0)) ** 0.5
 
 _LEAST_GRAVE_FIRST = (
     Status.AT_BOUND,
+    Status.NOISE_NOT_SEPARABLE,
     Status.NOT_CONVERGED,
     Status.NOT_IDENTIFIABLE,
     Status.TOO_SMALL,
@@ -37,9 +40,14 @@ class BlurEstimate:
         covariance_matrix: of the Gaussian, px^2, ``[ndim, ndim]``.
         loss: half the sum of squared residuals over the compared pixels, in pixel units squared.
         noise_variance: residual variance per compared pixel, degrees of freedom removed.
+        noise_std: standard deviations of the noise in ``reference`` and in ``blurred``, ``[2]``, in
+            the unit of the images: as given or estimated; 0 and the residual's when it was not
+            asked about.
         num_pixels: number of compared pixels.
         num_steps: of the solver.
         status: int32, a :class:`~gaussjax.solvers.Status` code; 0 = estimated.
+        adequacy: what the fit leaves unexplained, and a verdict on it; None from spectra, which
+            keep no pixels.
         kernel: the convention (static).
         narrowed: float64 input was computed in float32 because JAX's x64 mode is off (static).
     """
@@ -51,9 +59,11 @@ class BlurEstimate:
     covariance_matrix: jax.Array
     loss: jax.Array
     noise_variance: jax.Array
+    noise_std: jax.Array
     num_pixels: jax.Array
     num_steps: jax.Array
     status: jax.Array
+    adequacy: Adequacy | None
     kernel: Kernel = field(metadata={"static": True})
     narrowed: bool = field(default=False, metadata={"static": True})
 
@@ -61,6 +71,43 @@ class BlurEstimate:
     def fwhm(self) -> jax.Array:
         """Full width at half maximum, 2.3548 sigma, px."""
         return FWHM_PER_SIGMA * self.sigma
+
+    @property
+    def mtf50(self) -> jax.Array:
+        """Frequency at which the Gaussian passes half of the contrast, cycles/px.
+
+        ``sqrt(2 ln 2) / (2 pi |sigma|)``: the "degree of blurring" as a frequency; infinite where
+        nothing is blurred. Of the continuous Gaussian; see ``transfer_profile`` for the empirical.
+        """
+        return FWHM_PER_SIGMA / (4 * np.pi * jnp.abs(self.sigma))
+
+    @property
+    def sigma_major(self) -> jax.Array:
+        """The largest sigma over all directions, px."""
+        return self.sigma if self.sigma.ndim == self.status.ndim else jnp.max(self.sigma, axis=-1)
+
+    @property
+    def sigma_minor(self) -> jax.Array:
+        """The least sigma over all directions, px; negative where B is sharper along it."""
+        return self.sigma if self.sigma.ndim == self.status.ndim else jnp.min(self.sigma, axis=-1)
+
+    @property
+    def angle(self) -> jax.Array:
+        """Direction of the major axis of a 2-D blur, rad from the last axis towards the first.
+
+        In ``(-pi/2, pi/2]``; an image shown with its first row on top has positive angles turn
+        clockwise. 0 for an isotropic blur. ValueError unless the images have two axes.
+        """
+        matrix = self.covariance_matrix
+        if matrix.shape[-1] != 2:
+            raise ValueError(f"angle is of a 2-D blur; the images have {matrix.shape[-1]} axes")
+        yy, yx, xx = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 1]
+        return 0.5 * jnp.arctan2(2 * yx, xx - yy)
+
+    @property
+    def is_positive_definite(self) -> jax.Array:
+        """True where B is blurred in every direction, as a physical blur has to."""
+        return self.sigma_minor > 0
 
     @property
     def message(self) -> str | list[str]:
@@ -141,23 +188,29 @@ def assemble(
     covariance: jax.Array,
     loss: jax.Array,
     noise_variance: jax.Array,
+    noise_std: jax.Array,
     num_pixels: jax.Array,
     num_steps: jax.Array,
     kernel: Kernel,
     problems: dict[Status, jax.Array],
+    adequacy: Adequacy | None = None,
+    largest_relative_error: float = jnp.inf,
 ) -> BlurEstimate:
     """Derive sigma, error bars and status from fitted parameters.
 
     Args:
-        params: variance, and gain or None.
+        params: the estimate.
         ndim: of the images.
-        covariance: of the parameters (variance, then gain), ``[k, k]``.
+        covariance: of the leaves of the parameters in their order, ``[k, k]``.
         loss: half the sum of squares.
         noise_variance: per pixel.
+        noise_std: in the reference and in the blurred image, ``[2]``.
         num_pixels: compared.
         num_steps: of the solver.
         kernel: the convention.
         problems: condition of each status that the fit can tell; the gravest is reported.
+        adequacy: of the fit, with a verdict on the residual alone.
+        largest_relative_error: of sigma, beyond which noise levels count as not separable.
     """
     errors = jnp.sqrt(jnp.diag(covariance))
     p = params.variance.shape[0]
@@ -172,29 +225,57 @@ def assemble(
     )
     if kernel.is_finite:
         unidentified = unidentified | jnp.any(
-            (jnp.abs(sigma) < least_nominal_sigma(sigma.dtype)) | (2 * sigma_se > jnp.abs(sigma))
+            (jnp.abs(sigma) < least_nominal_sigma(sigma.dtype))
+            | (_applied_variance(sigma) < 2 * variance_error(sigma, sigma_se))
         )
     unidentified = unidentified | problems.get(Status.NOT_IDENTIFIABLE, False)
-    problems = {**problems, Status.NOT_IDENTIFIABLE: unidentified}
+    inseparable = jnp.any(sigma_se > largest_relative_error * jnp.abs(sigma))
+    problems = {
+        **problems,
+        Status.NOT_IDENTIFIABLE: unidentified,
+        Status.NOISE_NOT_SEPARABLE: inseparable,
+    }
     status = jnp.asarray(Status.ESTIMATED, jnp.int32)
     for code in _LEAST_GRAVE_FIRST:
         status = jnp.where(problems.get(code, False), jnp.int32(code), status)
     return BlurEstimate(
         params=params,
-        standard_error=BlurParams(
-            variance=errors[:p],
-            gain=None if params.gain is None else errors[p],
-            family=params.family,
-        ),
+        standard_error=ravel_pytree(params)[1](errors),
         sigma=sigma,
         sigma_standard_error=sigma_se,
         covariance_matrix=params.covariance_matrix(ndim),
         loss=loss,
         noise_variance=noise_variance,
+        noise_std=noise_std,
         num_pixels=num_pixels,
         num_steps=num_steps,
         status=status,
+        adequacy=None if adequacy is None else _with_status(adequacy, sigma, sigma_se, status),
         kernel=kernel,
+    )
+
+
+def _applied_variance(sigma: jax.Array) -> jax.Array:
+    """The variance over the error of the one that a sampled kernel applies, per error of its own.
+
+    Below half a pixel the applied variance m ~ exp(-1 / 2v) is known far worse than v: its
+    relative error is dv / (2 v^2).
+    """
+    return jnp.minimum(sigma**2, 2 * sigma**4)
+
+
+def _with_status(adequacy: Adequacy, sigma, sigma_se, status) -> Adequacy:
+    """The verdict, with what only the whole estimate tells."""
+    verdict = adequacy.verdict
+    variance, error = sigma * jnp.abs(sigma), variance_error(sigma, sigma_se)
+    sharper = jnp.all(variance + 3 * error < 0)
+    verdict = jnp.where(
+        sharper & (verdict == Verdict.EXPLAINED), jnp.int32(Verdict.SHARPER), verdict
+    )
+    untold = (status == Status.NOT_IDENTIFIABLE) | (status == Status.NOT_FINITE)
+    untold = untold | (status == Status.TOO_SMALL) & (verdict != Verdict.MISALIGNED)
+    return replace(
+        adequacy, verdict=jnp.where(untold, jnp.int32(Verdict.NOT_IDENTIFIABLE), verdict)
     )
 
 

@@ -1,4 +1,4 @@
-"""Solvers that know no images: damped Gauss-Newton and gradient descent on plain vectors."""
+"""Solvers that know no images: damped Newton, Gauss-Newton, and gradient descent on vectors."""
 
 import enum
 from collections.abc import Callable
@@ -24,6 +24,7 @@ class Status(enum.IntEnum):
     TOO_SMALL = 3
     NOT_FINITE = 4
     AT_BOUND = 5
+    NOISE_NOT_SEPARABLE = 6
 
     @property
     def message(self) -> str:
@@ -41,29 +42,44 @@ _MESSAGES = {
     " match in level or scene",
     Status.NOT_FINITE: "the images contain NaN or infinite pixels",
     Status.AT_BOUND: "the estimate sits on a bound: widen bounds if the bound is not physical",
+    Status.NOISE_NOT_SEPARABLE: "the noise levels of the two images cannot be told apart well"
+    " enough, because the blur is too small or too noisy: pass noise_std=(std_reference,"
+    " std_blurred)",
 }
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class GaussNewtonState:
-    """Where a Gauss-Newton run stands.
+class Evaluation:
+    """What a solver asks of an objective at one point.
+
+    Attributes:
+        cost: the objective, scalar; NaN outside of its domain.
+        gradient: of the cost, ``[p]``.
+        curvature: positive semi-definite model of its second derivatives, ``[p, p]``.
+    """
+
+    cost: jax.Array
+    gradient: jax.Array
+    curvature: jax.Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class SolverState:
+    """Where a run of :func:`newton` stands.
 
     Attributes:
         params: the best point so far, ``[p]``.
-        cost: ``1/2 ||r||^2`` there; infinite before the first evaluation.
-        gradient: ``J'r`` there, ``[p]``.
-        normal: ``J'J`` there, ``[p, p]``.
-        damping: relative to the diagonal of ``normal``.
+        evaluation: of the objective there; the cost is infinite before the first.
+        damping: relative to the diagonal of the curvature.
         step_size: the last *proposed* step over its tolerance, accepted or not, or zero when the
             decrease that it promised is below what rounding lets the cost show.
-        num_steps: evaluations of the residual and its Jacobian.
+        num_steps: evaluations of the objective.
     """
 
     params: jax.Array
-    cost: jax.Array
-    gradient: jax.Array
-    normal: jax.Array
+    evaluation: Evaluation
     damping: jax.Array
     step_size: jax.Array
     num_steps: jax.Array
@@ -71,103 +87,101 @@ class GaussNewtonState:
     @property
     def converged(self) -> jax.Array:
         """True when the last proposed step was too small to matter."""
-        return (self.step_size <= 1) & jnp.isfinite(self.cost)
+        return (self.step_size <= 1) & jnp.isfinite(self.evaluation.cost)
 
 
 def step_tolerance(params: jax.Array) -> jax.Array:
     """Size below which a step no longer matters: eps^(3/4) relative, with a floor near zero.
 
-    Gauss-Newton's error after a step is far below the step itself, so this leaves full precision,
+    Newton's error after a step is far below the step itself, so this leaves full precision,
     while eps would wait for steps that rounding never lets through.
     """
     eps = jnp.finfo(params.dtype).eps
     return eps**0.75 * (jnp.abs(params) + 1e-3)
 
 
-def gauss_newton_init(start: jax.Array) -> GaussNewtonState:
+def newton_init(start: jax.Array) -> SolverState:
     """State at ``start``, not yet evaluated: the first step proposes the start itself."""
-    return GaussNewtonState(
+    return SolverState(
         params=start,
-        cost=jnp.full((), jnp.inf, start.dtype),
-        gradient=jnp.zeros_like(start),
-        normal=jnp.eye(start.size, dtype=start.dtype),
+        evaluation=Evaluation(
+            cost=jnp.full((), jnp.inf, start.dtype),
+            gradient=jnp.zeros_like(start),
+            curvature=jnp.eye(start.size, dtype=start.dtype),
+        ),
         damping=jnp.full((), 1e-6, start.dtype),
         step_size=jnp.full((), jnp.inf, start.dtype),
         num_steps=jnp.zeros((), jnp.int32),
     )
 
 
-def gauss_newton_step(
-    residual: Callable,
-    state: GaussNewtonState,
+def newton_step(
+    evaluate: Callable[[jax.Array], Evaluation],
+    state: SolverState,
     lower: jax.Array,
     upper: jax.Array,
     magnitude: jax.Array | float,
-) -> GaussNewtonState:
-    """One step: solve (J'J + damping diag(J'J)) d = -J'r, project on the box, keep if better."""
-    params = state.params
+) -> SolverState:
+    """One step: solve (H + damping diag(H)) d = -g, project on the box, keep if better."""
+    params, here = state.params, state.evaluation
     wanted = _damped_step(state, lower, upper)
     proposal = jnp.clip(params + wanted, lower, upper)
-    # One evaluation a step, of value and Jacobian together: a refused proposal wastes its
-    # Jacobian, but refusals are rare and the compiled program is half as long.
-    jacobian, value = jax.jacfwd(lambda p: (residual(p),) * 2, has_aux=True)(proposal)
-    jacobian = jnp.moveaxis(jacobian, -1, 0)
-    cost = 0.5 * jnp.sum(value**2)
+    # One evaluation a step, of value and derivatives together: a refused proposal wastes its
+    # derivatives, but refusals are rare and the compiled program is half as long.
+    there = evaluate(proposal)
     # NaN compares false: a step out of the model's domain is refused like an uphill one.
-    better = cost <= state.cost
+    better = there.cost <= here.cost
     eps = jnp.finfo(params.dtype).eps
     # Of the step before it was clipped, because a clipped one may well lead uphill.
-    promised = -jnp.sum(wanted * state.gradient) - 0.5 * jnp.sum(wanted * (state.normal @ wanted))
-    visible = promised > eps * state.cost + (8 * eps * magnitude) ** 2
+    promised = -jnp.sum(wanted * here.gradient) - 0.5 * jnp.sum(wanted * (here.curvature @ wanted))
+    visible = promised > eps * here.cost + (8 * eps * magnitude) ** 2
     step_size = jnp.where(visible, jnp.max(jnp.abs(proposal - params) / step_tolerance(params)), 0)
     damping = jnp.where(better, state.damping / 10, jnp.maximum(state.damping, 1e-4) * 8)
 
     def keep(new, old):
         return jnp.where(better, new, old)
 
-    return GaussNewtonState(
+    return SolverState(
         params=keep(proposal, params),
-        cost=keep(cost, state.cost),
-        gradient=keep(inner_products(jacobian, value[None])[:, 0], state.gradient),
-        normal=keep(inner_products(jacobian, jacobian), state.normal),
+        evaluation=jax.tree.map(keep, there, here),
         damping=jnp.clip(damping, 1e-12, 1e12),
         step_size=jnp.where(state.num_steps == 0, jnp.inf, step_size),
         num_steps=state.num_steps + 1,
     )
 
 
-def _damped_step(state: GaussNewtonState, lower: jax.Array, upper: jax.Array) -> jax.Array:
+def _damped_step(state: SolverState, lower: jax.Array, upper: jax.Array) -> jax.Array:
     """Levenberg-Marquardt step on the parameters that may move.
 
     A parameter that sits on its bound and is pushed outwards is held for this step: clipping the
     full step instead would spoil the others, which are correlated with it.
     """
-    params, gradient = state.params, state.gradient
+    params, gradient = state.params, state.evaluation.gradient
     held = ((params <= lower) & (gradient > 0)) | ((params >= upper) & (gradient < 0))
     # Scaling by the diagonal makes the damping free of units. A parameter without any influence
     # gets a unit row, so that its step is zero instead of 0/0.
-    diagonal = jnp.diag(state.normal)
+    diagonal = jnp.diag(state.evaluation.curvature)
     moves = ~held & (diagonal > 0)
     scale = jnp.where(moves, jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1)), 1)
     free = moves.astype(params.dtype)
-    scaled = state.normal / jnp.outer(scale, scale) * jnp.outer(free, free)
+    scaled = state.evaluation.curvature / jnp.outer(scale, scale) * jnp.outer(free, free)
     scaled = scaled + jnp.diag(1 - free + state.damping)
     return -solve_small(scaled, free * gradient / scale) / scale
 
 
-def gauss_newton(
-    residual: Callable,
+def newton(
+    evaluate: Callable[[jax.Array], Evaluation],
     start: jax.Array,
     *,
     lower: jax.Array | float = -jnp.inf,
     upper: jax.Array | float = jnp.inf,
     magnitude: jax.Array | float = 0.0,
     max_steps: int = 100,
-) -> GaussNewtonState:
-    """Minimise ``1/2 ||residual(params)||^2`` by damped Gauss-Newton with box bounds.
+) -> SolverState:
+    """Minimise an objective by damped Newton steps with box bounds.
 
     Args:
-        residual: real array of any shape from a vector ``params`` of shape ``[p]``.
+        evaluate: value, gradient and curvature of the objective at a vector ``[p]``.
         start: shape ``[p]``; clipped to the box.
         lower: least value of each parameter.
         upper: largest value of each parameter.
@@ -183,14 +197,34 @@ def gauss_newton(
     lower = jnp.broadcast_to(jnp.asarray(lower, start.dtype), start.shape)
     upper = jnp.broadcast_to(jnp.asarray(upper, start.dtype), start.shape)
 
-    def unfinished(state: GaussNewtonState) -> jax.Array:
+    def unfinished(state: SolverState) -> jax.Array:
         return ~state.converged & (state.num_steps < max_steps)
 
-    def step(state: GaussNewtonState) -> GaussNewtonState:
-        return gauss_newton_step(residual, state, lower, upper, magnitude)
+    def step(state: SolverState) -> SolverState:
+        return newton_step(evaluate, state, lower, upper, magnitude)
 
-    initial = gauss_newton_init(jnp.clip(start, lower, upper))
-    return jax.lax.while_loop(unfinished, step, initial)
+    return jax.lax.while_loop(unfinished, step, newton_init(jnp.clip(start, lower, upper)))
+
+
+def gauss_newton(residual: Callable, start: jax.Array, **options) -> SolverState:
+    """Minimise ``1/2 ||residual(params)||^2``: :func:`newton` with the curvature ``J'J``.
+
+    Args:
+        residual: real array of any shape from a vector ``params`` of shape ``[p]``.
+        start: shape ``[p]``.
+        **options: of :func:`newton`.
+    """
+
+    def evaluate(params):
+        jacobian, value = jax.jacfwd(lambda p: (residual(p),) * 2, has_aux=True)(params)
+        jacobian = jnp.moveaxis(jacobian, -1, 0)
+        return Evaluation(
+            cost=0.5 * jnp.sum(value**2),
+            gradient=inner_products(jacobian, value[None])[:, 0],
+            curvature=inner_products(jacobian, jacobian),
+        )
+
+    return newton(evaluate, start, **options)
 
 
 def gradient_descent(

@@ -1,21 +1,36 @@
 """Where a fit starts, and in which direction a pair blurs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
 
-from gaussjax.grid import angular_frequencies, half_plane_weights
+from gaussjax.grid import angular_frequencies, half_plane_weights, inverse_transform
 from gaussjax.kernels import Kernel, nominal_variance
+from gaussjax.model import BlurModel
 from gaussjax.params import BlurParams, as_params, project_family, signed_square
-from gaussjax.residuals import spectral_residual
-from gaussjax.solvers import gauss_newton
+from gaussjax.residuals import without_zero_frequency
+from gaussjax.solvers import Evaluation, gauss_newton, newton
 from gaussjax.spectra import Spectra
+from gaussjax.whitening import (
+    definite,
+    excess_scatter,
+    noise_ceiling,
+    noise_regression,
+    squared_magnitude,
+    whitened_sums,
+)
 
 # A forward model with negative variance multiplies by exp(|v| w^2 / 2) and soon amplifies
 # rounding. Below this variance (px^2) the pair is fitted with its roles exchanged instead, and
 # negated. Not at zero: there noise in B would pull the estimate away from no blur.
 EXCHANGE_BELOW = -0.1
+# px of smoothing that leave, of photographs with noise, frequencies that are mostly signal.
+_SMOOTHING = 2.0
+# px of smoothing of the correlation whose peak is the shift.
+_CORRELATION_WIDTH = 1.5
+# Rounds in which noise levels and blur follow each other.
+_NOISE_ROUNDS = 10
 
 
 @jax.tree_util.register_dataclass
@@ -25,11 +40,19 @@ class Start:
 
     Attributes:
         variance: of the oriented pair, nominal, ``[p]``.
+        gain: of the oriented pair; 1 where it is not fitted.
+        shift: of the oriented pair, px, ``[ndim]``; 0 where it is not fitted.
+        noise: (v_A, v_B) of the oriented pair, in the unit of the spectra: as given, or as found.
+        ceiling: the largest that they can be, by the power at high frequencies.
         exchanged: True when B is the sharper image, so that B is to be blurred to A.
         num_steps: of the search for it.
     """
 
     variance: jax.Array
+    gain: jax.Array
+    shift: jax.Array
+    noise: jax.Array
+    ceiling: jax.Array
     exchanged: jax.Array
     num_steps: jax.Array
 
@@ -47,65 +70,213 @@ def orient_bounds(lower, upper, exchanged) -> tuple[jax.Array, jax.Array]:
     return jnp.where(exchanged, -upper, lower), jnp.where(exchanged, -lower, upper)
 
 
-def small_blur_variance(spectra: Spectra) -> jax.Array:
+def small_blur_variance(
+    spectra: Spectra, *, gain: bool = False, smoothing: float = 0.0
+) -> jax.Array:
     """Least-squares variance of T = 1 - v |w|^2 / 2, px^2, isotropic: right for a small blur.
 
     ``v = sum m P |w|^2 / 2 (1 - Re H) / sum m P |w|^4 / 4``. Of a large blur it knows the sign
     only; but that it knows, because it is linear in B, whose noise thus leaves it unbiased.
+
+    Args:
+        spectra: of the pair.
+        gain: fit a gain beside the variance.
+        smoothing: px of Gaussian blur of both images before, which hides noise.
     """
-    power = spectra.reference_power
+    power = without_zero_frequency(spectra.reference_power)
     half_squares = sum(0.5 * w**2 for w in angular_frequencies(spectra.image_shape, power.dtype))
-    energy = half_plane_weights(spectra.image_shape, power.dtype) * power * half_squares
-    scale = jnp.sum(energy * half_squares)
-    slope = jnp.sum(energy * (1 - spectra.transfer.real))
-    return slope / jnp.where(scale > 0, scale, 1)
+    energy = half_plane_weights(spectra.image_shape, power.dtype) * power
+    if smoothing:
+        energy = energy * jnp.exp(-2 * smoothing**2 * half_squares)
+    total = jnp.sum(energy)
+    level = jnp.asarray(1.0, power.dtype)
+    if gain:
+        centre = jnp.sum(energy * half_squares) / jnp.where(total > 0, total, 1)
+        level = jnp.sum(energy * spectra.transfer.real) / jnp.where(total > 0, total, 1)
+        half_squares = half_squares - centre
+    scale = jnp.sum(energy * half_squares**2)
+    slope = jnp.sum(energy * half_squares * (level - spectra.transfer.real))
+    slope = slope / jnp.where(scale > 0, scale, 1)
+    if not gain:
+        return slope
+    # H = gain (1 - v |w|^2 / 2), and the gain is H at zero.
+    at_zero = level + slope * centre
+    return slope / jnp.where(at_zero > 0, at_zero, 1)
 
 
 def find_start(
-    spectra: Spectra, initial, lower, upper, *, family: str, kernel: Kernel, reach: int
+    spectra: Spectra,
+    initial,
+    lower,
+    upper,
+    model: BlurModel,
+    *,
+    noise: jax.Array | None = None,
+    estimate_noise: bool = False,
 ) -> Start:
     """Orient a pair and locate its blur by a Gauss-Newton fit that converges from anywhere.
 
     Kernels whose derivative vanishes at zero blur ("sampled", "integrated") are located by the
-    discrete analogue, and their nominal variance found from its second moment.
+    discrete analogue, and their nominal variance found from its second moment. A shift of several
+    pixels is located by the peak of the phase correlation.
 
     Args:
         spectra: of the pair.
         initial: sigma in px or BlurParams for the pair as it is, or None.
         lower: bound on the variance, px^2; only its sign matters here.
         upper: likewise.
-        family: of the Gaussian.
-        kernel: the convention.
-        reach: largest radius in px that "sampled" and "integrated" may take.
+        model: what is to be fitted; its offset is not looked for.
+        noise: (v_A, v_B), variances of the noise in the unit of the spectra; None: in B only.
+        estimate_noise: follow the noise levels too, and ignore the values of ``noise``.
     """
     ndim = len(spectra.image_shape)
     dtype = spectra.reference_power.dtype
-    small = small_blur_variance(spectra)
-    exchanged = (small < EXCHANGE_BELOW) & (lower < EXCHANGE_BELOW) | (upper <= 0)
-    oriented = orient(spectra, exchanged)
+    peak = correlation_peak(spectra) if model.shift else jnp.zeros(ndim, dtype)
+    aligned = translated(spectra, peak) if model.shift else spectra
+    small = small_blur_variance(aligned, gain=model.gain)
+    direction, threshold = small, EXCHANGE_BELOW
+    ceiling = jnp.zeros(2, dtype)
+    if noise is not None:
+        # Noise in A reads as blur, in B as the opposite after a swap: the difference of both
+        # directions changes its sign with the roles, and so does the estimate.
+        both = [
+            small_blur_variance(each, gain=model.gain, smoothing=_SMOOTHING)
+            for each in (aligned, aligned.swapped())
+        ]
+        direction, threshold = both[0] - both[1], 0.0
+        ceiling = jnp.stack(
+            [
+                noise_ceiling(power, spectra.image_shape)
+                for power in (spectra.reference_power, spectra.blurred_power)
+            ]
+        )
+        noise = ceiling if estimate_noise else noise
+    exchanged = (direction < threshold) & (lower < EXCHANGE_BELOW) | (upper <= 0)
+    oriented = orient(aligned, exchanged)
     if initial is None:
         first = jnp.where(exchanged, -small, small)
+        if noise is not None:
+            first = jnp.maximum(0.5 * jnp.abs(direction), 0.1)
     else:
         given = as_params(initial, ndim, dtype).covariance_matrix(ndim)
         first = jnp.where(exchanged, -1, 1) * project_family(given, "isotropic")[0]
         # From the wrong side of zero an inverse filter would have to be climbed down.
         first = jnp.where(first < EXCHANGE_BELOW, 1, first)
     first = jnp.minimum(first, max(spectra.image_shape) ** 2)
-    surrogate = Kernel("continuous" if kernel.name == "continuous" else "discrete")
-
-    def residual(variance):
-        return spectral_residual(BlurParams(variance, family=family), oriented, surrogate, 0)
-
-    located = project_family(first * jnp.eye(ndim, dtype=dtype), family)
-    state = gauss_newton(residual, located, magnitude=1.0)
-    # Equal images have H = 1 but for rounding: that is no blur, in every convention.
-    resolved = jnp.abs(state.params) > 4 * jnp.finfo(dtype).eps
-    moments = jnp.where(resolved, state.params, 0)
-    return Start(
-        variance=_as_nominal(moments, family, kernel, ndim, reach),
-        exchanged=exchanged,
-        num_steps=state.num_steps,
+    surrogate = replace(
+        model,
+        kernel=Kernel("continuous" if model.kernel.name == "continuous" else "discrete"),
+        offset=False,
     )
+    located = surrogate.pack(
+        project_family(first * jnp.eye(ndim, dtype=dtype), model.family),
+        jnp.ones((), dtype),
+        0,
+        jnp.zeros(ndim, dtype),
+    )
+    state = gauss_newton(_spectral_residual(oriented, surrogate), located, magnitude=1.0)
+    vector, num_steps = state.params, state.num_steps
+    levels = jnp.zeros(2, dtype)
+    if noise is not None:
+        levels = jnp.where(exchanged, noise[::-1], noise)
+        vector, levels, more = _follow_noise(oriented, surrogate, vector, levels, estimate_noise)
+        num_steps = num_steps + more
+    params = surrogate.params(vector)
+    # Equal images have H = 1 but for rounding: that is no blur, in every convention.
+    resolved = jnp.abs(params.variance) > 4 * jnp.finfo(dtype).eps
+    moments = jnp.where(resolved, params.variance, 0)
+    residual_shift = jnp.zeros(ndim, dtype) if params.shift is None else params.shift
+    return Start(
+        variance=_as_nominal(moments, model.family, model.kernel, ndim, model.reach),
+        gain=jnp.ones((), dtype) if params.gain is None else params.gain,
+        shift=jnp.where(exchanged, -peak, peak) + residual_shift,
+        noise=levels,
+        ceiling=jnp.where(exchanged, ceiling[::-1], ceiling),
+        exchanged=exchanged,
+        num_steps=num_steps,
+    )
+
+
+def _spectral_residual(spectra: Spectra, model: BlurModel):
+    """sqrt(m P) (R - H) over the reference's contrast, by the vector; real."""
+    power = without_zero_frequency(spectra.reference_power)
+    root = jnp.sqrt(half_plane_weights(spectra.image_shape, power.dtype) * power)
+    contrast = jnp.sqrt(jnp.sum(root**2))
+    root = root / jnp.where(contrast > 0, contrast, 1)
+
+    def residual(vector):
+        response = model.response(vector, spectra.image_shape)
+        if not model.shift:
+            return root * (response - spectra.transfer.real)
+        misfit = response - spectra.transfer
+        return jnp.stack([root * misfit.real, root * misfit.imag])
+
+    return residual
+
+
+def _follow_noise(
+    spectra: Spectra, model: BlurModel, vector: jax.Array, noise: jax.Array, estimated: bool
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Errors-in-variables fit of periodic images: vector, noise levels, solver steps."""
+    shape = spectra.image_shape
+    power = without_zero_frequency(spectra.reference_power)
+    weights = half_plane_weights(shape, power.dtype)
+
+    def residual(theta):
+        response, slopes = model.responses(theta, shape)
+        root = jnp.sqrt(power)
+        return root * (response - spectra.transfer), root[None] * slopes, response, slopes
+
+    def one_round(_, state):
+        theta, levels, steps = state
+        if estimated:
+            u, _, response, _ = residual(theta)
+            passed = squared_magnitude(response)
+            density = levels[1] + levels[0] * passed
+            levels = noise_regression(squared_magnitude(u), passed, weights / density**2, noise)
+
+        def evaluate(point):
+            u, slopes, response, response_slopes = residual(point)
+            passed = squared_magnitude(response)
+            passed_slopes = 2 * jnp.real(jnp.conj(response)[None] * response_slopes)
+            cost, gradient, scatter = whitened_sums(
+                u, slopes, passed, passed_slopes, levels, weights
+            )
+            excess = excess_scatter(response, response_slopes, levels, weights)
+            return Evaluation(cost, gradient, definite(scatter - excess, scatter))
+
+        root = newton(evaluate, theta, max_steps=8 if estimated else 40)
+        return root.params, levels, steps + root.num_steps
+
+    initial = (vector, noise, jnp.asarray(0, jnp.int32))
+    if not estimated:
+        return one_round(0, initial)
+    return jax.lax.fori_loop(0, _NOISE_ROUNDS, one_round, initial)
+
+
+def correlation_peak(spectra: Spectra) -> jax.Array:
+    """Whole pixels by which B is displaced against A, ``[ndim]``: peak of the phase correlation.
+
+    Source: C. D. Kuglin and D. C. Hines, "The phase correlation image alignment method", Proc.
+    IEEE Conf. Cybernetics and Society, 1975; smoothed here, for noise and for blur.
+    """
+    shape = spectra.image_shape
+    cross = spectra.cross_power
+    size = jnp.abs(cross)
+    squares = sum(w**2 for w in angular_frequencies(shape, size.dtype))
+    phase = jnp.where(size > 0, cross / jnp.where(size > 0, size, 1), 0)
+    smooth = phase * jnp.exp(-0.5 * _CORRELATION_WIDTH**2 * squares)
+    correlation = inverse_transform(smooth, shape)
+    found = jnp.unravel_index(jnp.argmax(correlation), shape)
+    signed = [jnp.where(2 * k > n, k - n, k) for k, n in zip(found, shape, strict=True)]
+    return jnp.stack(signed).astype(size.dtype)
+
+
+def translated(spectra: Spectra, shift: jax.Array) -> Spectra:
+    """The pair with B moved back by ``shift`` px, as if it were periodic."""
+    frequencies = angular_frequencies(spectra.image_shape, shift.dtype)
+    phase = sum(s * w for s, w in zip(shift, frequencies, strict=True))
+    return replace(spectra, cross_power=spectra.cross_power * jnp.exp(1j * phase))
 
 
 def _as_nominal(

@@ -1,0 +1,180 @@
+"""Is a Gaussian blur the right story? Figures of what a fit leaves unexplained, and a verdict."""
+
+import enum
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gaussjax.arguments import is_traced
+from gaussjax.linear_algebra import inner_products, solve_small
+from gaussjax.uncertainty import sandwich_covariance
+
+
+class Verdict(enum.IntEnum):
+    """What an estimate says about its pair, beside the status of the fit."""
+
+    EXPLAINED = 0
+    EXPLAINED_POORLY = 1
+    SHARPER = 2
+    NOT_IDENTIFIABLE = 3
+    MISALIGNED = 4
+
+    @property
+    def message(self) -> str:
+        """One plain sentence."""
+        return _MESSAGES[self]
+
+
+_MESSAGES = {
+    Verdict.EXPLAINED: "a Gaussian blur explains the pair",
+    Verdict.EXPLAINED_POORLY: "a Gaussian blur explains the pair poorly",
+    Verdict.SHARPER: "the second image is the sharper one",
+    Verdict.NOT_IDENTIFIABLE: "the pair does not tell its blur",
+    Verdict.MISALIGNED: "the images are misaligned: fit the shift, or register them first",
+}
+
+# A residual is structured where neighbours correlate beyond this many standard deviations of
+# white noise ...
+_SIGNIFICANT = 6.0
+# ... and the fit is poor when the structured part is more than this of what happened between A
+# and B (mean squares).
+_LARGEST_STRUCTURE = 0.003
+# Images are misaligned when the shift that is left adds more than this to the variance,
+# relatively, or is more than this many px whatever the blur.
+_LARGEST_SHIFT_EFFECT = 0.02
+_LARGEST_SHIFT = 0.25
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Adequacy:
+    """How well the fitted model explains the compared pixels.
+
+    Attributes:
+        unexplained: mean square of the residual over the variance of B.
+        unexplained_change: mean square of the residual over that of B - A; 1 is no better than no
+            blur at all. Noise counts as unexplained.
+        reduced_chi_square: of the residual against the noise that was given, near 1 for the right
+            model; NaN where no noise was given.
+        autocorrelation: of the (whitened) residual at a lag of one px, per axis, ``[ndim]``; near
+            0 for white noise.
+        displacement: px per axis, ``[ndim]``, by which the residual suggests to move the fitted
+            image: its first-order shift.
+        verdict: int32, a :class:`Verdict`.
+    """
+
+    unexplained: jax.Array
+    unexplained_change: jax.Array
+    reduced_chi_square: jax.Array
+    autocorrelation: jax.Array
+    displacement: jax.Array
+    verdict: jax.Array
+
+    @property
+    def message(self) -> str | list[str]:
+        """The verdict in a sentence; a list of them for a batch. Not available under tracing."""
+        codes = np.asarray(self.verdict)
+        sentences = [Verdict(int(code)).message for code in codes.reshape(-1)]
+        return sentences[0] if codes.ndim == 0 else sentences
+
+    def __str__(self) -> str:
+        """A line of figures; a batch or a traced one prints its shapes instead."""
+        if is_traced(self.verdict) or np.ndim(self.verdict):
+            return f"Adequacy(verdict={self.verdict})"
+        text = f"{100 * float(self.unexplained):.3g} % of B, "
+        text += f"{100 * float(self.unexplained_change):.3g} % of B - A"
+        if np.isfinite(self.reduced_chi_square):
+            text += f"; reduced chi-square {float(self.reduced_chi_square):.4g}"
+        return text
+
+
+def assess(
+    *,
+    blurred: jax.Array,
+    difference: jax.Array,
+    window: jax.Array,
+    residual: jax.Array,
+    whitened: jax.Array,
+    chi_square: jax.Array,
+    variance: jax.Array,
+    rounding: float,
+) -> Adequacy:
+    """Adequacy of a fit, its verdict still without what only the estimate knows.
+
+    Args:
+        blurred: B.
+        difference: B - A.
+        window: weights of the compared pixels.
+        residual: predicted - B.
+        whitened: the residual with white noise, times the window.
+        chi_square: reduced, or NaN.
+        variance: of the fitted Gaussian per axis, px^2, ``[ndim]``.
+        rounding: variance that rounding leaves in the residual.
+    """
+    total = jnp.sum(window)
+    total = jnp.where(total > 0, total, 1)
+    mean = jnp.sum(window * blurred) / total
+    squares = jnp.sum(window * residual**2)
+    contrast = jnp.sum(window * (blurred - mean) ** 2)
+    change = jnp.sum(window * difference**2)
+    autocorrelation, significant = _neighbours(whitened, window)
+    displacement, displacement_error = _displacement(blurred + residual, window, residual)
+    floor = total * rounding
+    structured = jnp.max(jnp.abs(autocorrelation)) * squares
+    excess = jnp.where(jnp.isfinite(chi_square), (1 - 1 / chi_square) * squares, 0)
+    structured = jnp.maximum(structured, excess)
+    poor = significant & (structured > _LARGEST_STRUCTURE * change + 100 * floor)
+    effect = jnp.sum(displacement**2) / (displacement.size * jnp.mean(jnp.abs(variance)) + 1e-12)
+    size = jnp.max(jnp.abs(displacement))
+    misaligned = (effect > _LARGEST_SHIFT_EFFECT) & (size > 0.02) | (size > _LARGEST_SHIFT)
+    misaligned = misaligned & jnp.any(jnp.abs(displacement) > _SIGNIFICANT * displacement_error)
+    verdict = jnp.where(poor, jnp.int32(Verdict.EXPLAINED_POORLY), jnp.int32(Verdict.EXPLAINED))
+    verdict = jnp.where(misaligned, jnp.int32(Verdict.MISALIGNED), verdict)
+    return Adequacy(
+        unexplained=squares / jnp.where(contrast > 0, contrast, 1),
+        unexplained_change=squares / jnp.where(change > 0, change, 1),
+        reduced_chi_square=chi_square,
+        autocorrelation=autocorrelation,
+        displacement=displacement,
+        verdict=verdict,
+    )
+
+
+def _neighbours(whitened: jax.Array, window: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Correlation of neighbours per axis, and whether any is beyond chance."""
+    correlations, errors = [], []
+    inside = window > 0
+    for axis in range(whitened.ndim):
+        both = inside & jnp.roll(inside, -1, axis)
+        product = jnp.where(both, whitened * jnp.roll(whitened, -1, axis), 0)
+        squares = jnp.where(both, 0.5 * (whitened**2 + jnp.roll(whitened, -1, axis) ** 2), 0)
+        total = jnp.sum(squares)
+        correlations.append(jnp.sum(product) / jnp.where(total > 0, total, 1))
+        # Of independent neighbours, whatever the distribution of their sizes.
+        errors.append(jnp.sqrt(jnp.sum(product**2)) / jnp.where(total > 0, total, 1))
+    correlation, error = jnp.stack(correlations), jnp.stack(errors)
+    return correlation, jnp.any(jnp.abs(correlation) > _SIGNIFICANT * error)
+
+
+def _displacement(
+    predicted: jax.Array, window: jax.Array, residual: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Least-squares shift with ``residual = shift . grad predicted``, and its standard error.
+
+    Beside a gain and an offset, whose lack must not be taken for a shift.
+    """
+    slopes = [
+        0.5 * (jnp.roll(predicted, -1, axis) - jnp.roll(predicted, 1, axis))
+        for axis in range(predicted.ndim)
+    ]
+    regressors = jnp.stack([*slopes, predicted, jnp.ones_like(predicted)])
+    normal = inner_products(window[None] * regressors, regressors)
+    score = inner_products(regressors, (window * residual)[None])[:, 0]
+    # A flat prediction has no shift.
+    normal = normal + jnp.diag(jnp.where(jnp.diag(normal) > 0, 0, 1).astype(normal.dtype))
+    solution = solve_small(normal, score)
+    left = residual - jnp.tensordot(solution, regressors, 1)
+    covariance = sandwich_covariance(normal, (window * left)[None] * regressors)
+    return solution[: predicted.ndim], jnp.sqrt(jnp.diag(covariance))[: predicted.ndim]

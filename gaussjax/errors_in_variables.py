@@ -1,0 +1,154 @@
+"""Noise in both images: the whitened residual, differentiated through its whitening.
+
+With white noise of variance v_A in A and v_B in B the residual d = B - R A - level has the power
+spectrum ``D = v_B + |R|^2 v_A``, which depends on the parameters. Over the whole plane
+
+    1/2 sum_w |d(w)|^2 / D(w)
+
+has its mean stationary at the truth only because D is differentiated too: least squares takes the
+noise that it finds in A, and not in B, for blur. Here d is known inside a window m alone, so its
+transform u = FT(m d) has the power spectrum of d smeared by that of the window,
+
+    E|u|^2 = sum(m^2) D_m,    D_m = FT(IFT(D) rho),    rho = autocorrelation of m over sum(m^2),
+
+which holds for any window, whatever its holes: the sum over ``|u|^2 / D_m`` stays unbiased, and
+pixels that the frame's edge has spoiled are never whitened. Only v_A / v_B matters to the optimum.
+
+Source: W. A. Fuller, "Measurement Error Models", Wiley 1987, ch. 3 (the estimating equation);
+P. Whittle, "Estimation and information in stationary time series", Ark. Mat. 2, 1953 (by
+frequencies).
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.criterion import Summary
+from gaussjax.grid import forward_transform, half_plane_weights, inverse_transform
+from gaussjax.linear_algebra import inner_products, inverse_small
+from gaussjax.model import BlurModel
+from gaussjax.residuals import Frame, frame_window
+from gaussjax.result import rounding_variance
+from gaussjax.solvers import Evaluation, SolverState, newton
+from gaussjax.whitening import (
+    definite,
+    excess_scatter,
+    noise_regression,
+    real_products,
+    smeared,
+    squared_magnitude,
+    whitened_sums,
+)
+
+# px over which the window rises: enough against leakage where D spans decades, at a few pixels.
+_RAMP = 4
+_STEPS_PER_PASS = 20
+
+
+@dataclass(frozen=True)
+class ErrorsInVariables:
+    """``1/2 sum |u|^2 / D_m``; a :class:`~gaussjax.criterion.Criterion`.
+
+    The context is the pair of noise variances (v_A, v_B) in the frame's scale, ``[2]``.
+
+    Attributes:
+        frame: the pair.
+        model: its model.
+        estimated: the noise levels follow from the residual: a regression of |u|^2 on the two
+            spectra that white noise in B and in A would leave in it.
+        ceiling: the largest that they may be, ``[2]``.
+    """
+
+    frame: Frame
+    model: BlurModel
+    estimated: bool
+    ceiling: jax.Array
+
+    def window(self, margins: jax.Array) -> jax.Array:
+        """The window m, which rises over a few pixels."""
+        return frame_window(self.frame, margins, _RAMP)
+
+    def _transforms(self, vector, window) -> tuple[jax.Array, ...]:
+        """FT(m r) and its slopes ``[k]``; the spectrum of noise passed by R, and its slopes."""
+        model, shape = self.model, window.shape
+        residual, fields = model.residual(vector, self.frame)
+        transforms = forward_transform(
+            window[None] * jnp.concatenate([residual[None], fields]), model.ndim
+        )
+        response, slopes = model.responses(vector, shape)
+        squared_slopes = 2 * jnp.real(jnp.conj(response)[None] * slopes)
+        passed = smeared(
+            jnp.concatenate([squared_magnitude(response)[None], squared_slopes]), window
+        )
+        return transforms[0], transforms[1:], passed[0], passed[1:]
+
+    def evaluate(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> Evaluation:
+        """Cost, gradient and curvature at a vector."""
+        u, slopes, passed, passed_slopes = self._transforms(vector, window)
+        weights = half_plane_weights(window.shape, vector.dtype)
+        cost, gradient, scatter = whitened_sums(u, slopes, passed, passed_slopes, context, weights)
+        response, response_slopes = self.model.responses(vector, window.shape)
+        excess = excess_scatter(response, response_slopes, context, weights * jnp.sum(window**2))
+        return Evaluation(cost, gradient, definite(scatter - excess, scatter))
+
+    def context(self, vector: jax.Array, window: jax.Array, previous: jax.Array) -> jax.Array:
+        """(v_A, v_B): as they are, or by weighted regression of |u|^2 on (|R|^2, 1)."""
+        if not self.estimated:
+            return previous
+        u, _, passed, _ = self._transforms(vector, window)
+        density = previous[1] + previous[0] * passed
+        weights = half_plane_weights(window.shape, vector.dtype) / density**2
+        power = squared_magnitude(u) / jnp.sum(window**2)
+        return noise_regression(power, passed, weights, self.ceiling)
+
+    def solve(self, vector, window, context, lower, upper) -> SolverState:
+        """Damped Newton steps."""
+        return newton(
+            lambda theta: self.evaluate(theta, window, context),
+            vector,
+            lower=lower,
+            upper=upper,
+            max_steps=_STEPS_PER_PASS,
+        )
+
+    def gradient(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> jax.Array:
+        """Of the objective."""
+        return self.evaluate(vector, window, context).gradient
+
+    def summary(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> Summary:
+        """``H^-1 J H^-1``, J the scatter of the score and H the mean second derivative.
+
+        They differ when A is noisy. Noise levels that were estimated add their own error.
+        """
+        u, slopes, passed, passed_slopes = self._transforms(vector, window)
+        weights = half_plane_weights(window.shape, vector.dtype)
+        energy = jnp.sum(window**2)
+        half_cost, _, scatter = whitened_sums(u, slopes, passed, passed_slopes, context, weights)
+        response, response_slopes = self.model.responses(vector, window.shape)
+        excess = excess_scatter(response, response_slopes, context, weights * energy)
+        inverse = inverse_small(scatter - excess)
+        chi_square = 2 * half_cost / (energy - vector.size)
+        # Pixels on the ramp count less in the score than in its derivative.
+        scatter = scatter * jnp.sum(window**4) / energy
+        density = context[1] + context[0] * passed
+        if self.estimated:
+            per_pixel = energy * (weights / density**2)[None]
+            basis = jnp.stack([passed, jnp.ones_like(passed)])
+            information = 0.5 * inner_products(per_pixel * basis, basis)
+            sums = 0.5 * inner_products(per_pixel, passed_slopes)[0]
+            lever = jnp.outer(sums, jnp.stack([-context[1], context[0]]))
+            scatter = scatter + lever @ inverse_small(information) @ lever.T
+        floor = rounding_variance(vector.dtype) * inverse_small(
+            real_products(weights[None] * slopes, slopes)
+        )
+        squares = jnp.sum(weights * squared_magnitude(u))
+        return Summary(
+            covariance=inverse @ (jnp.maximum(chi_square, 1) * scatter) @ inverse + floor,
+            loss=0.5 * squares,
+            noise_variance=squares / energy,
+            chi_square=jnp.full_like(squares, jnp.nan) if self.estimated else chi_square,
+            noise=context,
+            residual=self.model.residual(vector, self.frame)[0],
+            whitened=inverse_transform(u / jnp.sqrt(density), window.shape),
+        )

@@ -1,0 +1,134 @@
+"""The model of an interior fit: a vector of numbers on one side, a predicted image on the other.
+
+    B(x) = gain (g * A)(x - shift) + offset,    response R(w) = gain T(w) exp(-i w . shift)
+
+In the frame's own centre and scale the offset becomes a *level*, the mean that B has on top of
+``gain g * A``: unlike the offset it is hardly correlated with the gain.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.grid import inverse_transform
+from gaussjax.kernels import Kernel
+from gaussjax.params import BlurParams, num_variances
+from gaussjax.residuals import Frame
+from gaussjax.transfer import axis_margins, system_response
+
+# The inverse of a narrow kernel has no finite support; its tail is gone after a few px more.
+INVERSE_MARGIN = 6
+
+
+@dataclass(frozen=True)
+class BlurModel:
+    """The static part of a fit: which Gaussian and nuisances, on which grid (not a pytree).
+
+    The vector of its parameters holds the variances (px^2), then, as far as they are fitted, the
+    gain, the level (in the frame's scale) and the shift (px).
+
+    Attributes:
+        family: of the Gaussian.
+        kernel: the convention.
+        reach: largest radius in px that "sampled" and "integrated" may take.
+        largest_margins: px per axis that leave enough pixels to compare.
+        gain: fit it.
+        offset: fit it.
+        shift: fit it.
+    """
+
+    family: str
+    kernel: Kernel
+    reach: int
+    largest_margins: tuple[int, ...]
+    gain: bool = False
+    offset: bool = False
+    shift: bool = False
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes of the images."""
+        return len(self.largest_margins)
+
+    @property
+    def num_variances(self) -> int:
+        """Number of leading entries of the vector that are variances."""
+        return num_variances(self.family, self.ndim)
+
+    @property
+    def num_params(self) -> int:
+        """Length of the vector."""
+        return self.num_variances + self.gain + self.offset + self.ndim * self.shift
+
+    def pack(self, variance, gain, level, shift) -> jax.Array:
+        """The vector of these values; those that are not fitted are left out."""
+        parts = [variance]
+        parts += [jnp.reshape(gain, (1,))] if self.gain else []
+        parts += [jnp.reshape(level, (1,))] if self.offset else []
+        parts += [shift] if self.shift else []
+        return jnp.concatenate([jnp.asarray(part, variance.dtype) for part in parts])
+
+    def params(self, vector: jax.Array) -> BlurParams:
+        """BlurParams of a vector, but for the offset: see :meth:`with_offset`."""
+        p = self.num_variances
+        return BlurParams(
+            vector[:p],
+            gain=vector[p] if self.gain else None,
+            shift=vector[-self.ndim :] if self.shift else None,
+            family=self.family,
+        )
+
+    def level(self, vector: jax.Array, frame: Frame) -> jax.Array:
+        """What is added to ``gain g * A`` in the frame's centre and scale."""
+        if self.offset:
+            return vector[self.num_variances + self.gain]
+        if self.gain:
+            return (vector[self.num_variances] - 1) * frame.centre / frame.scale
+        return jnp.zeros((), vector.dtype)
+
+    def offset_of(self, vector: jax.Array, frame: Frame) -> jax.Array | None:
+        """The offset in the unit of the images, or None where none is fitted."""
+        if not self.offset:
+            return None
+        gain = vector[self.num_variances] if self.gain else 1
+        return frame.scale * self.level(vector, frame) - (gain - 1) * frame.centre
+
+    def margins(self, vector: jax.Array) -> jax.Array:
+        """Margins in px that blur and shift ask for, within those that leave pixels to compare."""
+        params = self.params(vector)
+        wanted = axis_margins(params, self.kernel, self.ndim)
+        sharpens = jnp.diag(params.covariance_matrix(self.ndim)) < 0
+        wanted = jnp.where(sharpens, wanted + INVERSE_MARGIN, wanted)
+        return jnp.minimum(wanted, jnp.asarray(self.largest_margins, vector.dtype))
+
+    def response(self, vector: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+        """R on the half-plane grid of ``shape``; real where no shift is fitted."""
+        return system_response(self.params(vector), shape, self.kernel, self.reach)
+
+    def responses(self, vector: jax.Array, shape: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
+        """R and its derivatives by the vector, ``[*spectrum]`` and ``[k, *spectrum]``."""
+        slopes, response = jax.jacfwd(lambda v: (self.response(v, shape),) * 2, has_aux=True)(
+            vector
+        )
+        return response, jnp.moveaxis(slopes, -1, 0)
+
+    def residual(self, vector: jax.Array, frame: Frame) -> tuple[jax.Array, jax.Array]:
+        """Residual and Jacobian of the prediction on the extended frame, in its scale.
+
+        Returns:
+            ``r = predicted - B``, ``[*frame]``, and ``J = d r / d vector``, ``[k, *frame]``.
+        """
+        shape = frame.blurred.shape
+        response, slopes = self.responses(vector, shape)
+        # R - 1 against B - A: a small blur is not lost in the rounding of the images. One FFT of
+        # a stack: some releases of jaxlib hang on several large FFTs in one program.
+        stack = jnp.concatenate([(response - 1)[None], slopes]) * frame.spectrum[None]
+        images = inverse_transform(stack, shape)
+        level, level_slopes = jax.value_and_grad(self.level)(vector, frame)
+        return images[0] + level - frame.difference, images[1:] + _as_fields(level_slopes, shape)
+
+
+def _as_fields(values: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """One number per parameter, to be added to its field."""
+    return values.reshape(-1, *[1] * len(shape))

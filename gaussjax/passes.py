@@ -1,0 +1,98 @@
+"""The loop around every fit: margins and contexts follow the estimate until nothing moves."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.criterion import Criterion
+from gaussjax.linear_algebra import solve_small
+from gaussjax.solvers import step_tolerance
+
+MAX_PASSES = 40
+# Passes in which the margin still follows sigma. After them it stays, because a sigma whose
+# margin sits at a rounding edge would move it back and forth for ever.
+FOLLOWING_PASSES = 4
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Fit:
+    """Where :func:`fit_passes` ended.
+
+    Attributes:
+        vector: of the model, ``[k]``.
+        context: of the criterion, ``[q]``.
+        margins: ``[ndim]``, px, of the pixels that were compared.
+        converged: the last pass moved nothing by more than the solver's tolerance.
+        num_steps: passes and solver steps together.
+    """
+
+    vector: jax.Array
+    context: jax.Array
+    margins: jax.Array
+    converged: jax.Array
+    num_steps: jax.Array
+
+
+def fit_passes(criterion: Criterion, start: jax.Array, context: jax.Array, lower, upper) -> Fit:
+    """Minimise a criterion from ``start`` and a first ``context``, by repeated passes.
+
+    The result is not differentiable: see :func:`implicit_fit`.
+    """
+
+    def unfinished(state):
+        fit, count = state
+        return ~fit.converged & (count < MAX_PASSES)
+
+    def one_pass(state):
+        fit, count = state
+        follows = count < FOLLOWING_PASSES
+        margins = jnp.where(follows, criterion.model.margins(fit.vector), fit.margins)
+        window = criterion.window(margins)
+        context = criterion.context(fit.vector, window, fit.context)
+        root = criterion.solve(fit.vector, window, context, lower, upper)
+        moved = jnp.abs(root.params - fit.vector) / step_tolerance(root.params)
+        # A root found at once is as good as rounding allows, however far the last digits move.
+        still = (jnp.max(moved) <= 1) | (root.converged & (root.num_steps <= 2))
+        settled = jnp.all(margins == fit.margins) & still
+        steps = fit.num_steps + 1 + root.num_steps
+        return Fit(root.params, context, margins, settled, steps), count + 1
+
+    initial = Fit(
+        vector=jnp.clip(start, lower, upper),
+        context=context,
+        margins=jnp.full(criterion.model.ndim, -1, start.dtype),
+        converged=jnp.asarray(False),
+        num_steps=jnp.asarray(0, jnp.int32),
+    )
+    fit, _ = jax.lax.while_loop(unfinished, one_pass, (initial, jnp.asarray(0)))
+    return fit
+
+
+def implicit_fit(criterion: Criterion, fit: Fit) -> Fit:
+    """The same fit, differentiable by whatever the criterion depends on.
+
+    The optimum solves ``G(x; data) = 0`` with x the vector and the context, so that
+    ``dx = -(dG / dx)^-1 dG``: no step of the solver is unrolled. Margins count as constant.
+    """
+    size = fit.vector.size
+
+    def stationarity(unknowns):
+        vector, context = unknowns[:size], unknowns[size:]
+        window = criterion.window(jax.lax.stop_gradient(fit.margins))
+        gradient = criterion.gradient(vector, window, context)
+        drift = context - criterion.context(vector, window, context)
+        return jnp.concatenate([gradient, drift])
+
+    def tangent_solve(linear, right_hand_side):
+        # A few unknowns: the dense matrix is the simplest solver.
+        return solve_small(jax.jacfwd(linear)(right_hand_side), right_hand_side)
+
+    solution = jax.lax.stop_gradient(jnp.concatenate([fit.vector, fit.context]))
+    solution = jax.lax.custom_root(stationarity, solution, lambda _, x: x, tangent_solve)
+    return Fit(
+        solution[:size],
+        solution[size:],
+        *jax.lax.stop_gradient((fit.margins, fit.converged, fit.num_steps)),
+    )

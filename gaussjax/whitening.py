@@ -1,0 +1,124 @@
+"""Sums over frequencies of a residual whose noise is coloured by the blur itself.
+
+White noise of variance v_A in A and v_B in B leaves in the residual the power spectrum
+``D = v_B + v_A |R|^2``; see :mod:`gaussjax.errors_in_variables`.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.grid import angular_frequencies, forward_transform, inverse_transform
+from gaussjax.linear_algebra import inner_products
+
+# One noise level is taken to be at least this part of the other (variance): D must not vanish.
+LEAST_RATIO = 1e-6
+# Frequencies are high beyond this part of Nyquist's, along every axis.
+_CORNER = 0.75
+# Room for chance above the power that is found there.
+_CEILING = 1.2
+
+
+def whitened_sums(u, slopes, passed, passed_slopes, noise, weights) -> tuple[jax.Array, ...]:
+    """Cost, gradient and scatter J'J of ``e = sqrt(weights / D) u``, D = v_B + v_A passed.
+
+    Args:
+        u: transform of the residual.
+        slopes: its derivatives, ``[k, *spectrum]``.
+        passed: spectrum that white noise of A leaves in the residual, per v_A.
+        passed_slopes: its derivatives, ``[k, *spectrum]``.
+        noise: (v_A, v_B).
+        weights: of the sum over frequencies.
+    """
+    v_reference, v_blurred = noise
+    density = v_blurred + v_reference * passed
+    root = jnp.sqrt(weights / density)
+    e = root * u
+    e_slopes = root[None] * (slopes - u[None] * (0.5 * v_reference * passed_slopes / density[None]))
+    gradient = real_products(e_slopes, e[None])[:, 0]
+    return 0.5 * jnp.sum(squared_magnitude(e)), gradient, real_products(e_slopes, e_slopes)
+
+
+def excess_scatter(response, response_slopes, noise, weights) -> jax.Array:
+    """What J'J has on top of the mean of the second derivative: noise of A in the slopes.
+
+    ``sum v_A Re(conj(R_i) R_j) / D - 1/4 D_i D_j / D^2``, for a variance
+    ``sum T_i T_j v_A v_B / D^2``; ``[k, k]``.
+    """
+    v_reference, v_blurred = noise
+    density = v_blurred + v_reference * squared_magnitude(response)
+    root = jnp.sqrt(weights / density)
+    by_slope = jnp.sqrt(v_reference) * root[None] * response_slopes
+    density_slopes = 2 * v_reference * jnp.real(jnp.conj(response)[None] * response_slopes)
+    by_density = 0.5 * density_slopes * (root / jnp.sqrt(density))[None]
+    return real_products(by_slope, by_slope) - inner_products(by_density, by_density)
+
+
+def noise_regression(
+    power: jax.Array, passed: jax.Array, weights: jax.Array, ceiling: jax.Array
+) -> jax.Array:
+    """Least-squares (v_A, v_B) with ``power = v_A passed + v_B``, ``[2]``.
+
+    Args:
+        power: |u|^2 per pixel.
+        passed: what white noise of A leaves in it, per v_A.
+        weights: of the regression.
+        ceiling: largest (v_A, v_B), from :func:`noise_ceiling`. Without it a misfit of the blur,
+            which is as smooth as the image, is taken for noise of A, which makes the misfit worse.
+    """
+    s0, s1, s2 = (jnp.sum(weights * passed**k) for k in range(3))
+    y0, y1 = jnp.sum(weights * power), jnp.sum(weights * passed * power)
+    # About the mean, so that near-equal sums do not cancel.
+    centred = passed - s1 / s0
+    free = jnp.sum(weights * centred * power) / jnp.sum(weights * centred**2)
+    v_reference = jnp.clip(free, 0, ceiling[0])
+    v_blurred = (y0 - v_reference * s1) / s0
+    within = jnp.clip(v_blurred, 0, ceiling[1])
+    # On a limit of v_B the other is fitted anew.
+    again = jnp.clip((y1 - within * s1) / s2, 0, ceiling[0])
+    v_reference = jnp.where(within == v_blurred, v_reference, again)
+    noise = jnp.stack([v_reference, within])
+    return floored_noise(jnp.where(jnp.isfinite(noise), noise, ceiling))
+
+
+def noise_ceiling(power: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
+    """Mean power where every frequency is high: noise, and whatever detail the image has there."""
+    inside = jnp.ones((1,) * len(image_shape), bool)
+    for w in angular_frequencies(image_shape, power.dtype):
+        inside = inside & (jnp.abs(w) > _CORNER * jnp.pi)
+    inside = jnp.broadcast_to(inside, power.shape)
+    return _CEILING * jnp.mean(power, where=inside)
+
+
+def floored_noise(noise: jax.Array) -> jax.Array:
+    """Noise variances with neither so small that a spectrum of the residual could vanish."""
+    return jnp.maximum(noise, LEAST_RATIO * jnp.max(noise)) + (4 * jnp.finfo(noise.dtype).eps) ** 2
+
+
+def smeared(spectra: jax.Array, window: jax.Array) -> jax.Array:
+    """Power spectra ``[j, *half plane]`` as seen through a window of mean square one."""
+    ndim = window.ndim
+    transform = forward_transform(window, ndim)
+    seen = inverse_transform(squared_magnitude(transform), window.shape) / jnp.sum(window**2)
+    covariances = inverse_transform(spectra, window.shape)
+    return forward_transform(seen[None] * covariances, ndim).real
+
+
+def squared_magnitude(z: jax.Array) -> jax.Array:
+    """|z|^2, real."""
+    return z.real**2 + z.imag**2
+
+
+def real_products(first: jax.Array, second: jax.Array) -> jax.Array:
+    """Real part of the inner products of two stacks of complex arrays."""
+    return inner_products(first.real, second.real) + inner_products(first.imag, second.imag)
+
+
+def definite(matrix: jax.Array, fallback: jax.Array) -> jax.Array:
+    """``matrix`` if it is positive definite in units of the fallback, else the fallback."""
+    # The eigenvalue of a number takes long to compile.
+    if matrix.size == 1:
+        return jnp.where(matrix > 0.05 * fallback, matrix, fallback)
+    diagonal = jnp.diag(fallback)
+    scale = jnp.where(diagonal > 0, 1 / jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1)), 1)
+    least = jnp.min(jnp.linalg.eigvalsh(matrix * jnp.outer(scale, scale)))
+    return jnp.where(least > 0.05, matrix, fallback)
