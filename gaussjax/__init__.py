@@ -4,10 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gaussjax.adequacy import Adequacy, Verdict
+    from gaussjax.empirical_transfer import TransferProfile, transfer_profile
     from gaussjax.estimate import estimate_blur
+    from gaussjax.family_comparison import FamilyComparison, compare_families
     from gaussjax.fit import fit_gauss_newton, fit_optax
     from gaussjax.frequency_ratio import fit_free_kernel, fit_frequency_ratio, fit_pointwise_ratio
     from gaussjax.params import BlurParams
+    from gaussjax.report import draw_report
     from gaussjax.residuals import image_loss, loss
     from gaussjax.result import BlurEstimate
     from gaussjax.solvers import Status
@@ -15,12 +19,18 @@ if TYPE_CHECKING:
     from gaussjax.transfer import blur, transfer_function
 
 __all__ = [
+    "Adequacy",
     "BlurEstimate",
     "BlurParams",
+    "FamilyComparison",
     "Spectra",
     "Status",
+    "TransferProfile",
+    "Verdict",
     "add_spectra",
     "blur",
+    "compare_families",
+    "draw_report",
     "estimate_blur",
     "fit_free_kernel",
     "fit_frequency_ratio",
@@ -32,13 +42,18 @@ __all__ = [
     "pair_spectra",
     "sum_spectra",
     "transfer_function",
+    "transfer_profile",
 ]
 
 _MODULES = (
+    "adequacy",
+    "empirical_transfer",
     "estimate",
+    "family_comparison",
     "fit",
     "frequency_ratio",
     "params",
+    "report",
     "residuals",
     "result",
     "solvers",

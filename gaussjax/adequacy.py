@@ -41,6 +41,9 @@ _SIGNIFICANT = 6.0
 # ... and the fit is poor when the structured part is more than this of what happened between A
 # and B (mean squares).
 _LARGEST_STRUCTURE = 0.003
+# A kurtosis beyond this (3 is normal) says that a few pixels make up the residual: they count as
+# structure altogether.
+_LARGEST_KURTOSIS = 20.0
 # Images are misaligned when the shift that is left adds more than this to the variance,
 # relatively, or is more than this many px whatever the blur.
 _LARGEST_SHIFT_EFFECT = 0.02
@@ -124,8 +127,11 @@ def assess(
     floor = total * rounding
     structured = jnp.max(jnp.abs(autocorrelation)) * squares
     excess = jnp.where(jnp.isfinite(chi_square), (1 - 1 / chi_square) * squares, 0)
-    structured = jnp.maximum(structured, excess)
-    poor = significant & (structured > _LARGEST_STRUCTURE * change + 100 * floor)
+    structured = jnp.where(significant, jnp.maximum(structured, excess), 0)
+    fourth = jnp.sum(window > 0) * jnp.sum(whitened**4)
+    outliers = fourth > _LARGEST_KURTOSIS * jnp.sum(whitened**2) ** 2
+    structured = jnp.where(outliers, squares, structured)
+    poor = structured > _LARGEST_STRUCTURE * change + 100 * floor
     effect = jnp.sum(displacement**2) / (displacement.size * jnp.mean(jnp.abs(variance)) + 1e-12)
     size = jnp.max(jnp.abs(displacement))
     misaligned = (effect > _LARGEST_SHIFT_EFFECT) & (size > 0.02) | (size > _LARGEST_SHIFT)

@@ -58,7 +58,11 @@ def embed(image: jax.Array, pad: int) -> jax.Array:
 
 
 def interior_window(
-    image_shape: tuple[int, ...], pad: int, margins: jax.Array, dtype, ramp: int = 0
+    image_shape: tuple[int, ...],
+    pad: int,
+    margins: jax.Array,
+    dtype,
+    ramps: jax.Array | None = None,
 ) -> jax.Array:
     """Indicator of the pixels of the extended frame that are >= ``margins`` px from its edges.
 
@@ -67,7 +71,8 @@ def interior_window(
         pad: extension of the frame in px.
         margins: integer px per axis, shape ``[ndim]``; may be traced.
         dtype: of the result, which has the extended shape.
-        ramp: px over which it rises from 0 to 1, as a squared sine; 0 makes it 0 or 1.
+        ramps: px per axis over which it rises from 0 to 1, as a squared sine, ``[ndim]``; None
+            makes it 0 or 1.
     """
     ndim = len(image_shape)
     window = jnp.ones((1,) * ndim, dtype)
@@ -77,8 +82,8 @@ def interior_window(
         index = jnp.arange(size) - pad
         depth = jnp.minimum(index - margins[axis], n - 1 - margins[axis] - index).astype(dtype)
         profile = jnp.where(depth >= 0, 1, 0).astype(dtype)
-        if ramp:
-            rise = jnp.clip((depth + 0.5) / ramp, 0, 1)
+        if ramps is not None:
+            rise = jnp.clip((depth + 0.5) / ramps[axis], 0, 1)
             profile = profile * jnp.sin(0.5 * jnp.pi * rise) ** 2
         window = window * along_axis(profile, axis, ndim)
     return window

@@ -9,15 +9,13 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from gaussjax.cli_options import BAD_INPUT, DEFAULT_TRUNCATE, PADDED_BOUNDARIES, parse_arguments
 from gaussjax.image_files import ImageFile, ImageFileError, output_suffix, read_image, write_image
-
-if TYPE_CHECKING:
-    from gaussjax.result import BlurEstimate
 
 _INTERRUPTED = 130  # what a shell reports for a process ended by SIGINT
 _BROKEN_PIPE = 141  # and by SIGPIPE
@@ -58,71 +56,67 @@ def _estimate(options: argparse.Namespace) -> int:
     _check_lengths(reference, {"--radius": options.radius or 0})
     if options.bounds and options.boundary in PADDED_BOUNDARIES:
         _check_lengths(reference, {"--bounds": max(map(abs, options.bounds))})
+    files = (options.reference, options.blurred, options.mask, options.mask_reference)
+    for name in files if options.plot and os.path.exists(options.plot) else ():
+        if name and os.path.samefile(name, options.plot):
+            raise ImageFileError(f"{options.plot}: is an input itself; name another figure")
+    masks = [_read_mask(name, blurred) for name in (options.mask_reference, options.mask)]
     notes = _notes("reference", reference) + _notes("blurred", blurred)
+    # What the fits of one and of all families share.
+    shared: dict[str, Any] = {
+        "kernel": options.kernel,
+        "truncate": options.truncate or DEFAULT_TRUNCATE,
+        "radius": options.radius,
+        "boundary": options.boundary,
+        "gain": options.gain,
+        "offset": options.offset,
+        "shift": options.shift,
+        "noise_std": tuple(options.noise) if isinstance(options.noise, list) else options.noise,
+        "mask": tuple(masks) if any(mask is not None for mask in masks) else None,
+    }
 
     import jax
 
-    from gaussjax import Status, estimate_blur
+    from gaussjax import compare_families, draw_report, estimate_blur, transfer_profile
+    from gaussjax.cli_output import Findings, record, table
 
+    pair = reference.values, blurred.values
     with jax.enable_x64(True):  # the files have no precision to spare, the process no other user
         estimate = estimate_blur(
-            reference.values,
-            blurred.values,
+            *pair,
             family=options.family,
-            kernel=options.kernel,
-            truncate=options.truncate or DEFAULT_TRUNCATE,
-            radius=options.radius,
-            boundary=options.boundary,
+            loss=options.loss,
             bounds=options.bounds and tuple(options.bounds),
             initial=options.initial,
+            **shared,
         )
-        status = Status(int(estimate.status))
+        findings = Findings(estimate, reference.values.shape, notes)
+        if options.plot:
+            profile = transfer_profile(*pair, estimate, mask=shared["mask"])
+            comparison = compare_families(*pair, **shared)
+            figure = draw_report(*pair, estimate, profile, comparison, mask=shared["mask"])
+            figure.savefig(options.plot)
+            findings = replace(findings, profile=profile, comparison=comparison)
         if options.json:
-            record = _record(options, estimate, status.name.lower(), reference.values.shape, notes)
-            text = json.dumps(record, indent=2, allow_nan=False)
+            text = json.dumps(record(options, findings), indent=2, allow_nan=False)
         else:
-            text = _table(options, estimate, reference.values.shape, notes)
+            text = table(options, findings)
     print(text, flush=True)
-    return 0 if status == Status.ESTIMATED else 1
+    return 0 if findings.are_trusted else 1
 
 
-def _record(
-    options: argparse.Namespace,
-    estimate: "BlurEstimate",
-    status_name: str,
-    shape: tuple[int, ...],
-    notes: list[str],
-) -> dict[str, Any]:
-    """What ``--json`` prints. Lengths in px, variances in px^2, the rest in the images' units."""
-    return {
-        "sigma": _plain(estimate.sigma),
-        "sigma_unit": "px",
-        "standard_error": _plain(estimate.sigma_standard_error),
-        "fwhm": _plain(estimate.fwhm),
-        "variance": _plain(estimate.params.variance),
-        "variance_standard_error": _plain(estimate.standard_error.variance),
-        "status": int(estimate.status),
-        "status_name": status_name,
-        "message": estimate.message,
-        "family": options.family,
-        "kernel": options.kernel,
-        "boundary": options.boundary,
-        "linearized": options.linearize,
-        "shape": list(shape),
-        "dtype": str(estimate.sigma.dtype),
-        "loss": _plain(estimate.loss),
-        "noise_variance": _plain(estimate.noise_variance),
-        "num_steps": _plain(estimate.num_steps),
-        "notes": notes,
-    }
-
-
-def _table(
-    options: argparse.Namespace, estimate: "BlurEstimate", shape: tuple[int, ...], notes: list[str]
-) -> str:
-    rows = [("frame", f"{' x '.join(map(str, shape))} px, boundary {options.boundary}")]
-    rows += [("note", note) for note in notes]
-    return "\n".join([str(estimate), *(f"{name:<10}{text}" for name, text in rows)])
+def _read_mask(name: str | None, image: ImageFile) -> np.ndarray | None:
+    """True where the values of the file ``name`` are not 0; None without a file."""
+    if name is None:
+        return None
+    values = read_image(name).values
+    if values.shape != image.values.shape:
+        raise ImageFileError(
+            f"{name}: a mask of shape {values.shape} for images of shape {image.values.shape}"
+        )
+    if not np.all(np.isfinite(values)):
+        raise ImageFileError(f"{name}: a mask with NaN or infinite pixels")
+    return values != 0
 
 
 def _blur(options: argparse.Namespace) -> int:
@@ -166,11 +160,3 @@ def _check_lengths(image: ImageFile, lengths: dict[str, float]) -> None:
 
 def _notes(name: str, image: ImageFile) -> list[str]:
     return [f"{name}: {note}" for note in image.notes]
-
-
-def _plain(values: Any) -> Any:
-    """A number or a list of them for JSON, with null for NaN and infinity, which it lacks."""
-    array = np.squeeze(np.asarray(values))
-    if array.ndim:
-        return [_plain(value) for value in array]
-    return array.item() if np.isfinite(array) else None

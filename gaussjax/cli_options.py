@@ -1,20 +1,21 @@
 """The arguments of the ``gaussjax`` command: their parser, checks and help. No JAX here."""
 
 import argparse
-import math
 from collections.abc import Sequence
 from importlib import metadata
 from typing import Any, NoReturn
 
+from gaussjax import cli_types as types
+
 BAD_INPUT = 2  # exit code
 DEFAULT_TRUNCATE = 4.0  # as in estimate_blur; None on the command line tells "not given"
-_LARGEST_TRUNCATE = 40  # sigmas; beyond 39 the taps underflow to zero even in float64
 
 # The same names as in the modules that own them, which import JAX.
 FAMILIES = ("isotropic", "axis_aligned", "full")
 KERNELS = ("continuous", "sampled", "integrated", "discrete")
 PADDED_BOUNDARIES = ("reflect", "nearest", "zero")
 BOUNDARIES = ("valid", "periodic", *PADDED_BOUNDARIES)
+LOSSES = ("squared", "absolute", "huber")
 
 _KERNEL_HELP = """\
 kernels (what "sigma" means to the tool that blurs; they differ below about 1 px):
@@ -30,7 +31,11 @@ in linear light) and the files are ordinary sRGB pictures: blur is linear in lig
 values are not. Leave it out if a program blurred the stored values, as SciPy, OpenCV and most
 image editors do, or if the files hold linear data.
 
-exit codes: 0 estimated, 1 estimated but not to be trusted (see the status), 2 bad input
+exit codes:
+  0  estimated
+  1  estimated but not to be trusted: a status other than 0, or a verdict that the images are
+     misaligned, that a Gaussian blur explains the pair poorly, or that the pair does not tell
+  2  bad input
 """
 
 
@@ -77,18 +82,8 @@ def _parser() -> argparse.ArgumentParser:
         help="valid (default) compares only pixels that the blur cannot reach from outside; the"
         " others compare the whole frame and assume what lies beyond it",
     )
-    estimate.add_argument(
-        "--bounds",
-        nargs=2,
-        type=_finite,
-        metavar=("LOW", "HIGH"),
-        help="least and largest sigma, px",
-    )
-    estimate.add_argument("--initial", type=_finite, metavar="SIGMA", help="first guess, px")
-    estimate.add_argument(
-        "--linearize", action="store_true", help="decode sRGB to linear light first; see below"
-    )
-    estimate.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_fit_options(estimate)
+    _add_output_options(estimate)
 
     blur = commands.add_parser(
         "blur",
@@ -98,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     blur.add_argument("image", metavar="IMAGE", help="file to blur")
-    blur.add_argument("--sigma", type=_positive, required=True, help="standard deviation, px")
+    blur.add_argument("--sigma", type=types.positive, required=True, help="standard deviation, px")
     blur.add_argument(
         "-o",
         "--output",
@@ -113,6 +108,64 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_fit_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--bounds",
+        nargs=2,
+        type=types.finite,
+        metavar=("LOW", "HIGH"),
+        help="least and largest sigma, px",
+    )
+    parser.add_argument("--initial", type=types.finite, metavar="SIGMA", help="first guess, px")
+    parser.add_argument(
+        "--loss",
+        choices=LOSSES,
+        default="squared",
+        help="of a pixel's residual; absolute and huber care little for outliers; default: squared",
+    )
+    parser.add_argument("--gain", action="store_true", help="fit a factor between the images")
+    parser.add_argument("--offset", action="store_true", help="fit a constant between the images")
+    parser.add_argument("--shift", action="store_true", help="fit a displacement of the images")
+    parser.add_argument(
+        "--noise",
+        nargs="+",
+        type=types.noise,
+        metavar="SD",
+        help="standard deviations of the noise in REFERENCE and in BLURRED, as the values are"
+        " stored (0 to 255 in 8 bit, 0 to 65535 in 16 bit, 0 to 1 with --linearize); or the word"
+        " estimate; default: noise in BLURRED only",
+    )
+    parser.add_argument(
+        "--mask", metavar="FILE", help="image of which pixels of BLURRED to use: those not 0"
+    )
+    parser.add_argument(
+        "--mask-reference", metavar="FILE", help="the same for REFERENCE; others may be NaN"
+    )
+    parser.add_argument(
+        "--linearize", action="store_true", help="decode sRGB to linear light first; see below"
+    )
+
+
+def _add_output_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--fwhm", action="store_true", help="print the full width at half maximum first"
+    )
+    parser.add_argument(
+        "--pixel-size",
+        type=types.positive,
+        metavar="SIZE",
+        help="of a pixel in UNIT, to print lengths in",
+    )
+    parser.add_argument("--unit", metavar="UNIT", help="of SIZE, such as arcsec or um")
+    parser.add_argument(
+        "--plot",
+        type=types.figure_path,
+        metavar="FILE",
+        help="draw images, residual and transfer functions; .png, .pdf or .svg",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
 def _add_kernel_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kernel", choices=KERNELS, default="continuous", help="default: %(default)s; see below"
@@ -120,18 +173,30 @@ def _add_kernel_options(parser: argparse.ArgumentParser) -> None:
     extent = parser.add_mutually_exclusive_group()
     extent.add_argument(
         "--truncate",
-        type=_truncate,
+        type=types.truncate,
         help="sampled kernel: its radius is int(TRUNCATE * sigma + 0.5) px; default: 4",
     )
-    extent.add_argument("--radius", type=_radius, help="sampled kernel: its fixed radius, px")
+    extent.add_argument("--radius", type=types.radius, help="sampled kernel: its fixed radius, px")
 
 
 def _check_combinations(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse options that contradict each other or would be ignored."""
     if options.kernel != "sampled" and (options.truncate or options.radius):
         parser.error("--truncate and --radius belong to --kernel sampled")
-    if options.command == "estimate" and options.bounds and options.bounds[0] >= options.bounds[1]:
+    if options.command != "estimate":
+        return
+    if options.bounds and options.bounds[0] >= options.bounds[1]:
         parser.error("--bounds: LOW must be less than HIGH")
+    if (options.unit is None) != (options.pixel_size is None):
+        parser.error("--pixel-size and --unit go together")
+    if options.noise is None:
+        return
+    if options.loss != "squared":
+        parser.error("--noise goes with --loss squared")
+    if options.noise == ["estimate"]:
+        options.noise = "estimate"
+    elif len(options.noise) != 2 or "estimate" in options.noise or not any(options.noise):
+        parser.error("--noise: give two standard deviations, not both 0, or the word estimate")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -155,33 +220,3 @@ class _Version(argparse.Action):
             version = "(not installed)"
         print(f"gaussjax {version}")
         parser.exit()
-
-
-def _finite(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
-    return value
-
-
-def _positive(text: str) -> float:
-    value = _finite(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not positive")
-    return value
-
-
-def _truncate(text: str) -> float:
-    value = _positive(text)
-    if value > _LARGEST_TRUNCATE:
-        raise argparse.ArgumentTypeError(f"{text!r} is more than {_LARGEST_TRUNCATE} sigma")
-    return value
-
-
-def _radius(text: str) -> int:
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of px above 0")
-    return int(text)

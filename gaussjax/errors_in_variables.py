@@ -41,8 +41,6 @@ from gaussjax.whitening import (
     whitened_sums,
 )
 
-# px over which the window rises: enough against leakage where D spans decades, at a few pixels.
-_RAMP = 4
 _STEPS_PER_PASS = 20
 
 
@@ -57,17 +55,23 @@ class ErrorsInVariables:
         model: its model.
         estimated: the noise levels follow from the residual: a regression of |u|^2 on the two
             spectra that white noise in B and in A would leave in it.
-        ceiling: the largest that they may be, ``[2]``.
+        noise: the levels that were given, or those to start from, ``[2]``.
+        ceiling: the largest that estimated levels may be, ``[2]``.
     """
 
     frame: Frame
     model: BlurModel
     estimated: bool
+    noise: jax.Array
     ceiling: jax.Array
 
     def window(self, margins: jax.Array) -> jax.Array:
-        """The window m, which rises over a few pixels."""
-        return frame_window(self.frame, margins, _RAMP)
+        """The window m, which rises over two sigma and two pixels.
+
+        A sharper edge leaks where D spans decades: frequencies that the blur has emptied would see
+        more of the noise in A, through the edge, than their own. A softer one wastes pixels.
+        """
+        return frame_window(self.frame, margins, 2 + 0.5 * margins)
 
     def _transforms(self, vector, window) -> tuple[jax.Array, ...]:
         """FT(m r) and its slopes ``[k]``; the spectrum of noise passed by R, and its slopes."""
@@ -93,9 +97,9 @@ class ErrorsInVariables:
         return Evaluation(cost, gradient, definite(scatter - excess, scatter))
 
     def context(self, vector: jax.Array, window: jax.Array, previous: jax.Array) -> jax.Array:
-        """(v_A, v_B): as they are, or by weighted regression of |u|^2 on (|R|^2, 1)."""
+        """(v_A, v_B): as given, or by weighted regression of |u|^2 on (|R|^2, 1)."""
         if not self.estimated:
-            return previous
+            return self.noise
         u, _, passed, _ = self._transforms(vector, window)
         density = previous[1] + previous[0] * passed
         weights = half_plane_weights(window.shape, vector.dtype) / density**2

@@ -42,8 +42,10 @@ from gaussjax.whitening import floored_noise
 LEAST_INTERIOR = 0.25
 # Padded boundaries without bounds are extended for a sigma of this fraction of the shortest axis.
 LARGEST_SIGMA = 1 / 6
-# Noise levels that the pair is asked for count as told apart when sigma is known this well.
+# Noise levels that the pair is asked for count as told apart when sigma is known this well ...
 LARGEST_RELATIVE_ERROR = 0.05
+# ... and the residual is as white as two white noises leave it: neighbours correlate by less.
+LARGEST_AUTOCORRELATION = 0.02
 
 
 @dataclass(frozen=True)
@@ -247,7 +249,9 @@ def _estimate_scaled(
             levels = jnp.where(start.exchanged, levels[::-1], levels)
         context = floored_noise(levels / frame.scale**2)
         ceiling = start.ceiling / energy / frame.scale**2
-        criterion: Criterion = ErrorsInVariables(frame, model, options.estimate_noise, ceiling)
+        criterion: Criterion = ErrorsInVariables(
+            frame, model, options.estimate_noise, context, ceiling
+        )
     elif options.loss == "squared":
         criterion = LeastSquares(frame, model)
     else:
@@ -341,6 +345,9 @@ def _result(criterion: Criterion, fit: Fit, start: Start, low, high) -> BlurEsti
         variance=jnp.diag(model.params(fit.vector).covariance_matrix(model.ndim)),
         rounding=rounding_variance(fit.vector.dtype),
     )
+    # Six standard deviations of chance.
+    largest = jnp.maximum(LARGEST_AUTOCORRELATION, 6 / jnp.sqrt(jnp.maximum(num_pixels, 1)))
+    coloured = jnp.any(jnp.abs(adequacy.autocorrelation) > largest)
     sign = jnp.where(start.exchanged, -1, 1).astype(fit.vector.dtype)
     adequacy = replace(adequacy, displacement=sign * adequacy.displacement)
     estimates_noise = isinstance(criterion, ErrorsInVariables) and criterion.estimated
@@ -360,6 +367,7 @@ def _result(criterion: Criterion, fit: Fit, start: Start, low, high) -> BlurEsti
             Status.TOO_SMALL: jnp.any(wanted > jnp.asarray(model.largest_margins))
             | (num_pixels < 4 * fit.vector.size),
             Status.NOT_CONVERGED: ~fit.converged,
+            Status.NOISE_NOT_SEPARABLE: coloured & estimates_noise,
             Status.AT_BOUND: jnp.any((fit.vector <= low) | (fit.vector >= high)),
         },
         adequacy=adequacy,

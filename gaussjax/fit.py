@@ -233,7 +233,6 @@ def _spectral_result(
         covariance=covariance,
         loss=0.5 * squares,
         noise_variance=noise_variance,
-        noise_std=jnp.stack([jnp.zeros_like(noise_variance), jnp.sqrt(noise_variance)]),
         num_pixels=num_pixels,
         num_steps=num_steps,
         kernel=kernel,

@@ -18,6 +18,8 @@ HUBER_THRESHOLD = 1.345
 STD_PER_MAD = 1.4826
 # "absolute" is rounded off within this part of the residual's scale, so that it has a curvature.
 ABSOLUTE_ROUNDING = 0.01
+# Pixels are near the median within this part of it.
+_MEDIAN_WIDTH = 0.1
 
 
 def smooth_absolute(z: jax.Array) -> jax.Array:
@@ -43,5 +45,15 @@ def influence(rho: Callable, z: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def median_scale(residual: jax.Array, window: jax.Array) -> jax.Array:
-    """Standard deviation of the residual over the window, from its median absolute value."""
-    return STD_PER_MAD * jnp.nanmedian(jnp.where(window > 0, jnp.abs(residual), jnp.nan))
+    """Standard deviation of the residual over the window, from its median absolute value.
+
+    Its derivative is that of the median of the distribution that the sample stands for: a mean
+    over the pixels near the median. The sample's own jumps from one pixel to the next.
+    """
+    size = jnp.abs(residual)
+    fixed = jax.lax.stop_gradient(size)
+    median = jnp.nanmedian(jnp.where(window > 0, fixed, jnp.nan))
+    distance = (fixed - median) / (_MEDIAN_WIDTH * jnp.where(median > 0, median, 1))
+    near = jnp.where(window > 0, jnp.exp(-0.5 * distance**2), 0)
+    change = jnp.sum(near * (size - fixed)) / jnp.maximum(jnp.sum(near), 1)
+    return STD_PER_MAD * (median + change)

@@ -90,7 +90,7 @@ def make_frame(
     )
 
 
-def frame_window(frame: Frame, margins: jax.Array, ramp: int = 0) -> jax.Array:
+def frame_window(frame: Frame, margins: jax.Array, ramps: jax.Array | None = None) -> jax.Array:
     """Weights of the pixels that are compared; 0 or 1 unless the caller gave weights.
 
     For "valid" those ``margins`` px inside, else the frame; in both cases ``margins`` px away from
@@ -99,15 +99,15 @@ def frame_window(frame: Frame, margins: jax.Array, ramp: int = 0) -> jax.Array:
     Args:
         frame: of the pair.
         margins: px per axis that the blur and the shift reach, ``[ndim]``.
-        ramp: px over which the window rises from the edge, see
-            :func:`~gaussjax.boundary.interior_window`; not for "periodic", which has no edge.
+        ramps: px per axis over which the window rises from the edge, ``[ndim]``; None: at once. Not
+            for "periodic", which has no edge.
     """
     dtype = frame.blurred.dtype
     if frame.boundary == "periodic":
         window = jnp.ones_like(frame.blurred)
     else:
         inside = margins if frame.boundary == "valid" else jnp.zeros_like(margins)
-        window = borders.interior_window(frame.image_shape, frame.pad, inside, dtype, ramp)
+        window = borders.interior_window(frame.image_shape, frame.pad, inside, dtype, ramps)
     if frame.known is not None:
         window = window * borders.erode(frame.known, margins)
     return window if frame.weights is None else window * frame.weights

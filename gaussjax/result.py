@@ -146,14 +146,28 @@ class BlurEstimate:
         rows = [
             ("sigma", _values(self.sigma, self.sigma_standard_error) + " px" + sharper),
             ("FWHM", _values(self.fwhm, FWHM_PER_SIGMA * self.sigma_standard_error) + " px"),
+        ]
+        for name, unit in (("gain", ""), ("offset", ""), ("shift", " px")):
+            value = getattr(self.params, name)
+            if value is not None:
+                rows.append((name, _values(value, getattr(self.standard_error, name)) + unit))
+        if family == "full" and len(self.covariance_matrix) == 2:
+            rows.append(("angle", f"{np.degrees(float(self.angle)):.1f} degrees"))
+            if not self.is_positive_definite:
+                rows.append(("note", "sharper along the minor axis: no blur has this covariance"))
+        rows += [
             ("model", f"{family} Gaussian, {self.kernel.name} kernel"),
             (
                 "residual",
                 f"{float(self.noise_variance) ** 0.5:.4g} rms over {int(self.num_pixels)} pixels",
             ),
-            ("status", f"{int(self.status)} {self.message}"),
-            ("precision", precision),
         ]
+        if self.noise_std[0] > 0:
+            rows.append(("noise", f"{self.noise_std[0]:.4g} and {self.noise_std[1]:.4g} rms"))
+        if self.adequacy is not None:
+            rows.append(("left over", str(self.adequacy)))
+            rows.append(("verdict", str(self.adequacy.message)))
+        rows += [("status", f"{int(self.status)} {self.message}"), ("precision", precision)]
         return "\n".join(f"{name:<10}{text}" for name, text in rows)
 
 
@@ -188,11 +202,11 @@ def assemble(
     covariance: jax.Array,
     loss: jax.Array,
     noise_variance: jax.Array,
-    noise_std: jax.Array,
     num_pixels: jax.Array,
     num_steps: jax.Array,
     kernel: Kernel,
     problems: dict[Status, jax.Array],
+    noise_std: jax.Array | None = None,
     adequacy: Adequacy | None = None,
     largest_relative_error: float = jnp.inf,
 ) -> BlurEstimate:
@@ -204,14 +218,16 @@ def assemble(
         covariance: of the leaves of the parameters in their order, ``[k, k]``.
         loss: half the sum of squares.
         noise_variance: per pixel.
-        noise_std: in the reference and in the blurred image, ``[2]``.
         num_pixels: compared.
         num_steps: of the solver.
         kernel: the convention.
         problems: condition of each status that the fit can tell; the gravest is reported.
+        noise_std: in the reference and in the blurred image, ``[2]``; None: the residual's, in B.
         adequacy: of the fit, with a verdict on the residual alone.
         largest_relative_error: of sigma, beyond which noise levels count as not separable.
     """
+    if noise_std is None:
+        noise_std = jnp.stack([jnp.zeros_like(noise_variance), jnp.sqrt(noise_variance)])
     errors = jnp.sqrt(jnp.diag(covariance))
     p = params.variance.shape[0]
     sigma = params.sigma(ndim)
@@ -233,7 +249,7 @@ def assemble(
     problems = {
         **problems,
         Status.NOT_IDENTIFIABLE: unidentified,
-        Status.NOISE_NOT_SEPARABLE: inseparable,
+        Status.NOISE_NOT_SEPARABLE: problems.get(Status.NOISE_NOT_SEPARABLE, False) | inseparable,
     }
     status = jnp.asarray(Status.ESTIMATED, jnp.int32)
     for code in _LEAST_GRAVE_FIRST:

@@ -42,8 +42,8 @@ _MESSAGES = {
     " match in level or scene",
     Status.NOT_FINITE: "the images contain NaN or infinite pixels",
     Status.AT_BOUND: "the estimate sits on a bound: widen bounds if the bound is not physical",
-    Status.NOISE_NOT_SEPARABLE: "the noise levels of the two images cannot be told apart well"
-    " enough, because the blur is too small or too noisy: pass noise_std=(std_reference,"
+    Status.NOISE_NOT_SEPARABLE: "the noise levels of the two images cannot be told apart: the blur"
+    " is too small, or what is left over is not white noise; pass noise_std=(std_reference,"
     " std_blurred)",
 }
 

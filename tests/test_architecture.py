@@ -16,9 +16,11 @@ FLOORS = {
     "linear_algebra": 0,
     "losses": 0,
     "image_decoders": 0,
-    "cli_options": 0,
+    "cli_types": 0,
     "boundary": 1,
+    "cli_options": 1,
     "params": 1,
+    "radial_bins": 1,
     "solvers": 1,
     "spectra": 1,
     "uncertainty": 1,
@@ -40,8 +42,13 @@ FLOORS = {
     "passes": 6,
     "robust": 6,
     "estimate": 7,
-    "cli": 8,
-    "__main__": 9,
+    "oriented_pair": 8,
+    "empirical_transfer": 9,
+    "family_comparison": 9,
+    "cli_output": 10,
+    "report": 10,
+    "cli": 11,
+    "__main__": 12,
 }
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 

@@ -2,14 +2,26 @@ import json
 import math
 import warnings
 
+import jax
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from experiments import common, compare_estimators, seed_protocol
+from experiments import (
+    autoencoder,
+    common,
+    compare_estimators,
+    noisy_reference,
+    real_pairs,
+    seed_protocol,
+)
 from experiments.cells import known_cell
 from experiments.comparison_table import failures, relative_errors
+from experiments.known_pairs import KINDS
+from experiments.noise_table import SUMMARIES
+from experiments.noise_table import summarise as summarise_noise
+from experiments.pairs_table import chosen, summarise, words
 from experiments.photographs import CROP, PHOTOGRAPHS, scene
 from experiments.scipy_reference import cramer_rao_bound, interior, least_squares_sigma
 from experiments.seed_figure import judge
@@ -74,6 +86,83 @@ def test_seed_protocol_supports_its_claims(tmp_path, capsys):
     first = (tmp_path / f"{seed_protocol.STEM}.json").read_text()
     assert seed_protocol.main(["--redraw", "--output", str(tmp_path)]) == 0
     assert (tmp_path / f"{seed_protocol.STEM}.json").read_text() == first
+
+
+def test_noisy_reference_supports_its_claims(tmp_path, capsys):
+    record, printed = run_smoke(noisy_reference, tmp_path, capsys)
+    numbers = record["numbers"]
+    shape = (len(numbers["noises"]), len(numbers["sigmas"]))
+    shape += (len(numbers["photographs"]), numbers["draws"])
+    for answers in numbers["answers"].values():
+        for key in ("sigma", "standard_error", "covered", "status"):
+            assert np.shape(answers[key]) == shape
+    found = {name: summarise_noise(numbers, name) for name in numbers["answers"]}
+    assert all(set(summary) == set(SUMMARIES) for summary in found.values())
+    assumed, given, estimated = found.values()
+    # Sigma 0.7 px under 20 % noise in A and 10 % in B.
+    assert numbers["noises"][0] == [0.2, 0.1]
+    assert numbers["sigmas"][0] == 0.7
+    for better in (given, estimated):
+        assert better["rms"][0, 0] < assumed["rms"][0, 0] / 5
+        assert np.all(better["z"] < 3)
+    assert np.all(assumed["covered"][:, 0] == 0)
+    assert all(name in printed for name in numbers["answers"])
+
+
+def test_real_pairs_support_their_claims(tmp_path, capsys):
+    record, printed = run_smoke(real_pairs, tmp_path, capsys)
+    known, processed = record["numbers"]["known"], record["numbers"]["processed"]
+    for answers in (known, processed):
+        assert len({len(column) for column in answers.values()}) == 1
+    plain, fitted = (chosen(known, "gain, offset, shift", way) for way in ("plain", "nuisances"))
+    assert summarise(plain)["median"] > 50
+    assert summarise(fitted)["worst"] < 0.3
+    assert words(plain["verdict"]) == "misaligned"
+    assert words(fitted["verdict"]) == "explained"
+    assert words(fitted["status"]) == "estimated"
+    # Each loss is least where it was minimised, but for the corner of |r|, which is rounded off.
+    squared, absolute = (chosen(processed, "autoencoder", way) for way in ("plain", "absolute"))
+    assert np.all(absolute["mean_absolute"] <= squared["mean_absolute"] * (1 + 1e-4))
+    assert np.all(absolute["mean_absolute"] < absolute["mean_absolute_before"])
+    assert set(processed["true"]) == {None}
+    network = record["numbers"]["network"]
+    assert set(network["psnr"]).isdisjoint(network["seen"])
+    assert "no true sigma" in printed.lower()
+
+
+def test_pairs_that_are_known_have_a_plain_attempt_and_differ_from_the_reference():
+    rng = np.random.default_rng(0)
+    for kind, make in KINDS.items():
+        reference, blurred, attempts = make(scene("camera"), rng)
+        assert reference.shape == blurred.shape, kind
+        assert np.isfinite(reference).all(), kind
+        assert np.isfinite(blurred).all(), kind
+        assert "plain" not in attempts
+        assert np.std(blurred - reference) > 0.01
+
+
+def test_autoencoder_learns_and_displaces_nothing():
+    image = scene("camera")[:128, :128]
+    parameters = autoencoder.train([image], seed=0, steps=100)
+    images = np.asarray(image, np.float32)[None]
+    before, after = (
+        autoencoder.peak_signal_to_noise(image, np.asarray(autoencoder.reconstruct(p, images)[0]))
+        for p in (autoencoder.initialise(jax.random.key(0)), parameters)
+    )
+    assert after > before + 10
+    assert 1000 < autoencoder.count(parameters) < 5000
+    # The same network of the mirrored image is the mirror image under mirrored weights.
+    mirrored = {name: (w[:, ::-1], bias) for name, (w, bias) in parameters.items()}
+    np.testing.assert_allclose(
+        autoencoder.reconstruct(mirrored, images[:, :, ::-1])[:, :, ::-1],
+        autoencoder.reconstruct(parameters, images),
+        atol=1e-4,
+    )
+
+
+def test_words_of_codes():
+    assert words(np.array(["EXPLAINED_POORLY"] * 2)) == "explained poorly"
+    assert words(np.array(["EXPLAINED", "MISALIGNED", "EXPLAINED"])) == "2 explained, 1 misaligned"
 
 
 def test_smoke_leaves_the_committed_figures_alone(monkeypatch, tmp_path, capsys):

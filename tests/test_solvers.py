@@ -42,7 +42,7 @@ def test_least_squares_fit_is_scipys(decay, dtype):
     )
     assert state.converged
     np.testing.assert_allclose(state.params, exact.x, rtol=1e-4 if dtype == np.float32 else 1e-8)
-    np.testing.assert_allclose(state.cost, exact.cost, rtol=1e-5)
+    np.testing.assert_allclose(state.evaluation.cost, exact.cost, rtol=1e-5)
 
 
 @pytest.mark.parametrize("bounds", [([0, 0, 0.3], [9, 9, 9]), ([0, 1.5, -1], [4, 2, 1])])
@@ -99,7 +99,7 @@ def test_a_residual_of_nan_does_not_converge_to_a_number(dtype):
     solve = jax.jit(lambda x: gauss_newton(lambda x: x * np.nan, x, max_steps=20))
     state = solve(np.ones(1, dtype))
     assert not state.converged
-    assert not np.isfinite(state.cost)
+    assert not np.isfinite(state.evaluation.cost)
 
 
 def test_vmapped_problems_are_solved_as_alone(dtype):

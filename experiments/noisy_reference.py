@@ -1,0 +1,123 @@
+"""Noise in both images: three ways to treat that of the reference, by sigma and level.
+
+Crops of photographs that ``scipy.ndimage.gaussian_filter`` blurred as a larger scene, with white
+noise added to A and to B. Noise in A that is taken for detail has to be blurred away, so that a
+fit with noise in B only finds too wide a blur.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from scipy import ndimage
+from tqdm import tqdm
+
+from experiments import common
+from experiments.noise_figure import plot
+from experiments.noise_table import table
+from experiments.photographs import CROP, PHOTOGRAPHS, middle, scene
+from gaussjax import estimate_blur
+
+STEM = "noisy_reference"
+# Standard deviations of the noise in A and in B, over that of A.
+NOISES = ((0.05, 0.025), (0.1, 0.05), (0.2, 0.1), (0.05, 0.002))
+# What each estimator is told about the noise, given its two levels.
+TOLD: dict[str, Callable] = {
+    "noise in B assumed": lambda levels: None,
+    "noise of both given": lambda levels: (levels[0], levels[1]),
+    "noise of both estimated": lambda levels: "estimate",
+}
+SMOKE = {
+    "photographs": ("camera", "coffee"),
+    "sigmas": (0.7, 2.0),
+    "noises": ((0.2, 0.1),),
+    "draws": 2,
+}
+
+
+def run(
+    *,
+    seed: int,
+    photographs: Sequence[str] = PHOTOGRAPHS,
+    sigmas: Sequence[float] = (0.7, 1.0, 2.0, 4.0),
+    noises: Sequence[tuple[float, float]] = NOISES,
+    draws: int = 8,
+) -> dict[str, Any]:
+    """All answers, each of shape [noise, sigma, photograph, draw]; lengths in px."""
+    random = np.random.default_rng(seed)
+    scenes = [scene(name) for name in photographs]
+    pairs = [
+        noisy_pair(image, sigma, noise, random)
+        for noise in noises
+        for sigma in sigmas
+        for image in scenes
+        for _ in range(draws)
+    ]
+    true = np.repeat(np.tile(sigmas, len(noises)), len(scenes) * draws)
+    shape = (len(noises), len(sigmas), len(scenes), draws)
+    return common.plain(
+        {
+            "crop": CROP,
+            "noises": noises,
+            "sigmas": sigmas,
+            "photographs": photographs,
+            "draws": draws,
+            "answers": {name: answer(name, pairs, true, shape) for name in TOLD},
+        }
+    )
+
+
+def noisy_pair(
+    image: np.ndarray, sigma: float, noise: tuple[float, float], random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A and B with their noise, and its two standard deviations."""
+    reference, blurred = middle(image), middle(ndimage.gaussian_filter(image, sigma))
+    levels = np.array(noise) * reference.std()
+    white = random.standard_normal((2, *reference.shape))
+    return reference + levels[0] * white[0], blurred + levels[1] * white[1], levels
+
+
+def answer(name: str, pairs: list, true: np.ndarray, shape: tuple[int, ...]) -> dict[str, Any]:
+    """One estimator's answers to all pairs, and its time per pair."""
+
+    @jax.jit
+    def estimate(reference, blurred, levels):
+        found = estimate_blur(reference, blurred, kernel="sampled", noise_std=TOLD[name](levels))
+        return found.sigma, found.sigma_standard_error, *found.interval(), found.status
+
+    jax.block_until_ready(estimate(*pairs[0]))  # compiles
+    start = time.perf_counter()
+    found = [[float(value) for value in estimate(*p)] for p in tqdm(pairs, name, disable=None)]
+    seconds = time.perf_counter() - start
+    sigma, error, low, high, status = np.array(found).T
+    return {
+        "milliseconds_per_pair": 1e3 * seconds / len(pairs),
+        "sigma": _six_digits(sigma).reshape(shape),
+        "standard_error": _six_digits(error).reshape(shape),
+        "covered": ((low <= true) & (true <= high)).astype(int).reshape(shape),
+        "status": status.astype(int).reshape(shape),
+    }
+
+
+def _six_digits(values: np.ndarray) -> np.ndarray:
+    """Rounded, so that the file of thousands of estimates stays small."""
+    return np.array([float(f"{value:.6g}") for value in values])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    return common.main(
+        STEM,
+        "Noise in both images: three ways to treat that of the reference.",
+        run=run,
+        table=table,
+        plot=plot,
+        smoke=SMOKE,
+        arguments=arguments,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

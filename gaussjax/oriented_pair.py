@@ -1,0 +1,132 @@
+"""A pair with its sharper image first, for reports that set an estimate beside the images.
+
+Only that way round is a prediction a blur, which is harmless; the other way round it would amplify
+the noise of the softer image beyond all bounds.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gaussjax import boundary as borders
+from gaussjax.arguments import as_mask_pair, as_pair, check_finite, is_traced
+from gaussjax.estimate import LEAST_INTERIOR
+from gaussjax.kernels import Kernel
+from gaussjax.model import INVERSE_MARGIN
+from gaussjax.params import BlurParams
+from gaussjax.result import BlurEstimate
+from gaussjax.transfer import axis_margins, blur
+
+# Mean variance, px^2, down to which B as sharpened A is no worse than A as blurred B: the noise of
+# A is amplified by less than e. Noise in B, which looks like sharpness, must not exchange the pair.
+_LEAST_VARIANCE = -0.1
+
+
+@dataclass(frozen=True)
+class OrientedPair:
+    """The sharper and the softer image of a pair; missing pixels hold the mean of the others.
+
+    Attributes:
+        sharp: ``blurred`` where the estimate says so clearly, else ``reference``.
+        soft: the other one.
+        known_sharp: 1 where ``sharp`` is known, 0 where it is missing; None: everywhere.
+        known_soft: likewise.
+        is_exchanged: ``sharp`` is the caller's ``blurred``.
+    """
+
+    sharp: jax.Array
+    soft: jax.Array
+    known_sharp: jax.Array | None
+    known_soft: jax.Array | None
+    is_exchanged: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of both images."""
+        return self.sharp.shape
+
+    def params(self, estimate: BlurEstimate) -> BlurParams:
+        """What takes ``sharp`` to ``soft``, in the precision of the images."""
+        params = estimate.params.inverse() if self.is_exchanged else estimate.params
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf, self.sharp.dtype), params)
+
+    def predicted(self, params: BlurParams, kernel: Kernel) -> jax.Array:
+        """The model's ``soft``, ``gain (g * sharp)(x - shift) + offset``; right inside."""
+        return blur(
+            self.sharp,
+            params,
+            kernel=kernel.name,
+            truncate=kernel.truncate,
+            radius=kernel.radius,
+            boundary="reflect",
+        )
+
+    def margins(self, params: BlurParams, kernel: Kernel) -> jax.Array:
+        """Whole px per axis that a prediction is wrong inside of the edge, ``[ndim]``.
+
+        At most so many that a quarter of every axis remains.
+        """
+        ndim = len(self.shape)
+        wanted = axis_margins(params, kernel, ndim)
+        sharpens = jnp.diag(params.covariance_matrix(ndim)) < 0
+        wanted = jnp.where(sharpens, wanted + INVERSE_MARGIN, wanted)
+        largest = (0.5 * (1 - LEAST_INTERIOR) * np.array(self.shape)).astype(int)
+        return jnp.minimum(wanted, jnp.asarray(largest, wanted.dtype)).astype(jnp.int32)
+
+    def window(self, margins: jax.Array, ramps: jax.Array | None = None) -> jax.Array:
+        """1 where prediction and ``soft`` can be compared, else 0.
+
+        It rises over ``ramps`` px per axis, ``[ndim]``, from the edge; None: at once.
+        """
+        dtype = self.sharp.dtype
+        window = borders.interior_window(self.shape, 0, margins, dtype, ramps)
+        if self.known_sharp is not None:
+            window = window * borders.erode(self.known_sharp, margins).astype(dtype)
+        return window if self.known_soft is None else window * self.known_soft.astype(dtype)
+
+
+def orient(reference, blurred, estimate: BlurEstimate, mask=None) -> OrientedPair:
+    """The pair of an estimate, the sharper image first by the sign of the mean variance.
+
+    Args:
+        reference: A.
+        blurred: B.
+        estimate: of this one pair.
+        mask: as in :func:`~gaussjax.estimate.estimate_blur`.
+
+    Raises:
+        TypeError: images that are not arrays of real numbers.
+        ValueError: images or masks that do not fit each other, NaN or infinite pixels that are not
+            masked, a batch of estimates, or one that is being traced.
+    """
+    reference, blurred = as_pair(reference, blurred)
+    if is_traced(reference, blurred, estimate) or np.ndim(estimate.status):
+        raise ValueError(
+            "a report is of one pair and its estimate: call it outside of jit and vmap"
+        )
+    if estimate.covariance_matrix.shape[-1] != reference.ndim:
+        raise ValueError(
+            f"the estimate is of images with {estimate.covariance_matrix.shape[-1]} axes, and"
+            f" these have {reference.ndim}"
+        )
+    known = as_mask_pair(mask, reference.shape)
+    images = []
+    for image, usable, name in zip(
+        (reference, blurred), known, ("reference", "blurred"), strict=True
+    ):
+        check_finite(image, name, usable)
+        if usable is not None:
+            mean = jnp.mean(image, where=usable > 0)
+            image = jnp.where(usable > 0, image, jnp.where(jnp.isfinite(mean), mean, 0))
+        images.append(image)
+    exchanged = bool(jnp.trace(estimate.covariance_matrix) < _LEAST_VARIANCE * reference.ndim)
+    order = (1, 0) if exchanged else (0, 1)
+    return OrientedPair(
+        sharp=images[order[0]],
+        soft=images[order[1]],
+        known_sharp=known[order[0]],
+        known_soft=known[order[1]],
+        is_exchanged=exchanged,
+    )

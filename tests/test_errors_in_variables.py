@@ -1,0 +1,200 @@
+"""Noise in both images: unbiased where least squares is not, with honest error bars."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.fft
+import scipy.optimize
+from problems import cropped_photograph
+
+import gaussjax as gj
+from gaussjax.whitening import noise_regression
+
+
+def noisy_pairs(sigma, levels, draws, seed=0, size=128, name="camera"):
+    """References, blurred images and both standard deviations."""
+    reference, blurred = cropped_photograph(name, sigma, size)
+    stds = np.asarray(levels) * reference.std()
+    noise = np.random.default_rng(seed).normal(size=(2, draws, size, size))
+    return reference + stds[0] * noise[0], blurred + stds[1] * noise[1], stds
+
+
+@jax.jit
+def given(references, blurreds, stds):
+    return jax.lax.map(
+        lambda pair: gj.estimate_blur(*pair, kernel="sampled", noise_std=(stds[0], stds[1])),
+        (references, blurreds),
+    )
+
+
+@jax.jit
+def estimated(references, blurreds):
+    return jax.lax.map(
+        lambda pair: gj.estimate_blur(*pair, kernel="sampled", noise_std="estimate"),
+        (references, blurreds),
+    )
+
+
+def relative_error(estimate, sigma):
+    return np.asarray(estimate.sigma) / sigma - 1
+
+
+@pytest.mark.parametrize("sigma", [0.7, 1.0, 2.0])
+@pytest.mark.parametrize("name", ["camera", "coffee"])
+def test_noise_in_the_reference_does_not_read_as_blur(sigma, name, x64):
+    references, blurreds, stds = noisy_pairs(sigma, (0.2, 0.1), 8, name=name)
+    plain = gj.estimate_blur(references[0], blurreds[0], kernel="sampled")
+    ours = given(references, blurreds, stds)
+    assert (ours.status == 0).all()
+    error = relative_error(ours, sigma)
+    spread = np.asarray(ours.sigma_standard_error) / sigma
+    # The mean of eight draws, within three of its standard errors.
+    assert abs(error.mean()) < 3 * np.sqrt((spread**2).mean() / len(error))
+    if sigma < 2:
+        assert relative_error(plain, sigma) > 5 * spread.mean()
+
+
+@pytest.mark.parametrize("levels", [(0.2, 0.1), (0.05, 0.002)])
+@pytest.mark.parametrize("sigma", [1.0, 3.0])
+def test_noise_levels_are_found_from_the_pair(sigma, levels, x64):
+    references, blurreds, stds = noisy_pairs(sigma, levels, 4)
+    ours = estimated(references, blurreds)
+    assert (ours.status == 0).all()
+    np.testing.assert_allclose(ours.noise_std, np.broadcast_to(stds, (4, 2)), rtol=0.2)
+    error = relative_error(ours, sigma)
+    assert (np.abs(error) < 4 * np.asarray(ours.sigma_standard_error) / sigma).all()
+
+
+def test_the_optimum_is_that_of_a_dense_whitened_sum(x64):
+    # The same estimating equation in the interior's own cosine transform, by SciPy.
+    sigma, levels = 1.5, (0.1, 0.05)
+    references, blurreds, stds = noisy_pairs(sigma, levels, 1, size=96)
+    ours = gj.estimate_blur(references[0], blurreds[0], kernel="sampled", noise_std=tuple(stds))
+    margin = int(4 * sigma + 0.5)
+
+    def objective(candidate):
+        blurred = scipy.ndimage.gaussian_filter(references[0], candidate, radius=margin)
+        inside = (blurreds[0] - blurred)[margin:-margin, margin:-margin]
+        n = np.arange(-margin, margin + 1)
+        taps = np.exp(-(n**2) / (2 * candidate**2))
+        w = np.pi * np.arange(len(inside)) / len(inside)
+        passed = (np.cos(np.outer(w, n)) @ (taps / taps.sum())) ** 2
+        density = stds[1] ** 2 + stds[0] ** 2 * np.outer(passed, passed)
+        return np.sum(scipy.fft.dctn(inside, norm="ortho") ** 2 / density)
+
+    dense = scipy.optimize.minimize_scalar(objective, bounds=(1.2, 1.8), options={"xatol": 1e-8})
+    # Two windows of the same data: they differ by a part of the standard error.
+    assert abs(ours.sigma - dense.x) < 0.5 * ours.sigma_standard_error
+    np.testing.assert_allclose(ours.adequacy.reduced_chi_square, 1, atol=0.05)
+
+
+@pytest.mark.parametrize("how", ["given", "estimate"])
+@pytest.mark.parametrize("sigma", [0.4, 1.2, 3.0])
+def test_swapping_the_images_and_their_noise_negates(how, sigma, x64):
+    references, blurreds, stds = noisy_pairs(sigma, (0.05, 0.03), 1, size=96)
+    levels = tuple(stds) if how == "given" else how
+    swapped_levels = tuple(stds[::-1]) if how == "given" else how
+    kwargs = {"gain": True, "shift": True} if sigma == 1.2 else {}
+    there = gj.estimate_blur(references[0], blurreds[0], noise_std=levels, **kwargs)
+    back = gj.estimate_blur(blurreds[0], references[0], noise_std=swapped_levels, **kwargs)
+    np.testing.assert_allclose(back.params.variance, -there.params.variance, rtol=1e-9)
+    np.testing.assert_allclose(back.noise_std, there.noise_std[::-1], rtol=1e-7)
+    if kwargs:
+        np.testing.assert_allclose(back.params.gain, 1 / there.params.gain, rtol=1e-9)
+        np.testing.assert_allclose(back.params.shift, -there.params.shift, atol=1e-9)
+
+
+def test_only_the_ratio_of_the_levels_matters_to_the_estimate(x64):
+    references, blurreds, stds = noisy_pairs(1.2, (0.1, 0.05), 1, size=96)
+    one, other = (
+        gj.estimate_blur(references[0], blurreds[0], noise_std=(f * stds[0], f * stds[1]))
+        for f in (1, 3)
+    )
+    np.testing.assert_allclose(other.sigma, one.sigma, rtol=1e-8)
+    np.testing.assert_allclose(
+        other.adequacy.reduced_chi_square, one.adequacy.reduced_chi_square / 9, rtol=1e-6
+    )
+
+
+def test_noise_in_b_alone_is_least_squares(x64):
+    references, blurreds, stds = noisy_pairs(1.5, (0.0, 0.05), 1)
+    both = gj.estimate_blur(references[0], blurreds[0], noise_std=(0.0, stds[1]))
+    plain = gj.estimate_blur(references[0], blurreds[0])
+    assert abs(both.sigma - plain.sigma) < 0.5 * plain.sigma_standard_error
+    # The window of the first rises slowly from the edge.
+    np.testing.assert_allclose(both.sigma_standard_error, plain.sigma_standard_error, rtol=0.1)
+
+
+def test_levels_that_cannot_be_told_apart_are_declined(x64):
+    # White noise in both, no blur to speak of: |R|^2 is as flat as the other level.
+    references, blurreds, _ = noisy_pairs(0.3, (0.2, 0.2), 1, size=64)
+    estimate = gj.estimate_blur(references[0], blurreds[0], noise_std="estimate")
+    assert estimate.status != gj.Status.ESTIMATED
+
+
+def test_holes_in_b_leave_it_unbiased(x64):
+    sigma = 1.5
+    references, blurreds, stds = noisy_pairs(sigma, (0.2, 0.05), 8)
+    hidden = np.random.default_rng(1).random(blurreds.shape) < 0.05
+    spoiled = np.where(hidden, np.nan, blurreds)
+    estimate = jax.jit(
+        lambda *triples: jax.lax.map(
+            lambda t: gj.estimate_blur(
+                t[0], t[1], mask=t[2], kernel="sampled", noise_std=(stds[0], stds[1])
+            ),
+            triples,
+        )
+    )(references, spoiled, ~hidden)
+    error, spread = relative_error(estimate, sigma), np.asarray(estimate.sigma_standard_error)
+    assert (estimate.status == 0).all()
+    assert abs(error.mean()) < 3 * spread.mean() / sigma / np.sqrt(len(error))
+
+
+@pytest.mark.parametrize("true", [(2.0, 0.5), (0.0, 1.0), (3.0, 0.0)])
+def test_noise_regression_is_exact_on_exact_spectra(true, x64):
+    passed = jnp.linspace(0, 1, 50)
+    power = true[0] * passed + true[1]
+    found = noise_regression(power, passed, jnp.ones(50), jnp.full(2, 10.0))
+    np.testing.assert_allclose(found, true, atol=1e-5)
+    capped = noise_regression(power, passed, jnp.ones(50), jnp.full(2, 1.5))
+    assert (capped < 1.51).all()
+
+
+@pytest.mark.parametrize(
+    ("noise_std", "match"),
+    [
+        (0.1, "for noise in blurred only, leave it out"),
+        ((0.1, 0.1, 0.1), "must be None"),
+        ((0.0, 0.0), "not both 0"),
+        ((-1.0, 1.0), "not negative"),
+        ("guess", "must be one of"),
+    ],
+)
+def test_levels_that_make_no_sense_are_refused(noise_std, match):
+    images = np.zeros((2, 16, 16))
+    with pytest.raises(ValueError, match=match):
+        gj.estimate_blur(*images, noise_std=noise_std)
+
+
+@pytest.mark.parametrize("other", [{"loss": "absolute"}, {"weights": np.ones((16, 16))}])
+def test_noise_levels_go_with_squares_and_without_weights(other):
+    images = np.zeros((2, 16, 16))
+    with pytest.raises(ValueError, match="noise_std describes the noise of both images"):
+        gj.estimate_blur(*images, noise_std=(0.1, 0.1), **other)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("levels", [(0.2, 0.1), (0.05, 0.002)])
+@pytest.mark.parametrize("sigma", [0.7, 1.0, 4.0])
+@pytest.mark.parametrize("how", ["given", "estimate"])
+def test_coverage_and_efficiency(how, sigma, levels, draws, x64):
+    references, blurreds, stds = noisy_pairs(sigma, levels, draws)
+    run = given if how == "given" else estimated
+    ours = run(references, blurreds, stds) if how == "given" else run(references, blurreds)
+    z = (np.asarray(ours.sigma) - sigma) / np.asarray(ours.sigma_standard_error)
+    assert np.mean(np.asarray(ours.status) == 0) > 0.95
+    # 95 % within three standard errors of a proportion, and one point of bias.
+    band = 3 * np.sqrt(0.05 * 0.95 / draws) + 0.01
+    assert abs(np.mean(np.abs(z) < 1.96) - 0.95) < band
+    assert np.sqrt(np.mean(z**2)) < 1.2 + 2 / np.sqrt(2 * draws)
