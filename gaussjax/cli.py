@@ -95,7 +95,7 @@ def _estimate(options: argparse.Namespace) -> int:
             profile = transfer_profile(*pair, estimate, mask=shared["mask"])
             comparison = compare_families(*pair, **shared)
             figure = draw_report(*pair, estimate, profile, comparison, mask=shared["mask"])
-            figure.savefig(options.plot)
+            figure.savefig(options.plot, dpi=160)
             findings = replace(findings, profile=profile, comparison=comparison)
         if options.json:
             text = json.dumps(record(options, findings), indent=2, allow_nan=False)

@@ -161,7 +161,8 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
         "--plot",
         type=types.figure_path,
         metavar="FILE",
-        help="draw images, residual and transfer functions; .png, .pdf or .svg",
+        help="draw images, residual and transfer functions, and compare all families, which takes"
+        " up to a minute; .png, .pdf or .svg",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from gaussjax.adequacy import Verdict
+from gaussjax.empirical_transfer import TransferProfile
 from gaussjax.family_comparison import FamilyComparison
 from gaussjax.result import FWHM_PER_SIGMA, BlurEstimate
 from gaussjax.solvers import Status
-from gaussjax.empirical_transfer import TransferProfile
 
 _UNTRUSTED = (Verdict.EXPLAINED_POORLY, Verdict.NOT_IDENTIFIABLE, Verdict.MISALIGNED)
 

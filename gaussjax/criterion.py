@@ -62,9 +62,12 @@ class Criterion(Protocol):
         ...
 
     def solve(
-        self, vector: jax.Array, window: jax.Array, context: jax.Array, lower, upper
+        self, vector: jax.Array, window: jax.Array, context: jax.Array, lower, upper, near
     ) -> SolverState:
-        """Minimise over the vector, with window and context held fixed."""
+        """Minimise over the vector, with window and context held fixed.
+
+        ``near`` is True once a pass has been made: the optimum is then not far.
+        """
         ...
 
     def gradient(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> jax.Array:

@@ -106,7 +106,7 @@ class ErrorsInVariables:
         power = squared_magnitude(u) / jnp.sum(window**2)
         return noise_regression(power, passed, weights, self.ceiling)
 
-    def solve(self, vector, window, context, lower, upper) -> SolverState:
+    def solve(self, vector, window, context, lower, upper, near) -> SolverState:
         """Damped Newton steps."""
         return newton(
             lambda theta: self.evaluate(theta, window, context),

@@ -7,7 +7,9 @@ left inner product is diagonal in frequency and exact for every theta,
     F_k(theta) = sum_w m Re(conj(z_k) R(w; theta) a) + level(theta) sum Z_k - <Z_k, B>,
 
 so that its root costs no further FFT. The root is the exact answer for a noise-free pair from
-any theta_0, and repeating from it converges to the least-squares estimate of a noisy one.
+any theta_0. Repeating from it converges to the least-squares estimate of a noisy one, and quickly
+even where the noise is large: near the root the instruments turn with theta, which adds
+``G (theta - theta_0)`` to F, with ``G_kl = <W r, d^2 predicted / d theta_k d theta_l>``.
 """
 
 from dataclasses import dataclass
@@ -40,16 +42,18 @@ class LeastSquares:
         """None is needed: ``[0]``."""
         return previous
 
-    def solve(self, vector, window, context, lower, upper) -> SolverState:
+    def solve(self, vector, window, context, lower, upper, near) -> SolverState:
         """One pass: instruments at ``vector``, then the root of F."""
         frame, model = self.frame, self.model
         shape = frame.blurred.shape
-        _, fields = model.residual(vector, frame)
+        residual, fields = model.residual(vector, frame)
         instruments = window[None] * fields
         # conj(z) a, weighted: the coefficients of R in F.
         transforms = forward_transform(instruments, model.ndim)
         weights = half_plane_weights(shape, vector.dtype)[None]
         coefficients = weights * jnp.conj(transforms) * frame.spectrum[None]
+        # Far from the root it would spoil the exact answer.
+        turning = jnp.where(near, model.turning(vector, frame, window * residual), 0)
         # <Z, (predicted - A) - (B - A)>: a small blur is not lost in the rounding of <Z, A>, and
         # A = B gives an exact zero.
         target = inner_products(instruments, frame.difference[None])[:, 0]
@@ -63,7 +67,8 @@ class LeastSquares:
             predicted = inner_products(coefficients.real, change.real)[:, 0]
             if model.shift:
                 predicted = predicted - inner_products(coefficients.imag, change.imag)[:, 0]
-            return scale * (predicted + model.level(theta, frame) * sums - target)
+            level = model.level(theta, frame) * sums
+            return scale * (predicted + level - target + turning @ (theta - vector))
 
         magnitude = jnp.linalg.norm(scale * target)
         return gauss_newton(moments, vector, lower=lower, upper=upper, magnitude=magnitude)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gaussjax.grid import inverse_transform
+from gaussjax.grid import forward_transform, half_plane_weights, inverse_transform
 from gaussjax.kernels import Kernel
 from gaussjax.params import BlurParams, num_variances
 from gaussjax.residuals import Frame
@@ -127,6 +127,18 @@ class BlurModel:
         images = inverse_transform(stack, shape)
         level, level_slopes = jax.value_and_grad(self.level)(vector, frame)
         return images[0] + level - frame.difference, images[1:] + _as_fields(level_slopes, shape)
+
+    def turning(self, vector: jax.Array, frame: Frame, image: jax.Array) -> jax.Array:
+        """``<image, d^2 predicted / d vector^2>``, ``[k, k]``: how the Jacobian turns along it."""
+        shape = frame.blurred.shape
+        weights = half_plane_weights(shape, vector.dtype)
+        products = weights * jnp.conj(forward_transform(image, self.ndim)) * frame.spectrum
+
+        def along(theta):
+            response = self.response(theta, shape)
+            return jnp.sum(products.real * response.real - products.imag * response.imag)
+
+        return jax.hessian(along)(vector)
 
 
 def _as_fields(values: jax.Array, shape: tuple[int, ...]) -> jax.Array:

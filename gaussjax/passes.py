@@ -51,7 +51,7 @@ def fit_passes(criterion: Criterion, start: jax.Array, context: jax.Array, lower
         margins = jnp.where(follows, criterion.model.margins(fit.vector), fit.margins)
         window = criterion.window(margins)
         context = criterion.context(fit.vector, window, fit.context)
-        root = criterion.solve(fit.vector, window, context, lower, upper)
+        root = criterion.solve(fit.vector, window, context, lower, upper, count > 0)
         moved = jnp.abs(root.params - fit.vector) / step_tolerance(root.params)
         # A root found at once is as good as rounding allows, however far the last digits move.
         still = (jnp.max(moved) <= 1) | (root.converged & (root.num_steps <= 2))

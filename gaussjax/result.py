@@ -231,11 +231,11 @@ def assemble(
     errors = jnp.sqrt(jnp.diag(covariance))
     p = params.variance.shape[0]
     sigma = params.sigma(ndim)
-    spread = covariance[:p, :p]
     if params.family == "full":
-        rotation = jax.jacfwd(lambda v: _principal_variances(v, ndim))(params.variance)
-        spread = rotation @ spread @ rotation.T
-    sigma_se = sigma_error(sigma, jnp.sqrt(jnp.diag(spread)).reshape(sigma.shape))
+        variance_se = _principal_errors(params, covariance[:p, :p], ndim)
+    else:
+        variance_se = errors[:p].reshape(sigma.shape)
+    sigma_se = sigma_error(sigma, variance_se)
     unidentified = ~jnp.all(jnp.isfinite(sigma_se)) | jnp.any(
         variance_error(sigma, sigma_se) > jnp.maximum(1, sigma**2)
     )
@@ -295,9 +295,24 @@ def _with_status(adequacy: Adequacy, sigma, sigma_se, status) -> Adequacy:
     )
 
 
-def _principal_variances(variance: jax.Array, ndim: int) -> jax.Array:
-    moved = BlurParams(variance, family="full")
-    return jnp.linalg.eigvalsh(moved.covariance_matrix(ndim))[::-1]
+def _principal_errors(params: BlurParams, covariance: jax.Array, ndim: int) -> jax.Array:
+    """Standard errors of the principal variances, largest first, px^2.
+
+    Noise drives two nearly equal eigenvalues apart, by ``V / gap`` to second order and never by
+    more than half of the gap that is seen, V the variance of the element between them. Without
+    that the interval of a circular blur would cover 90 % instead of 95 %.
+    """
+    values, vectors = jnp.linalg.eigh(jax.lax.stop_gradient(params.covariance_matrix(ndim)))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    basis = jax.jacfwd(lambda v: replace(params, variance=v).covariance_matrix(ndim))(
+        params.variance
+    )
+    elements = jnp.einsum("ia,ijp,jb->abp", vectors, basis, vectors)
+    spread = jnp.einsum("abp,pq,abq->ab", elements, covariance, elements)
+    gap = jnp.abs(values[:, None] - values[None])
+    pushed = jnp.minimum(2 * spread / jnp.where(gap > 0, gap, 1), 0.5 * gap)
+    pushed = jnp.where(jnp.eye(ndim, dtype=bool), 0, pushed)
+    return jnp.sqrt(jnp.diag(spread) + jnp.sum(pushed**2, axis=1))
 
 
 def _values(values: jax.Array, errors: jax.Array) -> str:

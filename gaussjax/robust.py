@@ -20,6 +20,7 @@ from gaussjax.residuals import Frame, frame_window
 from gaussjax.result import rounding_variance
 from gaussjax.solvers import Evaluation, SolverState, newton
 from gaussjax.uncertainty import sandwich_covariance, wider_covariance
+from gaussjax.whitening import definite
 
 # In the error bar the corner of |z| is rounded off wider than in the fit: its curvature there is
 # the density of the residual at zero, which takes many pixels to tell.
@@ -69,13 +70,15 @@ class Robust:
         scale = context[0]
         z = residual / scale
         psi, slope = influence(self.rho, z)
+        convex = inner_products((window * slope)[None] * fields, fields)
+        turning = self.model.turning(vector, self.frame, scale * window * psi)
         return Evaluation(
             cost=scale**2 * jnp.sum(window * self.rho(z)),
             gradient=scale * inner_products(fields, (window * psi)[None])[:, 0],
-            curvature=inner_products((window * slope)[None] * fields, fields),
+            curvature=definite(convex + turning, convex),
         )
 
-    def solve(self, vector, window, context, lower, upper) -> SolverState:
+    def solve(self, vector, window, context, lower, upper, near) -> SolverState:
         """Damped Newton steps."""
         return newton(
             lambda theta: self.evaluate(theta, window, context),

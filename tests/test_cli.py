@@ -12,6 +12,7 @@ import scipy.ndimage
 
 import gaussjax.boundary
 import gaussjax.kernels
+import gaussjax.losses
 import gaussjax.transfer
 from gaussjax import cli_options
 from gaussjax.cli import main
@@ -185,6 +186,156 @@ def test_bounds_and_initial_reach_the_estimate(folder, capsys):
     assert record["sigma"] == pytest.approx(2, rel=1e-4)
 
 
+def test_nuisances(folder, capsys):
+    soft = scipy.ndimage.gaussian_filter(np.load("a.npy"), 1.5, mode="wrap")
+    np.save("b.npy", 0.8 * np.roll(soft, (2, -1), (0, 1)) + 0.3)
+    arguments = ["a.npy", "b.npy", "--kernel", "sampled", "--boundary", "periodic"]
+    code, record = run_json(capsys, *arguments, "--gain", "--offset", "--shift")
+    assert (code, record["verdict_name"]) == (0, "explained")
+    assert record["sigma"] == pytest.approx(1.5, rel=1e-6)
+    assert record["gain"] == pytest.approx(0.8)
+    assert record["offset"] == pytest.approx(0.3)
+    assert record["shift"] == pytest.approx([2, -1])
+    for name in ("gain", "offset"):
+        assert 0 <= record[f"{name}_standard_error"] < 1e-6
+    assert len(record["shift_standard_error"]) == 2
+    # Without them the pair is misaligned, and the command says so.
+    code, record = run_json(capsys, *arguments)
+    assert (code, record["status"], record["verdict_name"]) == (1, 0, "misaligned")
+    assert "misaligned" in record["verdict_message"]
+    assert record["gain"] is record["shift"] is record["offset_standard_error"] is None
+
+
+def test_a_blur_that_is_no_gaussian_exits_with_1(folder, capsys):
+    ring = np.zeros((9, 9))
+    ring[[0, 0, 8, 8], [0, 8, 0, 8]] = 0.25
+    np.save("b.npy", scipy.ndimage.convolve(np.load("a.npy"), ring))
+    code, record = run_json(capsys, "a.npy", "b.npy")
+    assert (code, record["verdict_name"]) == (1, "explained_poorly")
+    assert record["adequacy"]["unexplained_change"] > 0.1
+    assert main(["estimate", "a.npy", "b.npy"]) == 1
+    verdicts = [line for line in capsys.readouterr().out.splitlines() if line.startswith("verdict")]
+    assert [line.split(maxsplit=1)[1] for line in verdicts] == [record["verdict_message"]]
+
+
+def noisy_pair(rng):
+    """In the unit of 8 bit, with noise of standard deviation 4 and 2, not rounded."""
+    scene = 255 * np.load("a.npy")
+    soft = scipy.ndimage.gaussian_filter(scene, 1.5)
+    np.save("a.npy", scene + 4 * rng.normal(size=scene.shape))
+    np.save("b.npy", soft + 2 * rng.normal(size=scene.shape))
+    return "a.npy", "b.npy", "--kernel", "sampled"
+
+
+def test_noise(folder, capsys, rng):
+    arguments = noisy_pair(rng)
+    code, record = run_json(capsys, *arguments, "--noise", "4", "2")
+    assert code == 0
+    assert record["noise_std"] == pytest.approx([4, 2])
+    assert record["adequacy"]["reduced_chi_square"] == pytest.approx(1, abs=0.1)
+    assert abs(record["sigma"] - 1.5) < 4 * record["standard_error"]
+    code, record = run_json(capsys, *arguments, "--noise", "estimate")
+    assert record["noise_std"] == pytest.approx([4, 2], rel=0.3)
+    assert record["adequacy"]["reduced_chi_square"] is None
+
+
+def test_losses_and_masks(folder, capsys, rng):
+    blurred = scipy.ndimage.gaussian_filter(np.load("a.npy"), 1.5)
+    blurred += 1e-3 * rng.normal(size=blurred.shape)
+    known = np.ones(blurred.shape, np.uint8)
+    known[30:34, 40:44] = 0
+    np.save("b.npy", np.where(known, blurred, 3.0))
+    np.save("nan.npy", np.where(known, blurred, np.nan))
+    PIL.Image.fromarray(known).save("mask.png")
+    errors = {}
+    for loss in cli_options.LOSSES:
+        _, record = run_json(capsys, "a.npy", "b.npy", "--kernel", "sampled", "--loss", loss)
+        assert record["loss_function"] == loss
+        errors[loss] = abs(record["sigma"] - 1.5)
+    assert max(errors["absolute"], errors["huber"]) < 0.01 < errors["squared"]
+    arguments = ["a.npy", "nan.npy", "--kernel", "sampled"]
+    code, record = run_json(capsys, *arguments, "--mask", "mask.png")
+    assert code == 0
+    assert record["sigma"] == pytest.approx(1.5, abs=0.005)
+    fewer = record["num_pixels"]
+    # A hole in the reference costs its surroundings as well.
+    code, record = run_json(
+        capsys, *arguments, "--mask", "mask.png", "--mask-reference", "mask.png"
+    )
+    assert code == 0
+    assert record["num_pixels"] == fewer - (4 + 2 * 6) ** 2 + 4**2
+    assert "NaN or infinite" in error_line(capsys, 2, "estimate", *arguments)
+
+
+def test_bad_masks(folder, capsys):
+    np.save("small.npy", np.ones((5, 7)))
+    np.save("nan.npy", np.full((SIDE, SIDE), np.nan))
+    for name, reason in [
+        ("small.npy", "small.npy: a mask of shape (5, 7) for images of shape (96, 96)"),
+        ("nan.npy", "nan.npy: a mask with NaN"),
+        ("missing.png", "No such file"),
+    ]:
+        for option in ("--mask", "--mask-reference"):
+            assert reason in error_line(capsys, 2, "estimate", "a.npy", "a.npy", option, name)
+
+
+def test_lengths_in_a_unit_and_fwhm_first(folder, capsys):
+    main(["blur", "a.npy", "--sigma", "2", "-o", "b.npy"])
+    capsys.readouterr()
+    unit = ["--pixel-size", "0.2", "--unit", "arcsec"]
+    _, record = run_json(capsys, "a.npy", "b.npy", *unit)
+    assert (record["pixel_size"], record["unit"]) == (0.2, "arcsec")
+    assert record["sigma"] == pytest.approx(2, rel=1e-4)
+    for name in ("sigma", "standard_error", "fwhm"):
+        assert record[f"{name}_in_unit"] == pytest.approx(0.2 * record[name])
+    assert record["mtf50"] == pytest.approx(0.18739 / 2, rel=1e-3)
+    assert record["sigma_major"] == record["sigma_minor"] == record["sigma"]
+    assert record["angle"] == 0
+    assert main(["estimate", "a.npy", "b.npy", "--fwhm", *unit]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[0] for row in rows[:4]] == ["FWHM", "FWHM", "sigma", "sigma"]
+    values = [4.70964, 0.941928, 2, 0.4]
+    assert [float(row[1]) for row in rows[:4]] == pytest.approx(values, rel=1e-4)
+    assert [row[-1] for row in rows[:4]] == ["px", "arcsec", "px", "arcsec"]
+    (mtf50,) = (row for row in rows if row[0] == "MTF50")
+    assert float(mtf50[1]) == pytest.approx(0.0937, rel=1e-3)
+    assert mtf50[2] == "cycles/px"
+
+
+def test_plot(folder, capsys, rng):
+    # Of signals, whose fits are quick to compile.
+    scene = scipy.ndimage.gaussian_filter(rng.normal(size=300), 0.8)
+    np.save("line.npy", scene)
+    soft = scipy.ndimage.gaussian_filter(scene, 1.5) + 1e-3 * rng.normal(size=300)
+    np.save("soft.npy", soft)
+    arguments = ["line.npy", "soft.npy", "--kernel", "sampled"]
+    code, record = run_json(capsys, *arguments, "--plot", "report.png")
+    assert code == 0
+    with PIL.Image.open("report.png") as picture:
+        assert picture.size == (1600, 960)
+    assert record["plot"] == "report.png"
+    assert record["empirical_mtf50"] == pytest.approx(record["mtf50"], rel=0.05)
+    assert record["best_family"] == "isotropic"
+    assert record["aic"]["none"] > record["aic"]["isotropic"] + 100
+    assert record["angle"] is None
+    assert main(["estimate", *arguments, "--plot", "report.svg"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["figure", "report.svg"] in rows
+    assert [row[1] for row in rows if row[0] == "families"] == ["none", "isotropic"]
+    assert "<svg" in (folder / "report.svg").read_text(encoding="utf-8")
+    # Without a figure the record has the same keys.
+    _, plain = run_json(capsys, *arguments)
+    assert plain.keys() == record.keys()
+    assert plain["best_family"] is plain["aic"] is plain["empirical_mtf50"] is None
+
+
+def test_a_figure_replaces_no_input(folder, capsys):
+    before = (folder / "a.png").read_bytes()
+    arguments = ["estimate", "a.png", "a.png", "--plot", f"../{folder.name}/a.png"]
+    assert "is an input itself" in error_line(capsys, 2, *arguments)
+    assert (folder / "a.png").read_bytes() == before
+
+
 def test_untrustworthy_estimates_exit_with_1(folder, capsys):
     np.save("flat.npy", np.ones((SIDE, SIDE)))
     code, record = run_json(capsys, "flat.npy", "flat.npy")
@@ -261,6 +412,19 @@ def test_lengths_that_no_memory_would_hold(folder, capsys):
         (["estimate", "a.npy", "a.npy", "--bounds", "0", "inf"], "'inf' is not a finite"),
         (["estimate", "a.npy", "a.npy", "--initial", "two"], "'two' is not a finite"),
         (["estimate", "a.npy", "a.npy", "--frob\n"], "--frob"),
+        (["estimate", "a.npy", "a.npy", "--noise", "1"], "two standard deviations"),
+        (["estimate", "a.npy", "a.npy", "--noise", "1", "2", "3"], "two standard deviations"),
+        (["estimate", "a.npy", "a.npy", "--noise", "0", "0"], "not both 0"),
+        (["estimate", "a.npy", "a.npy", "--noise", "1", "-2"], "-2"),
+        (["estimate", "a.npy", "a.npy", "--noise", "1", "inf"], "'inf' is neither"),
+        (["estimate", "--noise", "1", "2", "a.npy", "a.npy"], "before this option"),
+        (["estimate", "a.npy", "a.npy", "--noise", "1", "2", "--loss", "huber"], "--loss squared"),
+        (["estimate", "a.npy", "a.npy", "--loss", "cubic"], "cubic"),
+        (["estimate", "a.npy", "a.npy", "--unit", "um"], "go together"),
+        (["estimate", "a.npy", "a.npy", "--pixel-size", "2"], "go together"),
+        (["estimate", "a.npy", "a.npy", "--pixel-size", "0", "--unit", "um"], "not positive"),
+        (["estimate", "a.npy", "a.npy", "--plot", "b.jpg"], ".png, .pdf, .svg"),
+        (["estimate", "a.npy", "a.npy", "--plot", "no/b.png"], "no such folder"),
         (["blur", "a.npy", "-o", "b.npy"], "--sigma"),
         (["blur", "a.npy", "--sigma", "-1", "-o", "b.npy"], "not positive"),
         (["blur", "a.npy", "--sigma", "nan", "-o", "b.npy"], "not a finite"),
@@ -278,6 +442,7 @@ def test_bad_arguments(folder, capsys, arguments, reason):
 def test_choices_are_those_of_the_library():
     assert cli_options.FAMILIES == gaussjax.params.FAMILIES
     assert cli_options.KERNELS == gaussjax.kernels.KERNELS
+    assert cli_options.LOSSES == gaussjax.losses.LOSSES
     assert cli_options.BOUNDARIES == gaussjax.boundary.BOUNDARIES
     assert cli_options.PADDED_BOUNDARIES == gaussjax.boundary.PADDED_BOUNDARIES
 
@@ -289,6 +454,8 @@ def test_help_tells_what_the_choices_mean(capsys):
     text = capsys.readouterr().out
     assert "--linearize" in text
     assert "sRGB" in text
+    assert "misaligned" in text  # what exits with 1
+    assert "0 to 255 in 8 bit" in " ".join(text.split())  # the unit of --noise
     for name in (*cli_options.KERNELS, *cli_options.FAMILIES, *cli_options.BOUNDARIES):
         assert name in text
 
@@ -303,6 +470,10 @@ def test_help_tells_what_the_choices_mean(capsys):
         (["estimate", "a.png"], 2),
         (["estimate", "a.png", "missing.png"], 2),
         (["estimate", "a.png", "a.png", "--bounds", "2", "1"], 2),
+        (["estimate", "a.png", "a.png", "--plot", "b.jpg"], 2),
+        (["estimate", "a.png", "a.png", "--plot", "a.png"], 2),
+        (["estimate", "a.png", "a.png", "--mask", "missing.png"], 2),
+        (["estimate", "a.png", "a.png", "--noise", "1"], 2),
         (["blur", "a.png", "--sigma", "1", "-o", "b.jpg"], 2),
     ],
 )
