@@ -100,6 +100,7 @@ def assess(
     window: jax.Array,
     residual: jax.Array,
     whitened: jax.Array,
+    squares: jax.Array,
     chi_square: jax.Array,
     variance: jax.Array,
     rounding: float,
@@ -112,6 +113,7 @@ def assess(
         window: weights of the compared pixels.
         residual: predicted - B.
         whitened: the residual with white noise, times the window.
+        squares: sum of squared residuals without the outliers that the loss discounts.
         chi_square: reduced, or NaN.
         variance: of the fitted Gaussian per axis, px^2, ``[ndim]``.
         rounding: variance that rounding leaves in the residual.
@@ -119,7 +121,7 @@ def assess(
     total = jnp.sum(window)
     total = jnp.where(total > 0, total, 1)
     mean = jnp.sum(window * blurred) / total
-    squares = jnp.sum(window * residual**2)
+    everything = jnp.sum(window * residual**2)
     contrast = jnp.sum(window * (blurred - mean) ** 2)
     change = jnp.sum(window * difference**2)
     autocorrelation, significant = _neighbours(whitened, window)
@@ -139,8 +141,8 @@ def assess(
     verdict = jnp.where(poor, jnp.int32(Verdict.EXPLAINED_POORLY), jnp.int32(Verdict.EXPLAINED))
     verdict = jnp.where(misaligned, jnp.int32(Verdict.MISALIGNED), verdict)
     return Adequacy(
-        unexplained=squares / jnp.where(contrast > 0, contrast, 1),
-        unexplained_change=squares / jnp.where(change > 0, change, 1),
+        unexplained=everything / jnp.where(contrast > 0, contrast, 1),
+        unexplained_change=everything / jnp.where(change > 0, change, 1),
         reduced_chi_square=chi_square,
         autocorrelation=autocorrelation,
         displacement=displacement,

@@ -28,7 +28,8 @@ class Summary:
         noise: variances of the noise in the reference and in the blurred image, ``[2]``.
         residual: ``predicted - B`` on the extended frame.
         whitened: the residual filtered so that the noise that is assumed in it is white, times
-            the window.
+            the window; outliers that the loss discounts are clipped.
+        squares: sum of squared residuals, with the outliers clipped likewise.
     """
 
     covariance: jax.Array
@@ -38,6 +39,7 @@ class Summary:
     noise: jax.Array
     residual: jax.Array
     whitened: jax.Array
+    squares: jax.Array
 
 
 class Criterion(Protocol):

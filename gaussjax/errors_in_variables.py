@@ -147,12 +147,14 @@ class ErrorsInVariables:
             real_products(weights[None] * slopes, slopes)
         )
         squares = jnp.sum(weights * squared_magnitude(u))
+        residual, _ = self.model.residual(vector, self.frame)
         return Summary(
             covariance=inverse @ (jnp.maximum(chi_square, 1) * scatter) @ inverse + floor,
             loss=0.5 * squares,
             noise_variance=squares / energy,
             chi_square=jnp.full_like(squares, jnp.nan) if self.estimated else chi_square,
             noise=context,
-            residual=self.model.residual(vector, self.frame)[0],
+            residual=residual,
             whitened=inverse_transform(u / jnp.sqrt(density), window.shape),
+            squares=jnp.sum(window * residual**2),
         )

@@ -9,13 +9,14 @@ import jax.numpy as jnp
 import optax
 
 from gaussjax.arguments import check_bounds, check_option
+from gaussjax.assembly import assemble
 from gaussjax.grid import half_plane_weights
 from gaussjax.kernels import KERNELS, Kernel
 from gaussjax.linear_algebra import inner_products, inverse_small, solve_small
 from gaussjax.model import BlurModel
 from gaussjax.params import FAMILIES, BlurParams, as_params, project_family
 from gaussjax.residuals import loss, spectral_residual, without_zero_frequency
-from gaussjax.result import BlurEstimate, assemble, rounding_variance
+from gaussjax.result import BlurEstimate, rounding_variance
 from gaussjax.solvers import Status, gauss_newton, gradient_descent
 from gaussjax.spectra import Spectra
 from gaussjax.start import find_start, orient, orient_bounds, variance_bounds

@@ -13,12 +13,13 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.arguments import check_option
+from gaussjax.assembly import assemble
 from gaussjax.grid import angular_frequencies, half_plane_weights
 from gaussjax.kernels import Kernel
 from gaussjax.linear_algebra import inner_products, inverse_small
 from gaussjax.params import FAMILIES, BlurParams, num_variances
 from gaussjax.residuals import loss, spectral_residual, without_zero_frequency
-from gaussjax.result import BlurEstimate, assemble, rounding_variance
+from gaussjax.result import BlurEstimate, rounding_variance
 from gaussjax.solvers import Status, gauss_newton
 from gaussjax.spectra import Spectra
 from gaussjax.transfer import gaussian_transfer

@@ -95,4 +95,5 @@ class LeastSquares:
             noise=jnp.stack([jnp.zeros_like(noise_variance), noise_variance]),
             residual=residual,
             whitened=window * residual,
+            squares=squares,
         )

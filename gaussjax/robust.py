@@ -25,6 +25,8 @@ from gaussjax.whitening import definite
 # In the error bar the corner of |z| is rounded off wider than in the fit: its curvature there is
 # the density of the residual at zero, which takes many pixels to tell.
 _DENSITY_WIDTH = 0.3
+# Scales beyond which a pixel is an outlier to the verdict.
+_CLIP = 3.0
 # Per pass; the scale follows in the next.
 _STEPS_PER_PASS = 20
 
@@ -115,6 +117,7 @@ class Robust:
         total = jnp.sum(window * jnp.abs(residual))
         loss = total if absolute else scale**2 * jnp.sum(window * self.rho(residual / scale))
         noise_variance = spread**2
+        clipped = jnp.clip(residual, -_CLIP * spread, _CLIP * spread)
         return Summary(
             covariance=wider_covariance(by_pixel, sandwich_covariance(curvature, scores))
             + rounding,
@@ -123,5 +126,6 @@ class Robust:
             chi_square=jnp.full_like(total, jnp.nan),
             noise=jnp.stack([jnp.zeros_like(noise_variance), noise_variance]),
             residual=residual,
-            whitened=window * residual,
+            whitened=window * clipped,
+            squares=jnp.sum(window * clipped**2),
         )

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 
-from gaussjax.grid import angular_frequencies, half_plane_weights, inverse_transform
+from gaussjax.alignment import correlation_peak, translated
+from gaussjax.grid import angular_frequencies, half_plane_weights
 from gaussjax.kernels import Kernel, nominal_variance
 from gaussjax.model import BlurModel
 from gaussjax.params import BlurParams, as_params, project_family, signed_square
@@ -27,8 +28,6 @@ from gaussjax.whitening import (
 EXCHANGE_BELOW = -0.1
 # px of smoothing that leave, of photographs with noise, frequencies that are mostly signal.
 _SMOOTHING = 2.0
-# px of smoothing of the correlation whose peak is the shift.
-_CORRELATION_WIDTH = 1.5
 # Rounds in which noise levels and blur follow each other.
 _NOISE_ROUNDS = 10
 
@@ -90,6 +89,7 @@ def small_blur_variance(
         energy = energy * jnp.exp(-2 * smoothing**2 * half_squares)
     total = jnp.sum(energy)
     level = jnp.asarray(1.0, power.dtype)
+    centre = jnp.zeros_like(level)
     if gain:
         centre = jnp.sum(energy * half_squares) / jnp.where(total > 0, total, 1)
         level = jnp.sum(energy * spectra.transfer.real) / jnp.where(total > 0, total, 1)
@@ -252,31 +252,6 @@ def _follow_noise(
     if not estimated:
         return one_round(0, initial)
     return jax.lax.fori_loop(0, _NOISE_ROUNDS, one_round, initial)
-
-
-def correlation_peak(spectra: Spectra) -> jax.Array:
-    """Whole pixels by which B is displaced against A, ``[ndim]``: peak of the phase correlation.
-
-    Source: C. D. Kuglin and D. C. Hines, "The phase correlation image alignment method", Proc.
-    IEEE Conf. Cybernetics and Society, 1975; smoothed here, for noise and for blur.
-    """
-    shape = spectra.image_shape
-    cross = spectra.cross_power
-    size = jnp.abs(cross)
-    squares = sum(w**2 for w in angular_frequencies(shape, size.dtype))
-    phase = jnp.where(size > 0, cross / jnp.where(size > 0, size, 1), 0)
-    smooth = phase * jnp.exp(-0.5 * _CORRELATION_WIDTH**2 * squares)
-    correlation = inverse_transform(smooth, shape)
-    found = jnp.unravel_index(jnp.argmax(correlation), shape)
-    signed = [jnp.where(2 * k > n, k - n, k) for k, n in zip(found, shape, strict=True)]
-    return jnp.stack(signed).astype(size.dtype)
-
-
-def translated(spectra: Spectra, shift: jax.Array) -> Spectra:
-    """The pair with B moved back by ``shift`` px, as if it were periodic."""
-    frequencies = angular_frequencies(spectra.image_shape, shift.dtype)
-    phase = sum(s * w for s, w in zip(shift, frequencies, strict=True))
-    return replace(spectra, cross_power=spectra.cross_power * jnp.exp(1j * phase))
 
 
 def _as_nominal(

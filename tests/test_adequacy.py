@@ -127,3 +127,15 @@ def test_a_batch_has_a_sentence_each(x64):
     assert batch.adequacy.message == ["a Gaussian blur explains the pair"] * 2
     assert "verdict=" in str(batch.adequacy)
     assert "a Gaussian blur explains the pair" in str(gj.estimate_blur(*images[0]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_outliers_are_told_unless_the_loss_discounts_them(name, x64):
+    reference, blurred = cropped_photograph(name, 2.0, SIZE)
+    random = np.random.default_rng(0)
+    hit = random.random(blurred.shape) < 0.02
+    spoiled = np.where(hit, 1.0, blurred + 0.003 * random.normal(size=blurred.shape))
+    plain = gj.estimate_blur(reference, spoiled, kernel="sampled")
+    assert plain.adequacy.verdict == Verdict.EXPLAINED_POORLY
+    robust = gj.estimate_blur(reference, spoiled, kernel="sampled", loss="absolute")
+    assert robust.adequacy.verdict == Verdict.EXPLAINED

@@ -207,12 +207,12 @@ def test_nuisances(folder, capsys):
 
 
 def test_a_blur_that_is_no_gaussian_exits_with_1(folder, capsys):
-    ring = np.zeros((9, 9))
-    ring[[0, 0, 8, 8], [0, 8, 0, 8]] = 0.25
-    np.save("b.npy", scipy.ndimage.convolve(np.load("a.npy"), ring))
+    scene = scipy.ndimage.gaussian_filter(np.load("a.npy"), 1)
+    np.save("a.npy", scene)
+    np.save("b.npy", scipy.ndimage.uniform_filter(scene, 5))
     code, record = run_json(capsys, "a.npy", "b.npy")
     assert (code, record["verdict_name"]) == (1, "explained_poorly")
-    assert record["adequacy"]["unexplained_change"] > 0.1
+    assert record["adequacy"]["unexplained_change"] > 0.005
     assert main(["estimate", "a.npy", "b.npy"]) == 1
     verdicts = [line for line in capsys.readouterr().out.splitlines() if line.startswith("verdict")]
     assert [line.split(maxsplit=1)[1] for line in verdicts] == [record["verdict_message"]]
@@ -252,7 +252,7 @@ def test_losses_and_masks(folder, capsys, rng):
         _, record = run_json(capsys, "a.npy", "b.npy", "--kernel", "sampled", "--loss", loss)
         assert record["loss_function"] == loss
         errors[loss] = abs(record["sigma"] - 1.5)
-    assert max(errors["absolute"], errors["huber"]) < 0.01 < errors["squared"]
+    assert max(errors["absolute"], errors["huber"]) < 0.2 * errors["squared"]
     arguments = ["a.npy", "nan.npy", "--kernel", "sampled"]
     code, record = run_json(capsys, *arguments, "--mask", "mask.png")
     assert code == 0

@@ -1,0 +1,37 @@
+"""By how many whole pixels the images of a pair are displaced against each other."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.grid import angular_frequencies, inverse_transform
+from gaussjax.spectra import Spectra
+
+# px of smoothing of the correlation whose peak is the shift.
+_CORRELATION_WIDTH = 1.5
+
+
+def correlation_peak(spectra: Spectra) -> jax.Array:
+    """Whole pixels by which B is displaced against A, ``[ndim]``: peak of the phase correlation.
+
+    Source: C. D. Kuglin and D. C. Hines, "The phase correlation image alignment method", Proc.
+    IEEE Conf. Cybernetics and Society, 1975; smoothed here, for noise and for blur.
+    """
+    shape = spectra.image_shape
+    cross = spectra.cross_power
+    size = jnp.abs(cross)
+    squares = sum(w**2 for w in angular_frequencies(shape, size.dtype))
+    phase = jnp.where(size > 0, cross / jnp.where(size > 0, size, 1), 0)
+    smooth = phase * jnp.exp(-0.5 * _CORRELATION_WIDTH**2 * squares)
+    correlation = inverse_transform(smooth, shape)
+    found = jnp.unravel_index(jnp.argmax(correlation), shape)
+    signed = [jnp.where(2 * k > n, k - n, k) for k, n in zip(found, shape, strict=True)]
+    return jnp.stack(signed).astype(size.dtype)
+
+
+def translated(spectra: Spectra, shift: jax.Array) -> Spectra:
+    """The pair with B moved back by ``shift`` px, as if it were periodic."""
+    frequencies = angular_frequencies(spectra.image_shape, shift.dtype)
+    phase = sum(s * w for s, w in zip(shift, frequencies, strict=True))
+    return replace(spectra, cross_power=spectra.cross_power * jnp.exp(1j * phase))
