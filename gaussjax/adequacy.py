@@ -39,8 +39,10 @@ _MESSAGES = {
 # white noise ...
 _SIGNIFICANT = 6.0
 # ... and the fit is poor when the structured part is more than this of what happened between A
-# and B (mean squares).
+# and B, or of B (mean squares).
 _LARGEST_STRUCTURE = 0.003
+# It is poor, too, when more than this of B is left over, unless the noise is known to be so strong.
+_LARGEST_REMAINDER = 0.5
 # A kurtosis beyond this (3 is normal) says that a few pixels make up the residual: they count as
 # structure altogether.
 _LARGEST_KURTOSIS = 20.0
@@ -133,7 +135,9 @@ def assess(
     fourth = jnp.sum(window > 0) * jnp.sum(whitened**4)
     outliers = fourth > _LARGEST_KURTOSIS * jnp.sum(whitened**2) ** 2
     structured = jnp.where(outliers, squares, structured)
-    poor = structured > _LARGEST_STRUCTURE * change + 100 * floor
+    poor = structured > _LARGEST_STRUCTURE * jnp.minimum(change, contrast) + 100 * floor
+    known = jnp.isfinite(chi_square) & (chi_square < 1 + _LARGEST_REMAINDER)
+    poor = poor | ~known & (squares > _LARGEST_REMAINDER * contrast + 100 * floor)
     effect = jnp.sum(displacement**2) / (displacement.size * jnp.mean(jnp.abs(variance)) + 1e-12)
     size = jnp.max(jnp.abs(displacement))
     misaligned = (effect > _LARGEST_SHIFT_EFFECT) & (size > 0.02) | (size > _LARGEST_SHIFT)

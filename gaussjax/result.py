@@ -152,7 +152,7 @@ class BlurEstimate:
                 f"{float(self.noise_variance) ** 0.5:.4g} rms over {int(self.num_pixels)} pixels",
             ),
         ]
-        if self.noise_std[0] > 0:
+        if min(self.noise_std) > 0:
             rows.append(("noise", f"{self.noise_std[0]:.4g} and {self.noise_std[1]:.4g} rms"))
         if self.adequacy is not None:
             rows.append(("left over", str(self.adequacy)))

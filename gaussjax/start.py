@@ -26,8 +26,12 @@ from gaussjax.whitening import (
 # rounding. Below this variance (px^2) the pair is fitted with its roles exchanged instead, and
 # negated. Not at zero: there noise in B would pull the estimate away from no blur.
 EXCHANGE_BELOW = -0.1
+# px^2 that the sharper image has to be sharper by after smoothing, which leaves less to go by.
+_SMOOTH_MARGIN = 0.4
 # px of smoothing that leave, of photographs with noise, frequencies that are mostly signal.
 _SMOOTHING = 2.0
+# px^2, principal variance from which a full sampled kernel starts at least.
+_LEAST_START = 0.05
 # Rounds in which noise levels and blur follow each other.
 _NOISE_ROUNDS = 10
 
@@ -134,16 +138,15 @@ def find_start(
     peak = correlation_peak(spectra) if model.shift else jnp.zeros(ndim, dtype)
     aligned = translated(spectra, peak) if model.shift else spectra
     small = small_blur_variance(aligned, gain=model.gain)
-    direction, threshold = small, EXCHANGE_BELOW
+    # Noise in A reads as blur and may hide that B is the sharper image; less so after smoothing.
+    smooth = small_blur_variance(aligned, gain=model.gain, smoothing=_SMOOTHING)
+    direction, threshold = jnp.minimum(small, smooth + _SMOOTH_MARGIN), EXCHANGE_BELOW
     ceiling = jnp.zeros(2, dtype)
     if noise is not None:
         # Noise in A reads as blur, in B as the opposite after a swap: the difference of both
         # directions changes its sign with the roles, and so does the estimate.
-        both = [
-            small_blur_variance(each, gain=model.gain, smoothing=_SMOOTHING)
-            for each in (aligned, aligned.swapped())
-        ]
-        direction, threshold = both[0] - both[1], 0.0
+        back = small_blur_variance(aligned.swapped(), gain=model.gain, smoothing=_SMOOTHING)
+        direction, threshold = smooth - back, 0.0
         ceiling = jnp.stack(
             [
                 noise_ceiling(power, spectra.image_shape)
@@ -270,7 +273,10 @@ def _as_nominal(
     covariance = BlurParams(moments, family=family).covariance_matrix(ndim)
     diagonal = jnp.diag(covariance)
     ratio = jnp.sqrt(jnp.abs(jax.vmap(nominal)(diagonal) / jnp.where(diagonal == 0, 1, diagonal)))
-    return project_family(covariance * jnp.outer(ratio, ratio), family)
+    # A sampled kernel exists for definite covariances only.
+    values, vectors = jnp.linalg.eigh(covariance * jnp.outer(ratio, ratio))
+    clipped = jnp.maximum(values, _LEAST_START)
+    return project_family((vectors * clipped[None]) @ vectors.T, family)
 
 
 def orient(spectra: Spectra, exchanged: jax.Array) -> Spectra:
