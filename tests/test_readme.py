@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from experiments.comparison_table import errors_over_bound, failures, relative_errors, rms
+from experiments.noise_table import noise_name, summarise
 from experiments.seed_figure import judge
+from gaussjax import Status
 
 ROOT = Path(__file__).parents[1]
 
@@ -49,3 +51,25 @@ def test_protocol_of_the_first_answer():
     assert len(table) >= 4
     for name, error in table:
         assert_shown(error, judge(found, name)["rmse_wide"])
+
+
+def test_noise_in_both_images():
+    found = numbers("noisy_reference")
+    shown = {name: summarise(found, name)["rms"] for name in found["answers"]}
+    levels = [noise_name(noise) for noise in found["noises"]]
+    table = rows("Pairs as they come")[-8:]
+    for where, *errors in table:
+        noise, sigma = where.removesuffix(" px").split(", ")
+        cell = levels.index(noise), found["sigmas"].index(float(sigma))
+        for name, error in zip(shown, errors, strict=True):
+            assert_shown(error, shown[name][cell])
+    assert found["draws"] == 8
+    assert len(found["photographs"]) == 8
+
+
+def test_every_status_and_option_is_told():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for status in Status:
+        assert f"| {int(status)} | `{status.name}` |" in text
+    for option in ("noise_std", "gain", "offset", "shift", "loss", "mask", "weights", "family"):
+        assert f"{option}=" in text
