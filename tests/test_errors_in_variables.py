@@ -185,9 +185,15 @@ def test_noise_levels_go_with_squares_and_without_weights(other):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("levels", [(0.2, 0.1), (0.05, 0.002)])
-@pytest.mark.parametrize("sigma", [0.7, 1.0, 4.0])
-@pytest.mark.parametrize("how", ["given", "estimate"])
+@pytest.mark.parametrize(
+    ("how", "sigma", "levels"),
+    [
+        ("given", 0.7, (0.2, 0.1)),
+        ("given", 4.0, (0.05, 0.002)),
+        ("estimate", 1.0, (0.2, 0.1)),
+        ("estimate", 4.0, (0.05, 0.002)),
+    ],
+)
 def test_coverage_and_efficiency(how, sigma, levels, draws, x64):
     references, blurreds, stds = noisy_pairs(sigma, levels, draws)
     run = given if how == "given" else estimated

@@ -40,6 +40,28 @@ def test_vmapped_rows_are_loop_rows_and_jit_is_eager(pairs, dtype):
     assert_same(jitted, rows[0], dtype)
 
 
+EVERYTHING = {"gain": True, "offset": True, "shift": True, "family": "full"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [EVERYTHING, {"loss": "absolute"}, {"noise_std": (0.02, 0.01)}, {"noise_std": "estimate"}],
+    ids=["nuisances", "absolute", "given", "estimate"],
+)
+@pytest.mark.parametrize("dtype", [np.float64], indirect=True)
+def test_rows_of_every_option_are_loop_rows(options, pairs, dtype):
+    noise = np.random.default_rng(0).normal(size=(2, *pairs[0].shape)).astype(dtype)
+    stacks = pairs[0] + 0.02 * noise[0], pairs[1] + 0.01 * noise[1]
+    batch = jax.jit(jax.vmap(lambda a, b: gj.estimate_blur(a, b, **options)))(*stacks)
+    rows = [gj.estimate_blur(a, b, **options) for a, b in zip(*stacks, strict=True)]
+    loop = jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)
+    # Rounding differs; it has to stay far below the error bar.
+    error = np.abs(batch.params.variance - loop.params.variance)
+    assert (error < 1e-5 * loop.standard_error.variance).all()
+    np.testing.assert_array_equal(batch.status, loop.status)
+    np.testing.assert_array_equal(batch.adequacy.verdict, loop.adequacy.verdict)
+
+
 @pytest.fixture
 def compilations():
     """A list that grows by one with every program that JAX compiles."""
