@@ -43,6 +43,8 @@ _SIGNIFICANT = 6.0
 _LARGEST_STRUCTURE = 0.003
 # It is poor, too, when more than this of B is left over, unless the noise is known to be so strong.
 _LARGEST_REMAINDER = 0.5
+# Noise that was given has to match the residual to this part, in variance.
+_LARGEST_MISMATCH = 0.5
 # A kurtosis beyond this (3 is normal) says that a few pixels make up the residual: they count as
 # structure altogether.
 _LARGEST_KURTOSIS = 20.0
@@ -136,8 +138,9 @@ def assess(
     outliers = fourth > _LARGEST_KURTOSIS * jnp.sum(whitened**2) ** 2
     structured = jnp.where(outliers, squares, structured)
     poor = structured > _LARGEST_STRUCTURE * jnp.minimum(change, contrast) + 100 * floor
-    known = jnp.isfinite(chi_square) & (chi_square < 1 + _LARGEST_REMAINDER)
-    poor = poor | ~known & (squares > _LARGEST_REMAINDER * contrast + 100 * floor)
+    told = jnp.isfinite(chi_square)
+    matches = jnp.abs(jnp.log(chi_square)) < jnp.log1p(_LARGEST_MISMATCH)
+    poor = poor | told & ~matches | ~told & (squares > _LARGEST_REMAINDER * contrast + 100 * floor)
     effect = jnp.sum(displacement**2) / (displacement.size * jnp.mean(jnp.abs(variance)) + 1e-12)
     size = jnp.max(jnp.abs(displacement))
     misaligned = (effect > _LARGEST_SHIFT_EFFECT) & (size > 0.02) | (size > _LARGEST_SHIFT)

@@ -67,13 +67,23 @@ def as_mask_pair(mask, shape: tuple[int, ...]) -> tuple[jax.Array | None, jax.Ar
     """(mask_reference, mask_blurred) as 0 and 1, each None where nothing is masked.
 
     Raises:
-        ValueError: a shape other than the images'.
+        ValueError: a shape other than the images', NaN, or no pixel left.
     """
     pair = tuple(mask) if isinstance(mask, tuple | list) and len(mask) == 2 else (None, mask)
     return tuple(  # pyright: ignore[reportReturnType]
-        None if each is None else _as_map(each, shape, name).astype(bool).astype(int)
+        None if each is None else _as_mask(each, shape, name)
         for each, name in zip(pair, ("mask of reference", "mask of blurred"), strict=True)
     )
+
+
+def _as_mask(mask, shape: tuple[int, ...], name: str) -> jax.Array:
+    mask = _as_map(mask, shape, name)
+    if not is_traced(mask):
+        if bool(jnp.any(jnp.isnan(mask))):
+            raise ValueError(f"{name} contains NaN; give True where a pixel may be used")
+        if not bool(jnp.any(mask != 0)):
+            raise ValueError(f"{name} leaves no pixel; give True where a pixel may be used")
+    return (mask != 0).astype(int)
 
 
 def as_weights(weights, blurred: jax.Array) -> jax.Array | None:

@@ -128,20 +128,24 @@ class ErrorsInVariables:
         u, slopes, passed, passed_slopes = self._transforms(vector, window)
         weights = half_plane_weights(window.shape, vector.dtype)
         energy = jnp.sum(window**2)
-        half_cost, _, scatter = whitened_sums(u, slopes, passed, passed_slopes, context, weights)
+        cost, _, scatter = whitened_sums(u, slopes, passed, passed_slopes, context, weights)
+        chi_square = 2 * cost / (energy - vector.size)
+        # Only the ratio of the levels is taken on trust: the residual tells how strong they are.
+        noise = chi_square * context
+        scatter = scatter / chi_square
         response, response_slopes = self.model.responses(vector, window.shape)
-        excess = excess_scatter(response, response_slopes, context, weights * energy)
-        inverse = inverse_small(scatter - excess)
-        chi_square = 2 * half_cost / (energy - vector.size)
+        inverse = inverse_small(
+            scatter - excess_scatter(response, response_slopes, noise, weights * energy)
+        )
         # Pixels on the ramp count less in the score than in its derivative.
         scatter = scatter * jnp.sum(window**4) / energy
-        density = context[1] + context[0] * passed
+        density = noise[1] + noise[0] * passed
         if self.estimated:
             per_pixel = energy * (weights / density**2)[None]
             basis = jnp.stack([passed, jnp.ones_like(passed)])
             information = 0.5 * inner_products(per_pixel * basis, basis)
             sums = 0.5 * inner_products(per_pixel, passed_slopes)[0]
-            lever = jnp.outer(sums, jnp.stack([-context[1], context[0]]))
+            lever = jnp.outer(sums, jnp.stack([-noise[1], noise[0]]))
             scatter = scatter + lever @ inverse_small(information) @ lever.T
         floor = rounding_variance(vector.dtype) * inverse_small(
             real_products(weights[None] * slopes, slopes)
@@ -149,7 +153,7 @@ class ErrorsInVariables:
         squares = jnp.sum(weights * squared_magnitude(u))
         residual, _ = self.model.residual(vector, self.frame)
         return Summary(
-            covariance=inverse @ (jnp.maximum(chi_square, 1) * scatter) @ inverse + floor,
+            covariance=inverse @ scatter @ inverse + floor,
             loss=0.5 * squares,
             noise_variance=squares / energy,
             chi_square=jnp.full_like(squares, jnp.nan) if self.estimated else chi_square,

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.criterion import Criterion
-from gaussjax.linear_algebra import solve_small
+from gaussjax.linear_algebra import inverse_small, solve_small
 from gaussjax.solvers import step_tolerance
 
 MAX_PASSES = 40
@@ -86,8 +86,12 @@ def implicit_fit(criterion: Criterion, fit: Fit) -> Fit:
         return jnp.concatenate([gradient, drift])
 
     def tangent_solve(linear, right_hand_side):
-        # A few unknowns: the dense matrix is the simplest solver.
-        return solve_small(jax.jacfwd(linear)(right_hand_side), right_hand_side)
+        # A few unknowns: the dense matrix is the simplest solver. Where the pair does not determine
+        # them, nothing is known of the derivative either: zero, which poisons no sum of a batch.
+        matrix = jax.jacfwd(linear)(right_hand_side)
+        regular = jnp.all(jnp.isfinite(inverse_small(jax.lax.stop_gradient(matrix))))
+        matrix = jnp.where(regular, matrix, jnp.eye(len(matrix), dtype=matrix.dtype))
+        return jnp.where(regular, solve_small(matrix, right_hand_side), 0)
 
     solution = jax.lax.stop_gradient(jnp.concatenate([fit.vector, fit.context]))
     solution = jax.lax.custom_root(stationarity, solution, lambda _, x: x, tangent_solve)

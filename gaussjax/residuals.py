@@ -68,8 +68,9 @@ def make_frame(
     """
     pad = pad if boundary in borders.PADDED_BOUNDARIES else 0
     centre = jnp.mean(reference, where=None if known is None else known > 0)
-    contrast = jnp.std(reference, where=None if known is None else known > 0)
-    scale = jnp.where(contrast > 0, contrast, 1)
+    contrast = jnp.var(reference, where=None if known is None else known > 0)
+    # The root inside: at zero its derivative is infinite.
+    scale = jnp.sqrt(jnp.where(contrast > 0, contrast, 1))
     if known is not None:
         reference = jnp.where(known > 0, reference, centre)
         # What "zero" puts beyond the edge is known.

@@ -1,5 +1,6 @@
 """Where a fit starts, and in which direction a pair blurs."""
 
+import math
 from dataclasses import dataclass, replace
 
 import jax
@@ -75,11 +76,12 @@ def orient_bounds(lower, upper, exchanged) -> tuple[jax.Array, jax.Array]:
 
 def small_blur_variance(
     spectra: Spectra, *, gain: bool = False, smoothing: float = 0.0
-) -> jax.Array:
-    """Least-squares variance of T = 1 - v |w|^2 / 2, px^2, isotropic: right for a small blur.
+) -> tuple[jax.Array, jax.Array]:
+    """Least-squares variance of T = 1 - v |w|^2 / 2, px^2, isotropic, and its standard error.
 
     ``v = sum m P |w|^2 / 2 (1 - Re H) / sum m P |w|^4 / 4``. Of a large blur it knows the sign
-    only; but that it knows, because it is linear in B, whose noise thus leaves it unbiased.
+    only; but that it knows, because it is linear in B, whose noise thus leaves it unbiased. The
+    noise is read from the imaginary part of H, which no symmetric blur has.
 
     Args:
         spectra: of the pair.
@@ -88,9 +90,9 @@ def small_blur_variance(
     """
     power = without_zero_frequency(spectra.reference_power)
     half_squares = sum(0.5 * w**2 for w in angular_frequencies(spectra.image_shape, power.dtype))
-    energy = half_plane_weights(spectra.image_shape, power.dtype) * power
-    if smoothing:
-        energy = energy * jnp.exp(-2 * smoothing**2 * half_squares)
+    weights = half_plane_weights(spectra.image_shape, power.dtype)
+    passed = jnp.exp(-2 * smoothing**2 * half_squares)
+    energy = weights * power * passed
     total = jnp.sum(energy)
     level = jnp.asarray(1.0, power.dtype)
     centre = jnp.zeros_like(level)
@@ -99,13 +101,16 @@ def small_blur_variance(
         level = jnp.sum(energy * spectra.transfer.real) / jnp.where(total > 0, total, 1)
         half_squares = half_squares - centre
     scale = jnp.sum(energy * half_squares**2)
-    slope = jnp.sum(energy * half_squares * (level - spectra.transfer.real))
-    slope = slope / jnp.where(scale > 0, scale, 1)
-    if not gain:
-        return slope
+    scale = jnp.where(scale > 0, scale, 1)
+    slope = jnp.sum(energy * half_squares * (level - spectra.transfer.real)) / scale
+    noise = jnp.sum(weights * power * spectra.transfer.imag**2)
+    error = jnp.sqrt(noise * jnp.sum(weights * power * (passed * half_squares) ** 2)) / scale
+    # Of N frequencies, N / 2 are independent.
+    error = error * math.sqrt(2 / math.prod(spectra.image_shape))
     # H = gain (1 - v |w|^2 / 2), and the gain is H at zero.
     at_zero = level + slope * centre
-    return slope / jnp.where(at_zero > 0, at_zero, 1)
+    at_zero = jnp.where(at_zero > 0, at_zero, 1)
+    return slope / at_zero, error / at_zero
 
 
 def find_start(
@@ -137,15 +142,16 @@ def find_start(
     dtype = spectra.reference_power.dtype
     peak = correlation_peak(spectra) if model.shift else jnp.zeros(ndim, dtype)
     aligned = translated(spectra, peak) if model.shift else spectra
-    small = small_blur_variance(aligned, gain=model.gain)
+    small, _ = small_blur_variance(aligned, gain=model.gain)
     # Noise in A reads as blur and may hide that B is the sharper image; less so after smoothing.
-    smooth = small_blur_variance(aligned, gain=model.gain, smoothing=_SMOOTHING)
-    direction, threshold = jnp.minimum(small, smooth + _SMOOTH_MARGIN), EXCHANGE_BELOW
+    smooth, error = small_blur_variance(aligned, gain=model.gain, smoothing=_SMOOTHING)
+    certain = smooth + _SMOOTH_MARGIN + 5 * error
+    direction, threshold = jnp.minimum(small, certain), EXCHANGE_BELOW
     ceiling = jnp.zeros(2, dtype)
     if noise is not None:
         # Noise in A reads as blur, in B as the opposite after a swap: the difference of both
         # directions changes its sign with the roles, and so does the estimate.
-        back = small_blur_variance(aligned.swapped(), gain=model.gain, smoothing=_SMOOTHING)
+        back, _ = small_blur_variance(aligned.swapped(), gain=model.gain, smoothing=_SMOOTHING)
         direction, threshold = smooth - back, 0.0
         ceiling = jnp.stack(
             [

@@ -96,3 +96,13 @@ def test_sigma_is_a_loss_that_descends(x64):
     step = 0.1 * first / jnp.sum(gradient**2)
     second, _ = value_and_grad(blurred - step * gradient)
     np.testing.assert_allclose(second, 0.9 * first, rtol=0.02)
+
+
+@pytest.mark.parametrize("kernel", ["continuous", "sampled"])
+def test_no_gradient_is_nan_where_the_pair_does_not_tell(kernel, x64):
+    reference, _ = cropped_photograph("camera", 1.3, 48)
+    gradient = jax.grad(lambda b: gj.estimate_blur(reference, b, kernel=kernel).params.variance[0])
+    assert jnp.isfinite(gradient(reference)).all()
+    flat = jnp.ones((32, 32))
+    both = jax.grad(lambda a, b: gj.estimate_blur(a, b).params.variance[0], argnums=(0, 1))
+    assert all(jnp.isfinite(each).all() for each in both(flat, flat))

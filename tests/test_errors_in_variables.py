@@ -9,6 +9,7 @@ import scipy.optimize
 from problems import cropped_photograph
 
 import gaussjax as gj
+from gaussjax import Verdict
 from gaussjax.whitening import noise_regression
 
 
@@ -112,9 +113,11 @@ def test_only_the_ratio_of_the_levels_matters_to_the_estimate(x64):
         for f in (1, 3)
     )
     np.testing.assert_allclose(other.sigma, one.sigma, rtol=1e-8)
-    np.testing.assert_allclose(
-        other.adequacy.reduced_chi_square, one.adequacy.reduced_chi_square / 9, rtol=1e-6
-    )
+    np.testing.assert_allclose(other.sigma_standard_error, one.sigma_standard_error, rtol=1e-6)
+    chi_squares = one.adequacy.reduced_chi_square, other.adequacy.reduced_chi_square
+    np.testing.assert_allclose(chi_squares[1], chi_squares[0] / 9, rtol=1e-6)
+    verdicts = one.adequacy.verdict, other.adequacy.verdict
+    assert verdicts == (Verdict.EXPLAINED, Verdict.EXPLAINED_POORLY)
 
 
 def test_noise_in_b_alone_is_least_squares(x64):

@@ -63,9 +63,15 @@ def test_nan_that_is_not_masked_is_an_error_or_a_status(pair, hidden):
     assert jax.jit(gj.estimate_blur)(reference, spoiled).status == gj.Status.NOT_FINITE
 
 
-def test_a_mask_of_everything_leaves_nothing_to_compare(pair):
-    estimate = gj.estimate_blur(*pair, mask=np.zeros((128, 128), bool))
-    assert estimate.status != 0
+def test_a_mask_that_leaves_nothing_is_an_error_or_a_status(pair):
+    nothing = np.zeros((128, 128), bool)
+    for mask in (nothing, (nothing, None)):
+        with pytest.raises(ValueError, match="leaves no pixel"):
+            gj.estimate_blur(*pair, mask=mask)
+    with pytest.raises(ValueError, match="contains NaN"):
+        gj.estimate_blur(*pair, mask=np.full((128, 128), np.nan))
+    traced = jax.jit(lambda mask: gj.estimate_blur(*pair, mask=mask))(nothing)
+    assert traced.status != 0
 
 
 def test_weights_of_zero_and_one_are_a_mask(pair, hidden, x64):

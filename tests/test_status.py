@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 import scipy.ndimage
-from problems import cropped_scene
+from problems import cropped_photograph, cropped_scene
 
 import gaussjax as gj
 from gaussjax import Status
@@ -79,3 +79,10 @@ def test_sampled_blurs_below_what_sampling_shows(sigma, pair):
     blurred = scipy.ndimage.gaussian_filter(pair[0], sigma)
     estimate = gj.estimate_blur(pair[0], blurred, kernel="sampled")
     assert estimate.status == Status.NOT_IDENTIFIABLE
+
+
+def test_noise_in_the_softer_image_does_not_hide_which_is_sharper(x64):
+    reference, blurred = cropped_photograph("camera", 1.5, 128)
+    noise = 0.012 * np.random.default_rng(0).normal(size=blurred.shape)
+    estimate = gj.estimate_blur(blurred + noise, reference, kernel="sampled")
+    assert abs(estimate.sigma + 1.5) < 4 * estimate.sigma_standard_error
