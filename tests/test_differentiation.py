@@ -32,13 +32,12 @@ def total(options):
     "options",
     [
         {},
-        {"kernel": "sampled", "boundary": "reflect"},
         {"family": "full", **NUISANCES},
         {"noise_std": STDS, **NUISANCES},
         {"noise_std": "estimate", "gain": True, "offset": True},
         {"loss": lambda z: jnp.logaddexp(z, -z), "gain": True, "offset": True},
     ],
-    ids=["plain", "reflect", "full", "given", "estimate", "rho"],
+    ids=["plain", "full", "given", "estimate", "rho"],
 )
 def test_gradient_is_the_finite_difference(options, x64):
     images = noisy_pair()
