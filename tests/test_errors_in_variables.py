@@ -198,6 +198,7 @@ def test_noise_levels_go_with_squares_and_without_weights(other):
     ],
 )
 def test_coverage_and_efficiency(how, sigma, levels, draws, x64):
+    draws = draws // 2
     references, blurreds, stds = noisy_pairs(sigma, levels, draws)
     run = given if how == "given" else estimated
     ours = run(references, blurreds, stds) if how == "given" else run(references, blurreds)
