@@ -59,7 +59,7 @@ def error_line(capsys, code, *arguments):
 
 
 def run_process(script, *arguments, stdout=subprocess.PIPE):
-    """Run Python in a process of its own, which sees the same packages as this one."""
+    """Run Python in a process of its own, with the same packages and the compiler's own settings."""
     return subprocess.run(
         [sys.executable, "-c", script, *arguments],
         stdout=stdout,
@@ -67,7 +67,7 @@ def run_process(script, *arguments, stdout=subprocess.PIPE):
         text=True,
         timeout=300,
         check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "XLA_FLAGS": ""},
     )
 
 
