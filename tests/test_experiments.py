@@ -123,7 +123,7 @@ def test_real_pairs_support_their_claims(tmp_path, capsys):
     # Each loss is least where it was minimised, but for the corner of |r|, which is rounded off.
     squared, absolute = (chosen(processed, "autoencoder", way) for way in ("plain", "absolute"))
     assert np.all(absolute["mean_absolute"] <= squared["mean_absolute"] * (1 + 1e-4))
-    assert np.all(absolute["mean_absolute"] < absolute["mean_absolute_before"])
+    assert np.all(absolute["mean_absolute"] <= absolute["mean_absolute_before"] * (1 + 1e-4))
     assert set(processed["true"]) == {None}
     network = record["numbers"]["network"]
     assert set(network["psnr"]).isdisjoint(network["seen"])
