@@ -14,7 +14,9 @@ def as_image(image, name: str) -> jax.Array:
         ValueError: rank 0 or above 3, empty, an axis of size 1, or the shape of a colour image.
     """
     if isinstance(image, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array, and masks are not supported; fill or crop it")
+        raise TypeError(
+            f"{name} is a masked array: pass its data, and the pixels to use as mask=~array.mask"
+        )
     if not isinstance(image, jax.Array):
         image = np.asarray(image)
     kind = np.dtype(image.dtype).kind

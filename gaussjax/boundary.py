@@ -20,6 +20,9 @@ _PAD_MODES = {"reflect": "symmetric", "nearest": "edge", "zero": "constant"}
 BOUNDARIES = ("valid", "periodic", *_PAD_MODES)
 PADDED_BOUNDARIES = tuple(_PAD_MODES)
 
+# "valid" keeps at least this fraction of every axis to compare.
+_LEAST_INTERIOR = 0.25
+
 
 def fast_length(size: int) -> int:
     """The smallest length >= ``size`` with no prime factor above 5, for which FFTs are quick."""
@@ -87,6 +90,11 @@ def interior_window(
             profile = profile * jnp.sin(0.5 * jnp.pi * rise) ** 2
         window = window * along_axis(profile, axis, ndim)
     return window
+
+
+def largest_margins(image_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Px per axis that "valid" may leave out at either edge and still compare enough."""
+    return tuple(int(0.5 * (1 - _LEAST_INTERIOR) * n) for n in image_shape)
 
 
 def erode(known: jax.Array, margins: jax.Array) -> jax.Array:

@@ -11,7 +11,10 @@ import jax
 
 from gaussjax.model import BlurModel
 from gaussjax.residuals import Frame
-from gaussjax.solvers import SolverState
+from gaussjax.solvers import Evaluation, SolverState, newton
+
+# The context follows in the next pass.
+_STEPS_PER_PASS = 20
 
 
 @jax.tree_util.register_dataclass
@@ -79,3 +82,25 @@ class Criterion(Protocol):
     def summary(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> Summary:
         """Error bars and figures at the optimum."""
         ...
+
+
+class NewtonCriterion:
+    """Base of the criteria that have no shorter way than damped Newton steps on the objective."""
+
+    def evaluate(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> Evaluation:
+        """Cost, gradient and curvature at a vector."""
+        raise NotImplementedError
+
+    def solve(self, vector, window, context, lower, upper, near) -> SolverState:
+        """Newton steps, as many as one pass is worth."""
+        return newton(
+            lambda theta: self.evaluate(theta, window, context),
+            vector,
+            lower=lower,
+            upper=upper,
+            max_steps=_STEPS_PER_PASS,
+        )
+
+    def gradient(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> jax.Array:
+        """Of the objective."""
+        return self.evaluate(vector, window, context).gradient

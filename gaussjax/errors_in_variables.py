@@ -20,17 +20,18 @@ frequencies).
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from gaussjax.criterion import Summary
+from gaussjax.criterion import NewtonCriterion, Summary
 from gaussjax.grid import forward_transform, half_plane_weights, inverse_transform
 from gaussjax.linear_algebra import inner_products, inverse_small
 from gaussjax.model import BlurModel
 from gaussjax.residuals import Frame, frame_window
 from gaussjax.result import rounding_variance
-from gaussjax.solvers import Evaluation, SolverState, newton
+from gaussjax.solvers import Evaluation
 from gaussjax.whitening import (
     definite,
     excess_scatter,
@@ -41,11 +42,22 @@ from gaussjax.whitening import (
     whitened_sums,
 )
 
-_STEPS_PER_PASS = 20
+
+class _Transforms(NamedTuple):
+    """What the sums over frequencies are made of; slopes are derivatives, ``[k, *spectrum]``."""
+
+    residual: jax.Array
+    u: jax.Array
+    u_slopes: jax.Array
+    response: jax.Array
+    response_slopes: jax.Array
+    # The spectrum that white noise of A leaves in u, per v_A.
+    passed: jax.Array
+    passed_slopes: jax.Array
 
 
 @dataclass(frozen=True)
-class ErrorsInVariables:
+class ErrorsInVariables(NewtonCriterion):
     """``1/2 sum |u|^2 / D_m``; a :class:`~gaussjax.criterion.Criterion`.
 
     The context is the pair of noise variances (v_A, v_B) in the frame's scale, ``[2]``.
@@ -73,8 +85,7 @@ class ErrorsInVariables:
         """
         return frame_window(self.frame, margins, 2 + 0.5 * margins)
 
-    def _transforms(self, vector, window) -> tuple[jax.Array, ...]:
-        """FT(m r) and its slopes ``[k]``; the spectrum of noise passed by R, and its slopes."""
+    def _transforms(self, vector, window) -> _Transforms:
         model, shape = self.model, window.shape
         residual, fields = model.residual(vector, self.frame)
         transforms = forward_transform(
@@ -85,80 +96,70 @@ class ErrorsInVariables:
         passed = smeared(
             jnp.concatenate([squared_magnitude(response)[None], squared_slopes]), window
         )
-        return transforms[0], transforms[1:], passed[0], passed[1:]
+        return _Transforms(
+            residual, transforms[0], transforms[1:], response, slopes, passed[0], passed[1:]
+        )
 
     def evaluate(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> Evaluation:
         """Cost, gradient and curvature at a vector."""
-        u, slopes, passed, passed_slopes = self._transforms(vector, window)
+        at = self._transforms(vector, window)
         weights = half_plane_weights(window.shape, vector.dtype)
-        cost, gradient, scatter = whitened_sums(u, slopes, passed, passed_slopes, context, weights)
-        response, response_slopes = self.model.responses(vector, window.shape)
-        excess = excess_scatter(response, response_slopes, context, weights * jnp.sum(window**2))
+        cost, gradient, scatter = whitened_sums(
+            at.u, at.u_slopes, at.passed, at.passed_slopes, context, weights
+        )
+        energy = jnp.sum(window**2)
+        excess = excess_scatter(at.response, at.response_slopes, context, weights * energy)
         return Evaluation(cost, gradient, definite(scatter - excess, scatter))
 
     def context(self, vector: jax.Array, window: jax.Array, previous: jax.Array) -> jax.Array:
         """(v_A, v_B): as given, or by weighted regression of |u|^2 on (|R|^2, 1)."""
         if not self.estimated:
             return self.noise
-        u, _, passed, _ = self._transforms(vector, window)
-        density = previous[1] + previous[0] * passed
+        at = self._transforms(vector, window)
+        density = previous[1] + previous[0] * at.passed
         weights = half_plane_weights(window.shape, vector.dtype) / density**2
-        power = squared_magnitude(u) / jnp.sum(window**2)
-        return noise_regression(power, passed, weights, self.ceiling)
-
-    def solve(self, vector, window, context, lower, upper, near) -> SolverState:
-        """Damped Newton steps."""
-        return newton(
-            lambda theta: self.evaluate(theta, window, context),
-            vector,
-            lower=lower,
-            upper=upper,
-            max_steps=_STEPS_PER_PASS,
-        )
-
-    def gradient(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> jax.Array:
-        """Of the objective."""
-        return self.evaluate(vector, window, context).gradient
+        power = squared_magnitude(at.u) / jnp.sum(window**2)
+        return noise_regression(power, at.passed, weights, self.ceiling)
 
     def summary(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> Summary:
         """``H^-1 J H^-1``, J the scatter of the score and H the mean second derivative.
 
         They differ when A is noisy. Noise levels that were estimated add their own error.
         """
-        u, slopes, passed, passed_slopes = self._transforms(vector, window)
+        at = self._transforms(vector, window)
         weights = half_plane_weights(window.shape, vector.dtype)
         energy = jnp.sum(window**2)
-        cost, _, scatter = whitened_sums(u, slopes, passed, passed_slopes, context, weights)
+        cost, _, scatter = whitened_sums(
+            at.u, at.u_slopes, at.passed, at.passed_slopes, context, weights
+        )
         chi_square = 2 * cost / (energy - vector.size)
         # Only the ratio of the levels is taken on trust: the residual tells how strong they are.
         noise = chi_square * context
         scatter = scatter / chi_square
-        response, response_slopes = self.model.responses(vector, window.shape)
         inverse = inverse_small(
-            scatter - excess_scatter(response, response_slopes, noise, weights * energy)
+            scatter - excess_scatter(at.response, at.response_slopes, noise, weights * energy)
         )
         # Pixels on the ramp count less in the score than in its derivative.
         scatter = scatter * jnp.sum(window**4) / energy
-        density = noise[1] + noise[0] * passed
+        density = noise[1] + noise[0] * at.passed
         if self.estimated:
             per_pixel = energy * (weights / density**2)[None]
-            basis = jnp.stack([passed, jnp.ones_like(passed)])
+            basis = jnp.stack([at.passed, jnp.ones_like(at.passed)])
             information = 0.5 * inner_products(per_pixel * basis, basis)
-            sums = 0.5 * inner_products(per_pixel, passed_slopes)[0]
+            sums = 0.5 * inner_products(per_pixel, at.passed_slopes)[0]
             lever = jnp.outer(sums, jnp.stack([-noise[1], noise[0]]))
             scatter = scatter + lever @ inverse_small(information) @ lever.T
         floor = rounding_variance(vector.dtype) * inverse_small(
-            real_products(weights[None] * slopes, slopes)
+            real_products(weights[None] * at.u_slopes, at.u_slopes)
         )
-        squares = jnp.sum(weights * squared_magnitude(u))
-        residual, _ = self.model.residual(vector, self.frame)
+        squares = jnp.sum(weights * squared_magnitude(at.u))
         return Summary(
             covariance=inverse @ scatter @ inverse + floor,
             loss=0.5 * squares,
             noise_variance=squares / energy,
             chi_square=jnp.full_like(squares, jnp.nan) if self.estimated else chi_square,
             noise=context,
-            residual=residual,
-            whitened=inverse_transform(u / jnp.sqrt(density), window.shape),
-            squares=jnp.sum(window * residual**2),
+            residual=at.residual,
+            whitened=inverse_transform(at.u / jnp.sqrt(density), window.shape),
+            squares=jnp.sum(window * at.residual**2),
         )

@@ -19,10 +19,8 @@ from gaussjax.arguments import (
 from gaussjax.fit import check_fit_options
 from gaussjax.kernels import Kernel
 from gaussjax.losses import LOSSES
-from gaussjax.pair_fit import LEAST_INTERIOR, Options, Usable, fit_pair, largest_margins
+from gaussjax.pair_fit import Options, Usable, fit_pair
 from gaussjax.result import BlurEstimate
-
-__all__ = ["LEAST_INTERIOR", "estimate_blur"]
 
 # Padded boundaries without bounds are extended for a sigma of this fraction of the shortest axis.
 LARGEST_SIGMA = 1 / 6
@@ -139,7 +137,7 @@ def _largest_radius(image_shape, kernel: Kernel, boundary: str, bounds) -> int:
     if boundary == "periodic":
         return max(image_shape)
     if boundary == "valid":
-        return max(largest_margins(image_shape, boundary, 0))
+        return max(borders.largest_margins(image_shape))
     sigma = LARGEST_SIGMA * min(image_shape)
     if bounds is not None and not is_traced(bounds):
         # A kernel longer than the frame blurs little but the extension.

@@ -18,7 +18,7 @@ from gaussjax.residuals import Frame
 from gaussjax.transfer import axis_margins, system_response
 
 # The inverse of a narrow kernel has no finite support; its tail is gone after a few px more.
-INVERSE_MARGIN = 6
+_INVERSE_MARGIN = 6
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,6 @@ class BlurModel:
         """Number of leading entries of the vector that are variances."""
         return num_variances(self.family, self.ndim)
 
-    @property
-    def num_params(self) -> int:
-        """Length of the vector."""
-        return self.num_variances + self.gain + self.offset + self.ndim * self.shift
-
     def pack(self, variance, gain, level, shift) -> jax.Array:
         """The vector of these values; those that are not fitted are left out."""
         parts = [variance]
@@ -70,7 +65,7 @@ class BlurModel:
         return jnp.concatenate([jnp.asarray(part, variance.dtype) for part in parts])
 
     def params(self, vector: jax.Array) -> BlurParams:
-        """BlurParams of a vector, but for the offset: see :meth:`with_offset`."""
+        """BlurParams of a vector, but for the offset: see :meth:`offset_of`."""
         p = self.num_variances
         return BlurParams(
             vector[:p],
@@ -96,11 +91,7 @@ class BlurModel:
 
     def margins(self, vector: jax.Array) -> jax.Array:
         """Margins in px that blur and shift ask for, within those that leave pixels to compare."""
-        params = self.params(vector)
-        wanted = axis_margins(params, self.kernel, self.ndim)
-        sharpens = jnp.diag(params.covariance_matrix(self.ndim)) < 0
-        wanted = jnp.where(sharpens, wanted + INVERSE_MARGIN, wanted)
-        return jnp.minimum(wanted, jnp.asarray(self.largest_margins, vector.dtype))
+        return prediction_margins(self.params(vector), self.kernel, self.largest_margins)
 
     def response(self, vector: jax.Array, shape: tuple[int, ...]) -> jax.Array:
         """R on the half-plane grid of ``shape``; real where no shift is fitted."""
@@ -139,6 +130,15 @@ class BlurModel:
             return jnp.sum(products.real * response.real - products.imag * response.imag)
 
         return jax.hessian(along)(vector)
+
+
+def prediction_margins(params: BlurParams, kernel: Kernel, largest: tuple[int, ...]) -> jax.Array:
+    """Px per axis that a prediction is wrong inside of an edge, at most ``largest``; ``[ndim]``."""
+    ndim = len(largest)
+    wanted = axis_margins(params, kernel, ndim)
+    sharpens = jnp.diag(params.covariance_matrix(ndim)) < 0
+    wanted = jnp.where(sharpens, wanted + _INVERSE_MARGIN, wanted)
+    return jnp.minimum(wanted, jnp.asarray(largest, wanted.dtype))
 
 
 def _as_fields(values: jax.Array, shape: tuple[int, ...]) -> jax.Array:

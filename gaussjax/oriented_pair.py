@@ -12,12 +12,11 @@ import numpy as np
 
 from gaussjax import boundary as borders
 from gaussjax.arguments import as_mask_pair, as_pair, check_finite, is_traced
-from gaussjax.estimate import LEAST_INTERIOR
 from gaussjax.kernels import Kernel
-from gaussjax.model import INVERSE_MARGIN
+from gaussjax.model import prediction_margins
 from gaussjax.params import BlurParams
 from gaussjax.result import BlurEstimate
-from gaussjax.transfer import axis_margins, blur
+from gaussjax.transfer import blur
 
 # Mean variance, px^2, down to which B as sharpened A is no worse than A as blurred B: the noise of
 # A is amplified by less than e. Noise in B, which looks like sharpness, must not exchange the pair.
@@ -68,12 +67,8 @@ class OrientedPair:
 
         At most so many that a quarter of every axis remains.
         """
-        ndim = len(self.shape)
-        wanted = axis_margins(params, kernel, ndim)
-        sharpens = jnp.diag(params.covariance_matrix(ndim)) < 0
-        wanted = jnp.where(sharpens, wanted + INVERSE_MARGIN, wanted)
-        largest = (0.5 * (1 - LEAST_INTERIOR) * np.array(self.shape)).astype(int)
-        return jnp.minimum(wanted, jnp.asarray(largest, wanted.dtype)).astype(jnp.int32)
+        margins = prediction_margins(params, kernel, borders.largest_margins(self.shape))
+        return margins.astype(jnp.int32)
 
     def window(self, margins: jax.Array, ramps: jax.Array | None = None) -> jax.Array:
         """1 where prediction and ``soft`` can be compared, else 0.

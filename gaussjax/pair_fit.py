@@ -27,8 +27,6 @@ from gaussjax.start import Start, find_start, orient_bounds, variance_bounds
 from gaussjax.transfer import axis_margins
 from gaussjax.whitening import floored_noise
 
-# "valid" keeps at least this fraction of every axis to compare.
-LEAST_INTERIOR = 0.25
 # Noise levels that the pair is asked for count as told apart when sigma is known this well ...
 LARGEST_RELATIVE_ERROR = 0.05
 # ... and the residual is as white as two white noises leave it: neighbours correlate by less.
@@ -120,7 +118,11 @@ def _estimate_scaled(
         options.kernel,
         # "integrated" sums its taps half as far again as its tail matters.
         reach=options.largest_radius + options.largest_radius // 2 + 2,
-        largest_margins=largest_margins(reference.shape, options.boundary, options.largest_radius),
+        largest_margins=(
+            borders.largest_margins(reference.shape)
+            if options.boundary == "valid"
+            else (options.largest_radius,) * reference.ndim
+        ),
         gain=options.gain,
         offset=options.offset,
         shift=options.shift,
@@ -269,10 +271,3 @@ def _result(criterion: AnyCriterion, fit: Fit, start: Start, low, high) -> BlurE
         largest_relative_error=LARGEST_RELATIVE_ERROR if estimates_noise else jnp.inf,
     )
     return estimate
-
-
-def largest_margins(image_shape, boundary: str, largest_radius: int) -> tuple[int, ...]:
-    """Static px per axis that the margins may grow to."""
-    if boundary == "valid":
-        return tuple(int(0.5 * (1 - LEAST_INTERIOR) * n) for n in image_shape)
-    return (largest_radius,) * len(image_shape)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gaussjax.criterion import Summary
+from gaussjax.criterion import NewtonCriterion, Summary
 from gaussjax.linear_algebra import inner_products, inverse_small
 from gaussjax.losses import (
     ABSOLUTE_ROUNDING,
@@ -18,7 +18,7 @@ from gaussjax.losses import (
 from gaussjax.model import BlurModel
 from gaussjax.residuals import Frame, frame_window
 from gaussjax.result import rounding_variance
-from gaussjax.solvers import Evaluation, SolverState, newton
+from gaussjax.solvers import Evaluation
 from gaussjax.uncertainty import sandwich_covariance, wider_covariance
 from gaussjax.whitening import definite
 
@@ -27,12 +27,10 @@ from gaussjax.whitening import definite
 _DENSITY_WIDTH = 0.3
 # Scales beyond which a pixel is an outlier to the verdict.
 _CLIP = 3.0
-# Per pass; the scale follows in the next.
-_STEPS_PER_PASS = 20
 
 
 @dataclass(frozen=True)
-class Robust:
+class Robust(NewtonCriterion):
     """``s^2 sum_x W rho(r / s)``, s from the residual; a :class:`~gaussjax.criterion.Criterion`.
 
     "absolute" is the limit of ``sqrt(r^2 + s^2)`` as s shrinks with the residual to a hundredth
@@ -79,20 +77,6 @@ class Robust:
             gradient=scale * inner_products(fields, (window * psi)[None])[:, 0],
             curvature=definite(convex + turning, convex),
         )
-
-    def solve(self, vector, window, context, lower, upper, near) -> SolverState:
-        """Damped Newton steps."""
-        return newton(
-            lambda theta: self.evaluate(theta, window, context),
-            vector,
-            lower=lower,
-            upper=upper,
-            max_steps=_STEPS_PER_PASS,
-        )
-
-    def gradient(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> jax.Array:
-        """Of the objective."""
-        return self.evaluate(vector, window, context).gradient
 
     def summary(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> Summary:
         """The sandwich of M-estimators, by pixels or, where they depend on each other, by blocks.
