@@ -249,7 +249,7 @@ def _result(criterion: AnyCriterion, fit: Fit, start: Start, low, high) -> BlurE
     adequacy = replace(adequacy, displacement=sign * adequacy.displacement)
     estimates_noise = isinstance(criterion, ErrorsInVariables) and criterion.estimated
     is_robust = isinstance(criterion, Robust) and criterion.loss == "absolute"
-    estimate = assemble(
+    return assemble(
         of_the_pair(fit.vector),
         ndim=model.ndim,
         covariance=rotation @ summary.covariance @ rotation.T,
@@ -270,4 +270,3 @@ def _result(criterion: AnyCriterion, fit: Fit, start: Start, low, high) -> BlurE
         adequacy=adequacy,
         largest_relative_error=LARGEST_RELATIVE_ERROR if estimates_noise else jnp.inf,
     )
-    return estimate

@@ -59,7 +59,7 @@ def error_line(capsys, code, *arguments):
 
 
 def run_process(script, *arguments, stdout=subprocess.PIPE):
-    """Run Python in a process of its own, with the same packages and the compiler's own settings."""
+    """Run Python in a process of its own: the same packages, the compiler's own settings."""
     return subprocess.run(
         [sys.executable, "-c", script, *arguments],
         stdout=stdout,
