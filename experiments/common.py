@@ -8,6 +8,7 @@ import platform
 import re
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -43,50 +44,56 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def main(
-    stem: str,
-    description: str,
-    *,
-    run: Callable[..., dict[str, Any]],
-    table: Callable[[dict[str, Any]], str],
-    plot: Callable[[dict[str, Any]], Figure],
-    smoke: dict[str, Any],
-    arguments: Sequence[str] | None = None,
-) -> int:
-    """Run an experiment in float64, print its table, and save its figure and its numbers.
+@dataclass(frozen=True)
+class Experiment:
+    """One question, the numbers that answer it, and how they are shown.
 
-    Args:
-        stem: file name without its suffix.
-        description: for ``--help``.
+    Attributes:
+        stem: file name of the figure without its suffix.
+        question: in one line.
         run: ``run(seed=..., **smoke)`` computes the numbers.
         table: the numbers as text.
         plot: the numbers as a figure.
         smoke: keyword arguments of the small run that ``--smoke`` asks for.
-        arguments: of the command line; None takes the process's own.
     """
-    options = parse_arguments(description, arguments)
-    output = options.output or (Path(tempfile.mkdtemp()) if options.smoke else FIGURES)
-    with jax.enable_x64(True):
-        if options.redraw:
-            record = json.loads((output / f"{stem}.json").read_text())
-        else:
-            numbers = run(seed=options.seed, **(smoke if options.smoke else {}))
-            record = {**provenance(options), "numbers": numbers}
-    print(table(record["numbers"]))
-    with matplotlib.rc_context(STYLE):
-        save(plot(record["numbers"]), record, output / stem)
-    print(f"\nSaved {output / stem}.png, .pdf and .json")
-    return 0
+
+    stem: str
+    question: str
+    run: Callable[..., dict[str, Any]]
+    table: Callable[[dict[str, Any]], str]
+    plot: Callable[[dict[str, Any]], Figure]
+    smoke: dict[str, Any]
+
+    def main(self, arguments: Sequence[str] | None = None) -> int:
+        """What the command line does; ``arguments`` as of a shell."""
+        self.answer(parser(self.question).parse_args(arguments))
+        return 0
+
+    def answer(self, options: argparse.Namespace) -> None:
+        """Run in float64, print the table, save figure and numbers."""
+        output = options.output or (Path(tempfile.mkdtemp()) if options.smoke else FIGURES)
+        with jax.enable_x64(True):
+            if options.redraw:
+                record = json.loads((output / f"{self.stem}.json").read_text())
+            else:
+                numbers = self.run(seed=options.seed, **(self.smoke if options.smoke else {}))
+                record = {**provenance(options), "numbers": plain(numbers)}
+        print(f"\n{self.question}\n\n{self.table(record['numbers']).strip()}")
+        with matplotlib.rc_context(STYLE):
+            save(self.plot(record["numbers"]), record, output / self.stem)
+        print(f"\nSaved {output / self.stem}.png, .pdf and .json")
 
 
-def parse_arguments(description: str, arguments: Sequence[str] | None) -> argparse.Namespace:
+def parser(description: str) -> argparse.ArgumentParser:
     """The options that every experiment takes."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--smoke", action="store_true", help="a small run, to a temporary folder")
-    parser.add_argument("--seed", type=int, default=0, help="of the random numbers (default 0)")
-    parser.add_argument("--output", type=Path, help="folder to write to (default: figures/)")
-    parser.add_argument("--redraw", action="store_true", help="draw the saved numbers once more")
-    return parser.parse_args(arguments)
+    options = argparse.ArgumentParser(description=description)
+    size = options.add_mutually_exclusive_group()
+    size.add_argument("--full", action="store_true", help="the run of the figure (default)")
+    size.add_argument("--smoke", action="store_true", help="a small run, to a temporary folder")
+    options.add_argument("--seed", type=int, default=0, help="of the random numbers (default 0)")
+    options.add_argument("--output", type=Path, help="folder to write to (default: figures/)")
+    options.add_argument("--redraw", action="store_true", help="draw the saved numbers once more")
+    return options
 
 
 def provenance(options: argparse.Namespace) -> dict[str, Any]:
@@ -106,7 +113,7 @@ def save(figure: Figure, record: dict[str, Any], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path.with_suffix(".png"))
     figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
-    text = json.dumps(plain(record), indent=1, allow_nan=False)
+    text = json.dumps(record, indent=1, allow_nan=False)
     # Lists of numbers on one line each.
     text = re.sub(r"\[\s+([^][{}]*?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text)
     path.with_suffix(".json").write_text(text + "\n")

@@ -22,17 +22,9 @@ from experiments.estimators import Estimator, Setting, front_door, scipy_fit, sp
 from experiments.photographs import CROP, PHOTOGRAPHS, scene
 from experiments.scipy_reference import gaussian_residual
 
-STEM = "compare_estimators"
 SETTING = Setting(truncate=4.0, initial=1.0, upper=12.0)
 # No blur up to the upper bound reaches farther in from beyond the edge, px.
 COMMON_MARGIN = int(SETTING.truncate * SETTING.upper + 0.5)
-SMOKE = {
-    "photographs": ("camera", "coffee"),
-    "sigmas": (1.0, 4.0),
-    "noises": (0.0, 0.01),
-    "degradations": ("disk 3", "JPEG 20"),
-    "draws": 1,
-}
 
 
 def run(
@@ -58,16 +50,14 @@ def run(
         for kind in tqdm(degradations, "best Gaussians by search", disable=None)
     ]
     compared = estimators()
-    return common.plain(
-        {
-            "crop": CROP,
-            "margin": COMMON_MARGIN,
-            "setting": vars(SETTING),
-            "known": merge(known),
-            "unknown": merge(unknown),
-            "answers": {name: answer(name, compared[name], known, unknown) for name in compared},
-        }
-    )
+    return {
+        "crop": CROP,
+        "margin": COMMON_MARGIN,
+        "setting": vars(SETTING),
+        "known": merge(known),
+        "unknown": merge(unknown),
+        "answers": {name: answer(name, compared[name], known, unknown) for name in compared},
+    }
 
 
 def estimators() -> dict[str, Estimator]:
@@ -107,17 +97,20 @@ def answer(
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    return common.main(
-        STEM,
-        "Compare the estimators on real photographs.",
-        run=run,
-        table=table,
-        plot=plot,
-        smoke=SMOKE,
-        arguments=arguments,
-    )
-
+EXPERIMENT = common.Experiment(
+    stem="compare_estimators",
+    question="Which estimator is right on real photographs, and which is near the bound?",
+    run=run,
+    table=table,
+    plot=plot,
+    smoke={
+        "photographs": ("camera", "coffee"),
+        "sigmas": (1.0, 4.0),
+        "noises": (0.0, 0.01),
+        "degradations": ("disk 3", "JPEG 20"),
+        "draws": 1,
+    },
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(EXPERIMENT.main())

@@ -22,13 +22,6 @@ from experiments.scipy_reference import gaussian_residual
 from gaussjax import Status, estimate_blur
 from gaussjax.adequacy import Verdict
 
-STEM = "real_pairs"
-SMOKE = {
-    "photographs": ("camera", "coffee"),
-    "kinds": ("gain, offset, shift", NETWORK),
-    "steps": 50,
-}
-
 
 def run(
     *,
@@ -59,17 +52,15 @@ def run(
         if pair.kind == NETWORK:
             psnr = autoencoder.peak_signal_to_noise(pair.reference, pair.blurred)
             learning["psnr"][pair.subject] = psnr
-    return common.plain(
-        {
-            "crop": CROP,
-            "margin": MARGIN,
-            "sigma": SIGMA,
-            "noise": NOISE,
-            "network": learning,
-            "known": _columns([a for a in answers if a["true"] is not None]),
-            "processed": _columns([a for a in answers if a["true"] is None]),
-        }
-    )
+    return {
+        "crop": CROP,
+        "margin": MARGIN,
+        "sigma": SIGMA,
+        "noise": NOISE,
+        "network": learning,
+        "known": _columns([a for a in answers if a["true"] is not None]),
+        "processed": _columns([a for a in answers if a["true"] is None]),
+    }
 
 
 def answer(pair: Pair, attempt: str) -> dict[str, Any]:
@@ -105,17 +96,18 @@ def _columns(rows: list[dict[str, Any]]) -> dict[str, list]:
     return {key: [row[key] for row in rows] for key in rows[0]}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    return common.main(
-        STEM,
-        "Pairs as they come: something else the matter, or no Gaussian blur at all.",
-        run=run,
-        table=table,
-        plot=plot,
-        smoke=SMOKE,
-        arguments=arguments,
-    )
-
+EXPERIMENT = common.Experiment(
+    stem="real_pairs",
+    question="What of pairs as they come: something else the matter, or no Gaussian at all?",
+    run=run,
+    table=table,
+    plot=plot,
+    smoke={
+        "photographs": ("camera", "coffee"),
+        "kinds": ("gain, offset, shift", NETWORK),
+        "steps": 50,
+    },
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(EXPERIMENT.main())

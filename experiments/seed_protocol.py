@@ -10,7 +10,6 @@ Source: https://dsp.stackexchange.com/questions/49121
 
 import sys
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -22,12 +21,10 @@ from experiments import common
 from experiments.estimators import Estimator, Setting, front_door, scipy_fit, spectral_fits
 from experiments.seed_figure import plot, table
 
-STEM = "seed_protocol"
 SIZE = 200  # px
 LEAST, MOST = 0.001, 25.0  # px
 SETTING = Setting(truncate=5.0, initial=MOST, upper=MOST)
 BATCH = 5  # experiments that a fit mapped by vmap takes at once
-SMOKE = {"count": BATCH}
 
 
 def seed_radius(sigma):
@@ -57,7 +54,7 @@ def run(*, seed: int, count: int = 50) -> dict[str, Any]:
             "sigma": np.concatenate([sigma for sigma, _ in found]),
             "status": np.concatenate([status for _, status in found]),
         }
-    return common.plain({"size": SIZE, "sigma": sigmas, "answers": answers})
+    return {"size": SIZE, "sigma": sigmas, "answers": answers}
 
 
 def estimators() -> dict[str, Estimator]:
@@ -72,17 +69,14 @@ def estimators() -> dict[str, Estimator]:
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    return common.main(
-        STEM,
-        "The 50 experiments of the answer that proposed nonlinear least squares.",
-        run=run,
-        table=table,
-        plot=plot,
-        smoke=SMOKE,
-        arguments=arguments,
-    )
-
+EXPERIMENT = common.Experiment(
+    stem="seed_protocol",
+    question="How do the estimators fare in the fifty experiments of the first answer?",
+    run=run,
+    table=table,
+    plot=plot,
+    smoke={"count": BATCH},
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(EXPERIMENT.main())

@@ -27,12 +27,13 @@ from experiments.scipy_reference import cramer_rao_bound, interior, least_square
 from experiments.seed_figure import judge
 
 
-def run_smoke(experiment, folder, capsys):
-    """Run main with --smoke; the strictly parsed JSON and what was printed."""
+def run_smoke(module, folder, capsys):
+    """Run a module's experiment with --smoke; the strictly parsed JSON and what was printed."""
+    experiment = module.EXPERIMENT
     assert experiment.main(["--smoke", "--seed", "3", "--output", str(folder)]) == 0
-    text = (folder / f"{experiment.STEM}.json").read_text()
-    assert (folder / f"{experiment.STEM}.pdf").stat().st_size > 1000
-    assert 1000 < (folder / f"{experiment.STEM}.png").stat().st_size < 300_000
+    text = (folder / f"{experiment.stem}.json").read_text()
+    assert (folder / f"{experiment.stem}.pdf").stat().st_size > 1000
+    assert 1000 < (folder / f"{experiment.stem}.png").stat().st_size < 300_000
     assert plt.get_fignums() == []
 
     def refuse(constant):
@@ -83,9 +84,9 @@ def test_seed_protocol_supports_its_claims(tmp_path, capsys):
     assert judge(numbers, "periodic: Gauss-Newton")["rmse"] > 1e-2
     assert "not identifiable" in printed
     # The saved numbers are enough to draw the figure again.
-    first = (tmp_path / f"{seed_protocol.STEM}.json").read_text()
-    assert seed_protocol.main(["--redraw", "--output", str(tmp_path)]) == 0
-    assert (tmp_path / f"{seed_protocol.STEM}.json").read_text() == first
+    first = (tmp_path / "seed_protocol.json").read_text()
+    assert seed_protocol.EXPERIMENT.main(["--redraw", "--output", str(tmp_path)]) == 0
+    assert (tmp_path / "seed_protocol.json").read_text() == first
 
 
 def test_noisy_reference_supports_its_claims(tmp_path, capsys):
@@ -168,16 +169,13 @@ def test_words_of_codes():
 def test_smoke_leaves_the_committed_figures_alone(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(common, "FIGURES", tmp_path / "figures")
     numbers = {"experiment": "none", "seed": 0}
-    arguments = {
-        "run": lambda seed: numbers,
-        "table": str,
-        "plot": lambda _: Figure(),
-        "smoke": {},
-    }
-    common.main("none", "Nothing.", **arguments, arguments=["--smoke"])
+    experiment = common.Experiment(
+        "none", "Nothing?", lambda seed: numbers, str, lambda _: Figure(), {}
+    )
+    experiment.main(["--smoke"])
     assert not common.FIGURES.exists()
     assert "Saved" in capsys.readouterr().out
-    common.main("none", "Nothing.", **arguments, arguments=[])
+    experiment.main([])
     assert (common.FIGURES / "none.json").exists()
 
 
