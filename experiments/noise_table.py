@@ -11,6 +11,7 @@ SUMMARIES = {
     "covered": "% of 95 % intervals that hold the true sigma",
     "declined": "estimates with another status than 0",
     "worst": "largest |error| of those with status 0, %",
+    "swap": "median |variance from A to B plus that from B to A|, % of the true one",
 }
 
 
@@ -24,6 +25,8 @@ def summarise(numbers: dict[str, Any], name: str) -> dict[str, np.ndarray]:
     sigma, standard = (np.array(answers[key], float) for key in ("sigma", "standard_error"))
     answered = np.array(answers["status"]) == 0
     error = 100 * (sigma / true - 1)
+    swapped = np.array(answers["swapped"], float)
+    sum_of_both = sigma[..., 0] * np.abs(sigma[..., 0]) + swapped * np.abs(swapped)
     worst = np.max(np.where(answered, np.abs(error), -1), axis=(2, 3))
     return {
         "median": np.nanmedian(error, axis=(2, 3)),
@@ -32,6 +35,7 @@ def summarise(numbers: dict[str, Any], name: str) -> dict[str, np.ndarray]:
         "covered": 100 * np.mean(answers["covered"], axis=(2, 3)),
         "declined": np.sum(~answered, axis=(2, 3)),
         "worst": np.where(worst < 0, np.nan, worst),
+        "swap": 100 * np.nanmedian(np.abs(sum_of_both) / true[..., 0] ** 2, axis=2),
     }
 
 

@@ -1,13 +1,15 @@
-"""Noise in both images: three ways to treat that of the reference, by sigma and level.
+"""Noise in both images: five ways to treat that of the reference, by sigma and level.
 
 Crops of photographs that ``scipy.ndimage.gaussian_filter`` blurred as a larger scene, with white
 noise added to A and to B. Noise in A that is taken for detail has to be blurred away, so that a
-fit with noise in B only finds too wide a blur.
+fit with noise in B only finds too wide a blur. A right answer is antisymmetric: exchanging the
+images negates the variance.
 """
 
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -16,25 +18,39 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from experiments import common
+from experiments.estimators import hann_spectra
 from experiments.noise_figure import plot
 from experiments.noise_table import table
 from experiments.photographs import CROP, PHOTOGRAPHS, middle, scene
-from gaussjax import estimate_blur
+from gaussjax import BlurEstimate, estimate_blur, fit_frequency_ratio
 
-STEM = "noisy_reference"
 # Standard deviations of the noise in A and in B, over that of A.
 NOISES = ((0.05, 0.025), (0.1, 0.05), (0.2, 0.1), (0.05, 0.002))
-# What each estimator is told about the noise, given its two levels.
-TOLD: dict[str, Callable] = {
-    "noise in B assumed": lambda levels: None,
-    "noise of both given": lambda levels: (levels[0], levels[1]),
-    "noise of both estimated": lambda levels: "estimate",
-}
-SMOKE = {
-    "photographs": ("camera", "coffee"),
-    "sigmas": (0.7, 2.0),
-    "noises": ((0.2, 0.1),),
-    "draws": 2,
+
+
+def front_door(reference, blurred, noise_std) -> BlurEstimate:
+    """With the kernel convention of SciPy."""
+    return estimate_blur(reference, blurred, kernel="sampled", noise_std=noise_std)
+
+
+def first_ratio(reference, blurred, levels) -> BlurEstimate:
+    """H1 = C / P: right where all the noise is in B."""
+    return fit_frequency_ratio(hann_spectra(reference, blurred))
+
+
+def second_ratio(reference, blurred, levels) -> BlurEstimate:
+    """H2 = Q / C*, which is one over the H1 of the exchanged pair: all the noise in A."""
+    found = fit_frequency_ratio(hann_spectra(blurred, reference))
+    return replace(found, sigma=-found.sigma)
+
+
+# Each from A, B and their two levels of noise.
+ESTIMATORS: dict[str, Callable[..., BlurEstimate]] = {
+    "noise in B assumed": lambda a, b, levels: front_door(a, b, None),
+    "noise of both given": lambda a, b, levels: front_door(a, b, (levels[0], levels[1])),
+    "noise of both estimated": lambda a, b, levels: front_door(a, b, "estimate"),
+    "H1, Hann window": first_ratio,
+    "H2, Hann window": second_ratio,
 }
 
 
@@ -46,7 +62,10 @@ def run(
     noises: Sequence[tuple[float, float]] = NOISES,
     draws: int = 8,
 ) -> dict[str, Any]:
-    """All answers, each of shape [noise, sigma, photograph, draw]; lengths in px."""
+    """All answers, each of shape [noise, sigma, photograph, draw]; lengths in px.
+
+    "swapped" are the sigmas of the exchanged pairs, of the first draw.
+    """
     random = np.random.default_rng(seed)
     scenes = [scene(name) for name in photographs]
     pairs = [
@@ -58,16 +77,14 @@ def run(
     ]
     true = np.repeat(np.tile(sigmas, len(noises)), len(scenes) * draws)
     shape = (len(noises), len(sigmas), len(scenes), draws)
-    return common.plain(
-        {
-            "crop": CROP,
-            "noises": noises,
-            "sigmas": sigmas,
-            "photographs": photographs,
-            "draws": draws,
-            "answers": {name: answer(name, pairs, true, shape) for name in TOLD},
-        }
-    )
+    return {
+        "crop": CROP,
+        "noises": noises,
+        "sigmas": sigmas,
+        "photographs": photographs,
+        "draws": draws,
+        "answers": {name: answer(name, pairs, true, shape) for name in ESTIMATORS},
+    }
 
 
 def noisy_pair(
@@ -85,7 +102,7 @@ def answer(name: str, pairs: list, true: np.ndarray, shape: tuple[int, ...]) -> 
 
     @jax.jit
     def estimate(reference, blurred, levels):
-        found = estimate_blur(reference, blurred, kernel="sampled", noise_std=TOLD[name](levels))
+        found = ESTIMATORS[name](reference, blurred, levels)
         return found.sigma, found.sigma_standard_error, *found.interval(), found.status
 
     jax.block_until_ready(estimate(*pairs[0]))  # compiles
@@ -93,31 +110,36 @@ def answer(name: str, pairs: list, true: np.ndarray, shape: tuple[int, ...]) -> 
     found = [[float(value) for value in estimate(*p)] for p in tqdm(pairs, name, disable=None)]
     seconds = time.perf_counter() - start
     sigma, error, low, high, status = np.array(found).T
+    # Of the first draw alone.
+    swapped = [float(estimate(b, a, levels[::-1])[0]) for a, b, levels in pairs[:: shape[-1]]]
     return {
         "milliseconds_per_pair": 1e3 * seconds / len(pairs),
         "sigma": _six_digits(sigma).reshape(shape),
+        "swapped": _six_digits(swapped).reshape(shape[:-1]),
         "standard_error": _six_digits(error).reshape(shape),
         "covered": ((low <= true) & (true <= high)).astype(int).reshape(shape),
         "status": status.astype(int).reshape(shape),
     }
 
 
-def _six_digits(values: np.ndarray) -> np.ndarray:
+def _six_digits(values: Sequence[float] | np.ndarray) -> np.ndarray:
     """Rounded, so that the file of thousands of estimates stays small."""
     return np.array([float(f"{value:.6g}") for value in values])
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    return common.main(
-        STEM,
-        "Noise in both images: three ways to treat that of the reference.",
-        run=run,
-        table=table,
-        plot=plot,
-        smoke=SMOKE,
-        arguments=arguments,
-    )
-
+EXPERIMENT = common.Experiment(
+    stem="noisy_reference",
+    question="What does noise in the reference do, and who corrects it?",
+    run=run,
+    table=table,
+    plot=plot,
+    smoke={
+        "photographs": ("camera", "coffee"),
+        "sigmas": (0.7, 2.0),
+        "noises": ((0.2, 0.1),),
+        "draws": 2,
+    },
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(EXPERIMENT.main())

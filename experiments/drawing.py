@@ -1,0 +1,44 @@
+"""What several figures draw alike: lines that carry their names at their right end."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+Values = Sequence[float] | np.ndarray
+
+
+def name_lines(axes: Axes, entries: Sequence[tuple[float, str, str]], gap: float = 0.075) -> None:
+    """Write names beside the right end of their lines, pushed apart where they would collide.
+
+    Args:
+        axes: with its limits final.
+        entries: (last y, name, colour) of every line.
+        gap: least distance between names, of the height of the axes.
+    """
+    heights = []
+    for y, _, _ in entries:
+        _, pixels = axes.transData.transform((axes.get_xlim()[1], y))
+        _, height = axes.transAxes.inverted().transform((0, pixels))
+        heights.append(float(np.clip(height, 0, 1)))
+    order = np.argsort(heights)
+    placed = np.array(heights)[order]
+    # From below upwards, then back so that the last does not leave the axes.
+    for k in range(1, len(placed)):
+        placed[k] = max(placed[k], placed[k - 1] + gap)
+    placed[-1] = min(placed[-1], 1.0)
+    for k in range(len(placed) - 2, -1, -1):
+        placed[k] = min(placed[k], placed[k + 1] - gap)
+    for height, index in zip(placed, order, strict=True):
+        _, name, colour = entries[index]
+        place = {"transform": axes.transAxes, "va": "center", "ha": "left", "fontsize": 9}
+        axes.text(1.02, height, name, color=colour, **place)
+
+
+def plain_ticks(axes: Axes, *, x: Values = (), y: Values = ()) -> None:
+    """Ticks at these values, written without exponents, and no others."""
+    axes.minorticks_off()
+    if len(x):
+        axes.set_xticks(x, [f"{value:g}" for value in x])
+    if len(y):
+        axes.set_yticks(y, [f"{value:g}" for value in y])
