@@ -4,7 +4,7 @@ Its code is half as wide and as high as the image, with fewer numbers than there
 that detail is lost where the network judges it worth least. Trained on patches with optax.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +48,18 @@ def reconstruct(parameters: Parameters, images: jax.Array) -> jax.Array:
 
 
 def train(images: Sequence[np.ndarray], *, seed: int, steps: int) -> Parameters:
-    """Least squares on random patches of the images, Adam with a rate that falls to zero."""
+    """The last of :func:`snapshots`."""
+    ((_, parameters),) = snapshots(images, seed=seed, steps=steps, at=(steps,))
+    return parameters
+
+
+def snapshots(
+    images: Sequence[np.ndarray], *, seed: int, steps: int, at: Collection[int]
+) -> Iterator[tuple[int, Parameters]]:
+    """The network after each of the steps ``at``, 0 for the untrained one.
+
+    Least squares on random patches of the images, by Adam with a rate that falls to zero.
+    """
     random = np.random.default_rng(seed)
     schedule = optax.cosine_decay_schedule(LARGEST_RATE, steps)
     optimizer = optax.adam(schedule)
@@ -63,9 +74,11 @@ def train(images: Sequence[np.ndarray], *, seed: int, steps: int) -> Parameters:
         updates, state = optimizer.update(jax.grad(loss)(parameters, patches), state)
         return optax.apply_updates(parameters, updates), state
 
-    for _ in range(steps):
-        parameters, state = step(parameters, state, _patches(images, random))
-    return parameters
+    for count in range(steps + 1):
+        if count in at:
+            yield count, parameters
+        if count < steps:
+            parameters, state = step(parameters, state, _patches(images, random))
 
 
 def count(parameters: Parameters) -> int:

@@ -1,0 +1,57 @@
+"""Every experiment, one after the other: all figures and numbers of the README."""
+
+import sys
+from collections.abc import Sequence
+
+from experiments import (
+    border,
+    common,
+    compare_estimators,
+    conventions,
+    convergence,
+    cramer_rao,
+    frequency_ratio,
+    many_pairs,
+    noisy_reference,
+    real_pairs,
+    seed_protocol,
+    speed,
+    training,
+)
+
+# In the order of the README's gallery.
+EXPERIMENTS = {
+    module.EXPERIMENT.stem: module.EXPERIMENT
+    for module in (
+        compare_estimators,
+        frequency_ratio,
+        cramer_rao,
+        border,
+        noisy_reference,
+        convergence,
+        conventions,
+        training,
+        real_pairs,
+        many_pairs,
+        speed,
+        seed_protocol,
+    )
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Answer the questions named on the command line, or all of them."""
+    parser = common.parser(__doc__ or "")
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(EXPERIMENTS))
+    parser.prog = "python -m experiments"
+    options = parser.parse_args(arguments)
+    unknown = sorted(set(options.names) - set(EXPERIMENTS))
+    if unknown:
+        parser.error(f"no such experiment: {', '.join(unknown)}")
+    for name in options.names or EXPERIMENTS:
+        EXPERIMENTS[name].answer(options)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,241 @@
+"""How do the solvers converge, from any start, and why is sigma the worse parameter?
+
+One photograph under a periodic, continuous Gaussian with noise in B, so that every solver has the
+same objective: Gauss-Newton on the variance, and optax's Adam and L-BFGS on the variance, on sigma
+and on its logarithm. Beside them the objective itself, squared and absolute, near zero blur.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from matplotlib.figure import Figure
+
+from experiments import common
+from experiments.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
+from experiments.drawing import name_lines
+from experiments.frequency_ratio import continuous_blur
+from experiments.photographs import middle, scene
+from gaussjax import BlurParams, Spectra, blur, fit_gauss_newton, loss, pair_spectra
+from gaussjax.kernels import Kernel
+from gaussjax.residuals import spectral_residual
+from gaussjax.solvers import Evaluation, newton_init, newton_step
+
+SIGMA, NOISE, SIZE = 2.0, 0.01, 256
+SMALL = 0.4  # px, the blur of the landscapes
+RATE = 0.1  # of Adam: px^2, px, or 1
+# From the parameter that is optimised to the variance, and back.
+PARAMETERS: dict[str, tuple[Callable, Callable]] = {
+    "variance": (lambda v: v, lambda v: v),
+    "sigma": (jnp.square, jnp.sqrt),
+    "log sigma": (lambda x: jnp.exp(2 * x), lambda v: 0.5 * jnp.log(v)),
+}
+COLOURS = {
+    "Gauss-Newton, variance": BLUE,
+    "L-BFGS, variance": GREEN,
+    "L-BFGS, log sigma": PURPLE,
+    "Adam, variance": ORANGE,
+    "Adam, sigma": VERMILION,
+    "Adam, log sigma": BLACK,
+}
+
+
+def run(
+    *,
+    seed: int,
+    starts: Sequence[float] = (0.0, 0.1, 0.5, 1.0, 4.0, 8.0, 12.0),
+    steps: int = 400,
+    repeats: int = 20,
+) -> dict[str, Any]:
+    """Error of sigma (px) by method and start, after each step; and milliseconds per step."""
+    random = np.random.default_rng(seed)
+    reference = middle(scene("camera"), SIZE)
+    noise = NOISE * reference.std() * random.standard_normal(reference.shape)
+    spectra = pair_spectra(reference, continuous_blur(reference, SIGMA) + noise)
+    best = float(fit_gauss_newton(spectra).sigma)
+    methods = {}
+    for name, (method, count) in paths(steps).items():
+        compiled = jax.jit(lambda s, start, method=method: method(s, start))
+        found = [np.asarray(compiled(spectra, start)) for start in starts]
+        begin = time.perf_counter()
+        for _ in range(repeats):
+            jax.block_until_ready(compiled(spectra, starts[-1]))
+        seconds = (time.perf_counter() - begin) / repeats
+        methods[name] = {
+            "error": [np.abs(path - best) for path in found],
+            "milliseconds_per_step": 1e3 * seconds / count,
+        }
+    small = continuous_blur(reference, SMALL)
+    return {
+        "sigma": SIGMA,
+        "noise": NOISE,
+        "size": SIZE,
+        "starts": starts,
+        "methods": methods,
+        "landscape": landscape(reference, small + noise),
+    }
+
+
+def paths(steps: int) -> dict[str, tuple[Callable, int]]:
+    """Functions (spectra, sigma of the start) to sigma before and after each step, and counts."""
+    newton_steps, lbfgs_steps = min(steps, 15), min(steps, 25)
+    found: dict[str, tuple[Callable, int]] = {
+        "Gauss-Newton, variance": (gauss_newton_path(newton_steps), newton_steps)
+    }
+    for parameter in ("variance", "log sigma"):
+        path = descent_path(optax.lbfgs(), parameter, lbfgs_steps)
+        found[f"L-BFGS, {parameter}"] = (path, lbfgs_steps)
+    for parameter in PARAMETERS:
+        found[f"Adam, {parameter}"] = (descent_path(optax.adam(RATE), parameter, steps), steps)
+    return found
+
+
+def gauss_newton_path(steps: int) -> Callable:
+    """The solver's own steps, the first of which evaluates the start."""
+
+    def path(spectra: Spectra, start):
+        def residual(variance):
+            return spectral_residual(BlurParams(variance), spectra, Kernel("continuous"), 0)
+
+        def evaluate(variance):
+            value, slope = residual(variance), jax.jacfwd(residual)(variance)[..., 0]
+            gradient, curvature = jnp.sum(slope * value), jnp.sum(slope**2)
+            return Evaluation(0.5 * jnp.sum(value**2), gradient[None], curvature[None, None])
+
+        def step(state, _):
+            state = newton_step(evaluate, state, jnp.zeros(1), jnp.full(1, jnp.inf), 1.0)
+            return state, state.params[0]
+
+        first = newton_init(jnp.square(jnp.asarray([start])))
+        return jnp.sqrt(jax.lax.scan(step, first, None, length=steps + 1)[1])
+
+    return path
+
+
+def descent_path(optimizer: optax.GradientTransformation, parameter: str, steps: int) -> Callable:
+    """Plain descent with any optax transformation on one parameter of the blur."""
+    to_variance, from_variance = PARAMETERS[parameter]
+    optimizer = optax.with_extra_args_support(optimizer)
+
+    def path(spectra: Spectra, start):
+        unit = loss(0.0, spectra)
+
+        def objective(x):
+            return loss(BlurParams(to_variance(x)[None]), spectra) / unit
+
+        def step(carry, _):
+            x, state = carry
+            value, slope = jax.value_and_grad(objective)(x)
+            updates, state = optimizer.update(
+                slope, state, x, value=value, grad=slope, value_fn=objective
+            )
+            return (optax.apply_updates(x, updates), state), x
+
+        # The logarithm of zero is no start.
+        least = 1e-3 if parameter == "log sigma" else 0.0
+        x = from_variance(jnp.maximum(jnp.asarray(start), least) ** 2)
+        (last, _), before = jax.lax.scan(step, (x, optimizer.init(x)), None, length=steps)
+        return jnp.sqrt(jnp.maximum(to_variance(jnp.append(before, jnp.asarray(last))), 0))
+
+    return path
+
+
+def landscape(reference: np.ndarray, blurred: np.ndarray) -> dict[str, Any]:
+    """Mean squared and mean absolute g*A - B, over variances that become negative, px^2."""
+    # Evenly spaced in sigma above zero.
+    variances = np.append(np.linspace(-0.15, 0, 20)[:-1], np.linspace(0, 0.77, 78) ** 2)
+
+    @jax.jit
+    def misfits(variance):
+        residual = blur(reference, BlurParams(variance[None])) - blurred
+        return jnp.mean(residual**2), jnp.mean(jnp.abs(residual))
+
+    squared, absolute = np.array([misfits(v) for v in variances]).T
+    return {"true": SMALL**2, "variance": variances, "squared": squared, "absolute": absolute}
+
+
+def reached(numbers: dict[str, Any], name: str, tolerance: float) -> np.ndarray:
+    """Steps until the error stays below ``tolerance`` px, by start; NaN where it never does."""
+    counts = []
+    for error in numbers["methods"][name]["error"]:
+        above = np.flatnonzero(~(np.array(error, float) < tolerance))
+        count = above[-1] + 1 if len(above) else 0
+        counts.append(count if count < len(error) else np.nan)
+    return np.array(counts)
+
+
+def table(numbers: dict[str, Any]) -> str:
+    """Steps from every start to a thousandth and a millionth of a pixel."""
+    starts = numbers["starts"]
+    lines = [
+        f"One photograph, {numbers['size']} px, sigma {numbers['sigma']:g} px,"
+        f" {numbers['noise']:.0%} noise. Steps from each start (px) until sigma is within 1e-3 |"
+        " 1e-6 px of the minimum.",
+        "",
+        f"{'method':26}" + "".join(f"{start:>16g}" for start in starts) + f"{'ms per step':>13}",
+    ]
+    for name, method in numbers["methods"].items():
+        counts = [reached(numbers, name, tolerance) for tolerance in (1e-3, 1e-6)]
+        words = [["never" if np.isnan(c) else f"{c:g}" for c in row] for row in counts]
+        cells = "".join(f"{f'{a} | {b}':>16}" for a, b in zip(*words, strict=True))
+        lines += [f"{name:26}{cells}{method['milliseconds_per_step']:>13.3g}"]
+    return "\n".join(lines)
+
+
+def plot(numbers: dict[str, Any]) -> Figure:
+    """Above the objective over sigma and variance; below the error by step and by time."""
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    by_sigma, by_variance, by_step, by_time = figure.subplots(2, 2).flat
+    ground = numbers["landscape"]
+    variance = np.array(ground["variance"])
+    for key, colour in (("squared", BLUE), ("absolute", VERMILION)):
+        values = np.array(ground[key]) / ground[key][int(np.argmin(np.abs(variance)))]
+        by_variance.plot(variance, values, color=colour)
+        positive = variance >= 0
+        by_sigma.plot(np.sqrt(variance[positive]), values[positive], color=colour)
+    by_sigma.axvline(ground["true"] ** 0.5, color=BLACK, linewidth=1, linestyle=":")
+    by_variance.axvline(ground["true"], color=BLACK, linewidth=1, linestyle=":")
+    by_sigma.text(0.12, 0.5, "squared", color=BLUE, ha="center")
+    by_sigma.text(0.3, 0.75, "absolute", color=VERMILION)
+    by_sigma.set(xlabel="$\\sigma$ (px)", ylabel="misfit over that of no blur", ylim=(0, 1.6))
+    by_sigma.set_title("Flat at zero in $\\sigma$ ...")
+    by_variance.set(xlabel="variance (px$^2$)", ylim=(0, 1.6))
+    by_variance.set_title("... straight in the variance")
+    entries: list[list] = []
+    for name, method in numbers["methods"].items():
+        colour = COLOURS[name]
+        for index, error in enumerate(method["error"]):
+            shown = np.maximum(np.array(error, float), 1e-13)
+            steps = np.arange(len(shown))
+            style = {"color": colour, "alpha": 0.6, "linewidth": 1}
+            by_step.loglog(steps + 1, shown, label=None if index else name, **style)
+            milliseconds = method["milliseconds_per_step"] * (steps + 1)
+            by_time.loglog(milliseconds, shown, **style)
+        entries.append([np.maximum(method["error"][-1][-1] or 0, 1e-13), name, colour])
+    by_step.set(xlabel="step", ylabel="|$\\sigma$ - minimum| (px)")
+    by_time.set(xlabel="time (ms)")
+    by_step.set_title("A line per start, 0 to 12 px")
+    by_time.set_title("... and by time")
+    by_step.minorticks_off()
+    by_time.minorticks_off()
+    figure.draw_without_rendering()
+    name_lines(by_time, [tuple(entry) for entry in entries], gap=0.09)
+    return figure
+
+
+EXPERIMENT = common.Experiment(
+    stem="convergence",
+    question="How do the solvers converge, and why in the variance?",
+    run=run,
+    table=table,
+    plot=plot,
+    smoke={"starts": (0.0, 4.0), "steps": 30, "repeats": 1},
+)
+
+if __name__ == "__main__":
+    sys.exit(EXPERIMENT.main())

@@ -1,0 +1,194 @@
+"""Does the frequency ratio work in practice? The debate under the question's second answer.
+
+Three ways to use it: the pointwise ratio of the transforms, the cross-spectral ratio with weights,
+and a free kernel to which a Gaussian is fitted; against least squares on the same spectra, and on
+the interior. Photographs under a continuous Gaussian, as the ratio takes it: periodic, so that the
+border plays no part, over noise, sigma and saturation; and cropped, with and without a window.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy import ndimage
+from tqdm import tqdm
+
+from experiments import common
+from experiments.common import BLACK, BLUE, GREEN, ORANGE, VERMILION
+from experiments.drawing import name_lines, plain_ticks
+from experiments.estimators import hann_spectra, one_by_one
+from experiments.photographs import CROP, PHOTOGRAPHS, middle, scene
+from gaussjax import (
+    estimate_blur,
+    fit_free_kernel,
+    fit_frequency_ratio,
+    fit_gauss_newton,
+    fit_pointwise_ratio,
+    pair_spectra,
+)
+
+SIGMA, NOISE = 2.0, 0.01  # where they are not varied
+FITS: dict[str, Callable] = {
+    "ratio, pointwise": fit_pointwise_ratio,
+    "free kernel": fit_free_kernel,
+    "ratio, weighted": fit_frequency_ratio,
+    "Gauss-Newton": fit_gauss_newton,
+}
+INTERIOR, HANN = "estimate_blur", ", Hann"
+COLOURS = dict(zip((*FITS, INTERIOR), (VERMILION, ORANGE, GREEN, BLACK, BLUE), strict=True))
+# What is varied, and its label.
+PANELS = {
+    "noise": "noise in B (%)",
+    "sigma": "$\\sigma$ (px)",
+    "saturation": "clipped pixels (%)",
+    "cropped": "$\\sigma$ (px)",
+}
+TITLES = {
+    "noise": "Periodic, $\\sigma$ = 2 px",
+    "sigma": "Periodic, 1 % noise",
+    "saturation": "Periodic, 1 % noise, saturated",
+    "cropped": "Cropped, 1 % noise",
+}
+
+
+def run(
+    *,
+    seed: int,
+    photographs: Sequence[str] = PHOTOGRAPHS,
+    noises: Sequence[float] = (0.0, 1e-4, 1e-3, 0.01, 0.05, 0.2),
+    sigmas: Sequence[float] = (0.5, 1.0, 2.0, 4.0, 8.0),
+    fractions: Sequence[float] = (0.0, 0.001, 0.01, 0.03, 0.1),
+    draws: int = 4,
+) -> dict[str, Any]:
+    """Sigma (px) by panel and estimator, each [value, photograph and draw]."""
+    random = np.random.default_rng(seed)
+    varied = {"noise": noises, "sigma": sigmas, "saturation": fractions, "cropped": sigmas}
+    fits = estimators()
+    panels = {}
+    for panel, values in varied.items():
+        usable = {k: fit for k, fit in fits.items() if panel == "cropped" or not k.endswith(HANN)}
+        answers: dict[str, list] = {name: [] for name in usable}
+        for value in tqdm(values, panel, disable=None):
+            pairs = [
+                make_pair(scene(name), panel, value, random)
+                for name in photographs
+                for _ in range(draws)
+            ]
+            stacks = [np.stack(images) for images in zip(*pairs, strict=True)]
+            for name, fit in usable.items():
+                answers[name].append(fit(*stacks)[0])
+        true = [value if PANELS[panel] == PANELS["sigma"] else SIGMA for value in values]
+        panels[panel] = {"values": values, "true": true, "answers": answers}
+    return {"crop": CROP, "photographs": photographs, "draws": draws, "panels": panels}
+
+
+def make_pair(
+    image: np.ndarray, panel: str, value: float, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """A and B with one thing varied; the blur is that of the crop but in "cropped"."""
+    sigma = value if PANELS[panel] == PANELS["sigma"] else SIGMA
+    noise = value if panel == "noise" else NOISE
+    reference = middle(image)
+    blurred = (
+        middle(continuous_blur(image, sigma))
+        if panel == "cropped"
+        else continuous_blur(reference, sigma)
+    )
+    blurred = blurred + noise * reference.std() * random.standard_normal(reference.shape)
+    if panel == "saturation":
+        white = np.quantile(reference, 1 - value)
+        reference, blurred = np.minimum(reference, white), np.minimum(blurred, white)
+    return reference, blurred
+
+
+def continuous_blur(image: np.ndarray, sigma: float) -> np.ndarray:
+    """SciPy's Gaussian in the Fourier domain: continuous and periodic."""
+    return np.fft.ifftn(ndimage.fourier_gaussian(np.fft.fftn(image), sigma)).real
+
+
+def estimators() -> dict[str, Callable]:
+    """By name; with a window those of its ending."""
+    found = {
+        name: one_by_one(lambda a, b, fit=fit: fit(pair_spectra(a, b)))
+        for name, fit in FITS.items()
+    }
+    windowed = {
+        name + HANN: one_by_one(lambda a, b, fit=fit: fit(hann_spectra(a, b)))
+        for name, fit in FITS.items()
+    }
+    return {**found, INTERIOR: one_by_one(estimate_blur), **windowed}
+
+
+def errors(panel: dict[str, Any], name: str) -> np.ndarray:
+    """Median |error| at every value, %."""
+    sigma = np.array(panel["answers"][name], float)
+    true = np.array(panel["true"])[:, None]
+    return 100 * np.nanmedian(np.abs(sigma / true - 1), axis=1)
+
+
+def table(numbers: dict[str, Any]) -> str:
+    """A block for each panel."""
+    pairs = len(numbers["photographs"]) * numbers["draws"]
+    lines = [
+        f"Continuous Gaussian blur of photographs, {numbers['crop']} px, {pairs} pairs a cell.",
+        "Median |error| of sigma, %.",
+    ]
+    for name, panel in numbers["panels"].items():
+        lines += ["", f"{name:24}" + "".join(f"{value:>10g}" for value in panel["values"])]
+        for fit in panel["answers"]:
+            lines += [f"{fit:24}" + "".join(f"{e:>10.2g}" for e in errors(panel, fit))]
+    return "\n".join(lines)
+
+
+def plot(numbers: dict[str, Any]) -> Figure:
+    """A panel for each thing that is varied; dashed with a Hann window."""
+    figure = Figure(figsize=(7, 5.6), layout="constrained")
+    axes = dict(zip(PANELS, figure.subplots(2, 2, sharey=True).flat, strict=True))
+    for name, panel in numbers["panels"].items():
+        values = np.array(panel["values"]) * (1 if PANELS[name] == PANELS["sigma"] else 100)
+        entries = []
+        for fit in panel["answers"]:
+            colour = COLOURS[fit.removesuffix(HANN)]
+            shown = np.clip(errors(panel, fit), 1e-3, 200)
+            dashes = "--" if fit.endswith(HANN) else "-"
+            axes[name].plot(values, shown, "o", linestyle=dashes, color=colour)
+            entries.append((shown[-1], fit, colour))
+        positive = values[values > 0]
+        if name in ("noise", "saturation"):
+            axes[name].set_xscale("symlog", linthresh=positive.min(), linscale=0.5)
+        else:
+            axes[name].set_xscale("log")
+        plain_ticks(axes[name], x=values)
+        axes[name].set(title=TITLES[name], xlabel=PANELS[name])
+        axes[name].set_yscale("log")
+        axes[name].set_ylim(1e-3, 300)
+        if name == "sigma":
+            figure.draw_without_rendering()
+            name_lines(axes[name], entries)
+    place = {"transform": axes["cropped"].transAxes, "ha": "right", "fontsize": 9}
+    axes["cropped"].text(0.98, 0.02, "dashed: Hann window", **place)
+    for left in (axes["noise"], axes["saturation"]):
+        left.set_ylabel("median |error| of $\\sigma$ (%)")
+        plain_ticks(left, y=(1e-3, 0.01, 0.1, 1, 10, 100))
+    return figure
+
+
+EXPERIMENT = common.Experiment(
+    stem="frequency_ratio",
+    question="Does the frequency ratio work in practice?",
+    run=run,
+    table=table,
+    plot=plot,
+    smoke={
+        "photographs": ("camera", "coffee"),
+        "noises": (0.0, 0.05),
+        "sigmas": (1.0, 4.0),
+        "fractions": (0.0, 0.05),
+        "draws": 1,
+    },
+)
+
+if __name__ == "__main__":
+    sys.exit(EXPERIMENT.main())

@@ -1,0 +1,194 @@
+"""What blur does a network make? The question's own case, followed over training.
+
+A convolutional autoencoder learns photographs; B is what it makes of others. One sigma for all of
+its outputs at every stage, by least squares and by least absolute values, as the question asked,
+beside the sigma of every photograph; and how near each estimator's Gaussian brings A to B, against
+the nearest of all Gaussians.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+from scipy import optimize
+from tqdm import tqdm
+
+from experiments import autoencoder, common
+from experiments.cells import mean_absolute, root_mean_square
+from experiments.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
+from experiments.drawing import name_lines, plain_ticks
+from experiments.estimators import Estimator, front_door, hann_spectra, one_by_one
+from experiments.photographs import CROP, PHOTOGRAPHS, middle, scene
+from experiments.scipy_reference import gaussian_residual, least_misfit
+from gaussjax import fit_frequency_ratio, fit_gauss_newton, pair_spectra, sum_spectra
+
+MARGIN = 24  # px, farther than any blur found here reaches
+UPPER = 5.0  # px
+COLOURS = {
+    "interior: absolute": BLUE,
+    "interior: squared": GREEN,
+    "Hann: Gauss-Newton": PURPLE,
+    "Hann: ratio, weighted": ORANGE,
+    "periodic: Gauss-Newton": BLACK,
+    "periodic: ratio, weighted": VERMILION,
+}
+JOINT = {"absolute": BLUE, "squared": GREEN, "spectra": PURPLE}
+
+
+def run(
+    *,
+    seed: int,
+    photographs: Sequence[str] = PHOTOGRAPHS,
+    steps: int = 1600,
+    at: Sequence[int] = (25, 50, 100, 200, 400, 800, 1600),
+) -> dict[str, Any]:
+    """Joint sigmas and those of every estimator, px, and the mean |g*A - B|, by stage."""
+    seen, unseen = photographs[::2], photographs[1::2]
+    references = np.stack([middle(scene(name)) for name in unseen])
+    fits = estimators()
+    stages: dict[str, list] = {key: [] for key in ("psnr", "unchanged", "least")}
+    joint: dict[str, list] = {name: [] for name in JOINT}
+    answers: dict[str, dict[str, list]] = {
+        name: {"sigma": [], "status": [], "mean_absolute": []} for name in fits
+    }
+    network = autoencoder.snapshots([scene(name) for name in seen], seed=seed, steps=steps, at=at)
+    for _, parameters in tqdm(network, "stages", total=len(at), disable=None):
+        outputs = np.asarray(autoencoder.reconstruct(parameters, jnp.asarray(references)), float)
+        pairs = list(zip(references, outputs, strict=True))
+        stages["psnr"].append([autoencoder.peak_signal_to_noise(*pair) for pair in pairs])
+        stages["unchanged"].append(_misfits(pairs, [0.0] * len(pairs)))
+        least = [least_misfit(mean_absolute, *p, upper=UPPER, margin=MARGIN) for p in pairs]
+        stages["least"].append(_misfits(pairs, least))
+        joint["absolute"].append(joint_sigma(pairs, mean_absolute))
+        joint["squared"].append(joint_sigma(pairs, root_mean_square))
+        together = sum_spectra(jax.vmap(hann_spectra)(*map(jnp.asarray, (references, outputs))))
+        joint["spectra"].append(float(fit_gauss_newton(together, kernel="sampled").sigma))
+        for name, fit in fits.items():
+            sigma, status = fit(references, outputs)
+            answers[name]["sigma"].append(sigma)
+            answers[name]["status"].append(status)
+            answers[name]["mean_absolute"].append(_misfits(pairs, np.maximum(sigma, 0)))
+    return {
+        "crop": CROP,
+        "margin": MARGIN,
+        "seen": seen,
+        "unseen": unseen,
+        "steps": at,
+        **stages,
+        "joint": joint,
+        "answers": answers,
+    }
+
+
+def estimators() -> dict[str, Estimator]:
+    """By name, which begins with what is done about the edge of the frame."""
+    mask = np.pad(np.ones((CROP - 2 * MARGIN,) * 2, bool), MARGIN)
+
+    def spectral(fit: Callable, spectra: Callable) -> Estimator:
+        return one_by_one(lambda *pair: fit(spectra(*pair)))
+
+    return {
+        "interior: absolute": front_door(loss="absolute", mask=mask),
+        "interior: squared": front_door(mask=mask),
+        "Hann: Gauss-Newton": spectral(fit_gauss_newton, hann_spectra),
+        "Hann: ratio, weighted": spectral(fit_frequency_ratio, hann_spectra),
+        "periodic: Gauss-Newton": spectral(fit_gauss_newton, pair_spectra),
+        "periodic: ratio, weighted": spectral(fit_frequency_ratio, pair_spectra),
+    }
+
+
+def joint_sigma(pairs: Sequence[tuple[np.ndarray, np.ndarray]], measure: Callable) -> float:
+    """The one sigma, px, of the least ``measure`` over the pixels of all pairs, by search."""
+
+    def misfit(sigma: float) -> float:
+        return measure(np.stack([gaussian_residual(*pair, sigma, MARGIN) for pair in pairs]))
+
+    grid = np.linspace(0, UPPER, 26)
+    best = int(np.argmin([misfit(sigma) for sigma in grid]))
+    bracket = (grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)])
+    return float(optimize.minimize_scalar(misfit, bounds=bracket, method="bounded").x)
+
+
+def _misfits(pairs, sigmas) -> list[float]:
+    """Mean |g*A - B| over the standard deviation of A."""
+    return [
+        mean_absolute(gaussian_residual(a, b, sigma, MARGIN)) / a.std()
+        for (a, b), sigma in zip(pairs, sigmas, strict=True)
+    ]
+
+
+def excess(numbers: dict[str, Any], name: str) -> np.ndarray:
+    """Median over the photographs by which mean |g*A - B| exceeds the least, %, by stage."""
+    found = np.array(numbers["answers"][name]["mean_absolute"], float)
+    return 100 * np.median(found / np.array(numbers["least"]) - 1, axis=1)
+
+
+def table(numbers: dict[str, Any]) -> str:
+    """A column for each stage."""
+    least, unchanged = np.array(numbers["least"]), np.array(numbers["unchanged"])
+    rows = {
+        "PSNR, dB": np.median(numbers["psnr"], axis=1),
+        "joint sigma, absolute, px": numbers["joint"]["absolute"],
+        "joint sigma, squared, px": numbers["joint"]["squared"],
+        "joint sigma, Hann spectra, px": numbers["joint"]["spectra"],
+        "least mean |g*A - B|, % of std": 100 * np.median(least, axis=1),
+        "the same over mean |A - B|, %": 100 * np.median(least / unchanged, axis=1),
+    }
+    lines = [
+        f"{len(numbers['seen'])} photographs to learn from, {len(numbers['unseen'])} to try;"
+        " medians over these.",
+        "",
+        f"{'training steps':32}" + "".join(f"{step:>9}" for step in numbers["steps"]),
+        *(f"{name:32}" + "".join(f"{value:>9.3g}" for value in row) for name, row in rows.items()),
+        "",
+        "By how much mean |g*A - B| exceeds the least of all Gaussians, %",
+    ]
+    for name in numbers["answers"]:
+        cells = "".join(f"{value:>9.2g}" for value in excess(numbers, name))
+        lines.append(f"{name:32}{cells}")
+    return "\n".join(lines)
+
+
+def plot(numbers: dict[str, Any]) -> Figure:
+    """Left the blur over training, right how near every estimator's Gaussian comes to the best."""
+    steps = np.array(numbers["steps"])
+    figure = Figure(figsize=(7, 3.8), layout="constrained")
+    blur, misfit = figure.subplots(1, 2)
+    each = numbers["answers"]["interior: absolute"]
+    answered = np.where(np.array(each["status"]) == 0, np.array(each["sigma"], float), np.nan)
+    blur.plot(steps, answered, ".", color=BLUE, alpha=0.5)
+    for name, colour in JOINT.items():
+        dashes = ":" if name == "spectra" else "-"
+        blur.plot(steps, numbers["joint"][name], dashes, color=colour, label=name)
+    blur.set(xscale="log", xlabel="training steps", ylabel="$\\sigma$ (px)", yscale="log")
+    blur.legend(title="one $\\sigma$ for all (dot: each)")
+    entries = []
+    for name in numbers["answers"]:
+        shown = np.maximum(excess(numbers, name), 1e-3)
+        misfit.loglog(steps, shown, "o-", color=COLOURS[name])
+        entries.append((shown[-1], name.replace(": ", ":\n"), COLOURS[name]))
+    misfit.set(xlabel="training steps", ylabel="mean $|g*A - B|$ over the least (%)")
+    plain_ticks(blur, x=steps[::2], y=(0.5, 0.7, 1, 1.5, 2, 3))
+    plain_ticks(misfit, x=steps[::2])
+    ticks = (1e-3, 0.01, 0.1, 1, 10, 100)
+    misfit.set_yticks(ticks, ["$\\leq$0.001", *(f"{tick:g}" for tick in ticks[1:])])
+    figure.draw_without_rendering()
+    name_lines(misfit, entries, gap=0.14)
+    return figure
+
+
+EXPERIMENT = common.Experiment(
+    stem="training",
+    question="What blur does a network make, and which Gaussian is nearest to it?",
+    run=run,
+    table=table,
+    plot=plot,
+    smoke={"photographs": ("camera", "coffee"), "steps": 40, "at": (20, 40)},
+)
+
+if __name__ == "__main__":
+    sys.exit(EXPERIMENT.main())
