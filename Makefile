@@ -1,13 +1,16 @@
-# `make run` does the main job, `make test` runs the tests; each sets up .venv first if need be.
+# `make run` does the main job, `make figures` all experiments, `make test` the tests; each sets up .venv if need be.
 # Another Python: `make test PYTHON=python3.13` (it takes effect when .venv is made; delete .venv to change it).
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
 
-.PHONY: run test lint
+.PHONY: run figures test lint
 .NOTPARALLEL: # two pips must not write to one environment
 
 run: .venv/ready-experiments
 	$(VENV_PYTHON) -m experiments.compare_estimators
+
+figures: .venv/ready-experiments
+	$(VENV_PYTHON) -m experiments
 
 # Each process runs JAX with its own threads: many processes would only compete.
 test: .venv/ready-test
