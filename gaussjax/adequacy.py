@@ -48,6 +48,8 @@ _LARGEST_MISMATCH = 0.5
 # A kurtosis beyond this (3 is normal) says that a few pixels make up the residual: they count as
 # structure altogether.
 _LARGEST_KURTOSIS = 20.0
+# So many outliers (part of the pixels) to a robust loss are no accident: the model misses them.
+_LARGEST_OUTLIERS = 0.1
 # Images are misaligned when the shift that is left adds more than this to the variance,
 # relatively, or is more than this many px whatever the blur.
 _LARGEST_SHIFT_EFFECT = 0.02
@@ -105,6 +107,7 @@ def assess(
     residual: jax.Array,
     whitened: jax.Array,
     squares: jax.Array,
+    outliers: jax.Array,
     chi_square: jax.Array,
     variance: jax.Array,
     rounding: float,
@@ -118,6 +121,7 @@ def assess(
         residual: predicted - B.
         whitened: the residual with white noise, times the window.
         squares: sum of squared residuals without the outliers that the loss discounts.
+        outliers: part of the compared pixels that they are.
         chi_square: reduced, or NaN.
         variance: of the fitted Gaussian per axis, px^2, ``[ndim]``.
         rounding: variance that rounding leaves in the residual.
@@ -135,12 +139,13 @@ def assess(
     excess = jnp.where(jnp.isfinite(chi_square), (1 - 1 / chi_square) * squares, 0)
     structured = jnp.where(significant, jnp.maximum(structured, excess), 0)
     fourth = jnp.sum(window > 0) * jnp.sum(whitened**4)
-    outliers = fourth > _LARGEST_KURTOSIS * jnp.sum(whitened**2) ** 2
-    structured = jnp.where(outliers, squares, structured)
+    peaked = fourth > _LARGEST_KURTOSIS * jnp.sum(whitened**2) ** 2
+    structured = jnp.where(peaked, squares, structured)
     poor = structured > _LARGEST_STRUCTURE * jnp.minimum(change, contrast) + 100 * floor
     told = jnp.isfinite(chi_square)
     matches = jnp.abs(jnp.log(chi_square)) < jnp.log1p(_LARGEST_MISMATCH)
     poor = poor | told & ~matches | ~told & (squares > _LARGEST_REMAINDER * contrast + 100 * floor)
+    poor = poor | (outliers > _LARGEST_OUTLIERS)
     effect = jnp.sum(displacement**2) / (displacement.size * jnp.mean(jnp.abs(variance)) + 1e-12)
     size = jnp.max(jnp.abs(displacement))
     misaligned = (effect > _LARGEST_SHIFT_EFFECT) & (size > 0.02) | (size > _LARGEST_SHIFT)

@@ -33,6 +33,7 @@ class Summary:
         whitened: the residual filtered so that the noise that is assumed in it is white, times
             the window; outliers that the loss discounts are clipped.
         squares: sum of squared residuals, with the outliers clipped likewise.
+        outliers: part of the compared pixels that was clipped.
     """
 
     covariance: jax.Array
@@ -43,6 +44,7 @@ class Summary:
     residual: jax.Array
     whitened: jax.Array
     squares: jax.Array
+    outliers: jax.Array
 
 
 class Criterion(Protocol):

@@ -162,4 +162,5 @@ class ErrorsInVariables(NewtonCriterion):
             residual=at.residual,
             whitened=inverse_transform(at.u / jnp.sqrt(density), window.shape),
             squares=jnp.sum(window * at.residual**2),
+            outliers=jnp.zeros_like(squares),
         )

@@ -96,4 +96,5 @@ class LeastSquares:
             residual=residual,
             whitened=window * residual,
             squares=squares,
+            outliers=jnp.zeros_like(squares),
         )

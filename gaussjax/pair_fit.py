@@ -238,6 +238,7 @@ def _result(criterion: AnyCriterion, fit: Fit, start: Start, low, high) -> BlurE
         residual=summary.residual,
         whitened=summary.whitened,
         squares=summary.squares,
+        outliers=summary.outliers,
         chi_square=summary.chi_square,
         variance=jnp.diag(model.params(fit.vector).covariance_matrix(model.ndim)),
         rounding=rounding_variance(fit.vector.dtype),

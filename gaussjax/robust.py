@@ -112,4 +112,5 @@ class Robust(NewtonCriterion):
             residual=residual,
             whitened=window * clipped,
             squares=jnp.sum(window * clipped**2),
+            outliers=jnp.mean(clipped != residual, where=window > 0),
         )

@@ -139,3 +139,13 @@ def test_outliers_are_told_unless_the_loss_discounts_them(name, x64):
     assert plain.adequacy.verdict == Verdict.EXPLAINED_POORLY
     robust = gj.estimate_blur(reference, spoiled, kernel="sampled", loss="absolute")
     assert robust.adequacy.verdict == Verdict.EXPLAINED
+
+
+@pytest.mark.parametrize("loss", ["absolute", "huber"])
+def test_a_robust_loss_does_not_discount_a_wrong_kernel(loss, x64):
+    # A defocused lens misses every edge: too many pixels to be outliers.
+    reference = photograph("camera")[100:260, 100:260]
+    disk = np.hypot(*np.mgrid[-3:4, -3:4]) <= 3
+    blurred = scipy.ndimage.convolve(reference, disk / disk.sum())
+    estimate = gj.estimate_blur(reference, blurred, kernel="sampled", loss=loss)
+    assert estimate.adequacy.verdict == Verdict.EXPLAINED_POORLY
