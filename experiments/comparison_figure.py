@@ -6,12 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
+from experiments.common import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from experiments.comparison_table import errors_over_bound, excess_rms, relative_errors, rms
 
 # What is done about the edge, with which the names of the estimators begin.
 COLOURS = {"interior": BLUE, "reflect": BLACK, "Hann window": GREEN, "periodic": VERMILION}
-KINDS = (("o", ORANGE), ("s", PURPLE), ("^", SKY), ("D", VERMILION))
+KINDS = (("o", ORANGE), ("s", PURPLE), ("^", SKY), ("D", GREY))
 
 
 def plot(numbers: dict[str, Any]) -> Figure:

@@ -130,6 +130,9 @@ def spectral_fits(setting: Setting) -> dict[str, Estimator]:
         "Hann window: ratio, weighted": one_by_one(
             lambda *pair: fit_frequency_ratio(hann_spectra(*pair))
         ),
+        "Hann window: Gauss-Newton": one_by_one(
+            lambda *pair: fit_gauss_newton(hann_spectra(*pair), **iterative)
+        ),
         "periodic: Gauss-Newton": periodic(fit_gauss_newton, **iterative),
         "periodic: L-BFGS": one_by_one(descend(optax.lbfgs(), LBFGS_STEPS, "log_sigma")),
         "periodic: Adam, log sigma": all_at_once(descend(by_logarithm, ADAM_STEPS, "log_sigma")),

@@ -93,6 +93,10 @@ def plot(numbers: dict[str, Any]) -> Figure:
         lines = [*name.split(": "), f"RMSE {verdict['rmse_wide']:.2g} px"]
         axes.set_title("\n".join(lines), fontsize=10)
         axes.set_ylim(-0.07 * top, 1.06 * top)
+    for axes in panels.flat[len(names) :]:
+        axes.set_visible(False)
+    for axes in panels.flat[len(names) - COLUMNS : len(names)]:
+        axes.tick_params(labelbottom=True)
     figure.supxlabel(f"experiment   (RMSE: of $\\sigma \\geq$ {LEAST_SIGMA:g} px)", fontsize=11)
     figure.supylabel("$\\sigma$ (px)", fontsize=11)
     handles, labels = panels.flat[0].get_legend_handles_labels()
