@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from experiments import common
 from experiments.common import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
-from experiments.drawing import name_lines, plain_ticks
+from experiments.drawing import name_lines, plain_ticks, widths
 from experiments.estimators import Estimator, front_door, hann_spectra, one_by_one
 from experiments.photographs import CROP, PHOTOGRAPHS, middle, scene
 from gaussjax import fit_gauss_newton
@@ -99,9 +99,9 @@ def plot(numbers: dict[str, Any]) -> Figure:
     for row, (axes, noise) in enumerate(zip(panels, noises, strict=True)):
         entries = []
         axes.set(xscale="log", yscale="log", ylim=(LEAST / 2, 2 * MOST))
-        for name in numbers["answers"]:
+        for name, width in zip(numbers["answers"], widths(len(COLOURS)), strict=True):
             worst = np.clip(100 * np.max(errors(numbers, name)[row], axis=1), LEAST, MOST)
-            axes.plot(sigmas, worst, "o-", color=COLOURS[name])
+            axes.plot(sigmas, worst, "o-", lw=width, color=COLOURS[name])
             entries.append((worst[-1], name, COLOURS[name]))
         axes.set(title=f"{100 * noise:g} % noise" if noise else "Without noise")
         axes.set_xlabel("$\\sigma$ (px)")
@@ -112,7 +112,7 @@ def plot(numbers: dict[str, Any]) -> Figure:
     ticks = (LEAST, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1, MOST)
     powers = [f"$10^{{{np.log10(tick):.0f}}}$" for tick in ticks[1:-2]]
     for axes in panels:
-        axes.set_yticks(ticks, ["exact", *powers, "1", "$\\geq$100"])
+        axes.set_yticks(ticks, ["$\\leq10^{-12}$", *powers, "1", "$\\geq$100"])
     panels[0].set_ylabel("largest |error| of $\\sigma$ (%)")
     return figure
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from experiments import common
 from experiments.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
-from experiments.drawing import name_lines, plain_ticks
+from experiments.drawing import name_lines, plain_ticks, widths
 from experiments.estimators import one_by_one
 from experiments.photographs import CROP, middle, scene
 from gaussjax import estimate_blur
@@ -133,9 +133,9 @@ def plot(numbers: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(7, 3.8), layout="constrained")
     made, read = figure.subplots(1, 2)
     entries = []
-    for name, tool in numbers["tools"].items():
+    for (name, tool), width in zip(numbers["tools"].items(), widths(len(TOOLS)), strict=True):
         ratio = np.array(tool["true"]) / tool["nominal"]
-        made.semilogx(tool["nominal"], ratio, "o-", color=COLOURS[name])
+        made.semilogx(tool["nominal"], ratio, "o-", lw=width, color=COLOURS[name])
         entries.append((ratio[-1], name.replace(", ", ",\n"), COLOURS[name]))
     scipy = numbers["tools"][SCIPY]
     for kernel, sigmas in scipy["read"].items():

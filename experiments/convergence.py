@@ -28,6 +28,7 @@ from gaussjax.solvers import Evaluation, newton_init, newton_step
 
 SIGMA, NOISE, SIZE = 2.0, 0.01, 256
 SMALL = 0.4  # px, the blur of the landscapes
+LEAST = 1e-13  # what is less is drawn there
 RATE = 0.1  # of Adam: px^2, px, or 1
 # From the parameter that is optimised to the variance, and back.
 PARAMETERS: dict[str, tuple[Callable, Callable]] = {
@@ -52,23 +53,30 @@ def run(
     steps: int = 400,
     repeats: int = 20,
 ) -> dict[str, Any]:
-    """Error of sigma (px) by method and start, after each step; and milliseconds per step."""
+    """Errors of sigma (px) by method and start after each step, and milliseconds per step.
+
+    "excess" is by how much the loss exceeds its minimum, relative to it.
+    """
     random = np.random.default_rng(seed)
     reference = middle(scene("camera"), SIZE)
     noise = NOISE * reference.std() * random.standard_normal(reference.shape)
     spectra = pair_spectra(reference, continuous_blur(reference, SIGMA) + noise)
     best = float(fit_gauss_newton(spectra).sigma)
+    least = loss(best, spectra)
+    excess = jax.jit(lambda path: jax.lax.map(lambda s: loss(s, spectra) / least - 1, path))
     methods = {}
     for name, (method, count) in paths(steps).items():
         compiled = jax.jit(lambda s, start, method=method: method(s, start))
         found = [np.asarray(compiled(spectra, start)) for start in starts]
-        begin = time.perf_counter()
+        seconds = []
         for _ in range(repeats):
+            begin = time.perf_counter()
             jax.block_until_ready(compiled(spectra, starts[-1]))
-        seconds = (time.perf_counter() - begin) / repeats
+            seconds.append(time.perf_counter() - begin)
         methods[name] = {
-            "error": [np.abs(path - best) for path in found],
-            "milliseconds_per_step": 1e3 * seconds / count,
+            "error": [common.six_digits(np.abs(path - best)) for path in found],
+            "excess": [common.six_digits(np.asarray(excess(path))) for path in found],
+            "milliseconds_per_step": 1e3 * np.median(seconds) / count,
         }
     small = continuous_blur(reference, SMALL)
     return {
@@ -188,9 +196,10 @@ def table(numbers: dict[str, Any]) -> str:
 
 
 def plot(numbers: dict[str, Any]) -> Figure:
-    """Above the objective over sigma and variance; below the error by step and by time."""
-    figure = Figure(figsize=(7, 6), layout="constrained")
-    by_sigma, by_variance, by_step, by_time = figure.subplots(2, 2).flat
+    """Above the objective over sigma and variance; below error and loss by step and by time."""
+    figure = Figure(figsize=(7, 8), layout="constrained")
+    panels = figure.subplots(3, 2)
+    by_sigma, by_variance = panels[0]
     ground = numbers["landscape"]
     variance = np.array(ground["variance"])
     for key, colour in (("squared", BLUE), ("absolute", VERMILION)):
@@ -200,31 +209,34 @@ def plot(numbers: dict[str, Any]) -> Figure:
         by_sigma.plot(np.sqrt(variance[positive]), values[positive], color=colour)
     by_sigma.axvline(ground["true"] ** 0.5, color=BLACK, linewidth=1, linestyle=":")
     by_variance.axvline(ground["true"], color=BLACK, linewidth=1, linestyle=":")
-    by_sigma.text(0.12, 0.5, "squared", color=BLUE, ha="center")
-    by_sigma.text(0.3, 0.75, "absolute", color=VERMILION)
+    by_sigma.text(0.01, 0.1, "squared", color=BLUE)
+    by_sigma.text(0.01, 1.08, "absolute", color=VERMILION)
     by_sigma.set(xlabel="$\\sigma$ (px)", ylabel="misfit over that of no blur", ylim=(0, 1.6))
     by_sigma.set_title("Flat at zero in $\\sigma$ ...")
     by_variance.set(xlabel="variance (px$^2$)", ylim=(0, 1.6))
     by_variance.set_title("... straight in the variance")
-    entries: list[list] = []
-    for name, method in numbers["methods"].items():
-        colour = COLOURS[name]
-        for index, error in enumerate(method["error"]):
-            shown = np.maximum(np.array(error, float), 1e-13)
-            steps = np.arange(len(shown))
-            style = {"color": colour, "alpha": 0.6, "linewidth": 1}
-            by_step.loglog(steps + 1, shown, label=None if index else name, **style)
-            milliseconds = method["milliseconds_per_step"] * (steps + 1)
-            by_time.loglog(milliseconds, shown, **style)
-        entries.append([np.maximum(method["error"][-1][-1] or 0, 1e-13), name, colour])
-    by_step.set(xlabel="step", ylabel="|$\\sigma$ - minimum| (px)")
-    by_time.set(xlabel="time (ms)")
-    by_step.set_title("A line per start, 0 to 12 px")
-    by_time.set_title("... and by time")
-    by_step.minorticks_off()
-    by_time.minorticks_off()
-    figure.draw_without_rendering()
-    name_lines(by_time, [tuple(entry) for entry in entries], gap=0.09)
+    labels = {"error": "|$\\sigma$ - minimum| (px)", "excess": "loss / least loss - 1"}
+    for (by_step, by_time), (key, label) in zip(panels[1:], labels.items(), strict=True):
+        entries = []
+        for name, method in numbers["methods"].items():
+            for path in method[key][::2]:
+                # As many steps as the eye can tell apart on a logarithmic axis.
+                steps = np.unique(np.geomspace(1, len(path), 50).astype(int))
+                shown = np.maximum(np.array(path, float)[steps - 1], LEAST)
+                style = {"color": COLOURS[name], "linewidth": 1}
+                by_step.loglog(steps, shown, **style)
+                by_time.loglog(method["milliseconds_per_step"] * steps, shown, **style)
+            last = np.maximum(np.array(method[key][-1], float)[-1], LEAST)
+            entries.append((last, name, COLOURS[name]))
+        by_step.set(xlabel="step", ylabel=label)
+        by_time.set(xlabel="time (ms)")
+        for axes in (by_step, by_time):
+            axes.minorticks_off()
+        figure.draw_without_rendering()
+        name_lines(by_time, entries, gap=0.09)
+    starts = ", ".join(f"{start:g}" for start in numbers["starts"][::2])
+    panels[1, 0].set_title(f"Starts at {starts} px")
+    panels[1, 1].set_title("... and by time")
     return figure
 
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from experiments import common
 from experiments.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
-from experiments.drawing import name_lines, plain_ticks
+from experiments.drawing import name_lines, plain_ticks, widths
 from experiments.estimators import Estimator, front_door, hann_spectra, one_by_one
 from experiments.photographs import CROP, PHOTOGRAPHS, middle, scene
 from experiments.scipy_reference import cramer_rao_bound
@@ -136,11 +136,11 @@ def plot(numbers: dict[str, Any]) -> Figure:
     for column, (name, series) in enumerate(numbers["series"].items()):
         values = np.array(series["values"]) * (100 if name == "noise" else 1)
         entries: list[list] = [[], []]
-        for fit in series["errors"]:
+        for fit, width in zip(series["errors"], widths(len(COLOURS)), strict=True):
             colour = COLOURS[fit]
             for row, ratio in enumerate(bias_and_scatter(series, fit)):
                 shown = np.maximum(ratio, LEAST)
-                panels[row, column].loglog(values, shown, "o-", color=colour)
+                panels[row, column].loglog(values, shown, "o-", lw=width, color=colour)
                 entries[row].append((shown[-1], fit.replace(": ", ":\n"), colour))
         for axes in panels[:, column]:
             axes.axhline(1, color=BLACK, linewidth=1, linestyle=":")

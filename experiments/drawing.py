@@ -35,6 +35,11 @@ def name_lines(axes: Axes, entries: Sequence[tuple[float, str, str]], gap: float
         axes.text(1.02, height, name, color=colour, **place)
 
 
+def widths(count: int) -> np.ndarray:
+    """Line widths from wide to narrow: what is drawn beneath shows where lines coincide."""
+    return np.linspace(3, 1, count)
+
+
 def plain_ticks(axes: Axes, *, x: Values = (), y: Values = ()) -> None:
     """Ticks at these values, written without exponents, and no others."""
     axes.minorticks_off()

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from experiments import common
 from experiments.common import BLACK, BLUE, GREEN, ORANGE, VERMILION
-from experiments.drawing import name_lines, plain_ticks
+from experiments.drawing import name_lines, plain_ticks, widths
 from experiments.estimators import hann_spectra, one_by_one
 from experiments.photographs import CROP, PHOTOGRAPHS, middle, scene
 from gaussjax import (
@@ -149,11 +149,13 @@ def plot(numbers: dict[str, Any]) -> Figure:
     for name, panel in numbers["panels"].items():
         values = np.array(panel["values"]) * (1 if PANELS[name] == PANELS["sigma"] else 100)
         entries = []
+        wide = dict(zip(COLOURS, widths(len(COLOURS)), strict=True))
         for fit in panel["answers"]:
             colour = COLOURS[fit.removesuffix(HANN)]
             shown = np.clip(errors(panel, fit), 1e-3, 200)
             dashes = "--" if fit.endswith(HANN) else "-"
-            axes[name].plot(values, shown, "o", linestyle=dashes, color=colour)
+            width = wide[fit.removesuffix(HANN)]
+            axes[name].plot(values, shown, "o", ls=dashes, lw=width, color=colour)
             entries.append((shown[-1], fit, colour))
         positive = values[values > 0]
         if name in ("noise", "saturation"):
@@ -171,7 +173,9 @@ def plot(numbers: dict[str, Any]) -> Figure:
     axes["cropped"].text(0.98, 0.02, "dashed: Hann window", **place)
     for left in (axes["noise"], axes["saturation"]):
         left.set_ylabel("median |error| of $\\sigma$ (%)")
-        plain_ticks(left, y=(1e-3, 0.01, 0.1, 1, 10, 100))
+        ticks = (1e-3, 0.01, 0.1, 1, 10, 100)
+        left.minorticks_off()
+        left.set_yticks(ticks, ["$\\leq$0.001", *(f"{tick:g}" for tick in ticks[1:])])
     return figure
 
 

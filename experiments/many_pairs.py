@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from experiments import common
-from experiments.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION
-from experiments.drawing import name_lines, plain_ticks
+from experiments.common import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from experiments.drawing import name_lines, plain_ticks, widths
 from experiments.frequency_ratio import continuous_blur
 from experiments.photographs import PHOTOGRAPHS, scene
 from gaussjax import Spectra, fit_gauss_newton, loss, pair_spectra, sum_spectra
@@ -31,6 +31,7 @@ COLOURS = {
     "joint fit": BLUE,
     "mean of single fits": VERMILION,
     "median of single fits": ORANGE,
+    "weighted mean of them": GREY,
     "Adam, 1 epoch": GREEN,
     "Adam, 10 epochs": PURPLE,
     "Adam, 100 epochs": SKY,
@@ -109,12 +110,18 @@ def joinings() -> dict[str, Callable[[Spectra], jax.Array]]:
 
     @jax.jit
     def singles(spectra):
-        return jax.vmap(lambda pair: fit_gauss_newton(pair).sigma)(spectra)
+        found = jax.vmap(fit_gauss_newton)(spectra)
+        return found.sigma, found.sigma_standard_error
+
+    def weighted(spectra):
+        sigma, error = singles(spectra)
+        return jnp.nansum(sigma / error**2) / jnp.nansum(1 / error**2)
 
     return {
         "joint fit": joint,
-        "mean of single fits": lambda spectra: jnp.mean(singles(spectra)),
-        "median of single fits": lambda spectra: jnp.median(singles(spectra)),
+        "mean of single fits": lambda spectra: jnp.mean(singles(spectra)[0]),
+        "median of single fits": lambda spectra: jnp.median(singles(spectra)[0]),
+        "weighted mean of them": weighted,
         "Adam, 1 epoch": partial(adam, epochs=1),
         "Adam, 10 epochs": partial(adam, epochs=10),
         "Adam, 100 epochs": partial(adam, epochs=100),
@@ -177,9 +184,9 @@ def plot(numbers: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     axes = figure.subplots()
     entries = []
-    for name, colour in COLOURS.items():
+    for (name, colour), width in zip(COLOURS.items(), widths(len(COLOURS)), strict=True):
         _, rms = bias_and_rms(numbers, name)
-        axes.loglog(counts, rms, "o-", color=colour)
+        axes.loglog(counts, rms, "o-", lw=width, color=colour)
         entries.append((rms[-1], name, colour))
     bounds = 100 * np.array(numbers["bounds"]) / numbers["sigma"]
     axes.loglog(counts, bounds, ":", color=BLACK)

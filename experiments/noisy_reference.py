@@ -114,17 +114,12 @@ def answer(name: str, pairs: list, true: np.ndarray, shape: tuple[int, ...]) -> 
     swapped = [float(estimate(b, a, levels[::-1])[0]) for a, b, levels in pairs[:: shape[-1]]]
     return {
         "milliseconds_per_pair": 1e3 * seconds / len(pairs),
-        "sigma": _six_digits(sigma).reshape(shape),
-        "swapped": _six_digits(swapped).reshape(shape[:-1]),
-        "standard_error": _six_digits(error).reshape(shape),
+        "sigma": common.six_digits(sigma).reshape(shape),
+        "swapped": common.six_digits(swapped).reshape(shape[:-1]),
+        "standard_error": common.six_digits(error).reshape(shape),
         "covered": ((low <= true) & (true <= high)).astype(int).reshape(shape),
         "status": status.astype(int).reshape(shape),
     }
-
-
-def _six_digits(values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Rounded, so that the file of thousands of estimates stays small."""
-    return np.array([float(f"{value:.6g}") for value in values])
 
 
 EXPERIMENT = common.Experiment(

@@ -38,10 +38,10 @@ ESTIMATES: dict[str, Callable] = {
     "fit_frequency_ratio": lambda a, b: fit_frequency_ratio(pair_spectra(a, b)).sigma,
     "fit_gauss_newton": lambda a, b: fit_gauss_newton(pair_spectra(a, b)).sigma,
     "estimate_blur": lambda a, b: estimate_blur(a, b).sigma,
-    "same, full + nuisances": lambda a, b: (
+    "estimate_blur, full + nuisances": lambda a, b: (
         estimate_blur(a, b, family="full", gain=True, offset=True, shift=True).sigma
     ),
-    "same, noise_std": lambda a, b: estimate_blur(a, b, noise_std=NOISE_STD).sigma,
+    "estimate_blur, noise_std": lambda a, b: estimate_blur(a, b, noise_std=NOISE_STD).sigma,
 }
 COLOURS = dict(
     zip(
