@@ -50,7 +50,7 @@ def assert_said(heading, *phrases):
 
 def assert_shown(shown, value):
     """The text is the value to two digits."""
-    assert float(shown) == pytest.approx(float(f"{value:.1e}"))
+    assert float(shown) == pytest.approx(float(f"{value:.1e}"), rel=1e-9, abs=0)
 
 
 def test_which_estimator():
@@ -65,7 +65,13 @@ def test_which_estimator():
         assert_shown(one_percent, rms(over_bound[noise == 0.01]))
         assert_shown(five_percent, rms(over_bound[noise == 0.05]))
         assert int(failed) == failures(found, name)
-    assert str(len(noise)) in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert_said(
+        "Which estimator, when", f": {len(noise)} pairs", "within 0.5 % of the same wrong minimum"
+    )
+    newton = found["answers"]["periodic: Gauss-Newton"]["known_sigma"]
+    for name in ("L-BFGS", "Adam, log sigma"):
+        sigma = found["answers"][f"periodic: {name}"]["known_sigma"]
+        np.testing.assert_allclose(sigma, newton, rtol=5e-3)
 
 
 def test_protocol_of_the_first_answer():
@@ -126,9 +132,10 @@ def test_frequency_ratio_answer():
         f"errs by {error('sigma', 0.5, 'free kernel')} at 0.5 px",
         f"{error('cropped', 2.0, weighted)} at 2 px for the weighted ratio",
         f"{error('cropped', 2.0, weighted + ', Hann')} under a Hann window",
-        f"({error('cropped', 8.0, weighted + ', Hann')} at 8 px)",
+        f"({error('cropped', 8.0, weighted + ', Hann')} at 8 px; a free kernel does better there,"
+        f" {error('cropped', 8.0, 'free kernel, Hann')})",
         f"against {error('cropped', 2.0, 'estimate_blur')} on the interior",
-        f"the best of them {error('saturation', 0.01, 'Gauss-Newton')}",
+        f"costs least squares {error('saturation', 0.01, 'Gauss-Newton')}",
     )
 
 
@@ -141,13 +148,17 @@ def test_cramer_rao_answer():
     noises = series["noise"]["values"]
     ours = [found[name]["interior: estimate_blur"] for name in found]
     scatter = np.concatenate([each[1] for each in ours])
+    others = [
+        each[1] for part in found.values() for fit, each in part.items() if "pointwise" not in fit
+    ]
     hann = found["noise"]["Hann: Gauss-Newton"][0]
     periodic = found["noise"]["periodic: Gauss-Newton"][0]
     assert_said(
         "How near to the Cramer-Rao bound?",
         f"is {float(f'{periodic[noises.index(0.01)]:.2g}'):g} times the bound",
-        f"under a Hann window {hann[noises.index(0.01)]:.2g} times",
-        f"{float(f'{hann[noises.index(0.001)]:.2g}'):g} times at 0.1 %",
+        f"within {np.max(others):.2g} times the bound",
+        f"under a Hann window it is {hann[noises.index(0.01)]:.2g} times the bound, and"
+        f" {float(f'{hann[noises.index(0.001)]:.2g}'):g} times at 0.1 % noise",
         f"below {max(np.max(each[0]) for each in ours):.2g} bounds everywhere",
         f"its scatter {np.min(scatter):.2g} to {np.max(scatter):.2g} of the bound",
     )
@@ -162,6 +173,7 @@ def test_border_answer():
     worst["valid"] = f"{100 * np.max(border.errors(found, 'valid')[0]):.0e} %".replace(
         "e-14", "e-14"
     )
+    zero = 100 * np.max(border.errors(found, "zero")[0], axis=1)
     assert_said(
         "What to do about the border?",
         f'`"valid"` errs by {worst["valid"]} at most',
@@ -169,8 +181,8 @@ def test_border_answer():
         f"repeated ones by {worst['nearest']}",
         f"a Hann window by {worst['Hann window']}",
         f"periodic images by {worst['periodic']}",
+        f"zeros beyond the edge by {np.min(zero):.2g} to {float(f'{np.max(zero):.2g}'):g} %",
     )
-    assert np.max(border.errors(found, "zero")[0]) > 1
 
 
 def test_classical_transfer_functions_answer():
@@ -183,7 +195,8 @@ def test_classical_transfer_functions_answer():
     )
     for name in ("noise of both given", "noise of both estimated"):
         assert np.max(summarise(found, name)["swap"]) < 1e-6
-    assert first["swap"][cell] > 90
+    assert first["swap"][cell] > 100
+    assert not any(np.any(summarise(found, name)["declined"]) for name in found["answers"])
 
 
 def test_convergence_answer():
@@ -191,12 +204,14 @@ def test_convergence_answer():
     steps = {name: convergence.reached(found, name, 1e-6) for name in found["methods"]}
     per_step = {n: method["milliseconds_per_step"] for n, method in found["methods"].items()}
     newton, lbfgs = "Gauss-Newton, variance", "L-BFGS, variance"
+    logarithm = steps["L-BFGS, log sigma"]
     adam = np.nanmin([steps[name] for name in steps if name.startswith("Adam")])
     assert_said(
         "How do the solvers converge, and why in the variance?",
-        f"at most {np.max(steps[newton]):g} steps from any start",
-        f"L-BFGS on the variance {np.max(steps[lbfgs]):g} that take"
-        f" {per_step[lbfgs] / per_step[newton]:.2g} times as long each, Adam {adam:g} and more",
+        f"Gauss-Newton needs at most {np.max(steps[newton]):g}, L-BFGS on the variance at most"
+        f" {np.max(steps[lbfgs]):g} that take {per_step[lbfgs] / per_step[newton]:.2g} times",
+        f"logarithm of sigma {np.nanmin(logarithm):g} to {np.nanmax(logarithm):g} but",
+        f"never less than {adam:g}",
     )
     for name in ("Adam, sigma", "L-BFGS, log sigma"):
         assert np.isnan(convergence.reached(found, name, 1e-3)[0])
@@ -235,10 +250,12 @@ def test_training_answer():
         f"from {joint[0]:.2f} px after {found['steps'][0]} steps to {joint[-1]:.2f} px after"
         f" {found['steps'][-1]}",
         "to 1e-5 %",
-        f"within {excess['interior: squared']:.1g} %",
-        f"within {excess['Hann: ratio, weighted']:.2g} % under a Hann window",
+        f"least squares to {excess['interior: squared']:.1g} %",
+        f"the weighted ratio under a Hann window to {excess['Hann: ratio, weighted']:.2g} %",
     )
-    assert 1 - np.median(least / unchanged, axis=1)[-1] < 1 / 6
+    removed = 1 - np.median(least / unchanged, axis=1)[-1]
+    assert removed == pytest.approx(1 / 6, rel=0.05)
+    assert np.sum(np.array(found["answers"]["interior: absolute"]["status"][0]) != 0) == 2
     assert excess["interior: absolute"] < 1e-5
 
 
@@ -248,12 +265,14 @@ def test_many_pairs_answer():
     times = found["milliseconds"]
     assert_said(
         "One sigma from many pairs",
-        f"Over {found['counts'][-1]} noisy patches the joint fit has an rms error of"
+        f"over {found['counts'][-1]} of them the joint fit has an rms error of"
         f" {rms['joint fit']:.2g} %",
         f"the bound being {100 * found['bounds'][-1]:.2g} % ({found['repeats']} repeats: known to"
         f" {100 / (2 * found['repeats']) ** 0.5:.0f} %)",
         f"single fits {rms['mean of single fits']:.2g} %",
-        f"at {times['Adam, 10 epochs'] / times['joint fit']:.2g} times its time",
+        f"come nearer ({rms['weighted mean of them']:.2g} %, at"
+        f" {times['weighted mean of them'] / times['joint fit']:.2g} times the joint fit's time)",
+        f"at {times['Adam, 10 epochs'] / times['joint fit']:.2g} times the time",
         f"is {rms['Adam, 1 epoch']:.2g} % off after one",
     )
     assert rms["Adam, 10 epochs"] == pytest.approx(rms["joint fit"], rel=0.05)
@@ -270,7 +289,7 @@ def test_speed_answer():
         f"the ratio {ratio['fit_frequency_ratio']}",
         f"Gauss-Newton on spectra {ratio['fit_gauss_newton']}",
         f"`estimate_blur` {ratio['estimate_blur']} with",
-        f"with `noise_std` {ratio['same, noise_std']};",
+        f"with `noise_std` {ratio['estimate_blur, noise_std']};",
         f"SciPy's blur {ratio['SciPy blur, bounded search']}",
         f"OpenCV's {ratio['OpenCV blur, bounded search']}",
         f"for {np.min(seconds):.1g} to {np.max(seconds):.1g} s",
