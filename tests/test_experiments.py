@@ -99,7 +99,7 @@ def test_noisy_reference_supports_its_claims(tmp_path, capsys):
             assert np.shape(answers[key]) == shape
     found = {name: summarise_noise(numbers, name) for name in numbers["answers"]}
     assert all(set(summary) == set(SUMMARIES) for summary in found.values())
-    assumed, given, estimated = found.values()
+    assumed, given, estimated, first, second = found.values()
     # Sigma 0.7 px under 20 % noise in A and 10 % in B.
     assert numbers["noises"][0] == [0.2, 0.1]
     assert numbers["sigmas"][0] == 0.7
@@ -107,6 +107,11 @@ def test_noisy_reference_supports_its_claims(tmp_path, capsys):
         assert better["rms"][0, 0] < assumed["rms"][0, 0] / 5
         assert np.all(better["z"] < 3)
     assert np.all(assumed["covered"][:, 0] == 0)
+    for classical in (first, second):
+        assert np.all(classical["rms"] > 3 * given["rms"])
+    # Exchanging the images negates the variance.
+    for right in (given, estimated):
+        assert np.max(right["swap"]) < 1e-6
     assert all(name in printed for name in numbers["answers"])
 
 
