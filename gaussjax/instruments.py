@@ -52,6 +52,8 @@ class LeastSquares:
         transforms = forward_transform(instruments, model.ndim)
         weights = half_plane_weights(shape, vector.dtype)[None]
         coefficients = weights * jnp.conj(transforms) * frame.spectrum[None]
+        # Without a shift R is real.
+        coefficients = coefficients if model.shift else coefficients.real
         # Far from the root it would spoil the exact answer.
         turning = jnp.where(near, model.turning(vector, frame, window * residual), 0)
         # <Z, (predicted - A) - (B - A)>: a small blur is not lost in the rounding of <Z, A>, and
@@ -63,10 +65,7 @@ class LeastSquares:
         scale = jnp.where(positive, 1 / jnp.sqrt(jnp.where(positive, information, 1)), 0)
 
         def moments(theta):
-            change = model.response(theta, shape)[None] - 1
-            predicted = inner_products(coefficients.real, change.real)[:, 0]
-            if model.shift:
-                predicted = predicted - inner_products(coefficients.imag, change.imag)[:, 0]
+            predicted = model.project(coefficients, theta, shape)
             level = model.level(theta, frame) * sums
             return scale * (predicted + level - target + turning @ (theta - vector))
 

@@ -1,7 +1,7 @@
 """Gaussian blurs: their transfer function on the frequency grid, and blurring with it."""
 
 import math
-from functools import partial
+from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
@@ -31,11 +31,25 @@ def gaussian_transfer(
         reach: largest kernel radius in px; a wider sampled or integrated kernel is NaN.
     """
     ndim = len(image_shape)
-    if params.family == "full" and ndim > 1:
+    if not is_separable(params.family, ndim):
         return _full_transfer(params.covariance_matrix(ndim), image_shape, kernel)
-    variances = jnp.broadcast_to(params.variance, (ndim,))
-    product = jnp.ones((1,) * ndim, variances.dtype)
-    halves: dict[int, jax.Array] = {}
+    factors = _axis_transfers(params, image_shape, kernel, reach)
+    return reduce(
+        jnp.multiply, (along_axis(factor, axis, ndim) for axis, factor in enumerate(factors))
+    )
+
+
+def is_separable(family: str, ndim: int) -> bool:
+    """The transfer function is a product of one function for each axis."""
+    return family != "full" or ndim == 1
+
+
+def _axis_transfers(
+    params: BlurParams, image_shape: tuple[int, ...], kernel: Kernel, reach: int
+) -> list[jax.Array]:
+    """T along every axis of the half-plane grid, of a separable family."""
+    variances = jnp.broadcast_to(params.variance, (len(image_shape),))
+    factors, halves = [], {}
     for axis, (size, index) in enumerate(
         zip(image_shape, frequency_indices(image_shape), strict=True)
     ):
@@ -43,8 +57,8 @@ def gaussian_transfer(
         if params.family != "isotropic" or size not in halves:
             half = jnp.arange(size // 2 + 1)
             halves[size] = axis_transfer(kernel, variances[axis], half, size, reach)
-        product = product * along_axis(halves[size][jnp.abs(index)], axis, ndim)
-    return product
+        factors.append(halves[size][jnp.abs(index)])
+    return factors
 
 
 def _full_transfer(
@@ -111,6 +125,20 @@ def system_response(
         phase = sum(s * wj for s, wj in zip(params.shift, w, strict=True))
         response = response * jnp.exp(-1j * phase)
     return response
+
+
+def response_factors(
+    params: BlurParams, image_shape: tuple[int, ...], kernel: Kernel, reach: int
+) -> list[jax.Array]:
+    """Vectors, one for each axis, whose outer product :func:`system_response` is; if separable."""
+    factors = _axis_transfers(params, image_shape, kernel, reach)
+    if params.gain is not None:
+        factors[0] = params.gain * factors[0]
+    if params.shift is not None:
+        w = angular_frequencies(image_shape, params.shift.dtype)
+        phases = (jnp.exp(-1j * s * wj.reshape(-1)) for s, wj in zip(params.shift, w, strict=True))
+        factors = [factor * phase for factor, phase in zip(factors, phases, strict=True)]
+    return factors
 
 
 def transfer_function(
