@@ -17,7 +17,7 @@ from tqdm import tqdm
 from experiments import common
 from experiments.common import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
 from experiments.drawing import name_lines, plain_ticks, widths
-from experiments.estimators import Estimator, front_door, hann_spectra, one_by_one
+from experiments.estimators import Estimator, front_door, hann_spectra, on_spectra
 from experiments.photographs import CROP, PHOTOGRAPHS, middle, scene
 from gaussjax import fit_gauss_newton
 from gaussjax.boundary import BOUNDARIES
@@ -68,7 +68,7 @@ def run(
 def treatments() -> dict[str, Estimator]:
     """By name: the boundaries of ``estimate_blur``, a window, and the default in float32."""
     found = {name: front_door(boundary=name) for name in BOUNDARIES}
-    windowed = one_by_one(lambda a, b: fit_gauss_newton(hann_spectra(a, b), kernel="sampled"))
+    windowed = on_spectra(fit_gauss_newton, hann_spectra, kernel="sampled")
     return {**found, HANN: windowed, FLOAT32: front_door("float32")}
 
 

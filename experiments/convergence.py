@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from experiments import common
 from experiments.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
 from experiments.drawing import name_lines
-from experiments.frequency_ratio import continuous_blur
 from experiments.photographs import middle, scene
+from experiments.scipy_reference import continuous_blur
 from gaussjax import BlurParams, Spectra, blur, fit_gauss_newton, loss, pair_spectra
 from gaussjax.kernels import Kernel
 from gaussjax.residuals import spectral_residual

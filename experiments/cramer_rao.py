@@ -17,7 +17,7 @@ from tqdm import tqdm
 from experiments import common
 from experiments.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
 from experiments.drawing import name_lines, plain_ticks, widths
-from experiments.estimators import Estimator, front_door, hann_spectra, one_by_one
+from experiments.estimators import Estimator, front_door, hann_spectra, on_spectra
 from experiments.photographs import CROP, PHOTOGRAPHS, middle, scene
 from experiments.scipy_reference import cramer_rao_bound
 from gaussjax import (
@@ -25,7 +25,6 @@ from gaussjax import (
     fit_frequency_ratio,
     fit_gauss_newton,
     fit_pointwise_ratio,
-    pair_spectra,
 )
 
 SIGMA, NOISE = 2.0, 0.01  # where they are not varied
@@ -85,17 +84,11 @@ def estimators() -> dict[str, Estimator]:
     """
     return {
         "interior: estimate_blur": front_door(),
-        "Hann: Gauss-Newton": one_by_one(
-            lambda a, b: fit_gauss_newton(hann_spectra(a, b), kernel="sampled")
-        ),
-        "Hann: ratio, weighted": one_by_one(lambda a, b: fit_frequency_ratio(hann_spectra(a, b))),
-        "periodic: Gauss-Newton": one_by_one(
-            lambda a, b: fit_gauss_newton(pair_spectra(a, b), kernel="sampled")
-        ),
-        "periodic: free kernel": one_by_one(lambda a, b: fit_free_kernel(pair_spectra(a, b))),
-        "periodic: ratio, pointwise": one_by_one(
-            lambda a, b: fit_pointwise_ratio(pair_spectra(a, b))
-        ),
+        "Hann: Gauss-Newton": on_spectra(fit_gauss_newton, hann_spectra, kernel="sampled"),
+        "Hann: ratio, weighted": on_spectra(fit_frequency_ratio, hann_spectra),
+        "periodic: Gauss-Newton": on_spectra(fit_gauss_newton, kernel="sampled"),
+        "periodic: free kernel": on_spectra(fit_free_kernel),
+        "periodic: ratio, pointwise": on_spectra(fit_pointwise_ratio),
     }
 
 

@@ -47,3 +47,9 @@ def plain_ticks(axes: Axes, *, x: Values = (), y: Values = ()) -> None:
         axes.set_xticks(x, [f"{value:g}" for value in x])
     if len(y):
         axes.set_yticks(y, [f"{value:g}" for value in y])
+
+
+def floored_ticks(axes: Axes, ticks: Values) -> None:
+    """Ticks of y without exponents, the first of which stands for all that is smaller."""
+    axes.minorticks_off()
+    axes.set_yticks(ticks, [f"$\\leq${ticks[0]:g}", *(f"{tick:g}" for tick in ticks[1:])])

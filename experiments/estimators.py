@@ -62,6 +62,13 @@ def one_by_one(fit: Callable[..., BlurEstimate]) -> Estimator:
     return estimate
 
 
+def on_spectra(
+    fit: Callable[..., BlurEstimate], spectra: Callable[..., Spectra] = pair_spectra, **options
+) -> Estimator:
+    """A fit to the spectra of one pair at a time."""
+    return one_by_one(lambda *pair: fit(spectra(*pair), **options))
+
+
 def all_at_once(fit: Callable[..., BlurEstimate]) -> Estimator:
     """Map ``fit`` over the stack by ``vmap``."""
     compiled = jax.jit(jax.vmap(lambda reference, blurred: _answer(fit(reference, blurred))))
@@ -123,23 +130,16 @@ def spectral_fits(setting: Setting) -> dict[str, Estimator]:
             **iterative,
         )
 
-    def periodic(fit, **options):
-        return one_by_one(lambda *pair: fit(pair_spectra(*pair), **options))
-
     return {
-        "Hann window: ratio, weighted": one_by_one(
-            lambda *pair: fit_frequency_ratio(hann_spectra(*pair))
-        ),
-        "Hann window: Gauss-Newton": one_by_one(
-            lambda *pair: fit_gauss_newton(hann_spectra(*pair), **iterative)
-        ),
-        "periodic: Gauss-Newton": periodic(fit_gauss_newton, **iterative),
+        "Hann window: ratio, weighted": on_spectra(fit_frequency_ratio, hann_spectra),
+        "Hann window: Gauss-Newton": on_spectra(fit_gauss_newton, hann_spectra, **iterative),
+        "periodic: Gauss-Newton": on_spectra(fit_gauss_newton, **iterative),
         "periodic: L-BFGS": one_by_one(descend(optax.lbfgs(), LBFGS_STEPS, "log_sigma")),
         "periodic: Adam, log sigma": all_at_once(descend(by_logarithm, ADAM_STEPS, "log_sigma")),
         "periodic: Adam, variance": all_at_once(descend(by_variance, ADAM_STEPS)),
-        "periodic: ratio, weighted": periodic(fit_frequency_ratio),
-        "periodic: ratio, pointwise": periodic(fit_pointwise_ratio),
-        "periodic: free kernel": periodic(fit_free_kernel),
+        "periodic: ratio, weighted": on_spectra(fit_frequency_ratio),
+        "periodic: ratio, pointwise": on_spectra(fit_pointwise_ratio),
+        "periodic: free kernel": on_spectra(fit_free_kernel),
     }
 
 

@@ -12,21 +12,20 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy import ndimage
 from tqdm import tqdm
 
 from experiments import common
 from experiments.common import BLACK, BLUE, GREEN, ORANGE, VERMILION
-from experiments.drawing import name_lines, plain_ticks, widths
-from experiments.estimators import hann_spectra, one_by_one
+from experiments.drawing import floored_ticks, name_lines, plain_ticks, widths
+from experiments.estimators import hann_spectra, on_spectra, one_by_one
 from experiments.photographs import CROP, PHOTOGRAPHS, middle, scene
+from experiments.scipy_reference import continuous_blur
 from gaussjax import (
     estimate_blur,
     fit_free_kernel,
     fit_frequency_ratio,
     fit_gauss_newton,
     fit_pointwise_ratio,
-    pair_spectra,
 )
 
 SIGMA, NOISE = 2.0, 0.01  # where they are not varied
@@ -103,21 +102,10 @@ def make_pair(
     return reference, blurred
 
 
-def continuous_blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    """SciPy's Gaussian in the Fourier domain: continuous and periodic."""
-    return np.fft.ifftn(ndimage.fourier_gaussian(np.fft.fftn(image), sigma)).real
-
-
 def estimators() -> dict[str, Callable]:
     """By name; with a window those of its ending."""
-    found = {
-        name: one_by_one(lambda a, b, fit=fit: fit(pair_spectra(a, b)))
-        for name, fit in FITS.items()
-    }
-    windowed = {
-        name + HANN: one_by_one(lambda a, b, fit=fit: fit(hann_spectra(a, b)))
-        for name, fit in FITS.items()
-    }
+    found = {name: on_spectra(fit) for name, fit in FITS.items()}
+    windowed = {name + HANN: on_spectra(fit, hann_spectra) for name, fit in FITS.items()}
     return {**found, INTERIOR: one_by_one(estimate_blur), **windowed}
 
 
@@ -173,9 +161,7 @@ def plot(numbers: dict[str, Any]) -> Figure:
     axes["cropped"].text(0.98, 0.02, "dashed: Hann window", **place)
     for left in (axes["noise"], axes["saturation"]):
         left.set_ylabel("median |error| of $\\sigma$ (%)")
-        ticks = (1e-3, 0.01, 0.1, 1, 10, 100)
-        left.minorticks_off()
-        left.set_yticks(ticks, ["$\\leq$0.001", *(f"{tick:g}" for tick in ticks[1:])])
+        floored_ticks(left, (1e-3, 0.01, 0.1, 1, 10, 100))
     return figure
 
 

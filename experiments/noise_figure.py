@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
+from experiments.drawing import floored_ticks
 from experiments.noise_table import summarise
 
 LINES = (
@@ -42,8 +43,7 @@ def plot(numbers: dict[str, Any]) -> Figure:
         ylim=(-4, 104), yticks=(0, 25, 50, 75, 95), ylabel="covered by the\n95 % interval (%)"
     )
     last.set_ylabel("variances there\nand back, sum (%)")
-    ticks = (1e-3, 0.01, 0.1, 1, 10, 100)
-    last.set_yticks(ticks, ["$\\leq$0.001", *(f"{tick:g}" for tick in ticks[1:])])
+    floored_ticks(last, (1e-3, 0.01, 0.1, 1, 10, 100))
     below.set_xticks(sigmas, [f"{sigma:g}" for sigma in sigmas])
     below.set_xlim(np.min(sigmas) / 1.2, np.max(sigmas) * 1.2)
     for axes in panels.flat:

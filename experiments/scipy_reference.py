@@ -69,6 +69,11 @@ def gaussian_residual(
     return interior(ndimage.gaussian_filter(reference, sigma) - blurred, margin)
 
 
+def continuous_blur(image: np.ndarray, sigma: float) -> np.ndarray:
+    """SciPy's Gaussian in the Fourier domain: continuous and periodic."""
+    return np.fft.ifftn(ndimage.fourier_gaussian(np.fft.fftn(image), sigma)).real
+
+
 def interior(image: np.ndarray, margin: int) -> np.ndarray:
     """The pixels farther than ``margin`` from every edge."""
     return image[tuple(slice(margin, n - margin) for n in image.shape)]

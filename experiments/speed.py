@@ -22,7 +22,7 @@ from tqdm import tqdm
 from experiments import common
 from experiments.common import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from experiments.drawing import name_lines, plain_ticks
-from experiments.frequency_ratio import continuous_blur
+from experiments.scipy_reference import continuous_blur
 from gaussjax import estimate_blur, fit_frequency_ratio, fit_gauss_newton, pair_spectra
 from gaussjax.synthetic import random_scene
 

@@ -20,11 +20,11 @@ from tqdm import tqdm
 from experiments import autoencoder, common
 from experiments.cells import mean_absolute, root_mean_square
 from experiments.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
-from experiments.drawing import name_lines, plain_ticks
-from experiments.estimators import Estimator, front_door, hann_spectra, one_by_one
+from experiments.drawing import floored_ticks, name_lines, plain_ticks
+from experiments.estimators import Estimator, front_door, hann_spectra, on_spectra
 from experiments.photographs import CROP, PHOTOGRAPHS, middle, scene
 from experiments.scipy_reference import gaussian_residual, least_misfit
-from gaussjax import fit_frequency_ratio, fit_gauss_newton, pair_spectra, sum_spectra
+from gaussjax import fit_frequency_ratio, fit_gauss_newton, sum_spectra
 
 MARGIN = 24  # px, farther than any blur found here reaches
 UPPER = 5.0  # px
@@ -88,16 +88,13 @@ def estimators() -> dict[str, Estimator]:
     """By name, which begins with what is done about the edge of the frame."""
     mask = np.pad(np.ones((CROP - 2 * MARGIN,) * 2, bool), MARGIN)
 
-    def spectral(fit: Callable, spectra: Callable) -> Estimator:
-        return one_by_one(lambda *pair: fit(spectra(*pair)))
-
     return {
         "interior: absolute": front_door(loss="absolute", mask=mask),
         "interior: squared": front_door(mask=mask),
-        "Hann: Gauss-Newton": spectral(fit_gauss_newton, hann_spectra),
-        "Hann: ratio, weighted": spectral(fit_frequency_ratio, hann_spectra),
-        "periodic: Gauss-Newton": spectral(fit_gauss_newton, pair_spectra),
-        "periodic: ratio, weighted": spectral(fit_frequency_ratio, pair_spectra),
+        "Hann: Gauss-Newton": on_spectra(fit_gauss_newton, hann_spectra),
+        "Hann: ratio, weighted": on_spectra(fit_frequency_ratio, hann_spectra),
+        "periodic: Gauss-Newton": on_spectra(fit_gauss_newton),
+        "periodic: ratio, weighted": on_spectra(fit_frequency_ratio),
     }
 
 
@@ -174,8 +171,7 @@ def plot(numbers: dict[str, Any]) -> Figure:
     misfit.set(xlabel="training steps", ylabel="mean $|g*A - B|$ over the least (%)")
     plain_ticks(blur, x=steps[::2], y=(0.5, 0.7, 1, 1.5, 2, 3))
     plain_ticks(misfit, x=steps[::2])
-    ticks = (1e-3, 0.01, 0.1, 1, 10, 100)
-    misfit.set_yticks(ticks, ["$\\leq$0.001", *(f"{tick:g}" for tick in ticks[1:])])
+    floored_ticks(misfit, (1e-3, 0.01, 0.1, 1, 10, 100))
     figure.draw_without_rendering()
     name_lines(misfit, entries, gap=0.14)
     return figure

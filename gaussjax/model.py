@@ -12,7 +12,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from gaussjax.grid import forward_transform, half_plane_weights, inverse_transform
+from gaussjax.grid import forward_transform, half_plane_weights, image_axes, inverse_transform
 from gaussjax.kernels import Kernel
 from gaussjax.params import BlurParams, num_variances
 from gaussjax.residuals import Frame
@@ -113,7 +113,7 @@ class BlurModel:
         """
         if not is_separable(self.family, self.ndim):
             change = self.response(vector, shape)[None] - 1
-            return _real_sums(coefficients * change, self.ndim)
+            return jnp.sum(jnp.real(coefficients * change), axis=image_axes(self.ndim))
         factors = response_factors(self.params(vector), shape, self.kernel, self.reach)
         # R - 1 = (f_0 - 1) + f_0 (f_1 - 1) + f_0 f_1 (f_2 - 1), from the last axis to the first. As
         # matrix products: sums of products along an axis are ten times slower on the CPU.
@@ -155,10 +155,6 @@ class BlurModel:
 
 # Graphics cards round the factors of a product to 10 bits unless they are told not to.
 _product = partial(jnp.matmul, precision="highest")
-
-
-def _real_sums(spectra: jax.Array, ndim: int) -> jax.Array:
-    return jnp.sum(jnp.real(spectra), axis=tuple(range(-ndim, 0)))
 
 
 def prediction_margins(params: BlurParams, kernel: Kernel, largest: tuple[int, ...]) -> jax.Array:

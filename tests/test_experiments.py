@@ -1,19 +1,15 @@
-import json
 import math
 import warnings
 
 import jax
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from smoke import run_smoke
 
 from experiments import (
     autoencoder,
     common,
-    compare_estimators,
-    noisy_reference,
-    real_pairs,
     seed_protocol,
 )
 from experiments.cells import known_cell
@@ -27,23 +23,8 @@ from experiments.scipy_reference import cramer_rao_bound, interior, least_square
 from experiments.seed_figure import judge
 
 
-def run_smoke(module, folder, capsys):
-    """Run a module's experiment with --smoke; the strictly parsed JSON and what was printed."""
-    experiment = module.EXPERIMENT
-    assert experiment.main(["--smoke", "--seed", "3", "--output", str(folder)]) == 0
-    text = (folder / f"{experiment.stem}.json").read_text()
-    assert (folder / f"{experiment.stem}.pdf").stat().st_size > 1000
-    assert 1000 < (folder / f"{experiment.stem}.png").stat().st_size < 300_000
-    assert plt.get_fignums() == []
-
-    def refuse(constant):
-        raise ValueError(f"{constant} is not strict JSON")
-
-    return json.loads(text, parse_constant=refuse), capsys.readouterr().out
-
-
 def test_compare_estimators_supports_its_claims(tmp_path, capsys):
-    record, printed = run_smoke(compare_estimators, tmp_path, capsys)
+    record, printed = run_smoke("compare_estimators", tmp_path, capsys)
     numbers = record["numbers"]
     assert record["x64"] is True
     assert record["seed"] == 3
@@ -76,7 +57,7 @@ def test_compare_estimators_supports_its_claims(tmp_path, capsys):
 
 
 def test_seed_protocol_supports_its_claims(tmp_path, capsys):
-    record, printed = run_smoke(seed_protocol, tmp_path, capsys)
+    record, printed = run_smoke("seed_protocol", tmp_path, capsys)
     numbers = record["numbers"]
     assert judge(numbers, "nearest: estimate_blur")["rmse"] < 1e-7
     assert judge(numbers, "nearest: same, SciPy's radius")["rmse"] < 1e-5
@@ -90,7 +71,7 @@ def test_seed_protocol_supports_its_claims(tmp_path, capsys):
 
 
 def test_noisy_reference_supports_its_claims(tmp_path, capsys):
-    record, printed = run_smoke(noisy_reference, tmp_path, capsys)
+    record, printed = run_smoke("noisy_reference", tmp_path, capsys)
     numbers = record["numbers"]
     shape = (len(numbers["noises"]), len(numbers["sigmas"]))
     shape += (len(numbers["photographs"]), numbers["draws"])
@@ -116,7 +97,7 @@ def test_noisy_reference_supports_its_claims(tmp_path, capsys):
 
 
 def test_real_pairs_support_their_claims(tmp_path, capsys):
-    record, printed = run_smoke(real_pairs, tmp_path, capsys)
+    record, printed = run_smoke("real_pairs", tmp_path, capsys)
     known, processed = record["numbers"]["known"], record["numbers"]["processed"]
     for answers in (known, processed):
         assert len({len(column) for column in answers.values()}) == 1

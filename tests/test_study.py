@@ -1,10 +1,8 @@
 """Every script of the study runs in its small form, and its numbers support what is said of it."""
 
-import json
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from smoke import run_smoke
 
 from experiments import (
     border,
@@ -18,23 +16,9 @@ from experiments import (
 from experiments.__main__ import EXPERIMENTS, main
 
 
-def run_smoke(stem, folder, capsys):
-    """The strictly parsed numbers of a small run, and what was printed."""
-    assert main([stem, "--smoke", "--seed", "3", "--output", str(folder)]) == 0
-    assert (folder / f"{stem}.pdf").stat().st_size > 1000
-    assert 1000 < (folder / f"{stem}.png").stat().st_size < 300_000
-    assert plt.get_fignums() == []
-
-    def refuse(constant):
-        raise ValueError(f"{constant} is not strict JSON")
-
-    record = json.loads((folder / f"{stem}.json").read_text(), parse_constant=refuse)
-    assert record["smoke"] is True
-    return record["numbers"], capsys.readouterr().out
-
-
 def test_frequency_ratio(tmp_path, capsys):
-    numbers, printed = run_smoke("frequency_ratio", tmp_path, capsys)
+    record, printed = run_smoke("frequency_ratio", tmp_path, capsys)
+    numbers = record["numbers"]
     panels = numbers["panels"]
     errors = frequency_ratio.errors
     assert errors(panels["noise"], "ratio, weighted")[0] < 1e-8
@@ -54,7 +38,8 @@ def test_frequency_ratio(tmp_path, capsys):
 
 
 def test_cramer_rao(tmp_path, capsys):
-    numbers, _ = run_smoke("cramer_rao", tmp_path, capsys)
+    record, _ = run_smoke("cramer_rao", tmp_path, capsys)
+    numbers = record["numbers"]
     for series in numbers["series"].values():
         bias, scatter = cramer_rao.bias_and_scatter(series, "interior: estimate_blur")
         # Three draws of two photographs.
@@ -66,7 +51,8 @@ def test_cramer_rao(tmp_path, capsys):
 
 
 def test_border(tmp_path, capsys):
-    numbers, _ = run_smoke("border", tmp_path, capsys)
+    record, _ = run_smoke("border", tmp_path, capsys)
+    numbers = record["numbers"]
     assert np.max(border.errors(numbers, "valid")[0]) < 1e-10
     assert np.max(border.errors(numbers, "valid, float32")[0]) < 2e-6
     for name in set(numbers["answers"]) - {"valid", "valid, float32"}:
@@ -74,7 +60,8 @@ def test_border(tmp_path, capsys):
 
 
 def test_convergence(tmp_path, capsys):
-    numbers, printed = run_smoke("convergence", tmp_path, capsys)
+    record, printed = run_smoke("convergence", tmp_path, capsys)
+    numbers = record["numbers"]
     assert np.all(convergence.reached(numbers, "Gauss-Newton, variance", 1e-6) <= 10)
     # At zero blur sigma has no slope, and its logarithm no value.
     assert numbers["starts"][0] == 0
@@ -88,7 +75,8 @@ def test_convergence(tmp_path, capsys):
 
 
 def test_conventions(tmp_path, capsys):
-    numbers, _ = run_smoke("conventions", tmp_path, capsys)
+    record, _ = run_smoke("conventions", tmp_path, capsys)
+    numbers = record["numbers"]
     scipy = numbers["tools"]["SciPy, scikit-image"]
     np.testing.assert_allclose(scipy["read"]["sampled"], scipy["nominal"], rtol=1e-9)
     np.testing.assert_allclose(numbers["tools"]["OpenCV, sigma"]["true"], scipy["true"], rtol=1e-3)
@@ -97,7 +85,8 @@ def test_conventions(tmp_path, capsys):
 
 
 def test_training(tmp_path, capsys):
-    numbers, _ = run_smoke("training", tmp_path, capsys)
+    record, _ = run_smoke("training", tmp_path, capsys)
+    numbers = record["numbers"]
     for name in numbers["answers"]:
         assert np.all(training.excess(numbers, name) > -1e-3)
     assert np.all(training.excess(numbers, "interior: absolute") < 0.01)
@@ -106,7 +95,8 @@ def test_training(tmp_path, capsys):
 
 
 def test_many_pairs(tmp_path, capsys):
-    numbers, _ = run_smoke("many_pairs", tmp_path, capsys)
+    record, _ = run_smoke("many_pairs", tmp_path, capsys)
+    numbers = record["numbers"]
     bias, joint = many_pairs.bias_and_rms(numbers, "joint fit")
     bounds = 100 * np.array(numbers["bounds"]) / numbers["sigma"]
     assert np.all(joint < 4 * bounds)
@@ -116,7 +106,8 @@ def test_many_pairs(tmp_path, capsys):
 
 
 def test_speed(tmp_path, capsys):
-    numbers, printed = run_smoke("speed", tmp_path, capsys)
+    record, printed = run_smoke("speed", tmp_path, capsys)
+    numbers = record["numbers"]
     for part, columns in (("single", "sizes"), ("batch", "batches")):
         for kind in ("floor", "estimate"):
             for times in numbers[part][kind].values():
