@@ -50,6 +50,9 @@ _LARGEST_MISMATCH = 0.5
 _LARGEST_KURTOSIS = 20.0
 # So many outliers (part of the pixels) to a robust loss are no accident: the model misses them.
 _LARGEST_OUTLIERS = 0.1
+# Pixels, about, that neighbours are looked at, and rows of which they come together.
+LARGEST_SAMPLE = 2**16
+_BAND = 16
 # Images are misaligned when the shift that is left adds more than this to the variance,
 # relatively, or is more than this many px whatever the blur.
 _LARGEST_SHIFT_EFFECT = 0.02
@@ -60,6 +63,8 @@ _LARGEST_SHIFT = 0.25
 @dataclass(frozen=True)
 class Adequacy:
     """How well the fitted model explains the compared pixels.
+
+    Of a large frame all but the residual's mean square is told by evenly spread bands of rows.
 
     Attributes:
         unexplained: mean square of the residual over the variance of B.
@@ -108,6 +113,7 @@ def assess(
     whitened: jax.Array,
     squares: jax.Array,
     outliers: jax.Array,
+    num_pixels: jax.Array,
     chi_square: jax.Array,
     variance: jax.Array,
     rounding: float,
@@ -122,23 +128,30 @@ def assess(
         whitened: the residual with white noise, times the window.
         squares: sum of squared residuals without the outliers that the loss discounts.
         outliers: part of the compared pixels that they are.
+        num_pixels: compared.
         chi_square: reduced, or NaN.
         variance: of the fitted Gaussian per axis, px^2, ``[ndim]``.
         rounding: variance that rounding leaves in the residual.
     """
-    total = jnp.sum(window)
-    total = jnp.where(total > 0, total, 1)
-    mean = jnp.sum(window * blurred) / total
     everything = jnp.sum(window * residual**2)
-    contrast = jnp.sum(window * (blurred - mean) ** 2)
-    change = jnp.sum(window * difference**2)
+    blurred, difference, window, residual, whitened = map(
+        _sampled, (blurred, difference, window, residual, whitened)
+    )
+    sampled = jnp.sum(window > 0)
+    portion = num_pixels / jnp.where(sampled > 0, sampled, 1)
+    total = portion * jnp.sum(window)
+    total = jnp.where(total > 0, total, 1)
+    mean = portion * jnp.sum(window * blurred) / total
+    contrast = portion * jnp.sum(window * (blurred - mean) ** 2)
+    change = portion * jnp.sum(window * difference**2)
+    predicted = blurred + residual
     autocorrelation, significant = _neighbours(whitened, window)
-    displacement, displacement_error = _displacement(blurred + residual, window, residual)
+    displacement, displacement_error = _displacement(predicted, window, residual)
     floor = total * rounding
     structured = jnp.max(jnp.abs(autocorrelation)) * squares
     excess = jnp.where(jnp.isfinite(chi_square), (1 - 1 / chi_square) * squares, 0)
     structured = jnp.where(significant, jnp.maximum(structured, excess), 0)
-    fourth = jnp.sum(window > 0) * jnp.sum(whitened**4)
+    fourth = sampled * jnp.sum(whitened**4)
     peaked = fourth > _LARGEST_KURTOSIS * jnp.sum(whitened**2) ** 2
     structured = jnp.where(peaked, squares, structured)
     poor = structured > _LARGEST_STRUCTURE * jnp.minimum(change, contrast) + 100 * floor
@@ -162,14 +175,32 @@ def assess(
     )
 
 
+def _sampled(image: jax.Array) -> jax.Array:
+    """Bands of neighbouring rows of a large image, evenly spread: ``[bands, rows, ...]``.
+
+    How neighbours hang together, some ten thousand pixels tell well enough for a verdict; all of
+    them would take longer than the fit. A small image is one band.
+    """
+    rows = image.shape[0]
+    num_bands = max(LARGEST_SAMPLE * rows // (_BAND * image.size), 1)
+    if image.ndim == 1 or _BAND * num_bands >= rows:
+        return image[None]
+    period = rows // num_bands
+    bands = image[: period * num_bands].reshape(num_bands, period, *image.shape[1:])
+    return bands[:, (period - _BAND) // 2 :][:, :_BAND]
+
+
 def _neighbours(whitened: jax.Array, window: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Correlation of neighbours per axis, and whether any is beyond chance."""
+    """Correlation of neighbours per axis, and whether any is beyond chance; of bands."""
     correlations, errors = [], []
-    inside = window > 0
-    for axis in range(whitened.ndim):
-        both = inside & jnp.roll(inside, -1, axis)
-        product = jnp.where(both, whitened * jnp.roll(whitened, -1, axis), 0)
-        squares = jnp.where(both, 0.5 * (whitened**2 + jnp.roll(whitened, -1, axis) ** 2), 0)
+    for axis in range(1, whitened.ndim):
+        next_ones = jnp.roll(whitened, -1, axis)
+        both = (window > 0) & (jnp.roll(window, -1, axis) > 0)
+        if axis == 1 and len(window) > 1:
+            # The last row of a band has no neighbour in it.
+            both = both.at[:, -1].set(False)
+        product = jnp.where(both, whitened * next_ones, 0)
+        squares = jnp.where(both, 0.5 * (whitened**2 + next_ones**2), 0)
         total = jnp.sum(squares)
         correlations.append(jnp.sum(product) / jnp.where(total > 0, total, 1))
         # Of independent neighbours, whatever the distribution of their sizes.
@@ -178,17 +209,31 @@ def _neighbours(whitened: jax.Array, window: jax.Array) -> tuple[jax.Array, jax.
     return correlation, jnp.any(jnp.abs(correlation) > _SIGNIFICANT * error)
 
 
+def _neighbour(image: jax.Array, axis: int, first: int, lost: int) -> jax.Array:
+    """The image from ``first`` on along an axis that loses ``lost`` pixels."""
+    return jax.lax.slice_in_dim(image, first, image.shape[axis] - lost + first, axis=axis)
+
+
 def _displacement(
     predicted: jax.Array, window: jax.Array, residual: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Least-squares shift with ``residual = shift . grad predicted``, and its standard error.
 
-    Beside a gain and an offset, whose lack must not be taken for a shift.
+    Beside a gain and an offset, whose lack must not be taken for a shift. Of bands, each without
+    its outermost pixels.
     """
+    axes = range(1, predicted.ndim)
+
+    def inside(image, without=None):
+        for axis in axes:
+            image = image if axis == without else _neighbour(image, axis, 1, 2)
+        return image
+
     slopes = [
-        0.5 * (jnp.roll(predicted, -1, axis) - jnp.roll(predicted, 1, axis))
-        for axis in range(predicted.ndim)
+        inside(0.5 * (_neighbour(predicted, k, 2, 2) - _neighbour(predicted, k, 0, 2)), k)
+        for k in axes
     ]
+    predicted, window, residual = map(inside, (predicted, window, residual))
     regressors = jnp.stack([*slopes, predicted, jnp.ones_like(predicted)])
     normal = inner_products(window[None] * regressors, regressors)
     score = inner_products(regressors, (window * residual)[None])[:, 0]
@@ -197,4 +242,4 @@ def _displacement(
     solution = solve_small(normal, score)
     left = residual - jnp.tensordot(solution, regressors, 1)
     covariance = sandwich_covariance(normal, (window * left)[None] * regressors)
-    return solution[: predicted.ndim], jnp.sqrt(jnp.diag(covariance))[: predicted.ndim]
+    return solution[: len(slopes)], jnp.sqrt(jnp.diag(covariance))[: len(slopes)]

@@ -8,13 +8,64 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import jax
+import jax.numpy as jnp
 
+from gaussjax.linear_algebra import inner_products
 from gaussjax.model import BlurModel
 from gaussjax.residuals import Frame
-from gaussjax.solvers import Evaluation, SolverState, newton
+from gaussjax.solvers import Evaluation, newton, step_tolerance
 
 # The context follows in the next pass.
 _STEPS_PER_PASS = 20
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Linearization:
+    """The residual near a vector, on the extended frame in its scale.
+
+    Attributes:
+        residual: r = predicted - B, ``[*frame]``.
+        slopes: of the residual, ``[k, *frame]``.
+        turned: what makes of them its Jacobian, ``J_l = sum_k turned_kl slopes_k``, ``[k, k]``.
+        information: ``J' W J`` over the window, ``[k, k]``.
+    """
+
+    residual: jax.Array
+    slopes: jax.Array
+    turned: jax.Array
+    information: jax.Array
+
+    @property
+    def fields(self) -> jax.Array:
+        """The Jacobian J, ``[k, *frame]``."""
+        return jnp.tensordot(self.turned.T, self.slopes, 1)
+
+
+def linearize(model: BlurModel, vector: jax.Array, frame: Frame, window: jax.Array):
+    """The :class:`Linearization` at a vector."""
+    residual, fields = model.residual(vector, frame)
+    identity = jnp.eye(vector.size, dtype=vector.dtype)
+    information = inner_products(window[None] * fields, fields)
+    return Linearization(residual, fields, identity, information)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Improvement:
+    """Where one pass of a criterion has come to.
+
+    Attributes:
+        vector: ``[k]``.
+        linear: of the model there.
+        converged: what another pass would change is below the solver's tolerance.
+        num_steps: of the solver.
+    """
+
+    vector: jax.Array
+    linear: Linearization
+    converged: jax.Array
+    num_steps: jax.Array
 
 
 @jax.tree_util.register_dataclass
@@ -29,7 +80,6 @@ class Summary:
         chi_square: of the residual against the noise that was given, per degree of freedom; NaN
             where none was given.
         noise: variances of the noise in the reference and in the blurred image, ``[2]``.
-        residual: ``predicted - B`` on the extended frame.
         whitened: the residual filtered so that the noise that is assumed in it is white, times
             the window; outliers that the loss discounts are clipped.
         squares: sum of squared residuals, with the outliers clipped likewise.
@@ -41,7 +91,6 @@ class Summary:
     noise_variance: jax.Array
     chi_square: jax.Array
     noise: jax.Array
-    residual: jax.Array
     whitened: jax.Array
     squares: jax.Array
     outliers: jax.Array
@@ -68,20 +117,24 @@ class Criterion(Protocol):
         """The context at a vector, ``[q]``."""
         ...
 
-    def solve(
-        self, vector: jax.Array, window: jax.Array, context: jax.Array, lower, upper, near
-    ) -> SolverState:
-        """Minimise over the vector, with window and context held fixed.
-
-        ``near`` is True once a pass has been made: the optimum is then not far.
-        """
+    def improve(
+        self, vector: jax.Array, window: jax.Array, context: jax.Array, lower, upper
+    ) -> Improvement:
+        """Minimise over the vector, with window and context held fixed: one pass."""
         ...
 
     def gradient(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> jax.Array:
         """Of the objective, ``[k]``; zero at its optimum. For implicit differentiation."""
         ...
 
-    def summary(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> Summary:
+    def summary(
+        self,
+        vector: jax.Array,
+        window: jax.Array,
+        context: jax.Array,
+        linear: Linearization,
+        num_pixels: jax.Array,
+    ) -> Summary:
         """Error bars and figures at the optimum."""
         ...
 
@@ -89,19 +142,27 @@ class Criterion(Protocol):
 class NewtonCriterion:
     """Base of the criteria that have no shorter way than damped Newton steps on the objective."""
 
+    frame: Frame
+    model: BlurModel
+
     def evaluate(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> Evaluation:
         """Cost, gradient and curvature at a vector."""
         raise NotImplementedError
 
-    def solve(self, vector, window, context, lower, upper, near) -> SolverState:
+    def improve(self, vector, window, context, lower, upper) -> Improvement:
         """Newton steps, as many as one pass is worth."""
-        return newton(
+        root = newton(
             lambda theta: self.evaluate(theta, window, context),
             vector,
             lower=lower,
             upper=upper,
             max_steps=_STEPS_PER_PASS,
         )
+        still = jnp.max(jnp.abs(root.params - vector) / step_tolerance(root.params)) <= 1
+        # A root found at once is as good as rounding allows, however far the last digits move.
+        still = still | (root.converged & (root.num_steps <= 2))
+        linear = linearize(self.model, root.params, self.frame, window)
+        return Improvement(root.params, linear, still, root.num_steps)
 
     def gradient(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> jax.Array:
         """Of the objective."""

@@ -25,15 +25,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gaussjax.criterion import NewtonCriterion, Summary
+from gaussjax.criterion import Linearization, NewtonCriterion, Summary
 from gaussjax.grid import forward_transform, half_plane_weights, inverse_transform
-from gaussjax.linear_algebra import inner_products, inverse_small
+from gaussjax.linear_algebra import definite, inner_products, inverse_small
 from gaussjax.model import BlurModel
 from gaussjax.residuals import Frame, frame_window
 from gaussjax.result import rounding_variance
 from gaussjax.solvers import Evaluation
 from gaussjax.whitening import (
-    definite,
     excess_scatter,
     noise_regression,
     real_products,
@@ -121,7 +120,7 @@ class ErrorsInVariables(NewtonCriterion):
         power = squared_magnitude(at.u) / jnp.sum(window**2)
         return noise_regression(power, at.passed, weights, self.ceiling)
 
-    def summary(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> Summary:
+    def summary(self, vector, window, context, linear: Linearization, num_pixels) -> Summary:
         """``H^-1 J H^-1``, J the scatter of the score and H the mean second derivative.
 
         They differ when A is noisy. Noise levels that were estimated add their own error.
@@ -159,7 +158,6 @@ class ErrorsInVariables(NewtonCriterion):
             noise_variance=squares / energy,
             chi_square=jnp.full_like(squares, jnp.nan) if self.estimated else chi_square,
             noise=context,
-            residual=at.residual,
             whitened=inverse_transform(at.u / jnp.sqrt(density), window.shape),
             squares=jnp.sum(window * at.residual**2),
             outliers=jnp.zeros_like(squares),

@@ -21,6 +21,7 @@ from gaussjax.kernels import Kernel
 from gaussjax.losses import LOSSES
 from gaussjax.pair_fit import Options, Usable, fit_pair
 from gaussjax.result import BlurEstimate
+from gaussjax.solvers import Status
 
 # Padded boundaries without bounds are extended for a sigma of this fraction of the shortest axis.
 LARGEST_SIGMA = 1 / 6
@@ -107,8 +108,6 @@ def estimate_blur(
     narrowed = any(np.dtype(getattr(x, "dtype", "f4")) == np.float64 for x in (reference, blurred))
     reference, blurred = as_pair(reference, blurred)
     mask_reference, mask_blurred = as_mask_pair(mask, reference.shape)
-    check_finite(reference, "reference", mask_reference)
-    check_finite(blurred, "blurred", mask_blurred)
     usable = Usable(mask_reference, mask_blurred, as_weights(weights, blurred))
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
     if noise_std is not None and (loss != "squared" or weights is not None):
@@ -129,6 +128,10 @@ def estimate_blur(
         largest_radius=_largest_radius(reference.shape, convention, boundary, bounds),
     )
     estimate = fit_pair(reference, blurred, usable, noise, bounds, initial, options=options)
+    # Looked for only where the fit has stumbled on it: on the way there it costs nothing.
+    if not is_traced(estimate.status) and estimate.status == Status.NOT_FINITE:
+        check_finite(reference, "reference", mask_reference)
+        check_finite(blurred, "blurred", mask_blurred)
     return replace(estimate, narrowed=narrowed and reference.dtype != jnp.float64)
 
 

@@ -7,9 +7,10 @@ left inner product is diagonal in frequency and exact for every theta,
     F_k(theta) = sum_w m Re(conj(z_k) R(w; theta) a) + level(theta) sum Z_k - <Z_k, B>,
 
 so that its root costs no further FFT. The root is the exact answer for a noise-free pair from
-any theta_0. Repeating from it converges to the least-squares estimate of a noisy one, and quickly
-even where the noise is large: near the root the instruments turn with theta, which adds
-``G (theta - theta_0)`` to F, with ``G_kl = <W r, d^2 predicted / d theta_k d theta_l>``.
+any theta_0, and an unbiased one for noise in B. From there one Newton step leads to the
+least-squares estimate: one FFT of W r tells the gradient ``<W r, J_k>`` at the root and how the
+fields turn, ``<W r, d^2 predicted / d theta_k d theta_l>``. A second pass is needed only where the
+first has come a long way.
 """
 
 from dataclasses import dataclass
@@ -17,14 +18,19 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gaussjax.criterion import Summary
-from gaussjax.grid import forward_transform, half_plane_weights
-from gaussjax.linear_algebra import inner_products
+from gaussjax.criterion import Improvement, Linearization, Summary
+from gaussjax.linear_algebra import definite, finite_or, inner_products, inverse_small
 from gaussjax.model import BlurModel
 from gaussjax.residuals import Frame, frame_window
 from gaussjax.result import rounding_variance
-from gaussjax.solvers import SolverState, gauss_newton
+from gaussjax.solvers import bounded_step, gauss_newton, step_tolerance
 from gaussjax.uncertainty import fisher_covariance, sandwich_covariance, wider_covariance
+
+# px^2 (a variance), px (a shift) or 1 (a gain) on which the fields of a narrow blur change.
+_FIELD_SCALE = 0.25
+# A pass may end the fit if it went no farther, of the scale on which the fields change: the error
+# bar takes them from its start.
+_LONGEST_WAY = 0.1
 
 
 @dataclass(frozen=True)
@@ -42,57 +48,84 @@ class LeastSquares:
         """None is needed: ``[0]``."""
         return previous
 
-    def solve(self, vector, window, context, lower, upper, near) -> SolverState:
-        """One pass: instruments at ``vector``, then the root of F."""
+    def improve(self, vector, window, context, lower, upper) -> Improvement:
+        """One pass: instruments at ``vector``, the root of F, and a Newton step from there."""
         frame, model = self.frame, self.model
         shape = frame.blurred.shape
-        residual, fields = model.residual(vector, frame)
+        fields = model.fields(vector, frame)
         instruments = window[None] * fields
-        # conj(z) a, weighted: the coefficients of R in F.
-        transforms = forward_transform(instruments, model.ndim)
-        weights = half_plane_weights(shape, vector.dtype)[None]
-        coefficients = weights * jnp.conj(transforms) * frame.spectrum[None]
-        # Without a shift R is real.
-        coefficients = coefficients if model.shift else coefficients.real
-        # Far from the root it would spoil the exact answer.
-        turning = jnp.where(near, model.turning(vector, frame, window * residual), 0)
+        coefficients = model.products(instruments, frame)
         # <Z, (predicted - A) - (B - A)>: a small blur is not lost in the rounding of <Z, A>, and
         # A = B gives an exact zero.
         target = inner_products(instruments, frame.difference[None])[:, 0]
         sums = jnp.sum(instruments, axis=tuple(range(1, instruments.ndim)))
-        information = jnp.diag(inner_products(instruments, fields))
-        positive = information > 0
-        scale = jnp.where(positive, 1 / jnp.sqrt(jnp.where(positive, information, 1)), 0)
 
         def moments(theta):
             predicted = model.project(coefficients, theta, shape)
-            level = model.level(theta, frame) * sums
-            return scale * (predicted + level - target + turning @ (theta - vector))
+            return predicted + model.level(theta, frame) * sums - target
 
-        magnitude = jnp.linalg.norm(scale * target)
-        return gauss_newton(moments, vector, lower=lower, upper=upper, magnitude=magnitude)
+        # <Z_k, J_l(theta)>, exact for any theta.
+        overlap = jax.jacfwd(moments)
+        information = overlap(vector)
+        diagonal = jnp.diag(information)
+        scale = jnp.where(diagonal > 0, 1 / jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1)), 0)
+        root = gauss_newton(
+            lambda theta: scale * moments(theta),
+            vector,
+            lower=lower,
+            upper=upper,
+            magnitude=jnp.linalg.norm(scale * target),
+        )
+        # What the fields have turned to on the way, within their own span: the rest is of second
+        # order in the way and at right angles to them.
+        turned = inverse_small(information) @ overlap(root.params)
+        turned = finite_or(turned, jnp.eye(vector.size, dtype=vector.dtype))
+        information = turned.T @ information @ turned
+        residual = model.misfit(root.params, frame)
+        # At the root r is orthogonal to the fields at ``vector``; at the optimum to those there.
+        products = model.products((window * residual)[None], frame)
+        total = jnp.sum(window * residual)
+
+        def inner(theta):
+            return model.project(products, theta, shape)[0] + model.level(theta, frame) * total
+
+        hessian = information + model.turning(root.params, products, shape)
+        step = bounded_step(
+            root.params, jax.grad(inner)(root.params), definite(hessian, information), lower, upper
+        )
+        found = jnp.clip(root.params + finite_or(step, 0), lower, upper)
+        residual = residual + jnp.tensordot(turned @ (found - root.params), fields, 1)
+        tolerance = step_tolerance(found)
+        way, last = jnp.abs(found - vector), jnp.abs(found - root.params)
+        # The next step is to the last as the last was to the whole way, or as the way is to the
+        # scale on which the fields change.
+        far = jnp.max(way / (jnp.abs(found) + _FIELD_SCALE))
+        shrinks = jnp.max(last / tolerance) / jnp.maximum(jnp.max(way / tolerance), 1)
+        ahead = jnp.max(last / tolerance) * jnp.maximum(shrinks, far)
+        # A root found at once is as good as rounding allows, however far the last digits move.
+        still = (ahead <= 1) & (far <= _LONGEST_WAY) | (root.converged & (root.num_steps <= 2))
+        linear = Linearization(residual, fields, turned, information)
+        return Improvement(found, linear, still, root.num_steps)
 
     def gradient(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> jax.Array:
         """J' W r."""
         residual, fields = self.model.residual(vector, self.frame)
         return inner_products(fields, (window * residual)[None])[:, 0]
 
-    def summary(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> Summary:
+    def summary(self, vector, window, context, linear: Linearization, num_pixels) -> Summary:
         """``s^2 (J' W J)^-1``, or the sandwich where the residual is not white."""
-        residual, fields = self.model.residual(vector, self.frame)
+        residual, curvature = linear.residual, linear.information
         squares = jnp.sum(window * residual**2)
-        noise_variance = squares / (jnp.sum(window > 0) - vector.size)
-        curvature = inner_products(window[None] * fields, fields)
+        noise_variance = squares / (num_pixels - vector.size)
         with_rounding = noise_variance + rounding_variance(vector.dtype)
         classical = fisher_covariance(curvature, with_rounding)
-        sandwich = sandwich_covariance(curvature, window[None] * residual[None] * fields)
+        sandwich = sandwich_covariance(curvature, (window * residual)[None] * linear.fields)
         return Summary(
             covariance=wider_covariance(classical, sandwich),
             loss=0.5 * squares,
             noise_variance=noise_variance,
             chi_square=jnp.full_like(squares, jnp.nan),
             noise=jnp.stack([jnp.zeros_like(noise_variance), noise_variance]),
-            residual=residual,
             whitened=window * residual,
             squares=squares,
             outliers=jnp.zeros_like(squares),

@@ -23,3 +23,19 @@ def solve_small(matrix: jax.Array, vector: jax.Array) -> jax.Array:
 def inverse_small(matrix: jax.Array) -> jax.Array:
     """Inverse of ``[p, p]``; not finite when singular."""
     return 1 / matrix if matrix.size == 1 else jnp.linalg.inv(matrix)
+
+
+def finite_or(values: jax.Array, fallback) -> jax.Array:
+    """``values`` if all of them are finite, else the fallback."""
+    return jnp.where(jnp.all(jnp.isfinite(values)), values, fallback)
+
+
+def definite(matrix: jax.Array, fallback: jax.Array) -> jax.Array:
+    """``matrix`` if it is positive definite in units of the fallback, else the fallback."""
+    # The eigenvalue of a number takes long to compile.
+    if matrix.size == 1:
+        return jnp.where(matrix > 0.05 * fallback, matrix, fallback)
+    diagonal = jnp.diag(fallback)
+    scale = jnp.where(diagonal > 0, 1 / jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1)), 1)
+    least = jnp.min(jnp.linalg.eigvalsh(matrix * jnp.outer(scale, scale)))
+    return jnp.where(least > 0.05, matrix, fallback)

@@ -130,27 +130,56 @@ class BlurModel:
         Returns:
             ``r = predicted - B``, ``[*frame]``, and ``J = d r / d vector``, ``[k, *frame]``.
         """
-        shape = frame.blurred.shape
-        response, slopes = self.responses(vector, shape)
-        # R - 1 against B - A: a small blur is not lost in the rounding of the images. One FFT of
-        # a stack: some releases of jaxlib hang on several large FFTs in one program.
-        stack = jnp.concatenate([(response - 1)[None], slopes]) * frame.spectrum[None]
-        images = inverse_transform(stack, shape)
-        level, level_slopes = jax.value_and_grad(self.level)(vector, frame)
-        return images[0] + level - frame.difference, images[1:] + _as_fields(level_slopes, shape)
+        response, slopes = self.responses(vector, frame.blurred.shape)
+        images = _inverse(jnp.concatenate([(response - 1)[None], slopes]), frame)
+        return self._misfit(images[0], vector, frame), images[1:] + self._levels(vector, frame)
 
-    def turning(self, vector: jax.Array, frame: Frame, image: jax.Array) -> jax.Array:
-        """``<image, d^2 predicted / d vector^2>``, ``[k, k]``: how the Jacobian turns along it."""
-        shape = frame.blurred.shape
-        weights = half_plane_weights(shape, vector.dtype)
-        products = weights * jnp.conj(forward_transform(image, self.ndim)) * frame.spectrum
-        products = products if self.shift else products.real
+    def misfit(self, vector: jax.Array, frame: Frame) -> jax.Array:
+        """The residual of :meth:`residual` alone, at the cost of one transform."""
+        change = self.response(vector, frame.blurred.shape) - 1
+        return self._misfit(_inverse(change[None], frame)[0], vector, frame)
+
+    def fields(self, vector: jax.Array, frame: Frame) -> jax.Array:
+        """The Jacobian of :meth:`residual` alone, ``[k, *frame]``."""
+        _, slopes = self.responses(vector, frame.blurred.shape)
+        return _inverse(slopes, frame) + self._levels(vector, frame)
+
+    def _misfit(self, change: jax.Array, vector: jax.Array, frame: Frame) -> jax.Array:
+        # R - 1 against B - A: a small blur is not lost in the rounding of the images.
+        return change + self.level(vector, frame) - frame.difference
+
+    def _levels(self, vector: jax.Array, frame: Frame) -> jax.Array:
+        """What the level adds to each field, ``[k, 1, ...]``."""
+        slopes = jax.grad(self.level)(vector, frame)
+        return slopes.reshape(-1, *[1] * self.ndim)
+
+    def products(self, images: jax.Array, frame: Frame) -> jax.Array:
+        """The c with which :meth:`project` gives ``<image, predicted - A>``; of stacked images."""
+        weights = half_plane_weights(frame.blurred.shape, images.dtype)[None]
+        products = weights * (jnp.conj(forward_transform(images, self.ndim)) * frame.spectrum[None])
+        # Without a shift R is real.
+        return products if self.shift else products.real
+
+    def turning(self, vector: jax.Array, products: jax.Array, shape) -> jax.Array:
+        """``<image, d^2 predicted / d vector^2>``, ``[k, k]``: how the Jacobian turns along it.
+
+        Args:
+            vector: where.
+            products: of the image alone, from :meth:`products`, ``[1, *spectrum]``.
+            shape: of the frame.
+        """
 
         def along(theta):
-            return self.project(products[None], theta, shape)[0]
+            return self.project(products, theta, shape)[0]
 
         # Forward twice: one parameter needs no reverse sweep over the frame.
         return jax.jacfwd(jax.jacfwd(along))(vector)
+
+
+def _inverse(responses: jax.Array, frame: Frame) -> jax.Array:
+    """The reference filtered by each of ``[j, *spectrum]``, ``[j, *frame]``."""
+    # One FFT of a stack: some releases of jaxlib hang on several large FFTs in one program.
+    return inverse_transform(responses * frame.spectrum[None], frame.blurred.shape)
 
 
 # Graphics cards round the factors of a product to 10 bits unless they are told not to.
@@ -164,8 +193,3 @@ def prediction_margins(params: BlurParams, kernel: Kernel, largest: tuple[int, .
     sharpens = jnp.diag(params.covariance_matrix(ndim)) < 0
     wanted = jnp.where(sharpens, wanted + _INVERSE_MARGIN, wanted)
     return jnp.minimum(wanted, jnp.asarray(largest, wanted.dtype))
-
-
-def _as_fields(values: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """One number per parameter, to be added to its field."""
-    return values.reshape(-1, *[1] * len(shape))

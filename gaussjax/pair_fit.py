@@ -16,9 +16,9 @@ from gaussjax.errors_in_variables import ErrorsInVariables
 from gaussjax.instruments import LeastSquares
 from gaussjax.kernels import Kernel
 from gaussjax.model import BlurModel
-from gaussjax.params import BlurParams
+from gaussjax.part import liveliest_part
 from gaussjax.passes import Fit, fit_passes, implicit_fit
-from gaussjax.residuals import Frame, make_frame
+from gaussjax.residuals import Frame, centre_and_scale, count_pixels, make_frame
 from gaussjax.result import BlurEstimate, rounding_variance
 from gaussjax.robust import Robust
 from gaussjax.solvers import Status
@@ -75,44 +75,7 @@ def fit_pair(
     """The estimate of a checked pair; ``noise`` are standard deviations, ``[2]``, or None."""
     reference = _filled(reference, usable.reference)
     blurred = _filled(blurred, usable.blurred)
-    # In a unit whose square does not leave the range of float32.
-    unit = jax.lax.stop_gradient(jnp.max(jnp.abs(reference)))
-    unit = jnp.where(unit > 0, unit, 1)
-    noise = None if noise is None else (noise / unit) ** 2
-    initial = _scaled(initial, 1 / unit) if isinstance(initial, BlurParams) else initial
-    estimate = _estimate_scaled(
-        reference / unit, blurred / unit, usable, noise, bounds, initial, options
-    )
-    power = 1 if options.loss == "absolute" else 2
-    return replace(
-        estimate,
-        params=_scaled(estimate.params, unit),
-        standard_error=_scaled(estimate.standard_error, unit),
-        loss=unit**power * estimate.loss,
-        noise_variance=unit**2 * estimate.noise_variance,
-        noise_std=unit * estimate.noise_std,
-    )
-
-
-def _scaled(params: BlurParams, unit: jax.Array) -> BlurParams:
-    """The parameters for images that are multiplied by ``unit``."""
-    return params if params.offset is None else replace(params, offset=unit * params.offset)
-
-
-def _filled(image: jax.Array, known: jax.Array | None) -> jax.Array:
-    """The image with its mean where it is not known, so that NaN stays out of every sum."""
-    if known is None:
-        return image
-    values = jnp.where(known > 0, image, 0)
-    mean = jnp.sum(values) / jnp.maximum(jnp.sum(known), 1)
-    return jnp.where(known > 0, image, mean)
-
-
-def _estimate_scaled(
-    reference, blurred, usable: Usable, noise, bounds, initial, options: Options
-) -> BlurEstimate:
-    dtype = reference.dtype
-    lower, upper = variance_bounds(bounds, dtype)
+    lower, upper = variance_bounds(bounds, reference.dtype)
     model = BlurModel(
         options.family,
         options.kernel,
@@ -127,45 +90,65 @@ def _estimate_scaled(
         offset=options.offset,
         shift=options.shift,
     )
-    spectra, energy = _start_spectra(reference, blurred, usable, options)
+    spectra, energy, unit = _start_spectra(reference, blurred, usable, options)
     start = find_start(
         jax.lax.stop_gradient(spectra),
         initial,
         lower,
         upper,
         model,
-        noise=None if noise is None else jax.lax.stop_gradient(noise * energy),
+        noise=None if noise is None else jax.lax.stop_gradient((noise / unit) ** 2 * energy),
         estimate_noise=options.estimate_noise,
     )
-    frame = _oriented_frame(reference, blurred, usable, start.exchanged, options)
-    context = jnp.zeros(0, dtype)
+    frame = _oriented_frame(reference, blurred, unit, usable, start.exchanged, options)
+    context = jnp.zeros(0, reference.dtype)
     if noise is not None:
-        levels = start.noise / energy if options.estimate_noise else noise
+        per_pixel = (unit / frame.scale) ** 2 / energy
+        levels = start.noise * per_pixel
         if not options.estimate_noise:
-            levels = jnp.where(start.exchanged, levels[::-1], levels)
-        context = floored_noise(levels / frame.scale**2)
-        ceiling = start.ceiling / energy / frame.scale**2
+            levels = (jnp.where(start.exchanged, noise[::-1], noise) / frame.scale) ** 2
+        context = floored_noise(levels)
         criterion: AnyCriterion = ErrorsInVariables(
-            frame, model, options.estimate_noise, context, ceiling
+            frame, model, options.estimate_noise, context, start.ceiling * per_pixel
         )
     elif options.loss == "squared":
         criterion = LeastSquares(frame, model)
     else:
-        context = jnp.ones(1, dtype)
+        context = jnp.ones(1, reference.dtype)
         criterion = Robust(frame, model, options.loss)
     fit, low, high = _fit(criterion, start, context, lower, upper)
     return _result(criterion, fit, start, low, high)
 
 
+def _filled(image: jax.Array, known: jax.Array | None) -> jax.Array:
+    """The image with its mean where it is not known, so that NaN stays out of every sum."""
+    if known is None:
+        return image
+    values = jnp.where(known > 0, image, 0)
+    mean = jnp.sum(values) / jnp.maximum(jnp.sum(known), 1)
+    return jnp.where(known > 0, image, mean)
+
+
 def _start_spectra(reference, blurred, usable: Usable, options: Options):
     """Spectra of the Hann-windowed pair, which hides the edge well enough for a start.
 
-    And the energy of the window: white noise of variance v has the power v times it.
+    And the energy of the window: white noise of variance v has the power v times it. Of a large
+    frame the part where the images differ most is enough; its unit comes third.
     """
+    part = liveliest_part(blurred - reference)
+    whole = reference.shape
+    reference, blurred = part.of(reference), part.of(blurred)
+    # In a unit whose square does not leave the range of float32.
+    unit = jax.lax.stop_gradient(jnp.max(jnp.abs(reference)))
+    unit = jnp.where(unit > 0, unit, 1)
+    reference, blurred = reference / unit, blurred / unit
+    knowns = (
+        None if known is None else part.of(known) for known in (usable.reference, usable.blurred)
+    )
     window = jnp.ones_like(reference)
-    if options.boundary != "periodic":
+    if options.boundary != "periodic" or reference.shape != whole:
         window = borders.taper(reference.shape, reference.dtype)
-    for known in (usable.reference, usable.blurred):
+    for known in knowns:
         window = window if known is None else window * known
     total = jnp.sum(window)
     total = jnp.where(total > 0, total, 1)
@@ -174,12 +157,19 @@ def _start_spectra(reference, blurred, usable: Usable, options: Options):
     if options.gain or options.offset:
         other = jnp.sum(window * blurred) / total
     spectra = pair_spectra(window * (reference - centre), window * (blurred - other))
-    return spectra, jnp.sum(window**2)
+    return spectra, jnp.sum(window**2), unit
 
 
-def _oriented_frame(reference, blurred, usable: Usable, exchanged, options: Options) -> Frame:
+def _oriented_frame(reference, blurred, unit, usable: Usable, exchanged, options: Options) -> Frame:
     """The pair with the sharper image as the reference."""
     known, other = usable.reference, usable.blurred
+    # Of both images, then chosen: a choice between images before a sum over them is written out.
+    of_reference = centre_and_scale(reference, known, unit)
+    of_blurred = centre_and_scale(blurred, other, unit)
+    centre, scale = (
+        jnp.where(exchanged, swapped, kept)
+        for kept, swapped in zip(of_reference, of_blurred, strict=True)
+    )
     if known is not None or other is not None:
         ones = jnp.ones_like(reference)
         known = ones if known is None else known
@@ -192,6 +182,8 @@ def _oriented_frame(reference, blurred, usable: Usable, exchanged, options: Opti
         jnp.where(exchanged, reference, blurred),
         options.boundary,
         options.largest_radius,
+        centre=centre,
+        scale=scale,
         known=known,
         weights=other,
     )
@@ -217,8 +209,8 @@ def _fit(criterion: AnyCriterion, start: Start, context, lower, upper):
 def _result(criterion: AnyCriterion, fit: Fit, start: Start, low, high) -> BlurEstimate:
     model, frame = criterion.model, criterion.frame
     window = criterion.window(fit.margins)
-    summary = criterion.summary(fit.vector, window, fit.context)
-    num_pixels = jnp.sum(window > 0)
+    num_pixels = count_pixels(frame, fit.margins, window)
+    summary = criterion.summary(fit.vector, window, fit.context, fit.linear, num_pixels)
     noise = jnp.where(start.exchanged, summary.noise[::-1], summary.noise)
 
     def of_the_pair(vector):
@@ -235,7 +227,8 @@ def _result(criterion: AnyCriterion, fit: Fit, start: Start, low, high) -> BlurE
         blurred=frame.blurred,
         difference=frame.difference,
         window=window,
-        residual=summary.residual,
+        residual=fit.linear.residual,
+        num_pixels=num_pixels,
         whitened=summary.whitened,
         squares=summary.squares,
         outliers=summary.outliers,

@@ -1,13 +1,13 @@
 """The loop around every fit: margins and contexts follow the estimate until nothing moves."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 
-from gaussjax.criterion import Criterion
+from gaussjax.criterion import Criterion, Linearization, linearize
 from gaussjax.linear_algebra import inverse_small, solve_small
-from gaussjax.solvers import step_tolerance
 
 MAX_PASSES = 40
 # Passes in which the margin still follows sigma. After them it stays, because a sigma whose
@@ -24,6 +24,7 @@ class Fit:
         vector: of the model, ``[k]``.
         context: of the criterion, ``[q]``.
         margins: ``[ndim]``, px, of the pixels that were compared.
+        linear: the residual and its derivatives there.
         converged: the last pass moved nothing by more than the solver's tolerance.
         num_steps: passes and solver steps together.
     """
@@ -31,6 +32,7 @@ class Fit:
     vector: jax.Array
     context: jax.Array
     margins: jax.Array
+    linear: Linearization
     converged: jax.Array
     num_steps: jax.Array
 
@@ -51,18 +53,24 @@ def fit_passes(criterion: Criterion, start: jax.Array, context: jax.Array, lower
         margins = jnp.where(follows, criterion.model.margins(fit.vector), fit.margins)
         window = criterion.window(margins)
         context = criterion.context(fit.vector, window, fit.context)
-        root = criterion.solve(fit.vector, window, context, lower, upper, count > 0)
-        moved = jnp.abs(root.params - fit.vector) / step_tolerance(root.params)
-        # A root found at once is as good as rounding allows, however far the last digits move.
-        still = (jnp.max(moved) <= 1) | (root.converged & (root.num_steps <= 2))
-        settled = jnp.all(margins == fit.margins) & still
-        steps = fit.num_steps + 1 + root.num_steps
-        return Fit(root.params, context, margins, settled, steps), count + 1
+        better = criterion.improve(fit.vector, window, context, lower, upper)
+        wanted = criterion.model.margins(better.vector)
+        # Of a kernel that is cut off every tap counts; of others the last pixel does not.
+        spare = margins - wanted + (0 if criterion.model.kernel.is_finite else 1)
+        settled = better.converged & jnp.all((spare >= 0) & (spare <= 2) | ~follows)
+        steps = fit.num_steps + 1 + better.num_steps
+        return Fit(better.vector, context, margins, better.linear, settled, steps), count + 1
 
+    shape = criterion.frame.blurred.shape
     initial = Fit(
         vector=jnp.clip(start, lower, upper),
         context=context,
         margins=jnp.full(criterion.model.ndim, -1, start.dtype),
+        linear=Linearization(
+            jnp.zeros(shape, start.dtype),
+            jnp.zeros((start.size, *shape), start.dtype),
+            *jnp.zeros((2, start.size, start.size), start.dtype),
+        ),
         converged=jnp.asarray(False),
         num_steps=jnp.asarray(0, jnp.int32),
     )
@@ -95,8 +103,33 @@ def implicit_fit(criterion: Criterion, fit: Fit) -> Fit:
 
     solution = jax.lax.stop_gradient(jnp.concatenate([fit.vector, fit.context]))
     solution = jax.lax.custom_root(stationarity, solution, lambda _, x: x, tangent_solve)
-    return Fit(
-        solution[:size],
-        solution[size:],
-        *jax.lax.stop_gradient((fit.margins, fit.converged, fit.num_steps)),
+    vector, model = solution[:size], criterion.model
+    window = criterion.window(jax.lax.stop_gradient(fit.margins))
+    linear = _known(
+        lambda *arguments: linearize(model, *arguments),
+        jax.lax.stop_gradient(fit.linear),
+        vector,
+        criterion.frame,
+        window,
     )
+    return Fit(
+        vector,
+        solution[size:],
+        linear=linear,
+        **jax.lax.stop_gradient(
+            {"margins": fit.margins, "converged": fit.converged, "num_steps": fit.num_steps}
+        ),
+    )
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _known(function, value, *arguments):
+    """``value``, which is known to be ``function(*arguments)``, with the derivatives of that."""
+    return value
+
+
+@_known.defjvp
+def _known_jvp(function, primals, tangents):
+    value, *arguments = primals
+    _, tangent = jax.jvp(function, tuple(arguments), tuple(tangents[1:]))
+    return value, tangent

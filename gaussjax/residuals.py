@@ -47,12 +47,33 @@ class Frame:
     boundary: str = field(metadata={"static": True})
 
 
+def centre_and_scale(
+    image: jax.Array, known: jax.Array | None = None, unit: jax.Array | float = 1.0
+) -> tuple[jax.Array, jax.Array]:
+    """Mean and standard deviation of the known pixels.
+
+    Args:
+        image: any.
+        known: 1 where the image is known, 0 where it is missing; None: everywhere.
+        unit: stands in for a standard deviation whose square is 0 or does not fit the dtype.
+    """
+    where = None if known is None else known > 0
+    contrast = jnp.var(image, where=where)
+    fits = (contrast > jnp.finfo(contrast.dtype).tiny) & jnp.isfinite(contrast)
+    # The root inside: at zero its derivative is infinite.
+    return jnp.mean(image, where=where), jnp.where(
+        fits, jnp.sqrt(jnp.where(fits, contrast, 1)), unit
+    )
+
+
 def make_frame(
     reference: jax.Array,
     blurred: jax.Array,
     boundary: str,
     pad: int,
     *,
+    centre: jax.Array,
+    scale: jax.Array,
     known: jax.Array | None = None,
     weights: jax.Array | None = None,
 ) -> Frame:
@@ -63,14 +84,12 @@ def make_frame(
         blurred: B likewise.
         boundary: one of ``BOUNDARIES``.
         pad: extension in px; matters to the padded boundaries only.
+        centre: of A, and
+        scale: of it, from :func:`centre_and_scale`.
         known: 1 where A is known, 0 where it is missing; None: everywhere.
         weights: of the pixels of B, 0 where it is missing; None: all 1.
     """
     pad = pad if boundary in borders.PADDED_BOUNDARIES else 0
-    centre = jnp.mean(reference, where=None if known is None else known > 0)
-    contrast = jnp.var(reference, where=None if known is None else known > 0)
-    # The root inside: at zero its derivative is infinite.
-    scale = jnp.sqrt(jnp.where(contrast > 0, contrast, 1))
     if known is not None:
         reference = jnp.where(known > 0, reference, centre)
         # What "zero" puts beyond the edge is known.
@@ -89,6 +108,15 @@ def make_frame(
         pad=pad,
         boundary=boundary,
     )
+
+
+def count_pixels(frame: Frame, margins: jax.Array, window: jax.Array) -> jax.Array:
+    """Number of pixels of weight above 0 in a window of ``margins``."""
+    if frame.boundary == "valid" and frame.known is None and frame.weights is None:
+        # Without a look at the pixels.
+        sizes = jnp.asarray(frame.image_shape, margins.dtype)
+        return jnp.prod(jnp.maximum(sizes - 2 * margins, 0))
+    return jnp.sum(window > 0)
 
 
 def frame_window(frame: Frame, margins: jax.Array, ramps: jax.Array | None = None) -> jax.Array:
@@ -164,7 +192,8 @@ def image_loss(
     padded = boundary in borders.PADDED_BOUNDARIES
     fallback = (max(reference.shape) + 1) // 2 if padded else max(reference.shape)
     reach = known_reach(params, convention, reference.ndim, fallback)
-    frame = make_frame(reference, blurred, boundary, reach)
+    centre, scale = centre_and_scale(reference)
+    frame = make_frame(reference, blurred, boundary, reach, centre=centre, scale=scale)
     margins = axis_margins(params, convention, reference.ndim)
     window = frame_window(frame, margins)
     residual = predict(params, frame, convention, reach) - frame.blurred

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gaussjax.criterion import NewtonCriterion, Summary
-from gaussjax.linear_algebra import inner_products, inverse_small
+from gaussjax.criterion import Linearization, NewtonCriterion, Summary
+from gaussjax.linear_algebra import definite, inner_products, inverse_small
 from gaussjax.losses import (
     ABSOLUTE_ROUNDING,
     huber,
@@ -20,7 +20,6 @@ from gaussjax.residuals import Frame, frame_window
 from gaussjax.result import rounding_variance
 from gaussjax.solvers import Evaluation
 from gaussjax.uncertainty import sandwich_covariance, wider_covariance
-from gaussjax.whitening import definite
 
 # In the error bar the corner of |z| is rounded off wider than in the fit: its curvature there is
 # the density of the residual at zero, which takes many pixels to tell.
@@ -71,19 +70,20 @@ class Robust(NewtonCriterion):
         z = residual / scale
         psi, slope = influence(self.rho, z)
         convex = inner_products((window * slope)[None] * fields, fields)
-        turning = self.model.turning(vector, self.frame, scale * window * psi)
+        products = self.model.products((scale * window * psi)[None], self.frame)
+        turning = self.model.turning(vector, products, window.shape)
         return Evaluation(
             cost=scale**2 * jnp.sum(window * self.rho(z)),
             gradient=scale * inner_products(fields, (window * psi)[None])[:, 0],
             curvature=definite(convex + turning, convex),
         )
 
-    def summary(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> Summary:
+    def summary(self, vector, window, context, linear: Linearization, num_pixels) -> Summary:
         """The sandwich of M-estimators, by pixels or, where they depend on each other, by blocks.
 
         Source: P. J. Huber, "Robust Statistics", Wiley 1981, ch. 6.
         """
-        residual, fields = self.model.residual(vector, self.frame)
+        residual, fields = linear.residual, linear.fields
         absolute = self.loss == "absolute"
         scale = context[0]
         spread = scale * (1 / ABSOLUTE_ROUNDING if absolute else 1)
@@ -95,9 +95,7 @@ class Robust(NewtonCriterion):
         scores = (window * psi)[None] * fields
         inverse = inverse_small(curvature)
         by_pixel = inverse @ inner_products(scores, scores) @ inverse
-        rounding = rounding_variance(vector.dtype) * inverse_small(
-            inner_products(window[None] * fields, fields)
-        )
+        rounding = rounding_variance(vector.dtype) * inverse_small(linear.information)
         total = jnp.sum(window * jnp.abs(residual))
         loss = total if absolute else scale**2 * jnp.sum(window * self.rho(residual / scale))
         noise_variance = spread**2
@@ -109,7 +107,6 @@ class Robust(NewtonCriterion):
             noise_variance=noise_variance,
             chi_square=jnp.full_like(total, jnp.nan),
             noise=jnp.stack([jnp.zeros_like(noise_variance), noise_variance]),
-            residual=residual,
             whitened=window * clipped,
             squares=jnp.sum(window * clipped**2),
             outliers=jnp.mean(clipped != residual, where=window > 0),

@@ -124,7 +124,7 @@ def newton_step(
 ) -> SolverState:
     """One step: solve (H + damping diag(H)) d = -g, project on the box, keep if better."""
     params, here = state.params, state.evaluation
-    wanted = _damped_step(state, lower, upper)
+    wanted = bounded_step(params, here.gradient, here.curvature, lower, upper, state.damping)
     proposal = jnp.clip(params + wanted, lower, upper)
     # One evaluation a step, of value and derivatives together: a refused proposal wastes its
     # derivatives, but refusals are rare and the compiled program is half as long.
@@ -150,22 +150,28 @@ def newton_step(
     )
 
 
-def _damped_step(state: SolverState, lower: jax.Array, upper: jax.Array) -> jax.Array:
-    """Levenberg-Marquardt step on the parameters that may move.
+def bounded_step(
+    params: jax.Array,
+    gradient: jax.Array,
+    curvature: jax.Array,
+    lower: jax.Array | float,
+    upper: jax.Array | float,
+    damping: jax.Array | float = 0.0,
+) -> jax.Array:
+    """Levenberg-Marquardt step on the parameters that may move, not yet clipped, ``[p]``.
 
     A parameter that sits on its bound and is pushed outwards is held for this step: clipping the
     full step instead would spoil the others, which are correlated with it.
     """
-    params, gradient = state.params, state.evaluation.gradient
     held = ((params <= lower) & (gradient > 0)) | ((params >= upper) & (gradient < 0))
     # Scaling by the diagonal makes the damping free of units. A parameter without any influence
     # gets a unit row, so that its step is zero instead of 0/0.
-    diagonal = jnp.diag(state.evaluation.curvature)
+    diagonal = jnp.diag(curvature)
     moves = ~held & (diagonal > 0)
     scale = jnp.where(moves, jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1)), 1)
     free = moves.astype(params.dtype)
-    scaled = state.evaluation.curvature / jnp.outer(scale, scale) * jnp.outer(free, free)
-    scaled = scaled + jnp.diag(1 - free + state.damping)
+    scaled = curvature / jnp.outer(scale, scale) * jnp.outer(free, free)
+    scaled = scaled + jnp.diag(1 - free + damping)
     return -solve_small(scaled, free * gradient / scale) / scale
 
 

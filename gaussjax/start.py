@@ -9,13 +9,13 @@ import jax.numpy as jnp
 from gaussjax.alignment import correlation_peak, translated
 from gaussjax.grid import angular_frequencies, half_plane_weights
 from gaussjax.kernels import Kernel, nominal_variance
+from gaussjax.linear_algebra import definite
 from gaussjax.model import BlurModel
 from gaussjax.params import BlurParams, as_params, project_family, signed_square
 from gaussjax.residuals import without_zero_frequency
 from gaussjax.solvers import Evaluation, gauss_newton, newton
 from gaussjax.spectra import Spectra
 from gaussjax.whitening import (
-    definite,
     excess_scatter,
     noise_ceiling,
     noise_regression,

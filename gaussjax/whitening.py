@@ -111,14 +111,3 @@ def squared_magnitude(z: jax.Array) -> jax.Array:
 def real_products(first: jax.Array, second: jax.Array) -> jax.Array:
     """Real part of the inner products of two stacks of complex arrays."""
     return inner_products(first.real, second.real) + inner_products(first.imag, second.imag)
-
-
-def definite(matrix: jax.Array, fallback: jax.Array) -> jax.Array:
-    """``matrix`` if it is positive definite in units of the fallback, else the fallback."""
-    # The eigenvalue of a number takes long to compile.
-    if matrix.size == 1:
-        return jnp.where(matrix > 0.05 * fallback, matrix, fallback)
-    diagonal = jnp.diag(fallback)
-    scale = jnp.where(diagonal > 0, 1 / jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1)), 1)
-    least = jnp.min(jnp.linalg.eigvalsh(matrix * jnp.outer(scale, scale)))
-    return jnp.where(least > 0.05, matrix, fallback)

@@ -14,6 +14,7 @@ FLOORS = {
     "grid": 0,
     "kernels": 0,
     "linear_algebra": 0,
+    "part": 0,
     "losses": 0,
     "image_decoders": 0,
     "cli_types": 0,

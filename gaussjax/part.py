@@ -1,0 +1,62 @@
+"""A part of a large frame, to start from: where its images differ most."""
+
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+
+# px per axis that a start looks at, at least ...
+_LEAST_SIZE = 256
+# ... and this part of a longer axis.
+_LEAST_PART = 0.25
+# Blocks per axis of a part: it begins at a multiple of one.
+_BLOCKS = 4
+_ROWS = 8
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Part:
+    """A box of pixels of a frame.
+
+    Attributes:
+        corner: index of its first pixel, ``[ndim]``.
+        shape: of the box (static).
+    """
+
+    corner: jax.Array
+    shape: tuple[int, ...] = field(metadata={"static": True})
+
+    def of(self, image: jax.Array) -> jax.Array:
+        """The pixels of an image in this part."""
+        return jax.lax.dynamic_slice(image, list(self.corner), self.shape)
+
+
+def liveliest_part(difference: jax.Array) -> Part:
+    """The part of a frame with the largest sum of squares of ``difference``, B - A.
+
+    What an image tells of its blur is what the blur changes. A frame that is not much larger than
+    a part is a part itself.
+    """
+    shape = difference.shape
+    blocks, lengths = [], []
+    for size in shape:
+        wanted = max(_LEAST_SIZE, int(_LEAST_PART * size))
+        length = wanted // _BLOCKS if 2 * wanted <= 3 * size // 2 else size
+        lengths.append(length)
+        blocks.append(_BLOCKS if length < size else 1)
+    if max(blocks) == 1:
+        return Part(jnp.zeros(len(shape), jnp.int32), shape)
+    # Every eighth row of the blocks tells enough.
+    energy = difference[:: 1 if lengths[0] % _ROWS else _ROWS] ** 2
+    counted = [lengths[0] // (1 if lengths[0] % _ROWS else _ROWS), *lengths[1:]]
+    for axis, length in enumerate(counted):
+        count = energy.shape[axis] // length
+        energy = jax.lax.slice_in_dim(energy, 0, count * length, axis=axis)
+        split = (*energy.shape[:axis], count, length, *energy.shape[axis + 1 :])
+        energy = jnp.sum(energy.reshape(split), axis=axis + 1)
+    strides = (1,) * len(shape)
+    energy = jax.lax.reduce_window(energy, 0.0, jax.lax.add, tuple(blocks), strides, "VALID")
+    best = jnp.stack(jnp.unravel_index(jnp.argmax(energy), energy.shape))
+    part = tuple(b * length for b, length in zip(blocks, lengths, strict=True))
+    return Part(best.astype(jnp.int32) * jnp.asarray(lengths, jnp.int32), part)
