@@ -8,6 +8,9 @@ kernel reaches, blurred periodically, and compared only inside a *window*:
     valid                      no extension, only pixels that the blur cannot reach from outside
 """
 
+from dataclasses import dataclass
+from functools import reduce
+
 import jax
 import jax.numpy as jnp
 
@@ -60,13 +63,54 @@ def embed(image: jax.Array, pad: int) -> jax.Array:
     return extend(image, "zero", pad)
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Window:
+    """Weights of the pixels of a frame: a profile along every axis, times a map of them all.
+
+    Attributes:
+        profiles: along the axes, between 0 and 1.
+        map: of the frame's shape, or None for 1 everywhere.
+    """
+
+    profiles: tuple[jax.Array, ...]
+    map: jax.Array | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the frame."""
+        return tuple(profile.size for profile in self.profiles)
+
+    @property
+    def values(self) -> jax.Array:
+        """The weights, of the frame's shape."""
+        ndim = len(self.profiles)
+        values = reduce(
+            jnp.multiply, (along_axis(p, axis, ndim) for axis, p in enumerate(self.profiles))
+        )
+        return values if self.map is None else values * self.map
+
+    def sum(self, power: int = 1) -> jax.Array:
+        """Sum of a power of the weights; without a look at the pixels where there is no map."""
+        if self.map is not None:
+            return jnp.sum(self.values**power)
+        return reduce(jnp.multiply, (jnp.sum(profile**power) for profile in self.profiles))
+
+    @property
+    def num_pixels(self) -> jax.Array:
+        """Number of weights above 0."""
+        if self.map is not None:
+            return jnp.sum(self.values > 0)
+        return reduce(jnp.multiply, (jnp.sum(profile > 0) for profile in self.profiles))
+
+
 def interior_window(
     image_shape: tuple[int, ...],
     pad: int,
     margins: jax.Array,
     dtype,
     ramps: jax.Array | None = None,
-) -> jax.Array:
+) -> Window:
     """Indicator of the pixels of the extended frame that are >= ``margins`` px from its edges.
 
     Args:
@@ -77,8 +121,7 @@ def interior_window(
         ramps: px per axis over which it rises from 0 to 1, as a squared sine, ``[ndim]``; None
             makes it 0 or 1.
     """
-    ndim = len(image_shape)
-    window = jnp.ones((1,) * ndim, dtype)
+    profiles = []
     for axis, (n, size) in enumerate(
         zip(image_shape, extended_shape(image_shape, pad), strict=True)
     ):
@@ -88,8 +131,8 @@ def interior_window(
         if ramps is not None:
             rise = jnp.clip((depth + 0.5) / ramps[axis], 0, 1)
             profile = profile * jnp.sin(0.5 * jnp.pi * rise) ** 2
-        window = window * along_axis(profile, axis, ndim)
-    return window
+        profiles.append(profile)
+    return Window(tuple(profiles), None)
 
 
 def largest_margins(image_shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -5,18 +5,18 @@ numbers that it estimates from the residual on the way, such as a scale or two n
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 
+from gaussjax.boundary import Window
 from gaussjax.linear_algebra import inner_products
 from gaussjax.model import BlurModel
-from gaussjax.residuals import Frame
-from gaussjax.solvers import Evaluation, newton, step_tolerance
+from gaussjax.residuals import Frame, frame_window
 
-# The context follows in the next pass.
-_STEPS_PER_PASS = 20
+# px^2 (a variance), px (a shift) or 1 (a gain) on which the fields of a narrow blur change.
+FIELD_SCALE = 0.25
 
 
 @jax.tree_util.register_dataclass
@@ -42,14 +42,6 @@ class Linearization:
         return jnp.tensordot(self.turned.T, self.slopes, 1)
 
 
-def linearize(model: BlurModel, vector: jax.Array, frame: Frame, window: jax.Array):
-    """The :class:`Linearization` at a vector."""
-    residual, fields = model.residual(vector, frame)
-    identity = jnp.eye(vector.size, dtype=vector.dtype)
-    information = inner_products(window[None] * fields, fields)
-    return Linearization(residual, fields, identity, information)
-
-
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Improvement:
@@ -57,14 +49,16 @@ class Improvement:
 
     Attributes:
         vector: ``[k]``.
-        linear: of the model there.
+        linear: what the criterion keeps of its linearization there, for its summary.
         converged: what another pass would change is below the solver's tolerance.
+        size: of this pass, in units of that tolerance.
         num_steps: of the solver.
     """
 
     vector: jax.Array
-    linear: Linearization
+    linear: Any
     converged: jax.Array
+    size: jax.Array
     num_steps: jax.Array
 
 
@@ -109,61 +103,61 @@ class Criterion(Protocol):
         """Its model."""
         ...
 
-    def window(self, margins: jax.Array) -> jax.Array:
+    def window(self, margins: jax.Array) -> Window:
         """Weights of the pixels, for margins in px per axis."""
         ...
 
-    def context(self, vector: jax.Array, window: jax.Array, previous: jax.Array) -> jax.Array:
+    def context(self, vector: jax.Array, window: Window, previous: jax.Array) -> jax.Array:
         """The context at a vector, ``[q]``."""
         ...
 
     def improve(
-        self, vector: jax.Array, window: jax.Array, context: jax.Array, lower, upper
+        self, vector: jax.Array, window: Window, context: jax.Array, lower, upper, previous
     ) -> Improvement:
-        """Minimise over the vector, with window and context held fixed: one pass."""
+        """Minimise over the vector, with window and context held fixed: one pass.
+
+        ``previous`` is the size of the last one, infinite before the first.
+        """
         ...
 
-    def gradient(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> jax.Array:
+    def linearize(self, vector: jax.Array, window: Window) -> Any:
+        """``linear`` of an :class:`Improvement`, anew; has a ``residual``."""
+        ...
+
+    def gradient(self, vector: jax.Array, window: Window, context: jax.Array) -> jax.Array:
         """Of the objective, ``[k]``; zero at its optimum. For implicit differentiation."""
         ...
 
     def summary(
         self,
         vector: jax.Array,
-        window: jax.Array,
+        window: Window,
         context: jax.Array,
-        linear: Linearization,
-        num_pixels: jax.Array,
+        linear: Any,
     ) -> Summary:
         """Error bars and figures at the optimum."""
         ...
 
 
-class NewtonCriterion:
-    """Base of the criteria that have no shorter way than damped Newton steps on the objective."""
+@dataclass(frozen=True)
+class ImageCriterion:
+    """Base of the criteria that are sums over pixels.
+
+    Attributes:
+        frame: the pair.
+        model: its model.
+    """
 
     frame: Frame
     model: BlurModel
 
-    def evaluate(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> Evaluation:
-        """Cost, gradient and curvature at a vector."""
-        raise NotImplementedError
+    def window(self, margins: jax.Array) -> Window:
+        """W."""
+        return frame_window(self.frame, margins)
 
-    def improve(self, vector, window, context, lower, upper) -> Improvement:
-        """Newton steps, as many as one pass is worth."""
-        root = newton(
-            lambda theta: self.evaluate(theta, window, context),
-            vector,
-            lower=lower,
-            upper=upper,
-            max_steps=_STEPS_PER_PASS,
-        )
-        still = jnp.max(jnp.abs(root.params - vector) / step_tolerance(root.params)) <= 1
-        # A root found at once is as good as rounding allows, however far the last digits move.
-        still = still | (root.converged & (root.num_steps <= 2))
-        linear = linearize(self.model, root.params, self.frame, window)
-        return Improvement(root.params, linear, still, root.num_steps)
-
-    def gradient(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> jax.Array:
-        """Of the objective."""
-        return self.evaluate(vector, window, context).gradient
+    def linearize(self, vector: jax.Array, window: Window) -> Linearization:
+        """Residual and Jacobian at a vector."""
+        residual, fields = self.model.residual(vector, self.frame)
+        identity = jnp.eye(vector.size, dtype=vector.dtype)
+        information = inner_products(window.values[None] * fields, fields)
+        return Linearization(residual, fields, identity, information)

@@ -19,44 +19,48 @@ P. Whittle, "Estimation and information in stationary time series", Ark. Mat. 2,
 frequencies).
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
 
-from gaussjax.criterion import Linearization, NewtonCriterion, Summary
+from gaussjax.boundary import Window
+from gaussjax.criterion import FIELD_SCALE, Improvement, Summary
 from gaussjax.grid import forward_transform, half_plane_weights, inverse_transform
-from gaussjax.linear_algebra import definite, inner_products, inverse_small
+from gaussjax.linear_algebra import definite, finite_or, inner_products, inverse_small
 from gaussjax.model import BlurModel
 from gaussjax.residuals import Frame, frame_window
 from gaussjax.result import rounding_variance
-from gaussjax.solvers import Evaluation
+from gaussjax.solvers import bounded_step, step_tolerance
 from gaussjax.whitening import (
     excess_scatter,
     noise_regression,
     real_products,
     smeared,
+    smeared_product,
     squared_magnitude,
     whitened_sums,
 )
 
 
-class _Transforms(NamedTuple):
-    """What the sums over frequencies are made of; slopes are derivatives, ``[k, *spectrum]``."""
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Transforms:
+    """What the sums over frequencies are made of.
+
+    Attributes:
+        residual: on the extended frame.
+        u: transform of the residual times the window.
+        u_slopes: its derivatives, ``[k, *spectrum]``.
+    """
 
     residual: jax.Array
     u: jax.Array
     u_slopes: jax.Array
-    response: jax.Array
-    response_slopes: jax.Array
-    # The spectrum that white noise of A leaves in u, per v_A.
-    passed: jax.Array
-    passed_slopes: jax.Array
 
 
 @dataclass(frozen=True)
-class ErrorsInVariables(NewtonCriterion):
+class ErrorsInVariables:
     """``1/2 sum |u|^2 / D_m``; a :class:`~gaussjax.criterion.Criterion`.
 
     The context is the pair of noise variances (v_A, v_B) in the frame's scale, ``[2]``.
@@ -76,7 +80,7 @@ class ErrorsInVariables(NewtonCriterion):
     noise: jax.Array
     ceiling: jax.Array
 
-    def window(self, margins: jax.Array) -> jax.Array:
+    def window(self, margins: jax.Array) -> Window:
         """The window m, which rises over two sigma and two pixels.
 
         A sharper edge leaks where D spans decades: frequencies that the blur has emptied would see
@@ -84,68 +88,101 @@ class ErrorsInVariables(NewtonCriterion):
         """
         return frame_window(self.frame, margins, 2 + 0.5 * margins)
 
-    def _transforms(self, vector, window) -> _Transforms:
-        model, shape = self.model, window.shape
-        residual, fields = model.residual(vector, self.frame)
+    def linearize(self, vector: jax.Array, window: Window) -> Transforms:
+        """Transforms at a vector."""
+        return self._linearized(vector, window)[0]
+
+    def _linearized(self, vector, window) -> tuple[Transforms, jax.Array]:
+        """Transforms and the fields of the model."""
+        residual, fields = self.model.residual(vector, self.frame)
         transforms = forward_transform(
-            window[None] * jnp.concatenate([residual[None], fields]), model.ndim
+            window.values[None] * jnp.concatenate([residual[None], fields]), self.model.ndim
         )
-        response, slopes = model.responses(vector, shape)
-        squared_slopes = 2 * jnp.real(jnp.conj(response)[None] * slopes)
-        passed = smeared(
-            jnp.concatenate([squared_magnitude(response)[None], squared_slopes]), window
-        )
-        return _Transforms(
-            residual, transforms[0], transforms[1:], response, slopes, passed[0], passed[1:]
-        )
+        return Transforms(residual, transforms[0], transforms[1:]), fields
 
-    def evaluate(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> Evaluation:
-        """Cost, gradient and curvature at a vector."""
-        at = self._transforms(vector, window)
+    def _passed(self, vector: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
+        """The spectrum that white noise of A leaves in u, per v_A, and its derivatives."""
+        model = self.model
+
+        def passed(theta):
+            if model.is_separable and window.map is None:
+                factors = model.factors(theta, window.shape)
+                return smeared_product(list(map(squared_magnitude, factors)), window.profiles)
+            power = squared_magnitude(model.response(theta, window.shape))
+            return smeared(power[None], window.values)[0]
+
+        slopes, value = jax.jacfwd(lambda v: (passed(v),) * 2, has_aux=True)(vector)
+        return value, jnp.moveaxis(slopes, -1, 0)
+
+    def _sums(self, at: Transforms, vector, window, context):
+        """Cost, gradient and scatter of the whitened u, and the excess of the scatter."""
+        passed, passed_slopes = self._passed(vector, window)
         weights = half_plane_weights(window.shape, vector.dtype)
-        cost, gradient, scatter = whitened_sums(
-            at.u, at.u_slopes, at.passed, at.passed_slopes, context, weights
-        )
-        energy = jnp.sum(window**2)
-        excess = excess_scatter(at.response, at.response_slopes, context, weights * energy)
-        return Evaluation(cost, gradient, definite(scatter - excess, scatter))
+        response, response_slopes = self.model.responses(vector, window.shape)
+        excess = excess_scatter(response, response_slopes, context, weights * window.sum(2))
+        return *whitened_sums(at.u, at.u_slopes, passed, passed_slopes, context, weights), excess
 
-    def context(self, vector: jax.Array, window: jax.Array, previous: jax.Array) -> jax.Array:
+    def improve(self, vector, window, context, lower, upper, previous) -> Improvement:
+        """One Newton step, with the mean of the second derivative."""
+        at, fields = self._linearized(vector, window)
+        _, gradient, scatter, excess = self._sums(at, vector, window, context)
+        step = bounded_step(vector, gradient, definite(scatter - excess, scatter), lower, upper)
+        # The fields at the vector tell of no more than its surroundings.
+        longest = 0.5 * jnp.abs(vector) + FIELD_SCALE
+        step = jnp.clip(finite_or(step, 0), -longest, longest)
+        found = jnp.clip(vector + step, lower, upper)
+        move = found - vector
+        moved = replace(
+            at,
+            residual=at.residual + jnp.tensordot(move, fields, 1),
+            u=at.u + jnp.tensordot(move, at.u_slopes, 1),
+        )
+        size = jnp.max(jnp.abs(move) / step_tolerance(found))
+        far = jnp.max(jnp.abs(move) / (jnp.abs(found) + FIELD_SCALE))
+        # Levels that follow the vector let it converge no faster than they do.
+        ahead = size if self.estimated else size * jnp.maximum(far, size / previous)
+        return Improvement(found, moved, ahead <= 1, size, jnp.asarray(1, jnp.int32))
+
+    def gradient(self, vector: jax.Array, window: Window, context: jax.Array) -> jax.Array:
+        """Of the objective."""
+        return self._sums(self.linearize(vector, window), vector, window, context)[1]
+
+    def context(self, vector: jax.Array, window: Window, previous: jax.Array) -> jax.Array:
         """(v_A, v_B): as given, or by weighted regression of |u|^2 on (|R|^2, 1)."""
         if not self.estimated:
             return self.noise
-        at = self._transforms(vector, window)
-        density = previous[1] + previous[0] * at.passed
+        passed, _ = self._passed(vector, window)
+        density = previous[1] + previous[0] * passed
         weights = half_plane_weights(window.shape, vector.dtype) / density**2
-        power = squared_magnitude(at.u) / jnp.sum(window**2)
-        return noise_regression(power, at.passed, weights, self.ceiling)
+        power = squared_magnitude(self.linearize(vector, window).u) / window.sum(2)
+        return noise_regression(power, passed, weights, self.ceiling)
 
-    def summary(self, vector, window, context, linear: Linearization, num_pixels) -> Summary:
+    def summary(self, vector, window, context, linear: Transforms) -> Summary:
         """``H^-1 J H^-1``, J the scatter of the score and H the mean second derivative.
 
         They differ when A is noisy. Noise levels that were estimated add their own error.
         """
-        at = self._transforms(vector, window)
+        at = linear
+        passed, passed_slopes = self._passed(vector, window)
         weights = half_plane_weights(window.shape, vector.dtype)
-        energy = jnp.sum(window**2)
-        cost, _, scatter = whitened_sums(
-            at.u, at.u_slopes, at.passed, at.passed_slopes, context, weights
-        )
+        energy = window.sum(2)
+        cost, _, scatter = whitened_sums(at.u, at.u_slopes, passed, passed_slopes, context, weights)
         chi_square = 2 * cost / (energy - vector.size)
         # Only the ratio of the levels is taken on trust: the residual tells how strong they are.
         noise = chi_square * context
         scatter = scatter / chi_square
+        response, response_slopes = self.model.responses(vector, window.shape)
         inverse = inverse_small(
-            scatter - excess_scatter(at.response, at.response_slopes, noise, weights * energy)
+            scatter - excess_scatter(response, response_slopes, noise, weights * energy)
         )
         # Pixels on the ramp count less in the score than in its derivative.
-        scatter = scatter * jnp.sum(window**4) / energy
-        density = noise[1] + noise[0] * at.passed
+        scatter = scatter * window.sum(4) / energy
+        density = noise[1] + noise[0] * passed
         if self.estimated:
             per_pixel = energy * (weights / density**2)[None]
-            basis = jnp.stack([at.passed, jnp.ones_like(at.passed)])
+            basis = jnp.stack([passed, jnp.ones_like(passed)])
             information = 0.5 * inner_products(per_pixel * basis, basis)
-            sums = 0.5 * inner_products(per_pixel, at.passed_slopes)[0]
+            sums = 0.5 * inner_products(per_pixel, passed_slopes)[0]
             lever = jnp.outer(sums, jnp.stack([-noise[1], noise[0]]))
             scatter = scatter + lever @ inverse_small(information) @ lever.T
         floor = rounding_variance(vector.dtype) * inverse_small(
@@ -159,6 +196,6 @@ class ErrorsInVariables(NewtonCriterion):
             chi_square=jnp.full_like(squares, jnp.nan) if self.estimated else chi_square,
             noise=context,
             whitened=inverse_transform(at.u / jnp.sqrt(density), window.shape),
-            squares=jnp.sum(window * at.residual**2),
+            squares=jnp.sum(window.values * at.residual**2),
             outliers=jnp.zeros_like(squares),
         )

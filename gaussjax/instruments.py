@@ -18,42 +18,38 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gaussjax.criterion import Improvement, Linearization, Summary
+from gaussjax.boundary import Window
+from gaussjax.criterion import (
+    FIELD_SCALE,
+    ImageCriterion,
+    Improvement,
+    Linearization,
+    Summary,
+)
 from gaussjax.linear_algebra import definite, finite_or, inner_products, inverse_small
-from gaussjax.model import BlurModel
-from gaussjax.residuals import Frame, frame_window
 from gaussjax.result import rounding_variance
 from gaussjax.solvers import bounded_step, gauss_newton, step_tolerance
 from gaussjax.uncertainty import fisher_covariance, sandwich_covariance, wider_covariance
 
-# px^2 (a variance), px (a shift) or 1 (a gain) on which the fields of a narrow blur change.
-_FIELD_SCALE = 0.25
 # A pass may end the fit if it went no farther, of the scale on which the fields change: the error
 # bar takes them from its start.
 _LONGEST_WAY = 0.1
 
 
 @dataclass(frozen=True)
-class LeastSquares:
+class LeastSquares(ImageCriterion):
     """``1/2 sum_x W r^2``, a :class:`~gaussjax.criterion.Criterion`."""
 
-    frame: Frame
-    model: BlurModel
-
-    def window(self, margins: jax.Array) -> jax.Array:
-        """W."""
-        return frame_window(self.frame, margins)
-
-    def context(self, vector: jax.Array, window: jax.Array, previous: jax.Array) -> jax.Array:
+    def context(self, vector: jax.Array, window: Window, previous: jax.Array) -> jax.Array:
         """None is needed: ``[0]``."""
         return previous
 
-    def improve(self, vector, window, context, lower, upper) -> Improvement:
+    def improve(self, vector, window, context, lower, upper, previous) -> Improvement:
         """One pass: instruments at ``vector``, the root of F, and a Newton step from there."""
         frame, model = self.frame, self.model
         shape = frame.blurred.shape
         fields = model.fields(vector, frame)
-        instruments = window[None] * fields
+        instruments = window.values[None] * fields
         coefficients = model.products(instruments, frame)
         # <Z, (predicted - A) - (B - A)>: a small blur is not lost in the rounding of <Z, A>, and
         # A = B gives an exact zero.
@@ -83,15 +79,22 @@ class LeastSquares:
         information = turned.T @ information @ turned
         residual = model.misfit(root.params, frame)
         # At the root r is orthogonal to the fields at ``vector``; at the optimum to those there.
-        products = model.products((window * residual)[None], frame)
-        total = jnp.sum(window * residual)
+        products = model.products((window.values * residual)[None], frame)
+        total = jnp.sum(window.values * residual)
 
         def inner(theta):
             return model.project(products, theta, shape)[0] + model.level(theta, frame) * total
 
-        hessian = information + model.turning(root.params, products, shape)
+        hessian = information
+        if model.is_separable:
+            # Else it would take a spectrum for every pair of parameters.
+            hessian = hessian + model.turning(root.params, products, shape)
         step = bounded_step(
-            root.params, jax.grad(inner)(root.params), definite(hessian, information), lower, upper
+            root.params,
+            jax.jacfwd(inner)(root.params),
+            definite(hessian, information),
+            lower,
+            upper,
         )
         found = jnp.clip(root.params + finite_or(step, 0), lower, upper)
         residual = residual + jnp.tensordot(turned @ (found - root.params), fields, 1)
@@ -99,34 +102,34 @@ class LeastSquares:
         way, last = jnp.abs(found - vector), jnp.abs(found - root.params)
         # The next step is to the last as the last was to the whole way, or as the way is to the
         # scale on which the fields change.
-        far = jnp.max(way / (jnp.abs(found) + _FIELD_SCALE))
+        far = jnp.max(way / (jnp.abs(found) + FIELD_SCALE))
         shrinks = jnp.max(last / tolerance) / jnp.maximum(jnp.max(way / tolerance), 1)
         ahead = jnp.max(last / tolerance) * jnp.maximum(shrinks, far)
         # A root found at once is as good as rounding allows, however far the last digits move.
         still = (ahead <= 1) & (far <= _LONGEST_WAY) | (root.converged & (root.num_steps <= 2))
         linear = Linearization(residual, fields, turned, information)
-        return Improvement(found, linear, still, root.num_steps)
+        return Improvement(found, linear, still, jnp.max(way / tolerance), root.num_steps)
 
-    def gradient(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> jax.Array:
+    def gradient(self, vector: jax.Array, window: Window, context: jax.Array) -> jax.Array:
         """J' W r."""
         residual, fields = self.model.residual(vector, self.frame)
-        return inner_products(fields, (window * residual)[None])[:, 0]
+        return inner_products(fields, (window.values * residual)[None])[:, 0]
 
-    def summary(self, vector, window, context, linear: Linearization, num_pixels) -> Summary:
+    def summary(self, vector, window, context, linear: Linearization) -> Summary:
         """``s^2 (J' W J)^-1``, or the sandwich where the residual is not white."""
         residual, curvature = linear.residual, linear.information
-        squares = jnp.sum(window * residual**2)
-        noise_variance = squares / (num_pixels - vector.size)
+        squares = jnp.sum(window.values * residual**2)
+        noise_variance = squares / (window.num_pixels - vector.size)
         with_rounding = noise_variance + rounding_variance(vector.dtype)
         classical = fisher_covariance(curvature, with_rounding)
-        sandwich = sandwich_covariance(curvature, (window * residual)[None] * linear.fields)
+        sandwich = sandwich_covariance(curvature, (window.values * residual)[None] * linear.fields)
         return Summary(
             covariance=wider_covariance(classical, sandwich),
             loss=0.5 * squares,
             noise_variance=noise_variance,
             chi_square=jnp.full_like(squares, jnp.nan),
             noise=jnp.stack([jnp.zeros_like(noise_variance), noise_variance]),
-            whitened=window * residual,
+            whitened=window.values * residual,
             squares=squares,
             outliers=jnp.zeros_like(squares),
         )

@@ -1,5 +1,7 @@
 """The small linear algebra of the fits: inner products of large arrays, small matrices."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
@@ -12,6 +14,22 @@ def inner_products(first: jax.Array, second: jax.Array) -> jax.Array:
     """
     axes = tuple(range(2, first.ndim + 1))
     return jnp.sum(first[:, None] * second[None], axis=axes)
+
+
+def long_products(stack: jax.Array, array: jax.Array) -> jax.Array:
+    """``Re sum stack array`` for each of a stack, ``[i, ...], [...] -> [i]``; real or complex.
+
+    As a matrix product, so that many arrays are read once each. Behind a barrier: see
+    :func:`inner_products`.
+    """
+    stack, array = jax.lax.optimization_barrier((stack, array))
+    rows, column = stack.reshape(len(stack), -1), array.reshape(-1)
+    product = partial(jnp.matmul, precision="highest")
+    if not jnp.iscomplexobj(rows):
+        return product(rows, column.real)
+    if not jnp.iscomplexobj(column):
+        return product(rows.real, column)
+    return product(rows.real, column.real) - product(rows.imag, column.imag)
 
 
 def solve_small(matrix: jax.Array, vector: jax.Array) -> jax.Array:

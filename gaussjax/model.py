@@ -12,8 +12,9 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from gaussjax.grid import forward_transform, half_plane_weights, image_axes, inverse_transform
+from gaussjax.grid import forward_transform, half_plane_weights, inverse_transform
 from gaussjax.kernels import Kernel
+from gaussjax.linear_algebra import long_products
 from gaussjax.params import BlurParams, num_variances
 from gaussjax.residuals import Frame
 from gaussjax.transfer import axis_margins, is_separable, response_factors, system_response
@@ -94,6 +95,15 @@ class BlurModel:
         """Margins in px that blur and shift ask for, within those that leave pixels to compare."""
         return prediction_margins(self.params(vector), self.kernel, self.largest_margins)
 
+    @property
+    def is_separable(self) -> bool:
+        """R is a product of one function for each axis."""
+        return is_separable(self.family, self.ndim)
+
+    def factors(self, vector: jax.Array, shape: tuple[int, ...]) -> list[jax.Array]:
+        """Those functions on the half-plane grid of ``shape``, if R is separable."""
+        return response_factors(self.params(vector), shape, self.kernel, self.reach)
+
     def response(self, vector: jax.Array, shape: tuple[int, ...]) -> jax.Array:
         """R on the half-plane grid of ``shape``; real where no shift is fitted."""
         return system_response(self.params(vector), shape, self.kernel, self.reach)
@@ -111,10 +121,10 @@ class BlurModel:
         Axis by axis where R is separable, which reads c once and forms no R: a search for the
         vector evaluates this many times. R - 1, so that a small blur is not lost in rounding.
         """
-        if not is_separable(self.family, self.ndim):
-            change = self.response(vector, shape)[None] - 1
-            return jnp.sum(jnp.real(coefficients * change), axis=image_axes(self.ndim))
-        factors = response_factors(self.params(vector), shape, self.kernel, self.reach)
+        if not self.is_separable:
+            change = self.response(vector, shape) - 1
+            return long_products(coefficients, change)
+        factors = self.factors(vector, shape)
         # R - 1 = (f_0 - 1) + f_0 (f_1 - 1) + f_0 f_1 (f_2 - 1), from the last axis to the first. As
         # matrix products: sums of products along an axis are ten times slower on the CPU.
         *others, last = factors

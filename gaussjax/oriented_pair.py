@@ -76,7 +76,7 @@ class OrientedPair:
         It rises over ``ramps`` px per axis, ``[ndim]``, from the edge; None: at once.
         """
         dtype = self.sharp.dtype
-        window = borders.interior_window(self.shape, 0, margins, dtype, ramps)
+        window = borders.interior_window(self.shape, 0, margins, dtype, ramps).values
         if self.known_sharp is not None:
             window = window * borders.erode(self.known_sharp, margins).astype(dtype)
         return window if self.known_soft is None else window * self.known_soft.astype(dtype)

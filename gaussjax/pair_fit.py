@@ -18,7 +18,7 @@ from gaussjax.kernels import Kernel
 from gaussjax.model import BlurModel
 from gaussjax.part import liveliest_part
 from gaussjax.passes import Fit, fit_passes, implicit_fit
-from gaussjax.residuals import Frame, centre_and_scale, count_pixels, make_frame
+from gaussjax.residuals import Frame, centre_and_scale, make_frame
 from gaussjax.result import BlurEstimate, rounding_variance
 from gaussjax.robust import Robust
 from gaussjax.solvers import Status
@@ -209,8 +209,8 @@ def _fit(criterion: AnyCriterion, start: Start, context, lower, upper):
 def _result(criterion: AnyCriterion, fit: Fit, start: Start, low, high) -> BlurEstimate:
     model, frame = criterion.model, criterion.frame
     window = criterion.window(fit.margins)
-    num_pixels = count_pixels(frame, fit.margins, window)
-    summary = criterion.summary(fit.vector, window, fit.context, fit.linear, num_pixels)
+    num_pixels = window.num_pixels
+    summary = criterion.summary(fit.vector, window, fit.context, fit.linear)
     noise = jnp.where(start.exchanged, summary.noise[::-1], summary.noise)
 
     def of_the_pair(vector):
@@ -226,7 +226,7 @@ def _result(criterion: AnyCriterion, fit: Fit, start: Start, low, high) -> BlurE
     adequacy = assess(
         blurred=frame.blurred,
         difference=frame.difference,
-        window=window,
+        window=window.values,
         residual=fit.linear.residual,
         num_pixels=num_pixels,
         whitened=summary.whitened,

@@ -1,12 +1,13 @@
 """The loop around every fit: margins and contexts follow the estimate until nothing moves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from gaussjax.criterion import Criterion, Linearization, linearize
+from gaussjax.criterion import Criterion
 from gaussjax.linear_algebra import inverse_small, solve_small
 
 MAX_PASSES = 40
@@ -24,7 +25,8 @@ class Fit:
         vector: of the model, ``[k]``.
         context: of the criterion, ``[q]``.
         margins: ``[ndim]``, px, of the pixels that were compared.
-        linear: the residual and its derivatives there.
+        linear: the criterion's, there.
+        size: of the last pass, in units of the solver's tolerance.
         converged: the last pass moved nothing by more than the solver's tolerance.
         num_steps: passes and solver steps together.
     """
@@ -32,7 +34,8 @@ class Fit:
     vector: jax.Array
     context: jax.Array
     margins: jax.Array
-    linear: Linearization
+    linear: Any
+    size: jax.Array
     converged: jax.Array
     num_steps: jax.Array
 
@@ -53,24 +56,24 @@ def fit_passes(criterion: Criterion, start: jax.Array, context: jax.Array, lower
         margins = jnp.where(follows, criterion.model.margins(fit.vector), fit.margins)
         window = criterion.window(margins)
         context = criterion.context(fit.vector, window, fit.context)
-        better = criterion.improve(fit.vector, window, context, lower, upper)
+        better = criterion.improve(fit.vector, window, context, lower, upper, fit.size)
         wanted = criterion.model.margins(better.vector)
         # Of a kernel that is cut off every tap counts; of others the last pixel does not.
         spare = margins - wanted + (0 if criterion.model.kernel.is_finite else 1)
         settled = better.converged & jnp.all((spare >= 0) & (spare <= 2) | ~follows)
         steps = fit.num_steps + 1 + better.num_steps
-        return Fit(better.vector, context, margins, better.linear, settled, steps), count + 1
+        found = Fit(better.vector, context, margins, better.linear, better.size, settled, steps)
+        return found, count + 1
 
-    shape = criterion.frame.blurred.shape
+    vector = jnp.clip(start, lower, upper)
+    margins = jnp.full(criterion.model.ndim, -1, start.dtype)
+    like = jax.eval_shape(lambda v, m: criterion.linearize(v, criterion.window(m)), vector, margins)
     initial = Fit(
-        vector=jnp.clip(start, lower, upper),
+        vector=vector,
         context=context,
-        margins=jnp.full(criterion.model.ndim, -1, start.dtype),
-        linear=Linearization(
-            jnp.zeros(shape, start.dtype),
-            jnp.zeros((start.size, *shape), start.dtype),
-            *jnp.zeros((2, start.size, start.size), start.dtype),
-        ),
+        margins=margins,
+        linear=jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like),
+        size=jnp.full((), jnp.inf, start.dtype),
         converged=jnp.asarray(False),
         num_steps=jnp.asarray(0, jnp.int32),
     )
@@ -103,23 +106,17 @@ def implicit_fit(criterion: Criterion, fit: Fit) -> Fit:
 
     solution = jax.lax.stop_gradient(jnp.concatenate([fit.vector, fit.context]))
     solution = jax.lax.custom_root(stationarity, solution, lambda _, x: x, tangent_solve)
-    vector, model = solution[:size], criterion.model
+    vector = solution[:size]
     window = criterion.window(jax.lax.stop_gradient(fit.margins))
     linear = _known(
-        lambda *arguments: linearize(model, *arguments),
+        lambda frame, *at: replace(criterion, frame=frame).linearize(*at),  # pyright: ignore
         jax.lax.stop_gradient(fit.linear),
-        vector,
         criterion.frame,
+        vector,
         window,
     )
-    return Fit(
-        vector,
-        solution[size:],
-        linear=linear,
-        **jax.lax.stop_gradient(
-            {"margins": fit.margins, "converged": fit.converged, "num_steps": fit.num_steps}
-        ),
-    )
+    still = jax.lax.stop_gradient(replace(fit, vector=None, context=None, linear=None))
+    return replace(still, vector=vector, context=solution[size:], linear=linear)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))

@@ -1,6 +1,7 @@
 """Residuals and losses of a blur, in the spectral and in the image domain; all differentiable."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import reduce
 
 import jax
 import jax.numpy as jnp
@@ -110,16 +111,9 @@ def make_frame(
     )
 
 
-def count_pixels(frame: Frame, margins: jax.Array, window: jax.Array) -> jax.Array:
-    """Number of pixels of weight above 0 in a window of ``margins``."""
-    if frame.boundary == "valid" and frame.known is None and frame.weights is None:
-        # Without a look at the pixels.
-        sizes = jnp.asarray(frame.image_shape, margins.dtype)
-        return jnp.prod(jnp.maximum(sizes - 2 * margins, 0))
-    return jnp.sum(window > 0)
-
-
-def frame_window(frame: Frame, margins: jax.Array, ramps: jax.Array | None = None) -> jax.Array:
+def frame_window(
+    frame: Frame, margins: jax.Array, ramps: jax.Array | None = None
+) -> borders.Window:
     """Weights of the pixels that are compared; 0 or 1 unless the caller gave weights.
 
     For "valid" those ``margins`` px inside, else the frame; in both cases ``margins`` px away from
@@ -133,13 +127,14 @@ def frame_window(frame: Frame, margins: jax.Array, ramps: jax.Array | None = Non
     """
     dtype = frame.blurred.dtype
     if frame.boundary == "periodic":
-        window = jnp.ones_like(frame.blurred)
+        ones = tuple(jnp.ones(size, dtype) for size in frame.blurred.shape)
+        window = borders.Window(ones, None)
     else:
         inside = margins if frame.boundary == "valid" else jnp.zeros_like(margins)
         window = borders.interior_window(frame.image_shape, frame.pad, inside, dtype, ramps)
-    if frame.known is not None:
-        window = window * borders.erode(frame.known, margins)
-    return window if frame.weights is None else window * frame.weights
+    maps = [] if frame.known is None else [borders.erode(frame.known, margins)]
+    maps += [] if frame.weights is None else [frame.weights]
+    return replace(window, map=reduce(jnp.multiply, maps)) if maps else window
 
 
 def predict(params: BlurParams, frame: Frame, kernel: Kernel, reach: int) -> jax.Array:
@@ -197,8 +192,8 @@ def image_loss(
     margins = axis_margins(params, convention, reference.ndim)
     window = frame_window(frame, margins)
     residual = predict(params, frame, convention, reach) - frame.blurred
-    loss = 0.5 * frame.scale**2 * jnp.sum(window * residual**2)
-    defined = jnp.sum(window) > 0
+    loss = 0.5 * frame.scale**2 * jnp.sum(window.values * residual**2)
+    defined = window.sum() > 0
     if padded:
         defined = defined & (jnp.max(margins) <= frame.pad)
     return jnp.where(defined, loss, jnp.nan)

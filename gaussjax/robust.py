@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gaussjax.criterion import Linearization, NewtonCriterion, Summary
+from gaussjax.boundary import Window
+from gaussjax.criterion import ImageCriterion, Improvement, Linearization, Summary
 from gaussjax.linear_algebra import definite, inner_products, inverse_small
 from gaussjax.losses import (
     ABSOLUTE_ROUNDING,
@@ -15,12 +16,12 @@ from gaussjax.losses import (
     median_scale,
     smooth_absolute,
 )
-from gaussjax.model import BlurModel
-from gaussjax.residuals import Frame, frame_window
 from gaussjax.result import rounding_variance
-from gaussjax.solvers import Evaluation
+from gaussjax.solvers import Evaluation, newton, step_tolerance
 from gaussjax.uncertainty import sandwich_covariance, wider_covariance
 
+# The context follows in the next pass.
+_STEPS_PER_PASS = 20
 # In the error bar the corner of |z| is rounded off wider than in the fit: its curvature there is
 # the density of the residual at zero, which takes many pixels to tell.
 _DENSITY_WIDTH = 0.3
@@ -29,7 +30,7 @@ _CLIP = 3.0
 
 
 @dataclass(frozen=True)
-class Robust(NewtonCriterion):
+class Robust(ImageCriterion):
     """``s^2 sum_x W rho(r / s)``, s from the residual; a :class:`~gaussjax.criterion.Criterion`.
 
     "absolute" is the limit of ``sqrt(r^2 + s^2)`` as s shrinks with the residual to a hundredth
@@ -37,13 +38,9 @@ class Robust(NewtonCriterion):
     of it.
 
     Attributes:
-        frame: the pair.
-        model: its model.
         loss: "absolute", "huber" or a rho function.
     """
 
-    frame: Frame
-    model: BlurModel
     loss: str | Callable
 
     @property
@@ -51,34 +48,49 @@ class Robust(NewtonCriterion):
         """The loss of a standardised residual."""
         return {"absolute": smooth_absolute, "huber": huber}.get(self.loss, self.loss)  # pyright: ignore
 
-    def window(self, margins: jax.Array) -> jax.Array:
-        """W."""
-        return frame_window(self.frame, margins)
-
-    def context(self, vector: jax.Array, window: jax.Array, previous: jax.Array) -> jax.Array:
+    def context(self, vector: jax.Array, window: Window, previous: jax.Array) -> jax.Array:
         """The scale s, ``[1]``: the standard deviation by the median absolute residual."""
         residual, _ = self.model.residual(vector, self.frame)
-        scale = median_scale(residual, window)
+        scale = median_scale(residual, window.values)
         if self.loss == "absolute":
             scale = ABSOLUTE_ROUNDING * scale
         return jnp.maximum(scale, rounding_variance(vector.dtype) ** 0.5)[None]
 
-    def evaluate(self, vector: jax.Array, window: jax.Array, context: jax.Array) -> Evaluation:
+    def evaluate(self, vector: jax.Array, window: Window, context: jax.Array) -> Evaluation:
         """Cost, gradient and curvature at a vector."""
         residual, fields = self.model.residual(vector, self.frame)
         scale = context[0]
         z = residual / scale
         psi, slope = influence(self.rho, z)
-        convex = inner_products((window * slope)[None] * fields, fields)
-        products = self.model.products((scale * window * psi)[None], self.frame)
+        convex = inner_products((window.values * slope)[None] * fields, fields)
+        products = self.model.products((scale * window.values * psi)[None], self.frame)
         turning = self.model.turning(vector, products, window.shape)
         return Evaluation(
-            cost=scale**2 * jnp.sum(window * self.rho(z)),
-            gradient=scale * inner_products(fields, (window * psi)[None])[:, 0],
+            cost=scale**2 * jnp.sum(window.values * self.rho(z)),
+            gradient=scale * inner_products(fields, (window.values * psi)[None])[:, 0],
             curvature=definite(convex + turning, convex),
         )
 
-    def summary(self, vector, window, context, linear: Linearization, num_pixels) -> Summary:
+    def improve(self, vector, window, context, lower, upper, previous) -> Improvement:
+        """Damped Newton steps, as many as one pass is worth."""
+        root = newton(
+            lambda theta: self.evaluate(theta, window, context),
+            vector,
+            lower=lower,
+            upper=upper,
+            max_steps=_STEPS_PER_PASS,
+        )
+        size = jnp.max(jnp.abs(root.params - vector) / step_tolerance(root.params))
+        # A root found at once is as good as rounding allows, however far the last digits move.
+        still = (size <= 1) | (root.converged & (root.num_steps <= 2))
+        linear = self.linearize(root.params, window)
+        return Improvement(root.params, linear, still, size, root.num_steps)
+
+    def gradient(self, vector: jax.Array, window: Window, context: jax.Array) -> jax.Array:
+        """Of the objective."""
+        return self.evaluate(vector, window, context).gradient
+
+    def summary(self, vector, window, context, linear: Linearization) -> Summary:
         """The sandwich of M-estimators, by pixels or, where they depend on each other, by blocks.
 
         Source: P. J. Huber, "Robust Statistics", Wiley 1981, ch. 6.
@@ -91,13 +103,13 @@ class Robust(NewtonCriterion):
         width = spread * (_DENSITY_WIDTH if absolute else 1)
         _, slope = influence(self.rho, residual / width)
         # d psi(r / s) / d theta = slope J / width, where psi has no unit.
-        curvature = inner_products((window * slope)[None] * fields, fields) / width
-        scores = (window * psi)[None] * fields
+        curvature = inner_products((window.values * slope)[None] * fields, fields) / width
+        scores = (window.values * psi)[None] * fields
         inverse = inverse_small(curvature)
         by_pixel = inverse @ inner_products(scores, scores) @ inverse
         rounding = rounding_variance(vector.dtype) * inverse_small(linear.information)
-        total = jnp.sum(window * jnp.abs(residual))
-        loss = total if absolute else scale**2 * jnp.sum(window * self.rho(residual / scale))
+        total = jnp.sum(window.values * jnp.abs(residual))
+        loss = total if absolute else scale**2 * jnp.sum(window.values * self.rho(residual / scale))
         noise_variance = spread**2
         clipped = jnp.clip(residual, -_CLIP * spread, _CLIP * spread)
         return Summary(
@@ -107,7 +119,7 @@ class Robust(NewtonCriterion):
             noise_variance=noise_variance,
             chi_square=jnp.full_like(total, jnp.nan),
             noise=jnp.stack([jnp.zeros_like(noise_variance), noise_variance]),
-            whitened=window * clipped,
-            squares=jnp.sum(window * clipped**2),
-            outliers=jnp.mean(clipped != residual, where=window > 0),
+            whitened=window.values * clipped,
+            squares=jnp.sum(window.values * clipped**2),
+            outliers=jnp.mean(clipped != residual, where=window.values > 0),
         )

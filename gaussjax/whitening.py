@@ -4,10 +4,12 @@ White noise of variance v_A in A and v_B in B leaves in the residual the power s
 ``D = v_B + v_A |R|^2``; see :mod:`gaussjax.errors_in_variables`.
 """
 
+from functools import reduce
+
 import jax
 import jax.numpy as jnp
 
-from gaussjax.grid import angular_frequencies, forward_transform, inverse_transform
+from gaussjax.grid import along_axis, angular_frequencies, forward_transform, inverse_transform
 from gaussjax.linear_algebra import inner_products
 
 # One noise level is taken to be at least this part of the other (variance): D must not vanish.
@@ -101,6 +103,19 @@ def smeared(spectra: jax.Array, window: jax.Array) -> jax.Array:
     seen = inverse_transform(squared_magnitude(transform), window.shape) / jnp.sum(window**2)
     covariances = inverse_transform(spectra, window.shape)
     return forward_transform(seen[None] * covariances, ndim).real
+
+
+def smeared_product(factors: list[jax.Array], profiles: tuple[jax.Array, ...]) -> jax.Array:
+    """:func:`smeared` of a product of one spectrum along each axis, by a product of profiles."""
+    ndim = len(profiles)
+    smooth = []
+    for axis, (factor, profile) in enumerate(zip(factors, profiles, strict=True)):
+        # The last axis of the half plane holds half of an even spectrum, the others all of it.
+        half = smeared(factor[None, : profile.size // 2 + 1], profile)[0]
+        mirrored = half[1 : (profile.size + 1) // 2][::-1]
+        whole = half if axis == ndim - 1 else jnp.concatenate([half, mirrored])
+        smooth.append(along_axis(whole, axis, ndim))
+    return reduce(jnp.multiply, smooth)
 
 
 def squared_magnitude(z: jax.Array) -> jax.Array:
