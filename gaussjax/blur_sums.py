@@ -207,7 +207,7 @@ def minimise(sums_at: Callable[[jax.Array], BlurSums], start: jax.Array, **optio
         return sums_at(variance).evaluation
 
     # In units of the energy; f has no constant term to lose digits to, but its own are few.
-    uncertainty = 32 * jnp.finfo(start.dtype).eps
+    uncertainty = 32 * float(jnp.finfo(start.dtype).eps)
     return newton(evaluate, start, uncertainty=uncertainty, **options)
 
 
