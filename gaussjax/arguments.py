@@ -50,6 +50,8 @@ def as_pair(reference, blurred) -> tuple[jax.Array, jax.Array]:
             "reference and blurred must have the same shape, got"
             f" {reference.shape} and {blurred.shape}; crop or register them first"
         )
+    if reference.dtype == blurred.dtype:
+        return reference, blurred
     dtype = jnp.promote_types(reference.dtype, blurred.dtype)
     return reference.astype(dtype), blurred.astype(dtype)
 

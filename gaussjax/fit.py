@@ -10,16 +10,18 @@ import optax
 
 from gaussjax.arguments import check_bounds, check_option
 from gaussjax.assembly import assemble
-from gaussjax.grid import half_plane_weights
+from gaussjax.blur_sums import BlurSums, blur_sums, polish
+from gaussjax.grid import half_plane_sum, half_plane_weights
 from gaussjax.kernels import KERNELS, Kernel
-from gaussjax.linear_algebra import inner_products, inverse_small, solve_small
+from gaussjax.linear_algebra import inverse_small, solve_small
 from gaussjax.model import BlurModel
 from gaussjax.params import FAMILIES, BlurParams, as_params, project_family
-from gaussjax.residuals import loss, spectral_residual, without_zero_frequency
+from gaussjax.residuals import loss, spectral_residual, spectral_squares, without_zero_frequency
 from gaussjax.result import BlurEstimate, rounding_variance
 from gaussjax.solvers import Status, gauss_newton, gradient_descent
 from gaussjax.spectra import Spectra
 from gaussjax.start import find_start, orient, orient_bounds, variance_bounds
+from gaussjax.transfer import is_separable
 
 
 def fit_gauss_newton(
@@ -57,6 +59,12 @@ def fit_gauss_newton(
     """
     check_fit_options(family, kernel, bounds)
     convention = Kernel(kernel, truncate, radius)
+    dtype = spectra.reference_power.dtype
+    # As arrays of one type, so that another number does not compile anew.
+    if initial is not None:
+        initial = as_params(initial, len(spectra.image_shape), dtype)
+    if bounds is not None:
+        bounds = tuple(jnp.asarray(bound, dtype) for bound in bounds)
     return _fit_gauss_newton(spectra, initial, bounds, family=family, convention=convention)
 
 
@@ -64,22 +72,48 @@ def fit_gauss_newton(
 def _fit_gauss_newton(
     spectra: Spectra, initial, bounds, *, family: str, convention: Kernel
 ) -> BlurEstimate:
-    power = spectra.reference_power
-    reach = max(spectra.image_shape)
-    lower, upper = variance_bounds(bounds, power.dtype)
-    model = BlurModel(family, convention, reach, spectra.image_shape)
-    start = find_start(spectra, initial, lower, upper, model)
-    oriented = orient(spectra, start.exchanged)
-
-    def residual(variance):
-        return spectral_residual(BlurParams(variance, family=family), oriented, convention, reach)
-
+    shape = spectra.image_shape
+    reach = max(shape)
+    lower, upper = variance_bounds(bounds, spectra.reference_power.dtype)
+    start = find_start(spectra, initial, lower, upper, BlurModel(family, convention, reach, shape))
     low, high = orient_bounds(lower, upper, start.exchanged)
-    state = gauss_newton(residual, start.variance, lower=low, upper=high, magnitude=1.0)
+    # All of the oriented pair that enters: Re C is the same in both directions.
+    power = jax.lax.cond(
+        start.exchanged,
+        lambda: without_zero_frequency(spectra.blurred_power),
+        lambda: without_zero_frequency(spectra.reference_power),
+    )
+    cross = without_zero_frequency(spectra.cross_power.real)
+
+    def sums_at(variance):
+        params = BlurParams(variance, family=family)
+        return blur_sums(power, cross, params, shape, convention, reach)
+
+    if is_separable(family, len(shape)):
+        state, sums = polish(sums_at, start.variance, low, high)
+    else:
+        oriented = orient(spectra, start.exchanged)
+
+        def residual(variance):
+            params = BlurParams(variance, family=family)
+            return spectral_residual(params, oriented, convention, reach)
+
+        state = gauss_newton(residual, start.variance, lower=low, upper=high, magnitude=1.0)
+        sums = sums_at(state.params)
+    params = BlurParams(state.params, family=family)
+
+    def misfit(oriented: Spectra) -> jax.Array:
+        squares = spectral_squares(params, oriented, convention, reach)
+        return half_plane_sum(squares, shape)
+
     return _spectral_result(
-        BlurParams(state.params, family=family),
-        oriented,
+        params,
+        spectra,
         convention,
+        sums=sums,
+        squares=jax.lax.cond(
+            start.exchanged, lambda: misfit(spectra.swapped()), lambda: misfit(spectra)
+        ),
         exchanged=start.exchanged,
         num_steps=start.num_steps + state.num_steps,
         problems={
@@ -163,16 +197,23 @@ def fit_optax(
     coordinates, _ = gradient_descent(objective, start, optimizer, num_steps)
     params = decode(coordinates)
 
-    def residual(vector):
-        moved = BlurParams(vector, family=family)
-        return spectral_residual(moved, spectra, convention, max(spectra.image_shape))
-
-    here = gauss_newton(residual, params.variance, max_steps=1)
-    distance = solve_small(here.evaluation.curvature, here.evaluation.gradient)
+    reach = max(spectra.image_shape)
+    sums = blur_sums(
+        without_zero_frequency(power),
+        without_zero_frequency(spectra.cross_power.real),
+        params,
+        spectra.image_shape,
+        convention,
+        reach,
+    )
+    distance = solve_small(sums.information, sums.power_slope - sums.cross_slope)
+    squares = spectral_squares(params, spectra, convention, reach)
     estimate = _spectral_result(
         params,
         spectra,
         convention,
+        sums=sums,
+        squares=half_plane_sum(squares, spectra.image_shape),
         exchanged=jnp.asarray(False),
         num_steps=jnp.asarray(num_steps, jnp.int32),
         distance=distance,
@@ -190,9 +231,11 @@ def fit_optax(
 
 def _spectral_result(
     params: BlurParams,
-    oriented: Spectra,
+    spectra: Spectra,
     kernel: Kernel,
     *,
+    sums: BlurSums,
+    squares: jax.Array,
     exchanged: jax.Array,
     num_steps: jax.Array,
     problems: dict[Status, jax.Array],
@@ -200,37 +243,26 @@ def _spectral_result(
 ) -> BlurEstimate:
     """Error bars s^2 (J'J)^-1 and status of a fit to spectra; negated when exchanged.
 
+    ``params``, ``sums`` and ``squares``, the sum of squared residuals, are of the oriented pair.
     ``distance`` from the optimum, ``[p]``, counts as error too.
     """
-    power = without_zero_frequency(oriented.reference_power)
-    weights = half_plane_weights(oriented.image_shape, power.dtype)
-
-    def residual(variance):
-        moved = BlurParams(variance, family=params.family)
-        return spectral_residual(moved, oriented, kernel, max(oriented.image_shape))
-
-    energy = jnp.sum(weights * power)
-    # The residual lacks the imaginary part of H, what several pairs disagree on, and the zero
-    # frequency, where T = 1.
-    constant = power * oriented.transfer.imag**2 + oriented.unexplained_power
-    means = (oriented.reference_power - power) * jnp.abs(1 - oriented.transfer) ** 2
-    squares = energy * jnp.sum(residual(params.variance) ** 2)
-    squares = squares + jnp.sum(weights * (constant + means))
-    num_pixels = math.prod(oriented.image_shape) * oriented.num_pairs
+    dtype = params.variance.dtype
+    energy = sums.energy
+    scale = jnp.where(energy > 0, energy, 1)
+    num_pixels = math.prod(spectra.image_shape) * spectra.num_pairs
     noise_variance = squares / (num_pixels - params.variance.size)
     # Relative to the energy, because its square may not fit float32.
-    relative = noise_variance / jnp.where(energy > 0, energy, 1)
-    relative = relative + rounding_variance(power.dtype) / num_pixels
-    jacobian = jnp.moveaxis(jax.jacfwd(residual)(params.variance), -1, 0)
-    information = inner_products(jacobian, jacobian)
-    covariance = relative * inverse_small(information)
+    relative = noise_variance / scale + rounding_variance(dtype) / num_pixels
+    covariance = relative * inverse_small(sums.information / scale)
     if distance is not None:
         covariance = covariance + jnp.outer(distance, distance)
-    remaining = jnp.sum(weights * without_zero_frequency(oriented.blurred_power))
-    sign = jnp.where(exchanged, -1, 1).astype(power.dtype)
+    # What the blur explains of B if a gain is granted. Any blur that is wide enough explains an
+    # image without structure.
+    explained = sums.cross / scale * (sums.cross / jnp.where(sums.power > 0, sums.power, 1))
+    sign = jnp.where(exchanged, -1, 1).astype(dtype)
     return assemble(
         replace(params, variance=sign * params.variance),
-        ndim=len(oriented.image_shape),
+        ndim=len(spectra.image_shape),
         covariance=covariance,
         loss=0.5 * squares,
         noise_variance=noise_variance,
@@ -238,9 +270,8 @@ def _spectral_result(
         num_steps=num_steps,
         kernel=kernel,
         problems={
-            Status.NOT_FINITE: ~jnp.isfinite(jnp.sum(oriented.blurred_power)),
-            # Any blur that is wide enough explains an image without structure.
-            Status.NOT_IDENTIFIABLE: remaining <= energy * rounding_variance(power.dtype),
+            Status.NOT_FINITE: ~spectra.is_finite,
+            Status.NOT_IDENTIFIABLE: explained <= rounding_variance(dtype),
             **problems,
         },
     )

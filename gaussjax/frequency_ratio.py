@@ -14,15 +14,16 @@ import jax.numpy as jnp
 
 from gaussjax.arguments import check_option
 from gaussjax.assembly import assemble
-from gaussjax.grid import angular_frequencies, half_plane_weights
+from gaussjax.grid import angular_frequencies, half_plane_sum
 from gaussjax.kernels import Kernel
 from gaussjax.linear_algebra import inner_products, inverse_small
 from gaussjax.params import FAMILIES, BlurParams, num_variances
-from gaussjax.residuals import loss, spectral_residual, without_zero_frequency
+from gaussjax.residuals import spectral_residual, spectral_squares, without_zero_frequency
 from gaussjax.result import BlurEstimate, rounding_variance
 from gaussjax.solvers import Status, gauss_newton
 from gaussjax.spectra import Spectra
 from gaussjax.transfer import gaussian_transfer
+from gaussjax.whitening import squared_magnitude
 
 _CONTINUOUS = Kernel("continuous")
 
@@ -36,8 +37,8 @@ def fit_frequency_ratio(
     Minimises ``sum m P T^2 (log |H| - log gain + 1/2 w' S w)^2`` over the frequencies whose
     modelled power ``P T^2`` exceeds the noise. White noise in B gives log |H| the variance
     s^2 / (P T^2), so the weights are optimal; and it has mean zero as long as the noise is
-    smaller than the signal. T and s come from the previous of four such passes; the first weighs
-    by ``|C|^2 / P``.
+    smaller than the signal. T and s come from three such passes over the pair folded to some 128
+    px a side, each with the weights of the one before; the first weighs by ``|C|^2 / P``.
 
     Args:
         spectra: of one or many pairs, from :func:`~gaussjax.spectra.pair_spectra`.
@@ -51,20 +52,27 @@ def fit_frequency_ratio(
         ValueError: unknown family.
     """
     check_option(family, FAMILIES, "family")
-    power = without_zero_frequency(spectra.reference_power)
-    num_pixels = math.prod(spectra.image_shape)
 
-    def reweighted(_, trusted):
-        params, _, _ = _solve_log_ratio(spectra, trusted, family, amplitude)
-        signal = power * _modelled(params, spectra) ** 2
+    def trusted(of: Spectra, params: BlurParams, noise: jax.Array) -> jax.Array:
+        power = without_zero_frequency(of.reference_power)
+        signal = power * _modelled(params, of) ** 2
         # Within a factor 2 in amplitude log |1 + noise / signal| is harmonic, hence unbiased.
-        noise = 4 * num_pixels * _noise_variance(params, spectra)
-        return jnp.where(signal > noise, signal, 0)
+        return jnp.where(signal > 4 * noise, signal, 0)
 
-    trusted = jnp.abs(spectra.transfer) ** 2 * power
-    trusted = jax.lax.fori_loop(0, 3, reweighted, trusted)
-    params, inverse, _ = _solve_log_ratio(spectra, trusted, family, amplitude)
-    return _result(params, spectra, _noise_variance(params, spectra) * inverse)
+    # The weights need T and s roughly: the rounds are on a folded pair.
+    few = spectra.folded()
+
+    def reweighted(_, state):
+        params, noise = state
+        params, _ = _solve_log_ratio(few, trusted(few, params, noise), family, amplitude)
+        return params, _noise_power(params, few)
+
+    power = without_zero_frequency(few.reference_power)
+    params, _ = _solve_log_ratio(few, squared_magnitude(few.transfer) * power, family, amplitude)
+    state = params, _noise_power(params, few)
+    params, noise = jax.lax.fori_loop(0, 2, reweighted, state)
+    params, inverse = _solve_log_ratio(spectra, trusted(spectra, params, noise), family, amplitude)
+    return _result(params, spectra, inverse, 1)
 
 
 @partial(jax.jit, static_argnames=("family", "amplitude"))
@@ -91,12 +99,14 @@ def fit_pointwise_ratio(
     check_option(family, FAMILIES, "family")
     power = without_zero_frequency(spectra.reference_power)
     trusted = (power > threshold**2 * jnp.max(power)).astype(power.dtype)
-    params, inverse, design = _solve_log_ratio(spectra, trusted, family, amplitude)
+    params, inverse = _solve_log_ratio(spectra, trusted, family, amplitude)
     # Equal weights on unequal variances s^2 / (P T^2): the sandwich form.
     signal = power * _modelled(params, spectra) ** 2
-    spread = half_plane_weights(spectra.image_shape, power.dtype) / jnp.where(signal > 0, signal, 1)
-    meat = _noise_variance(params, spectra) * inner_products(design * spread[None], design)
-    return _result(params, spectra, inverse @ meat @ inverse)
+    usable = (trusted > 0) & (signal > 0) & (jnp.abs(spectra.transfer) > 0)
+    spread = jnp.where(usable, 1 / jnp.where(usable, signal, 1), 0)
+    columns = _columns(spectra.image_shape, family, amplitude, power.dtype)
+    meat = _normal_matrix(spread, columns, spectra.image_shape)
+    return _result(params, spectra, inverse @ meat @ inverse, 1)
 
 
 @partial(jax.jit, static_argnames=("family",))
@@ -141,49 +151,58 @@ def fit_free_kernel(
     params = BlurParams(state.params, family=family)
     jacobian = jnp.moveaxis(jax.jacfwd(residual)(state.params), -1, 0)
     inverse = inverse_small(inner_products(jacobian, jacobian))
-    noise = _noise_variance(params, spectra) / (1 - 1 / math.prod(spectra.image_shape))
-    variance = jnp.where(trusted, noise / jnp.where(trusted, power, 1), 0)
+    correction = 1 / (1 - 1 / math.prod(spectra.image_shape))
+    variance = jnp.where(trusted, correction / jnp.where(trusted, power, 1), 0)
     meat = inner_products(variance[None] * jacobian, jacobian)
     return _result(params, spectra, inverse @ meat @ inverse, state.num_steps)
 
 
 def _solve_log_ratio(
     spectra: Spectra, trusted: jax.Array, family: str, amplitude: bool
-) -> tuple[BlurParams, jax.Array, jax.Array]:
-    """Least squares of log |H| with weights m ``trusted``: parameters, inverse normal, design."""
-    magnitude = jnp.abs(spectra.transfer)
-    usable = (magnitude > 0) & (trusted > 0)
-    largest = jnp.max(trusted)
+) -> tuple[BlurParams, jax.Array]:
+    """Least squares of log |H| with weights m ``trusted``: parameters and inverse normal matrix."""
+    shape = spectra.image_shape
+    squared = squared_magnitude(spectra.transfer)
+    usable = (squared > 0) & (trusted > 0)
     # The power of an image in its own unit may be too small to be squared in float32.
-    largest = jnp.where(largest > 0, largest, 1)
-    weights = half_plane_weights(spectra.image_shape, trusted.dtype) * (trusted / largest)
-    logarithm = jnp.where(usable, jnp.log(jnp.where(usable, magnitude, 1)), 0)
-    columns = _variance_columns(spectra.image_shape, family, trusted.dtype)
-    if amplitude:
-        columns.append(jnp.ones_like(columns[0]))
-    design = jnp.stack(columns) * usable[None]
-    inverse = inverse_small(inner_products(weights[None] * design, design))
-    solution = inverse @ inner_products(weights[None] * design, logarithm[None])[:, 0]
-    p = num_variances(family, len(spectra.image_shape))
+    scale = jnp.max(without_zero_frequency(spectra.folded().reference_power))
+    scale = jnp.where(scale > 0, scale, 1)
+    weights = jnp.where(usable, trusted / scale, 0)
+    logarithm = 0.5 * jnp.log(jnp.where(usable, squared, 1))
+    columns = _columns(shape, family, amplitude, trusted.dtype)
+    inverse = inverse_small(_normal_matrix(weights, columns, shape))
+    moments = [half_plane_sum(weights * column * logarithm, shape) for column in columns]
+    solution = inverse @ jnp.stack(moments)
+    p = num_variances(family, len(shape))
     gain = jnp.exp(solution[p]) if amplitude else None
-    params = BlurParams(solution[:p], gain=gain, family=family)
-    return params, inverse / largest, design
+    return BlurParams(solution[:p], gain=gain, family=family), inverse / scale
 
 
-def _variance_columns(image_shape: tuple[int, ...], family: str, dtype) -> list[jax.Array]:
-    """D log T / d variance of the continuous Gaussian, one spectrum-shaped column a parameter."""
+def _normal_matrix(weights: jax.Array, columns: list[jax.Array], image_shape) -> jax.Array:
+    """``sum m weights x_i x_j``; column by column, because a stack of them would be copied."""
+    rows = [
+        jnp.stack([half_plane_sum(weights * x * y, image_shape) for y in columns]) for x in columns
+    ]
+    return jnp.stack(rows)
+
+
+def _columns(image_shape: tuple[int, ...], family: str, amplitude: bool, dtype) -> list[jax.Array]:
+    """D log T / d variance of the continuous Gaussian, one column a parameter, and 1 for the gain.
+
+    Each broadcasts on the spectrum.
+    """
     w = angular_frequencies(image_shape, dtype)
     squares = [-0.5 * wj**2 for wj in w]
-    full_grid = reduce(jnp.add, squares)
-    if family == "isotropic":
-        return [full_grid]
-    zero = jnp.zeros_like(full_grid)
-    if family == "axis_aligned":
-        return [zero + square for square in squares]
     ndim = len(image_shape)
-    return [
-        zero + (squares[i] if i == j else -w[i] * w[j]) for i in range(ndim) for j in range(i, ndim)
-    ]
+    if family == "isotropic":
+        columns = [reduce(jnp.add, squares)]
+    elif family == "axis_aligned":
+        columns = squares
+    else:
+        columns = [
+            squares[i] if i == j else -w[i] * w[j] for i in range(ndim) for j in range(i, ndim)
+        ]
+    return columns + [jnp.ones((1,) * ndim, dtype)] * amplitude
 
 
 def _modelled(params: BlurParams, spectra: Spectra) -> jax.Array:
@@ -191,32 +210,43 @@ def _modelled(params: BlurParams, spectra: Spectra) -> jax.Array:
     return gain * gaussian_transfer(params, spectra.image_shape, _CONTINUOUS, 0)
 
 
-def _noise_variance(params: BlurParams, spectra: Spectra) -> jax.Array:
-    """Residual variance s^2 per pixel, the zero frequency left out."""
-    power = without_zero_frequency(spectra.reference_power)
-    misfit = jnp.abs(spectra.transfer - _modelled(params, spectra)) ** 2 * power
-    misfit = misfit + without_zero_frequency(spectra.unexplained_power)
+def _squares(params: BlurParams, spectra: Spectra) -> jax.Array:
+    """Sum of squared residuals, the zero frequency left out."""
+    squares = spectral_squares(params, spectra, _CONTINUOUS, 0)
+    return half_plane_sum(squares, spectra.image_shape, zero_frequency=False)
+
+
+def _noise_power(params: BlurParams, spectra: Spectra) -> jax.Array:
+    """N s^2, the power of white noise of the residual's variance s^2."""
+    power = spectra.reference_power
+    energy = half_plane_sum(power, spectra.image_shape, zero_frequency=False)
     # What rounding alone would leave is added, or a noise-free pair would have no error bar.
-    misfit = misfit + rounding_variance(power.dtype) * power
-    squares = jnp.sum(half_plane_weights(spectra.image_shape, power.dtype) * misfit)
-    return squares / (math.prod(spectra.image_shape) * spectra.num_pairs)
+    squares = _squares(params, spectra) + rounding_variance(power.dtype) * energy
+    return squares / spectra.num_pairs
 
 
 def _result(
-    params: BlurParams, spectra: Spectra, covariance: jax.Array, num_steps: jax.Array | int = 1
+    params: BlurParams, spectra: Spectra, spread: jax.Array, num_steps: jax.Array | int
 ) -> BlurEstimate:
+    """The estimate, with the covariance s^2 ``spread``."""
+    num_pixels = math.prod(spectra.image_shape) * spectra.num_pairs
+    noise_variance = _noise_power(params, spectra) / math.prod(spectra.image_shape)
+    covariance = noise_variance * spread
     if params.gain is not None:
         # The fit's last parameter is log gain; d gain = gain d log gain.
         scale = jnp.ones(len(covariance), covariance.dtype).at[-1].set(params.gain)
         covariance = covariance * jnp.outer(scale, scale)
+    zero = (0,) * len(spectra.image_shape)
+    means = spectral_squares(params, spectra, _CONTINUOUS, 0)[zero] / math.prod(spectra.image_shape)
+    squares = _squares(params, spectra) + means
     return assemble(
         params,
         ndim=len(spectra.image_shape),
         covariance=covariance,
-        loss=loss(params, spectra),
-        noise_variance=_noise_variance(params, spectra),
-        num_pixels=math.prod(spectra.image_shape) * spectra.num_pairs,
+        loss=0.5 * squares,
+        noise_variance=noise_variance,
+        num_pixels=num_pixels,
         num_steps=jnp.asarray(num_steps, jnp.int32),
         kernel=_CONTINUOUS,
-        problems={Status.NOT_FINITE: ~jnp.isfinite(jnp.sum(spectra.blurred_power))},
+        problems={Status.NOT_FINITE: ~spectra.is_finite},
     )

@@ -71,3 +71,20 @@ def half_plane_weights(image_shape: tuple[int, ...], dtype) -> jax.Array:
     doubled = (index > 0) & (2 * index != size)
     weights = jnp.where(doubled, 2.0, 1.0).astype(dtype) / math.prod(image_shape)
     return along_axis(weights, len(image_shape) - 1, len(image_shape))
+
+
+def half_plane_sum(
+    values: jax.Array, image_shape: tuple[int, ...], *, zero_frequency: bool = True
+) -> jax.Array:
+    """``sum_w m values``, with or without the zero frequency.
+
+    A matrix product with m: on the CPU a sum of everything is three times slower. The zero
+    frequency may be huge, so that it is not subtracted; its line is summed again.
+    """
+    weights = half_plane_weights(image_shape, values.dtype).reshape(-1)
+    first = (0,) * (len(image_shape) - 1)
+    line = weights * values[first]
+    line = jnp.sum(line if zero_frequency else line.at[0].set(0))
+    if len(image_shape) == 1:
+        return line
+    return jnp.sum(jnp.matmul(values, weights, precision="highest").at[first].set(line))

@@ -8,7 +8,13 @@ import jax.numpy as jnp
 
 from gaussjax import boundary as borders
 from gaussjax.arguments import as_pair, check_option
-from gaussjax.grid import forward_transform, half_plane_weights, inverse_transform
+from gaussjax.grid import (
+    along_axis,
+    forward_transform,
+    half_plane_sum,
+    half_plane_weights,
+    inverse_transform,
+)
 from gaussjax.kernels import KERNELS, Kernel
 from gaussjax.params import BlurParams, as_params
 from gaussjax.spectra import Spectra
@@ -226,12 +232,17 @@ def loss(
         raise ValueError("spectra carry no offset; use image_loss, or params with offset=None")
     convention = Kernel(kernel, truncate, radius)
     reach = known_reach(params, convention, ndim, max(spectra.image_shape))
-    response = system_response(params, spectra.image_shape, convention, reach)
+    squares = spectral_squares(params, spectra, convention, reach)
+    return 0.5 * half_plane_sum(squares, spectra.image_shape)
+
+
+def spectral_squares(params: BlurParams, spectra: Spectra, kernel: Kernel, reach: int) -> jax.Array:
+    """``P |T - H|^2 + R``, what the blur leaves of every frequency."""
+    response = system_response(params, spectra.image_shape, kernel, reach)
     # Squares of differences only: T^2 P - 2 T C + Q has no correct digit in float32.
     misfit = response - spectra.transfer
-    squared = power * (jnp.real(misfit) ** 2 + jnp.imag(misfit) ** 2) + spectra.unexplained_power
-    weights = half_plane_weights(spectra.image_shape, power.dtype)
-    return 0.5 * jnp.sum(weights * squared)
+    squared = jnp.real(misfit) ** 2 + jnp.imag(misfit) ** 2
+    return spectra.reference_power * squared + spectra.unexplained_power
 
 
 def spectral_residual(
@@ -253,4 +264,6 @@ def spectral_residual(
 
 def without_zero_frequency(spectrum: jax.Array) -> jax.Array:
     """Set the zero frequency to 0: T(0) = 1 whatever sigma is, and an offset would sit there."""
-    return spectrum.at[(0,) * spectrum.ndim].set(0)
+    # By a comparison, which the compiler fuses with what follows, while .at[] copies the spectrum.
+    indices = [along_axis(jnp.arange(n), k, spectrum.ndim) for k, n in enumerate(spectrum.shape)]
+    return jnp.where(sum(indices) == 0, 0, spectrum)

@@ -121,6 +121,7 @@ def newton_step(
     lower: jax.Array,
     upper: jax.Array,
     magnitude: jax.Array | float,
+    uncertainty: jax.Array | float,
 ) -> SolverState:
     """One step: solve (H + damping diag(H)) d = -g, project on the box, keep if better."""
     params, here = state.params, state.evaluation
@@ -130,11 +131,14 @@ def newton_step(
     # derivatives, but refusals are rare and the compiled program is half as long.
     there = evaluate(proposal)
     # NaN compares false: a step out of the model's domain is refused like an uphill one.
-    better = there.cost <= here.cost
+    drop = here.cost - there.cost
+    # Where rounding hides the drop, both gradients tell it: the trapezoidal rule along the step.
+    downhill = jnp.sum((here.gradient + there.gradient) * (proposal - params)) <= 0
+    better = jnp.where(jnp.abs(drop) < uncertainty, downhill, drop >= 0)
     eps = jnp.finfo(params.dtype).eps
     # Of the step before it was clipped, because a clipped one may well lead uphill.
     promised = -jnp.sum(wanted * here.gradient) - 0.5 * jnp.sum(wanted * (here.curvature @ wanted))
-    visible = promised > eps * here.cost + (8 * eps * magnitude) ** 2
+    visible = promised > eps * jnp.maximum(here.cost, 0) + (8 * eps * magnitude) ** 2
     step_size = jnp.where(visible, jnp.max(jnp.abs(proposal - params) / step_tolerance(params)), 0)
     damping = jnp.where(better, state.damping / 10, jnp.maximum(state.damping, 1e-4) * 8)
 
@@ -182,6 +186,7 @@ def newton(
     lower: jax.Array | float = -jnp.inf,
     upper: jax.Array | float = jnp.inf,
     magnitude: jax.Array | float = 0.0,
+    uncertainty: jax.Array | float = 0.0,
     max_steps: int = 100,
 ) -> SolverState:
     """Minimise an objective by damped Newton steps with box bounds.
@@ -193,6 +198,7 @@ def newton(
         upper: largest value of each parameter.
         magnitude: norm of the terms whose difference the residual is. Rounding leaves a residual
             of eps times this, and a step that promises no more is taken as convergence.
+        uncertainty: differences of the cost below this are rounding; the gradients decide then.
         max_steps: evaluations after which the state is returned not converged.
 
     Returns:
@@ -207,7 +213,7 @@ def newton(
         return ~state.converged & (state.num_steps < max_steps)
 
     def step(state: SolverState) -> SolverState:
-        return newton_step(evaluate, state, lower, upper, magnitude)
+        return newton_step(evaluate, state, lower, upper, magnitude, uncertainty)
 
     return jax.lax.while_loop(unfinished, step, newton_init(jnp.clip(start, lower, upper)))
 

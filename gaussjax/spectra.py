@@ -34,7 +34,7 @@ class Spectra:
     @property
     def blurred_power(self) -> jax.Array:
         """Q = R + |C|^2 / P, the power spectrum of the blurred images."""
-        return self.unexplained_power + (jnp.abs(self.transfer) ** 2) * self.reference_power
+        return self.unexplained_power + _squared_magnitude(self.transfer) * self.reference_power
 
     @property
     def transfer(self) -> jax.Array:
@@ -49,7 +49,37 @@ class Spectra:
     @property
     def coherence(self) -> jax.Array:
         """|C|^2 / (P Q), in [0, 1]; 1 for a single pair, because nothing was averaged."""
-        return _ratio(jnp.abs(self.cross_power) ** 2, self.reference_power * self.blurred_power)
+        return _ratio(
+            _squared_magnitude(self.cross_power), self.reference_power * self.blurred_power
+        )
+
+    @property
+    def is_finite(self) -> jax.Array:
+        """False where a pixel was NaN or infinite; it enters every frequency, the zero one too."""
+        zero = (0,) * len(self.image_shape)
+        return jnp.isfinite(self.reference_power[zero] + self.cross_power[zero].real)
+
+    def folded(self, least: int = 128) -> "Spectra":
+        """The spectra of the images folded to a size of ``least`` or a little more, for a start.
+
+        Adding up the pixels that lie n / k apart keeps every k-th frequency of an axis as it is,
+        and commutes with a periodic blur: a small pair with the same blur. Signals, and lengths
+        without a divisor k, stay as they are.
+        """
+        if len(self.image_shape) == 1:
+            return self
+        steps = [
+            max(k for k in range(1, max(size // least, 1) + 1) if size % k == 0)
+            for size in self.image_shape
+        ]
+        kept = tuple(slice(None, None, step) for step in steps)
+        return Spectra(
+            reference_power=self.reference_power[kept],
+            cross_power=self.cross_power[kept],
+            unexplained_power=self.unexplained_power[kept],
+            num_pairs=self.num_pairs,
+            image_shape=tuple(n // k for n, k in zip(self.image_shape, steps, strict=True)),
+        )
 
     def swapped(self) -> "Spectra":
         """The same pairs with the roles of reference and blurred exchanged."""
@@ -78,13 +108,19 @@ def pair_spectra(reference, blurred) -> Spectra:
         TypeError: not real numbers.
         ValueError: shapes differ, rank 0 or above 3, empty or size-1 axes.
     """
-    reference, blurred = as_pair(reference, blurred)
-    # One FFT of a stack: some releases of jaxlib hang on several large FFTs in one program.
-    a, b = forward_transform(jnp.stack([reference, blurred]), reference.ndim)
-    power = _squared_magnitude(a)
+    return _pair_spectra(*as_pair(reference, blurred))
+
+
+@jax.jit
+def _pair_spectra(reference: jax.Array, blurred: jax.Array) -> Spectra:
+    # Two FFTs, not one of a stack, which would have to be copied together first.
+    a, b = (forward_transform(image, image.ndim) for image in (reference, blurred))
+    # The barriers keep a fit in the same program from computing the powers again for every sum.
+    power = jax.lax.optimization_barrier(_squared_magnitude(a))
+    cross = jax.lax.complex(a.real * b.real + a.imag * b.imag, a.real * b.imag - a.imag * b.real)
     return Spectra(
         reference_power=power,
-        cross_power=jnp.conj(a) * b,
+        cross_power=jax.lax.optimization_barrier(cross),
         unexplained_power=jnp.where(power > 0, 0, _squared_magnitude(b)),
         num_pairs=jnp.ones((), jnp.int32),
         image_shape=reference.shape,
@@ -135,5 +171,10 @@ def _squared_magnitude(z: jax.Array) -> jax.Array:
 
 def _ratio(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
     """Numerator / denominator, and 0 where the denominator is 0."""
+    if jnp.iscomplexobj(numerator) and not jnp.iscomplexobj(denominator):
+        # XLA would make the denominator complex first, and divide by that.
+        return jax.lax.complex(
+            _ratio(numerator.real, denominator), _ratio(numerator.imag, denominator)
+        )
     zero = denominator == 0
     return jnp.where(zero, 0, numerator / jnp.where(zero, 1, denominator))

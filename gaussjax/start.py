@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.alignment import correlation_peak, translated
-from gaussjax.grid import angular_frequencies, half_plane_weights
+from gaussjax.blur_sums import blur_sums, coarse_variance, minimise
+from gaussjax.grid import half_plane_sum, half_plane_weights
 from gaussjax.kernels import Kernel, nominal_variance
 from gaussjax.linear_algebra import definite
 from gaussjax.model import BlurModel
@@ -15,6 +16,7 @@ from gaussjax.params import BlurParams, as_params, project_family, signed_square
 from gaussjax.residuals import without_zero_frequency
 from gaussjax.solvers import Evaluation, gauss_newton, newton
 from gaussjax.spectra import Spectra
+from gaussjax.transfer import is_separable
 from gaussjax.whitening import (
     excess_scatter,
     noise_ceiling,
@@ -74,43 +76,48 @@ def orient_bounds(lower, upper, exchanged) -> tuple[jax.Array, jax.Array]:
     return jnp.where(exchanged, -upper, lower), jnp.where(exchanged, -lower, upper)
 
 
-def small_blur_variance(
-    spectra: Spectra, *, gain: bool = False, smoothing: float = 0.0
-) -> tuple[jax.Array, jax.Array]:
-    """Least-squares variance of T = 1 - v |w|^2 / 2, px^2, isotropic, and its standard error.
+def small_blur_variances(
+    spectra: Spectra, *, gain: bool = False
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Least-squares variance of T = 1 - v |w|^2 / 2, px^2, isotropic: plain, smoothed, its error.
 
     ``v = sum m P |w|^2 / 2 (1 - Re H) / sum m P |w|^4 / 4``. Of a large blur it knows the sign
     only; but that it knows, because it is linear in B, whose noise thus leaves it unbiased. The
-    noise is read from the imaginary part of H, which no symmetric blur has.
+    noise is read from the imaginary part of H, which no symmetric blur has. The second value is
+    of both images smoothed before, which hides noise, and the third its standard error.
 
     Args:
         spectra: of the pair.
         gain: fit a gain beside the variance.
-        smoothing: px of Gaussian blur of both images before, which hides noise.
     """
     power = without_zero_frequency(spectra.reference_power)
-    half_squares = sum(0.5 * w**2 for w in angular_frequencies(spectra.image_shape, power.dtype))
-    weights = half_plane_weights(spectra.image_shape, power.dtype)
-    passed = jnp.exp(-2 * smoothing**2 * half_squares)
-    energy = weights * power * passed
-    total = jnp.sum(energy)
-    level = jnp.asarray(1.0, power.dtype)
-    centre = jnp.zeros_like(level)
+    cross = without_zero_frequency(spectra.cross_power.real)
+    shape = spectra.image_shape
+    none = BlurParams(jnp.zeros(1, power.dtype))
+
+    def smoothed(smoothing):
+        return blur_sums(power, cross, none, shape, Kernel(), 0, smoothing=smoothing)
+
+    # The error's weights are the square of the estimate's.
+    sums = jax.vmap(smoothed)(_SMOOTHING * jnp.asarray([0, 1, math.sqrt(2)], power.dtype))
+    total = jnp.where(sums.power > 0, sums.power, 1)
+    slope, cross_slope = -sums.power_slope[:, 0], -sums.cross_slope[:, 0]
+    level, centre = jnp.ones_like(total), jnp.zeros_like(total)
     if gain:
-        centre = jnp.sum(energy * half_squares) / jnp.where(total > 0, total, 1)
-        level = jnp.sum(energy * spectra.transfer.real) / jnp.where(total > 0, total, 1)
-        half_squares = half_squares - centre
-    scale = jnp.sum(energy * half_squares**2)
+        level, centre = sums.cross / total, slope / total
+        centre = centre.at[2].set(centre[1])
+    scale = sums.information[:, 0, 0] - 2 * centre * slope + centre**2 * sums.power
     scale = jnp.where(scale > 0, scale, 1)
-    slope = jnp.sum(energy * half_squares * (level - spectra.transfer.real)) / scale
-    noise = jnp.sum(weights * power * spectra.transfer.imag**2)
-    error = jnp.sqrt(noise * jnp.sum(weights * power * (passed * half_squares) ** 2)) / scale
-    # Of N frequencies, N / 2 are independent.
-    error = error * math.sqrt(2 / math.prod(spectra.image_shape))
+    variance = level * (slope - centre * sums.power) - (cross_slope - centre * sums.cross)
+    variance = variance / scale
     # H = gain (1 - v |w|^2 / 2), and the gain is H at zero.
-    at_zero = level + slope * centre
-    at_zero = jnp.where(at_zero > 0, at_zero, 1)
-    return slope / at_zero, error / at_zero
+    at_zero = level + variance * centre
+    variance = variance / jnp.where(at_zero > 0, at_zero, 1)
+    noise = half_plane_sum(power * spectra.transfer.imag**2, shape)
+    # Of N frequencies, N / 2 are independent.
+    error = jnp.sqrt(noise * scale[2] * 2 / math.prod(shape)) / scale[1]
+    error = error / jnp.where(at_zero[1] > 0, at_zero[1], 1)
+    return variance[0], variance[1], error
 
 
 def find_start(
@@ -142,16 +149,17 @@ def find_start(
     dtype = spectra.reference_power.dtype
     peak = correlation_peak(spectra) if model.shift else jnp.zeros(ndim, dtype)
     aligned = translated(spectra, peak) if model.shift else spectra
-    small, _ = small_blur_variance(aligned, gain=model.gain)
+    if noise is None:
+        aligned = aligned.folded()
     # Noise in A reads as blur and may hide that B is the sharper image; less so after smoothing.
-    smooth, error = small_blur_variance(aligned, gain=model.gain, smoothing=_SMOOTHING)
+    small, smooth, error = small_blur_variances(aligned, gain=model.gain)
     certain = smooth + _SMOOTH_MARGIN + 5 * error
     direction, threshold = jnp.minimum(small, certain), EXCHANGE_BELOW
     ceiling = jnp.zeros(2, dtype)
     if noise is not None:
         # Noise in A reads as blur, in B as the opposite after a swap: the difference of both
         # directions changes its sign with the roles, and so does the estimate.
-        back, _ = small_blur_variance(aligned.swapped(), gain=model.gain, smoothing=_SMOOTHING)
+        _, back, _ = small_blur_variances(aligned.swapped(), gain=model.gain)
         direction, threshold = smooth - back, 0.0
         ceiling = jnp.stack(
             [
@@ -162,28 +170,42 @@ def find_start(
         noise = ceiling if estimate_noise else noise
     exchanged = (direction < threshold) & (lower < EXCHANGE_BELOW) | (upper <= 0)
     oriented = orient(aligned, exchanged)
+    surrogate = replace(
+        model,
+        kernel=Kernel("continuous" if model.kernel.name == "continuous" else "discrete"),
+        offset=False,
+    )
+    plain = noise is None and not (model.gain or model.shift)
+    power = without_zero_frequency(oriented.reference_power)
+    cross = without_zero_frequency(oriented.cross_power.real)
+    shape = oriented.image_shape
     if initial is None:
         first = jnp.where(exchanged, -small, small)
         if noise is not None:
             first = jnp.maximum(0.5 * jnp.abs(direction), 0.1)
+        elif plain:
+            first = coarse_variance(power, cross, shape, surrogate.kernel)
     else:
         given = as_params(initial, ndim, dtype).covariance_matrix(ndim)
         first = jnp.where(exchanged, -1, 1) * project_family(given, "isotropic")[0]
         # From the wrong side of zero an inverse filter would have to be climbed down.
         first = jnp.where(first < EXCHANGE_BELOW, 1, first)
     first = jnp.minimum(first, max(spectra.image_shape) ** 2)
-    surrogate = replace(
-        model,
-        kernel=Kernel("continuous" if model.kernel.name == "continuous" else "discrete"),
-        offset=False,
-    )
     located = surrogate.pack(
         project_family(first * jnp.eye(ndim, dtype=dtype), model.family),
         jnp.ones((), dtype),
         0,
         jnp.zeros(ndim, dtype),
     )
-    state = gauss_newton(_spectral_residual(oriented, surrogate), located, magnitude=1.0)
+    if plain and is_separable(model.family, ndim):
+
+        def sums_at(variance):
+            params = surrogate.params(variance)
+            return blur_sums(power, cross, params, shape, surrogate.kernel, 0)
+
+        state = minimise(sums_at, located, magnitude=1.0)
+    else:
+        state = gauss_newton(_spectral_residual(oriented, surrogate), located, magnitude=1.0)
     vector, num_steps = state.params, state.num_steps
     levels = jnp.zeros(2, dtype)
     if noise is not None:

@@ -49,6 +49,13 @@ def _axis_transfers(
 ) -> list[jax.Array]:
     """T along every axis of the half-plane grid, of a separable family."""
     variances = jnp.broadcast_to(params.variance, (len(image_shape),))
+    if not kernel.is_finite:
+        return [
+            axis_transfer(kernel, variance, index, size, reach)
+            for variance, index, size in zip(
+                variances, frequency_indices(image_shape), image_shape, strict=True
+            )
+        ]
     factors, halves = [], {}
     for axis, (size, index) in enumerate(
         zip(image_shape, frequency_indices(image_shape), strict=True)

@@ -31,6 +31,7 @@ FLOORS = {
     "adequacy": 2,
     "alignment": 2,
     "image_files": 2,
+    "blur_sums": 3,
     "residuals": 3,
     "result": 3,
     "synthetic": 3,

@@ -96,3 +96,18 @@ def test_spectra_of_one_pair_are_no_batch(rng):
     spectra = gj.pair_spectra(*rng.normal(size=(2, 8, 9)))
     with pytest.raises(ValueError, match="leading axis"):
         gj.sum_spectra(spectra)
+
+
+@pytest.mark.parametrize("shape", [(256, 390), (129, 262), (300,), (4, 256, 131)])
+def test_folding_is_adding_up_pixels_that_lie_apart(shape, x64, rng):
+    reference, blurred = rng.normal(size=(2, *shape))
+    folded = gj.pair_spectra(reference, blurred).folded()
+    few = folded.image_shape
+    assert min(few[-2:]) >= min(128, *shape)
+    for axis, (size, kept) in enumerate(zip(shape, few, strict=True)):
+        parts = (-1, kept) if len(shape) == 1 else (size // kept, kept)
+        reference, blurred = (
+            image.reshape(*image.shape[:axis], *parts, *image.shape[axis + 1 :]).sum(axis)
+            for image in (reference, blurred)
+        )
+    assert_close(folded, gj.pair_spectra(reference, blurred), 1e-10)

@@ -64,11 +64,11 @@ def test_rows_of_every_option_are_loop_rows(options, pairs, dtype):
 
 @pytest.fixture
 def compilations():
-    """A list that grows by one with every program that JAX compiles."""
+    """A list that grows with every function that JAX traces and every program it compiles."""
     durations = []
 
     def listen(event, duration, **_):
-        if event == "/jax/core/compile/backend_compile_duration":
+        if event.startswith("/jax/core/compile/"):
             durations.append(duration)
 
     jax.monitoring.register_event_duration_secs_listener(listen)
@@ -112,6 +112,34 @@ def test_spectral_fits_compile_once(fit, compilations, rng):
     spectra = [gj.pair_spectra(scene, gj.blur(scene, sigma)) for sigma in (1.9, 0.8)]
     compilations.clear()
     run_twice(lambda k: fit(spectra[k]), compilations)
+
+
+def test_pairs_are_transformed_by_one_program(compilations, rng):
+    pairs = rng.normal(size=(2, 2, 18, 21)).astype(np.float32)
+    gj.pair_spectra(*pairs[0])
+    assert compilations
+    compilations.clear()
+    gj.pair_spectra(*pairs[1])
+    assert not compilations
+
+
+def test_numbers_given_to_spectral_fits_do_not_compile_again(compilations, rng):
+    scene = rng.normal(size=(20, 23)).astype(np.float32)
+    spectra = gj.pair_spectra(scene, gj.blur(scene, 1.3))
+    for numbers in (
+        [{"initial": 1.0}, {"initial": 2}, {"initial": np.float64(0.7)}],
+        [{"bounds": (0.1, 5.0)}, {"bounds": (0, 3)}, {"bounds": np.array([0.2, 0.9])}],
+    ):
+        gj.fit_gauss_newton(spectra, **numbers[0])
+        assert compilations
+        compilations.clear()
+        for other in numbers[1:]:
+            gj.fit_gauss_newton(spectra, **other)
+            assert not compilations
+    gj.fit_pointwise_ratio(spectra, threshold=1e-3)
+    compilations.clear()
+    gj.fit_pointwise_ratio(spectra, threshold=1e-2)
+    assert not compilations
 
 
 def test_blur_of_a_batch_and_of_a_batch_of_sigmas(dtype, tolerance, rng):

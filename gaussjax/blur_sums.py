@@ -1,0 +1,242 @@
+"""What least squares asks of spectra at one blur: sums over all frequencies.
+
+    f(v) = 1/2 sum m P T^2 - sum m Re(C) T,    T real, so that Im C is a constant of the loss
+
+With ``T = prod_j t_j(w_j)``, one function for each axis, f and all its derivatives by the variances
+are forms ``y' P x`` and ``y' Re(C) x`` of 1-D vectors: a few thin matrix products that read P and C
+once and form no T.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.grid import angular_frequencies, half_plane_sum, half_plane_weights
+from gaussjax.kernels import Kernel
+from gaussjax.linear_algebra import definite
+from gaussjax.params import BlurParams
+from gaussjax.solvers import Evaluation, SolverState, bounded_step, newton, newton_init
+from gaussjax.transfer import gaussian_transfer, is_separable, response_factors
+
+# Graphics cards round the factors of a product to 10 bits unless they are told not to.
+_product = partial(jnp.matmul, precision="highest")
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class BlurSums:
+    """Sums over the frequencies at one variance vector v, ``[p]``, with T_i = d T / d v_i.
+
+    Attributes:
+        energy: sum m P.
+        power: sum m P T^2.
+        cross: sum m Re(C) T.
+        power_slope: sum m P T T_i, ``[p]``.
+        cross_slope: sum m Re(C) T_i, ``[p]``.
+        information: sum m P T_i T_j, ``[p, p]``.
+        curvature: d^2 f / dv_i dv_j, ``[p, p]``; of a T that is not separable, the information.
+    """
+
+    energy: jax.Array
+    power: jax.Array
+    cross: jax.Array
+    power_slope: jax.Array
+    cross_slope: jax.Array
+    information: jax.Array
+    curvature: jax.Array
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """Of f over the energy, for :func:`~gaussjax.solvers.newton`."""
+        scale = 1 / jnp.where(self.energy > 0, self.energy, 1)
+        return Evaluation(
+            cost=scale * (0.5 * self.power - self.cross),
+            gradient=scale * (self.power_slope - self.cross_slope),
+            curvature=scale * definite(self.curvature, self.information),
+        )
+
+
+def blur_sums(
+    power: jax.Array,
+    cross: jax.Array,
+    params: BlurParams,
+    image_shape: tuple[int, ...],
+    kernel: Kernel,
+    reach: int,
+    *,
+    smoothing: jax.Array | None = None,
+) -> BlurSums:
+    """The sums at ``params``.
+
+    Args:
+        power: P, half-plane, with 0 at the zero frequency, where T = 1 whatever the blur.
+        cross: Re C, likewise.
+        params: only ``variance`` and ``family`` are used.
+        image_shape: of the images.
+        kernel: the convention.
+        reach: largest kernel radius in px.
+        smoothing: px of Gaussian blur of both images before; of a separable T only.
+    """
+    ndim = len(image_shape)
+    if not is_separable(params.family, ndim):
+        return _dense_sums(power, cross, params, image_shape, kernel, reach)
+
+    def factors(variance):
+        moved = BlurParams(variance, family=params.family)
+        return response_factors(moved, image_shape, kernel, reach)
+
+    # Every t_j depends on its own variance alone: one direction gives all their derivatives.
+    def with_slopes(variance):
+        return jax.jvp(factors, (variance,), (jnp.ones_like(variance),))
+
+    (t, slopes), (_, bends) = jax.jvp(
+        with_slopes, (params.variance,), (jnp.ones_like(params.variance),)
+    )
+    axes = list(zip(t, slopes, bends, strict=True))
+    plain = [jnp.stack(columns, axis=1) for columns in axes]
+    squared = [
+        jnp.stack([jnp.ones_like(x), x * x, x * x1, x1 * x1, x * x2], axis=1) for x, x1, x2 in axes
+    ]
+    if smoothing is not None:
+        w = angular_frequencies(image_shape, power.dtype)
+        passed = [jnp.exp(-((smoothing * wj.reshape(-1, 1)) ** 2)) for wj in w]
+        plain, squared = (
+            [p * columns for p, columns in zip(passed, each, strict=True)]
+            for each in (plain, squared)
+        )
+    squares, products = _form(power, squared, image_shape), _form(cross, plain, image_shape)
+
+    def entry(tensor, usual, changed):
+        return tensor[tuple(changed.get(axis, usual) for axis in range(ndim))]
+
+    def gradient(tensor, usual):
+        return jnp.stack([entry(tensor, usual, {i: usual + 1}) for i in range(ndim)])
+
+    def hessian(tensor, usual, twice):
+        both = [
+            entry(tensor, usual, {i: twice} if i == j else {i: usual + 1, j: usual + 1})
+            for i in range(ndim)
+            for j in range(ndim)
+        ]
+        return jnp.stack(both).reshape(ndim, ndim)
+
+    information = hessian(squares, 1, 3)
+    curvature = information + hessian(squares, 1, 4) - hessian(products, 0, 2)
+    power_slope, cross_slope = gradient(squares, 1), gradient(products, 0)
+    if params.family == "isotropic":
+        information, curvature = (jnp.sum(x)[None, None] for x in (information, curvature))
+        power_slope, cross_slope = (jnp.sum(x)[None] for x in (power_slope, cross_slope))
+    return BlurSums(
+        energy=entry(squares, 0, {}),
+        power=entry(squares, 1, {}),
+        cross=entry(products, 0, {}),
+        power_slope=power_slope,
+        cross_slope=cross_slope,
+        information=information,
+        curvature=curvature,
+    )
+
+
+def _form(values: jax.Array, vectors: list[jax.Array], image_shape: tuple[int, ...]) -> jax.Array:
+    """``sum m values x_0 x_1 ...`` for all columns of every axis, ``[n_j, k] -> [k, ..., k]``."""
+    *others, last = vectors
+    last = half_plane_weights(image_shape, values.dtype).reshape(-1, 1) * last
+    total = _product(values, last)
+    for axis in reversed(range(len(others))):
+        total = jnp.tensordot(total, others[axis], axes=(axis, 0), precision="highest")
+        total = jnp.moveaxis(total, -1, axis)
+    return total
+
+
+def _dense_sums(power, cross, params: BlurParams, image_shape, kernel, reach) -> BlurSums:
+    def transfer(variance):
+        moved = BlurParams(variance, family=params.family)
+        return (gaussian_transfer(moved, image_shape, kernel, reach),) * 2
+
+    slopes, t = jax.jacfwd(transfer, has_aux=True)(params.variance)
+    each = range(params.variance.size)
+
+    def total(values):
+        return half_plane_sum(values, image_shape)
+
+    rows = [jnp.stack([total(power * slopes[..., i] * slopes[..., j]) for j in each]) for i in each]
+    information = jnp.stack(rows)
+    return BlurSums(
+        energy=total(power),
+        power=total(power * t**2),
+        cross=total(cross * t),
+        power_slope=jnp.stack([total(power * t * slopes[..., i]) for i in each]),
+        cross_slope=jnp.stack([total(cross * slopes[..., i]) for i in each]),
+        information=information,
+        curvature=information,
+    )
+
+
+def coarse_variance(
+    power: jax.Array, cross: jax.Array, image_shape: tuple[int, ...], kernel: Kernel
+) -> jax.Array:
+    """The isotropic variance of a geometric series, px^2, that has the least f: any start."""
+    octaves = math.ceil(2 * math.log2(max(image_shape))) + 6
+    series = [0.0] + [0.02 * 2.0 ** (0.5 * k) for k in range(2 * octaves)]
+    variances = jnp.asarray(series, power.dtype)
+
+    def factors(variance):
+        return response_factors(BlurParams(variance[None]), image_shape, kernel, 0)
+
+    def total(values, vectors):
+        *others, last = vectors
+        weights = half_plane_weights(image_shape, values.dtype).reshape(-1, 1)
+        found = _product(values, weights * last)
+        for vector in reversed(others):
+            found = jnp.einsum("...jk,jk->...k", found, vector, precision="highest")
+        return found
+
+    t = jax.vmap(factors, out_axes=1)(variances)
+    cost = 0.5 * total(power, [x**2 for x in t]) - total(cross, t)
+    return variances[jnp.argmin(cost)]
+
+
+def minimise(sums_at: Callable[[jax.Array], BlurSums], start: jax.Array, **options) -> SolverState:
+    """The variances that minimise f, by :func:`~gaussjax.solvers.newton` and with its options."""
+
+    def evaluate(variance):
+        return sums_at(variance).evaluation
+
+    # In units of the energy; f has no constant term to lose digits to, but its own are few.
+    uncertainty = 32 * float(jnp.finfo(start.dtype).eps)
+    return newton(evaluate, start, uncertainty=uncertainty, **options)
+
+
+def polish(
+    sums_at: Callable[[jax.Array], BlurSums], start: jax.Array, lower, upper
+) -> tuple[SolverState, BlurSums]:
+    """:func:`minimise` from so near that mostly one evaluation is enough, and the sums there.
+
+    Newton's error after a step is the step squared: where that is below the tolerance, the step
+    is taken on trust, and the sums are those before it.
+    """
+    dtype = start.dtype
+    start = jnp.clip(start, lower, upper)
+    here = sums_at(start)
+    state = replace(newton_init(start), evaluation=here.evaluation)
+    evaluation = here.evaluation
+    step = bounded_step(start, evaluation.gradient, evaluation.curvature, lower, upper)
+    small = jnp.finfo(dtype).eps ** 0.375 * (jnp.abs(start) + 1e-3)
+    convex = definite(here.curvature, here.information) == here.curvature
+    near = jnp.all(jnp.abs(step) <= small) & jnp.all(convex)
+
+    def trusted():
+        moved = jnp.clip(start + step, lower, upper)
+        one = jnp.ones_like(state.num_steps)
+        return replace(state, params=moved, step_size=jnp.zeros((), dtype), num_steps=one), here
+
+    def again():
+        norm = jnp.sqrt(here.power / here.energy)
+        found = minimise(sums_at, start, lower=lower, upper=upper, magnitude=norm)
+        return found, sums_at(found.params)
+
+    return jax.lax.cond(near, trusted, again)

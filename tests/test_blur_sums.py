@@ -1,0 +1,81 @@
+"""Sums over frequencies as bilinear forms, against dense sums and their numerical derivatives."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gaussjax import BlurParams, blur, pair_spectra, transfer_function
+from gaussjax.blur_sums import blur_sums, coarse_variance, polish
+from gaussjax.grid import half_plane_weights
+from gaussjax.kernels import KERNELS, Kernel
+from gaussjax.residuals import without_zero_frequency
+
+SHAPES = [(23,), (12, 15), (13, 14), (6, 7, 8)]
+
+
+def powers(shape, rng, dtype=float):
+    reference, blurred = rng.normal(size=(2, *shape))
+    spectra = pair_spectra((3 + reference).astype(dtype), (3 + reference + blurred).astype(dtype))
+    return (
+        without_zero_frequency(spectra.reference_power),
+        without_zero_frequency(spectra.cross_power.real),
+    )
+
+
+def dense_objective(power, cross, shape, family, kernel):
+    weights = np.asarray(half_plane_weights(shape, np.float64))
+
+    def objective(variance):
+        t = transfer_function(BlurParams(variance, family=family), shape, kernel=kernel)
+        return jnp.sum(weights * (0.5 * power * t**2 - cross * t))
+
+    return objective
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("family", ["isotropic", "axis_aligned"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_value_gradient_and_curvature_are_those_of_dense_sums(shape, family, kernel, x64, rng):
+    power, cross = powers(shape, rng)
+    variance = np.linspace(0.8, 1.3, 1 if family == "isotropic" else len(shape))
+    params = BlurParams(jnp.asarray(variance), family=family)
+    sums = jax.jit(blur_sums, static_argnums=(3, 4, 5))(
+        power, cross, params, shape, Kernel(kernel), max(shape)
+    )
+    objective = dense_objective(power, cross, shape, family, kernel)
+    np.testing.assert_allclose(0.5 * sums.power - sums.cross, objective(variance), rtol=1e-12)
+    slope = sums.power_slope - sums.cross_slope
+    np.testing.assert_allclose(slope, jax.grad(objective)(variance), rtol=1e-10, atol=1e-12)
+    bend = jax.hessian(objective)(variance)
+    np.testing.assert_allclose(sums.curvature, bend, rtol=1e-10, atol=1e-12)
+
+
+def test_the_coarse_start_is_within_a_step_of_the_blur(dtype, rng):
+    shape = (48, 50)
+    scene = rng.normal(size=shape).astype(dtype)
+    for sigma in (0.3, 1.0, 4.0):
+        spectra = pair_spectra(scene, blur(scene, sigma))
+        power, cross = spectra.reference_power, spectra.cross_power.real
+        found = coarse_variance(power, cross, shape, Kernel())
+        assert 2**-0.5 < found / sigma**2 < 2**0.5
+
+
+@pytest.mark.parametrize("distance", [1e-4, 0.5])
+def test_polishing_reaches_the_minimum_from_near_and_from_far(distance, x64, rng):
+    shape = (24, 31)
+    scene = rng.normal(size=shape)
+    spectra = pair_spectra(scene, blur(scene, 1.1) + 0.01 * rng.normal(size=shape))
+    power = without_zero_frequency(spectra.reference_power)
+    cross = without_zero_frequency(spectra.cross_power.real)
+
+    def sums_at(variance):
+        return blur_sums(power, cross, BlurParams(variance), shape, Kernel(), 0)
+
+    best, _ = polish(sums_at, jnp.asarray([3.0]), -jnp.inf, jnp.inf)
+    gradient = jax.grad(dense_objective(power, cross, shape, "isotropic", "continuous"))
+    assert abs(gradient(best.params)[0]) < 1e-9 * abs(gradient(jnp.asarray([1.3]))[0])
+    start = best.params * (1 + distance)
+    state, _ = polish(sums_at, start, -jnp.inf, jnp.inf)
+    assert state.converged
+    np.testing.assert_allclose(state.params, best.params, rtol=1e-9)
