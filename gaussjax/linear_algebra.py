@@ -15,11 +15,42 @@ def inner_products(first: jax.Array, second: jax.Array) -> jax.Array:
 
 
 def solve_small(matrix: jax.Array, vector: jax.Array) -> jax.Array:
-    """Solution x of ``matrix x = vector``, ``[p, p]`` and ``[p]``; not finite when singular."""
-    # One parameter is the common case, and LU of a number takes long to compile.
-    return vector / matrix[0] if vector.size == 1 else jnp.linalg.solve(matrix, vector)
+    """Solution x of ``matrix x = vector``, ``[p, p]`` and ``[p]``; not finite when singular.
+
+    For curvatures, which are positive definite (or nearly) unless something is amiss.
+    """
+    return _eliminated(matrix, vector[:, None])[:, 0]
 
 
 def inverse_small(matrix: jax.Array) -> jax.Array:
-    """Inverse of ``[p, p]``; not finite when singular."""
-    return 1 / matrix if matrix.size == 1 else jnp.linalg.inv(matrix)
+    """Inverse of ``[p, p]``, as of :func:`solve_small`; not finite when singular."""
+    return _eliminated(matrix, jnp.eye(len(matrix), dtype=matrix.dtype))
+
+
+def _eliminated(matrix: jax.Array, right: jax.Array) -> jax.Array:
+    """Solution of ``[p, p]`` equations, ``[p, q]``, two unknowns at a time.
+
+    Plain arithmetic, which the compiler fuses: LU is a call of LAPACK, takes long to compile, and
+    JAX imports all of SciPy's linear algebra for it (0.3 s).
+    """
+    if len(matrix) == 1:
+        return right / matrix
+    solved = _solve_two(matrix[:2, :2], jnp.concatenate([matrix[:2, 2:], right[:2]], axis=1))
+    if len(matrix) == 2:
+        return solved
+    rest = len(matrix) - 2
+    reduced = jnp.concatenate([matrix[2:, 2:], right[2:]], axis=1)
+    reduced = reduced - jnp.sum(matrix[2:, :2, None] * solved[None], axis=1)
+    others = _eliminated(reduced[:, :rest], reduced[:, rest:])
+    first = solved[:, rest:] - jnp.sum(solved[:, :rest, None] * others[None], axis=1)
+    return jnp.concatenate([first, others])
+
+
+def _solve_two(matrix: jax.Array, right: jax.Array) -> jax.Array:
+    """Solution of two equations, ``[2, 2]`` and ``[2, q]``, with pivoting."""
+    exchange = jnp.abs(matrix[1, 0]) > jnp.abs(matrix[0, 0])
+    upper, lower = (jnp.where(exchange, matrix[1 - k], matrix[k]) for k in range(2))
+    first, second = (jnp.where(exchange, right[1 - k], right[k]) for k in range(2))
+    factor = lower[0] / upper[0]
+    y = (second - factor * first) / (lower[1] - factor * upper[1])
+    return jnp.stack([(first - upper[1] * y) / upper[0], y])
