@@ -1,7 +1,12 @@
 """The small linear algebra of the fits: inner products of large arrays, small matrices."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
+
+# The same digits on every device.
+_product = partial(jnp.matmul, precision="highest")
 
 
 def inner_products(first: jax.Array, second: jax.Array) -> jax.Array:
@@ -34,16 +39,17 @@ def _eliminated(matrix: jax.Array, right: jax.Array) -> jax.Array:
     JAX imports all of SciPy's linear algebra for it (0.3 s).
     """
     if len(matrix) == 1:
-        return right / matrix
-    solved = _solve_two(matrix[:2, :2], jnp.concatenate([matrix[:2, 2:], right[:2]], axis=1))
+        return right / matrix[0, 0]
+    leading = partial(_solve_two, matrix[:2, :2])
     if len(matrix) == 2:
-        return solved
-    rest = len(matrix) - 2
-    reduced = jnp.concatenate([matrix[2:, 2:], right[2:]], axis=1)
-    reduced = reduced - jnp.sum(matrix[2:, :2, None] * solved[None], axis=1)
-    others = _eliminated(reduced[:, :rest], reduced[:, rest:])
-    first = solved[:, rest:] - jnp.sum(solved[:, :rest, None] * others[None], axis=1)
-    return jnp.concatenate([first, others])
+        return leading(right)
+    # What depends on the right side stays apart: in it, all of this is linear.
+    across, solved = leading(matrix[:2, 2:]), leading(right[:2])
+    rest = _eliminated(
+        matrix[2:, 2:] - _product(matrix[2:, :2], across),
+        right[2:] - _product(matrix[2:, :2], solved),
+    )
+    return jnp.concatenate([solved - _product(across, rest), rest])
 
 
 def _solve_two(matrix: jax.Array, right: jax.Array) -> jax.Array:
