@@ -99,7 +99,9 @@ def test_swapping_the_images_and_their_noise_negates(how, sigma, x64):
     kwargs = {"gain": True, "shift": True} if sigma == 1.2 else {}
     there = gj.estimate_blur(references[0], blurreds[0], noise_std=levels, **kwargs)
     back = gj.estimate_blur(blurreds[0], references[0], noise_std=swapped_levels, **kwargs)
-    np.testing.assert_allclose(back.params.variance, -there.params.variance, rtol=1e-9)
+    # Levels that are estimated start elsewhere, and end within what the solver leaves.
+    rtol = 1e-9 if how == "given" else 1e-8
+    np.testing.assert_allclose(back.params.variance, -there.params.variance, rtol=rtol)
     np.testing.assert_allclose(back.noise_std, there.noise_std[::-1], rtol=1e-7)
     if kwargs:
         np.testing.assert_allclose(back.params.gain, 1 / there.params.gain, rtol=1e-9)
