@@ -10,12 +10,16 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gaussjax.cli_options import BAD_INPUT, DEFAULT_TRUNCATE, PADDED_BOUNDARIES, parse_arguments
+from gaussjax.cli_process import one_shot_process
 from gaussjax.image_files import ImageFile, ImageFileError, output_suffix, read_image, write_image
+
+if TYPE_CHECKING:
+    from gaussjax.cli_output import Findings
 
 _INTERRUPTED = 130  # what a shell reports for a process ended by SIGINT
 _BROKEN_PIPE = 141  # and by SIGPIPE
@@ -75,34 +79,45 @@ def _estimate(options: argparse.Namespace) -> int:
         "mask": tuple(masks) if any(mask is not None for mask in masks) else None,
     }
 
-    import jax
-
-    from gaussjax import compare_families, draw_report, estimate_blur, transfer_profile
-    from gaussjax.cli_output import Findings, record, table
-
     pair = reference.values, blurred.values
-    with jax.enable_x64(True):  # the files have no precision to spare, the process no other user
-        estimate = estimate_blur(
-            *pair,
-            family=options.family,
-            loss=options.loss,
-            bounds=options.bounds and tuple(options.bounds),
-            initial=options.initial,
-            **shared,
-        )
-        findings = Findings(estimate, reference.values.shape, notes)
-        if options.plot:
-            profile = transfer_profile(*pair, estimate, mask=shared["mask"])
-            comparison = compare_families(*pair, **shared)
-            figure = draw_report(*pair, estimate, profile, comparison, mask=shared["mask"])
-            figure.savefig(options.plot, dpi=160)
-            findings = replace(findings, profile=profile, comparison=comparison)
-        if options.json:
-            text = json.dumps(record(options, findings), indent=2, allow_nan=False)
-        else:
-            text = table(options, findings)
+    with one_shot_process(reference.values.size):
+        import jax
+
+        from gaussjax.cli_output import Findings, record, table
+        from gaussjax.estimate import estimate_blur
+
+        with jax.enable_x64(True):  # the files have no precision to spare
+            estimate = estimate_blur(
+                *pair,
+                family=options.family,
+                loss=options.loss,
+                bounds=options.bounds and tuple(options.bounds),
+                initial=options.initial,
+                **shared,
+            )
+            # NumPy's from here on: of JAX's, every operation on a number is a program to compile.
+            findings = Findings(jax.device_get(estimate), reference.values.shape, notes)
+            if options.plot:
+                findings = _draw(options.plot, pair, findings, shared)
+            if options.json:
+                text = json.dumps(record(options, findings), indent=2, allow_nan=False)
+            else:
+                text = table(options, findings)
     print(text, flush=True)
     return 0 if findings.are_trusted else 1
+
+
+def _draw(
+    path: str, pair: tuple[np.ndarray, np.ndarray], findings: "Findings", shared: dict[str, Any]
+) -> "Findings":
+    """Draw the report to ``path``; the findings with what it takes besides the estimate."""
+    from gaussjax import compare_families, draw_report, transfer_profile
+
+    estimate, mask = findings.estimate, shared["mask"]
+    profile = transfer_profile(*pair, estimate, mask=mask)
+    comparison = compare_families(*pair, **shared)
+    draw_report(*pair, estimate, profile, comparison, mask=mask).savefig(path, dpi=160)
+    return replace(findings, profile=profile, comparison=comparison)
 
 
 def _read_mask(name: str | None, image: ImageFile) -> np.ndarray | None:
@@ -129,19 +144,20 @@ def _blur(options: argparse.Namespace) -> int:
         raise ImageFileError(f"{options.image}: has {bad} NaN or infinite pixels")
     _check_lengths(image, {"--sigma": options.sigma, "--radius": options.radius or 0})
 
-    import jax
+    with one_shot_process(image.values.size):
+        import jax
 
-    from gaussjax import blur
+        from gaussjax.transfer import blur
 
-    with jax.enable_x64(True):
-        blurred = blur(
-            image.values,
-            options.sigma,
-            kernel=options.kernel,
-            truncate=options.truncate or DEFAULT_TRUNCATE,
-            radius=options.radius,
-            boundary=options.boundary,
-        )
+        with jax.enable_x64(True):
+            blurred = blur(
+                image.values,
+                options.sigma,
+                kernel=options.kernel,
+                truncate=options.truncate or DEFAULT_TRUNCATE,
+                radius=options.radius,
+                boundary=options.boundary,
+            )
     notes = write_image(options.output, np.asarray(blurred), image.dtype)
     for note in _notes("image", image) + [f"output: {note}" for note in notes]:
         print(f"{'note':<10}{note}", flush=True)

@@ -37,6 +37,10 @@ exit codes:
      misaligned, that a Gaussian blur explains the pair poorly, or that the pair does not tell
   2  bad input
 """
+_CACHE_HELP = """
+Compiled programs are kept in the user's cache folder, up to 64 MiB, to start sooner the next time.
+GAUSSJAX_CACHE in the environment names another folder; GAUSSJAX_CACHE=0 keeps none.
+"""
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -62,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         "estimate",
         help="sigma of the Gaussian that turns one image into the other",
         description="Estimate the Gaussian blur that turns REFERENCE into BLURRED.",
-        epilog=_KERNEL_HELP + _ESTIMATE_HELP,
+        epilog=_KERNEL_HELP + _ESTIMATE_HELP + _CACHE_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     estimate.add_argument("reference", metavar="REFERENCE", help="file of the sharp image")
@@ -89,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         "blur",
         help="blur one image, to have a pair to play with",
         description="Blur the stored values of an image by a Gaussian; colour becomes luminance.",
-        epilog=_KERNEL_HELP,
+        epilog=_KERNEL_HELP + _CACHE_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     blur.add_argument("image", metavar="IMAGE", help="file to blur")

@@ -5,6 +5,9 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+# The same digits on every device.
+_product = partial(jnp.matmul, precision="highest")
+
 
 def inner_products(first: jax.Array, second: jax.Array) -> jax.Array:
     """Inner products of two stacks of real arrays, ``[i, ...], [j, ...] -> [i, j]``.
@@ -24,23 +27,54 @@ def long_products(stack: jax.Array, array: jax.Array) -> jax.Array:
     """
     stack, array = jax.lax.optimization_barrier((stack, array))
     rows, column = stack.reshape(len(stack), -1), array.reshape(-1)
-    product = partial(jnp.matmul, precision="highest")
     if not jnp.iscomplexobj(rows):
-        return product(rows, column.real)
+        return _product(rows, column.real)
     if not jnp.iscomplexobj(column):
-        return product(rows.real, column)
-    return product(rows.real, column.real) - product(rows.imag, column.imag)
+        return _product(rows.real, column)
+    return _product(rows.real, column.real) - _product(rows.imag, column.imag)
 
 
 def solve_small(matrix: jax.Array, vector: jax.Array) -> jax.Array:
-    """Solution x of ``matrix x = vector``, ``[p, p]`` and ``[p]``; not finite when singular."""
-    # One parameter is the common case, and LU of a number takes long to compile.
-    return vector / matrix[0] if vector.size == 1 else jnp.linalg.solve(matrix, vector)
+    """Solution x of ``matrix x = vector``, ``[p, p]`` and ``[p]``; not finite when singular.
+
+    For curvatures, which are positive definite (or nearly) unless something is amiss.
+    """
+    return _eliminated(matrix, vector[:, None])[:, 0]
 
 
 def inverse_small(matrix: jax.Array) -> jax.Array:
-    """Inverse of ``[p, p]``; not finite when singular."""
-    return 1 / matrix if matrix.size == 1 else jnp.linalg.inv(matrix)
+    """Inverse of ``[p, p]``, as of :func:`solve_small`; not finite when singular."""
+    return _eliminated(matrix, jnp.eye(len(matrix), dtype=matrix.dtype))
+
+
+def _eliminated(matrix: jax.Array, right: jax.Array) -> jax.Array:
+    """Solution of ``[p, p]`` equations, ``[p, q]``, two unknowns at a time.
+
+    Plain arithmetic, which the compiler fuses: LU is a call of LAPACK, takes long to compile, and
+    JAX imports all of SciPy's linear algebra for it (0.3 s).
+    """
+    if len(matrix) == 1:
+        return right / matrix[0, 0]
+    leading = partial(_solve_two, matrix[:2, :2])
+    if len(matrix) == 2:
+        return leading(right)
+    # What depends on the right side stays apart: in it, all of this is linear.
+    across, solved = leading(matrix[:2, 2:]), leading(right[:2])
+    rest = _eliminated(
+        matrix[2:, 2:] - _product(matrix[2:, :2], across),
+        right[2:] - _product(matrix[2:, :2], solved),
+    )
+    return jnp.concatenate([solved - _product(across, rest), rest])
+
+
+def _solve_two(matrix: jax.Array, right: jax.Array) -> jax.Array:
+    """Solution of two equations, ``[2, 2]`` and ``[2, q]``, with pivoting."""
+    exchange = jnp.abs(matrix[1, 0]) > jnp.abs(matrix[0, 0])
+    upper, lower = (jnp.where(exchange, matrix[1 - k], matrix[k]) for k in range(2))
+    first, second = (jnp.where(exchange, right[1 - k], right[k]) for k in range(2))
+    factor = lower[0] / upper[0]
+    y = (second - factor * first) / (lower[1] - factor * upper[1])
+    return jnp.stack([(first - upper[1] * y) / upper[0], y])
 
 
 def finite_or(values: jax.Array, fallback) -> jax.Array:

@@ -1,9 +1,11 @@
 """Parameters of a Gaussian blur: a signed covariance of one of three families, and nuisances."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gaussjax.arguments import check_option
 
@@ -59,14 +61,20 @@ class BlurParams:
         )
 
 
+def namespace(values) -> Any:
+    """The module with the functions of these arrays: NumPy or ``jax.numpy``."""
+    return np if isinstance(values, np.ndarray | np.generic) else jnp
+
+
 def signed_sqrt(variance: jax.Array) -> jax.Array:
     """sign(v) sqrt(|v|), px^2 to px. Its derivative at zero is infinite, as it has to be."""
-    return jnp.sign(variance) * jnp.sqrt(jnp.abs(variance))
+    xp = namespace(variance)
+    return xp.sign(variance) * xp.sqrt(abs(variance))
 
 
 def signed_square(sigma: jax.Array) -> jax.Array:
     """Sigma |sigma|, px to px^2; the inverse of :func:`signed_sqrt`."""
-    return sigma * jnp.abs(sigma)
+    return sigma * abs(sigma)
 
 
 def num_variances(family: str, ndim: int) -> int:

@@ -1,6 +1,7 @@
 """What an estimate returns: value, error bar and status in one pytree."""
 
 from dataclasses import dataclass, field
+from statistics import NormalDist
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ import numpy as np
 from gaussjax.adequacy import Adequacy
 from gaussjax.arguments import is_traced
 from gaussjax.kernels import Kernel
-from gaussjax.params import BlurParams
+from gaussjax.params import BlurParams, namespace, signed_sqrt, signed_square
 from gaussjax.solvers import Status
 
 # Full width at half maximum of a Gaussian, in sigmas: 2 sqrt(2 ln 2).
@@ -20,6 +21,8 @@ FWHM_PER_SIGMA = 2.0 * (2.0 * np.log(2.0)) ** 0.5
 @dataclass(frozen=True)
 class BlurEstimate:
     """An estimated blur with its error bar and status; arrays gain leading axes under ``vmap``.
+
+    ``jax.device_get`` of it holds NumPy arrays, and then so do its properties.
 
     Attributes:
         params: the estimate, see :class:`~gaussjax.params.BlurParams`.
@@ -69,17 +72,18 @@ class BlurEstimate:
         ``sqrt(2 ln 2) / (2 pi |sigma|)``: the "degree of blurring" as a frequency; infinite where
         nothing is blurred. Of the continuous Gaussian; see ``transfer_profile`` for the empirical.
         """
-        return FWHM_PER_SIGMA / (4 * np.pi * jnp.abs(self.sigma))
+        with np.errstate(divide="ignore"):
+            return FWHM_PER_SIGMA / (4 * np.pi * abs(self.sigma))
 
     @property
     def sigma_major(self) -> jax.Array:
         """The largest sigma over all directions, px."""
-        return self.sigma if self.sigma.ndim == self.status.ndim else jnp.max(self.sigma, axis=-1)
+        return self.sigma if self.sigma.ndim == self.status.ndim else self.sigma.max(axis=-1)
 
     @property
     def sigma_minor(self) -> jax.Array:
         """The least sigma over all directions, px; negative where B is sharper along it."""
-        return self.sigma if self.sigma.ndim == self.status.ndim else jnp.min(self.sigma, axis=-1)
+        return self.sigma if self.sigma.ndim == self.status.ndim else self.sigma.min(axis=-1)
 
     @property
     def angle(self) -> jax.Array:
@@ -92,7 +96,7 @@ class BlurEstimate:
         if matrix.shape[-1] != 2:
             raise ValueError(f"angle is of a 2-D blur; the images have {matrix.shape[-1]} axes")
         yy, yx, xx = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 1]
-        return 0.5 * jnp.arctan2(2 * yx, xx - yy)
+        return 0.5 * namespace(matrix).arctan2(2 * yx, xx - yy)
 
     @property
     def is_positive_definite(self) -> jax.Array:
@@ -117,16 +121,20 @@ class BlurEstimate:
         """
         if not is_traced(level) and not 0 < float(level) < 1:
             raise ValueError(f"level must be a probability between 0 and 1, got {level}")
-        z = jax.scipy.special.ndtri(jnp.asarray(0.5 + 0.5 * level, self.sigma.dtype))
-        variance = self.sigma * jnp.abs(self.sigma)
+        if is_traced(level):
+            z = jax.scipy.special.ndtri(jnp.asarray(0.5 + 0.5 * level, self.sigma.dtype))
+        else:
+            z = NormalDist().inv_cdf(0.5 + 0.5 * float(level))
+        variance = signed_square(self.sigma)
         half = z * variance_error(self.sigma, self.sigma_standard_error)
         low, high = variance - half, variance + half
-        return jnp.sign(low) * jnp.sqrt(jnp.abs(low)), jnp.sign(high) * jnp.sqrt(jnp.abs(high))
+        return signed_sqrt(low), signed_sqrt(high)
 
     def __str__(self) -> str:
         """A short table; a batch or a traced estimate prints its shapes instead."""
         if is_traced(self.status) or np.ndim(self.status):
             return f"BlurEstimate(sigma={self.sigma}, status={self.status})"
+        self = jax.device_get(self)  # or each operation on a number would be compiled first
         precision = f"{self.sigma.dtype}"
         if self.narrowed:
             precision += " (input was float64; enable jax_enable_x64 to keep it)"
@@ -173,7 +181,7 @@ def sigma_error(sigma: jax.Array, variance_se: jax.Array) -> jax.Array:
 
 def variance_error(sigma: jax.Array, sigma_se: jax.Array) -> jax.Array:
     """Inverse of :func:`sigma_error`."""
-    return sigma_se * (2 * jnp.abs(sigma) + sigma_se)
+    return sigma_se * (2 * abs(sigma) + sigma_se)
 
 
 def rounding_variance(dtype) -> float:

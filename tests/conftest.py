@@ -14,6 +14,9 @@ os.environ["XLA_FLAGS"] = (
     + os.environ.get("XLA_FLAGS", "")
 )
 
+# The command keeps compiled programs in the user's home; tests do not.
+os.environ["GAUSSJAX_CACHE"] = "0"
+
 import jax
 import numpy as np
 import pytest

@@ -2,19 +2,18 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import PIL.Image
 import pytest
 import scipy.ndimage
+from processes import run_process
 
 import gaussjax.boundary
 import gaussjax.kernels
 import gaussjax.losses
 import gaussjax.transfer
-from gaussjax import cli_options
+from gaussjax import cli_cache, cli_options
 from gaussjax.cli import main
 from gaussjax.image_files import read_image
 
@@ -56,19 +55,6 @@ def error_line(capsys, code, *arguments):
     assert output.err.startswith("gaussjax: error: ")
     assert output.err.count("\n") == 1
     return output.err
-
-
-def run_process(script, *arguments, stdout=subprocess.PIPE):
-    """Run Python in a process of its own: the same packages, the compiler's own settings."""
-    return subprocess.run(
-        [sys.executable, "-c", script, *arguments],
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=300,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "XLA_FLAGS": ""},
-    )
 
 
 @pytest.mark.parametrize(
@@ -455,6 +441,8 @@ def test_help_tells_what_the_choices_mean(capsys):
     assert "--linearize" in text
     assert "sRGB" in text
     assert "misaligned" in text  # what exits with 1
+    assert cli_cache.VARIABLE in text
+    assert f"{cli_cache.LARGEST_SIZE // 2**20} MiB" in text
     assert "0 to 255 in 8 bit" in " ".join(text.split())  # the unit of --noise
     for name in (*cli_options.KERNELS, *cli_options.FAMILIES, *cli_options.BOUNDARIES):
         assert name in text

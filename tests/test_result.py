@@ -131,3 +131,22 @@ def test_it_is_a_pytree_and_batches_print_and_explain_themselves(estimate):
     low, high = batch.interval()
     assert low.shape == high.shape == (2,)
     jax.jit(lambda e: print(e))(estimate)
+
+
+def test_on_the_host_it_is_all_numpy_and_prints_the_same(estimate):
+    host = jax.device_get(estimate)
+    names = ("fwhm", "mtf50", "sigma_major", "sigma_minor", "angle", "is_positive_definite")
+    for name in names:
+        value = getattr(host, name)
+        assert not isinstance(value, jax.Array)
+        np.testing.assert_allclose(value, getattr(estimate, name), rtol=1e-14)
+    for ours, theirs in zip(host.interval(), estimate.interval(), strict=True):
+        assert not isinstance(ours, jax.Array)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-14)
+    assert str(host) == str(estimate)
+
+
+def test_printing_compiles_nothing(estimate, caplog):
+    with jax.log_compiles():
+        str(estimate)
+    assert not [record for record in caplog.records if "ompil" in record.getMessage()]

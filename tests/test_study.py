@@ -1,5 +1,7 @@
 """Every script of the study runs in its small form, and its numbers support what is said of it."""
 
+import json
+
 import numpy as np
 import pytest
 from smoke import run_smoke
@@ -8,12 +10,16 @@ from experiments import (
     border,
     convergence,
     cramer_rao,
+    cropped_pairs,
     frequency_ratio,
     many_pairs,
-    speed,
+    speed_table,
+    stopwatch,
+    throughput,
     training,
 )
 from experiments.__main__ import EXPERIMENTS, main
+from experiments.timed_fits import FITS, SEARCHES, search
 
 
 def test_frequency_ratio(tmp_path, capsys):
@@ -108,21 +114,75 @@ def test_many_pairs(tmp_path, capsys):
 def test_speed(tmp_path, capsys):
     record, printed = run_smoke("speed", tmp_path, capsys)
     numbers = record["numbers"]
-    for part, columns in (("single", "sizes"), ("batch", "batches")):
-        for kind in ("floor", "estimate"):
-            for times in numbers[part][kind].values():
-                assert 0 < len(times) <= len(numbers[columns])
-                assert np.all(np.array(times) > 0)
-    quickest = np.min(list(numbers["single"]["floor"].values()), axis=0)
-    times = np.array(numbers["single"]["estimate"]["estimate_blur"])
-    np.testing.assert_allclose(speed.ratios(numbers["single"], "estimate_blur"), times / quickest)
-    assert "Seconds to compile" in printed
+    single = numbers["single"]
+    for times in single["floor"].values():
+        assert len(times) == len(numbers["sizes"])
+        assert np.all(np.array(times) > 0)
+    for name in {**FITS, **SEARCHES}:
+        for part in ("seconds", "compile", "error"):
+            assert {len(each) for each in single[part][name].values()} == {len(numbers["sizes"])}
+    # What is timed is the right answer.
+    assert max(single["error"]["estimate_blur"]["no noise"]) < speed_table.EXACT
+    assert single["error"]["estimate_blur, noise_std"]["1 % in both"][-1] < 0.02
+    times = np.array(list(single["seconds"]["estimate_blur"].values()))
+    ratio = np.max(times, axis=0) / np.min(list(single["floor"].values()), axis=0)
+    np.testing.assert_allclose(speed_table.ratios(numbers, "estimate_blur"), ratio)
+    assert [each["refused"] for each in numbers["batches"]] == [0] * len(numbers["batches"])
+    for text in ("command, 64 px, first run", "peak memory", "Seconds to compile", "exponent"):
+        assert text in printed
+
+
+def test_bars_are_judged_by_what_was_measured():
+    assert speed_table.Row("a", 1.0, 1.0).is_met
+    assert not speed_table.Row("a", 1.1, 1.0).is_met
+    assert not speed_table.Row("a", None, 1.0).is_met
+
+
+def test_a_command_is_timed_against_one_addition():
+    seconds = {"one addition": [1.0, 2.0, 9.0], "first run": [4.0] * 3, "later run": [3.0] * 3}
+    found = speed_table.start_ratios({"start": {"seconds": seconds}})
+    assert found == {"first run": 2.0, "later run": 1.5}
+
+
+def test_times_of_calls_in_turn():
+    calls = {"one": lambda: 1, "two": lambda: 2}
+    first, times, results = stopwatch.seconds_in_turn(calls, 3)
+    assert set(first) == set(times) == set(calls)
+    assert results == {"one": 1, "two": 2}
+    sizes = np.array([1.0, 10.0, 100.0])
+    assert stopwatch.slope(sizes, 3 * sizes**1.25) == pytest.approx(1.25)
+
+
+def test_pairs_that_are_timed_are_cut_out_of_one_scene():
+    for name, (a, b) in cropped_pairs.cropped_pairs(48, 2.0, np.random.default_rng(0)).items():
+        assert a.shape == b.shape == (48, 48), name
+        assert a.dtype == b.dtype == np.float32
+    a, b = cropped_pairs.cropped_patches(32, 7, 1.0, np.random.default_rng(0))
+    assert a.shape == b.shape == (7, 32, 32)
+    # Neighbours continue each other.
+    assert np.corrcoef(b[0, :, -1], b[1, :, 0])[0, 1] > 0.7
 
 
 def test_search_finds_the_sigma_that_is_timed():
-    pair = speed.make_pair(128, np.random.default_rng(0))
-    for blur in speed.LIBRARIES.values():
-        assert speed.search(blur, pair)() == pytest.approx(speed.SIGMA, rel=0.01)
+    pair = cropped_pairs.cropped_pairs(128, 2.0, np.random.default_rng(0))["1 % in B"]
+    for blur in SEARCHES.values():
+        assert search(blur, pair) == pytest.approx(2.0, rel=0.01)
+
+
+def test_throughput(tmp_path, capsys):
+    assert throughput.main(["--device", "cpu", "--smoke", "--output", str(tmp_path)]) == 0
+    record = json.loads((tmp_path / "throughput-cpu.json").read_text())
+    case = record["numbers"]["cases"][0]
+    assert case["seconds"].keys() == throughput.COLOURS.keys()
+    expected = 2 * 4 * 300 * 16**2 / case["seconds"]["estimate_blur"]
+    assert throughput.bytes_per_second(case, "estimate_blur") == pytest.approx(expected)
+    assert "GB/s" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as exit_of_argparse:
+        throughput.main(["--device", "nosuch"])
+    assert exit_of_argparse.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert "no device 'nosuch' here" in lines[0]
 
 
 def test_unknown_names_are_refused(capsys):

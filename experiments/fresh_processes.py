@@ -1,0 +1,79 @@
+"""What only a process of its own can show: how long a command takes to start, and peak memory."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from experiments.cropped_pairs import cropped_pairs
+
+ROOT = Path(__file__).parents[1]
+ADDITION = "import jax; jax.jit(lambda x: x + 1)(1.0).block_until_ready()"
+# Resident before the images exist, and at its peak after the fit: images, compiler and all. Not by
+# getrusage, whose peak is that of the process that started this one where it was the larger.
+PEAK = """
+import json, re, sys
+import jax, numpy as np
+from gaussjax import fit_gauss_newton, pair_spectra
+jax.block_until_ready(jax.jit(lambda x: x + 1)(np.float32(1)))
+def kilobytes(name):
+    return int(re.search(name + r":\\s*(\\d+) kB", open("/proc/self/status").read())[1])
+before = kilobytes("VmRSS")
+size = int(sys.argv[1])
+a = np.random.default_rng(0).standard_normal((size, size), np.float32)
+b = (a + np.roll(a, 1, 0) + np.roll(a, 1, 1) + np.roll(a, (1, 1), (0, 1))) / 4
+images = a.nbytes + b.nbytes
+a, b = jax.device_put(a), jax.device_put(b)
+fit = jax.jit(lambda a, b: fit_gauss_newton(pair_spectra(a, b)))
+analysis = fit.lower(a, b).compile().memory_analysis()
+jax.block_until_ready(fit(a, b))
+grown = 1024 * (kilobytes("VmHWM") - before)
+print(json.dumps({"images": images, "grown": grown, "buffers":
+    analysis.temp_size_in_bytes + analysis.argument_size_in_bytes
+    + analysis.output_size_in_bytes}))
+"""
+
+
+def cold_start(size: int, sigma: float, random: np.random.Generator, rounds: int) -> dict:
+    """Seconds, by round: JAX's own start, the command's first run, and one with its cache full."""
+    found: dict[str, list[float]] = {"one addition": [], "first run": [], "later run": []}
+    with tempfile.TemporaryDirectory() as folder:
+        names = [os.path.join(folder, name) for name in ("a.png", "b.png")]
+        for name, image in zip(names, cropped_pairs(size, sigma, random)["no noise"], strict=True):
+            levels = np.clip(32768 + 6000 * image, 0, 65535)  # five standard deviations
+            Image.fromarray(np.rint(levels).astype(np.uint16)).save(name)
+        command = ["-m", "gaussjax", "estimate", *names]
+        for number in range(rounds):
+            cache = os.path.join(folder, f"cache-{number}")
+            found["one addition"].append(_seconds(["-c", ADDITION], cache))
+            found["first run"].append(_seconds(command, cache))
+            found["later run"].append(_seconds(command, cache))
+    return found
+
+
+def peak_memory(size: int) -> dict[str, int] | None:
+    """Bytes of a periodic fit; None where the system does not tell (it takes Linux)."""
+    if not sys.platform.startswith("linux"):
+        return None
+    done = _run(["-c", PEAK, str(size)], {})
+    return json.loads(done.stdout)
+
+
+def _seconds(arguments: list[str], cache: str) -> float:
+    start = time.perf_counter()
+    _run(arguments, {"GAUSSJAX_CACHE": cache})
+    return time.perf_counter() - start
+
+
+def _run(arguments: list[str], variables: dict[str, str]) -> subprocess.CompletedProcess:
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    environment = {**os.environ, "PYTHONPATH": path, **variables}
+    return subprocess.run(
+        [sys.executable, *arguments], env=environment, check=True, capture_output=True, text=True
+    )

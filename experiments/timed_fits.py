@@ -1,0 +1,62 @@
+"""What is timed: the estimators as they are called, and what one writes without this package."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import jax
+import numpy as np
+from scipy import ndimage, optimize
+
+from experiments.cropped_pairs import NOISES
+from gaussjax import estimate_blur, fit_frequency_ratio, fit_gauss_newton, pair_spectra
+
+NOISE_STD = NOISES["1 % in both"]
+UPPER, MARGIN = 5.0, 20  # px, of a search by other libraries
+
+
+@dataclass(frozen=True)
+class TimedFit:
+    """A fit of two images, and which pairs it is for."""
+
+    fit: Callable
+    noises: tuple[str, ...] = ("no noise", "1 % in B")
+
+
+def _given(a, b):
+    return estimate_blur(a, b, noise_std=NOISE_STD)
+
+
+def _full(a, b):
+    return estimate_blur(a, b, family="full", gain=True, shift=True)
+
+
+# The whole estimate, with error bar, status and verdict. All but one are jitted by the caller.
+FITS: dict[str, TimedFit] = {
+    "closed form": TimedFit(jax.jit(lambda a, b: fit_frequency_ratio(pair_spectra(a, b)))),
+    "Gauss-Newton": TimedFit(jax.jit(lambda a, b: fit_gauss_newton(pair_spectra(a, b)))),
+    "estimate_blur": TimedFit(jax.jit(estimate_blur)),
+    "estimate_blur, not jitted": TimedFit(estimate_blur),
+    "estimate_blur, noise_std": TimedFit(jax.jit(_given), ("1 % in both",)),
+    "estimate_blur, full + gain + shift": TimedFit(jax.jit(_full)),
+}
+BATCHED = jax.jit(jax.vmap(estimate_blur))
+CHUNK = 256  # pairs that are fitted at once, of more
+CHUNKED = jax.jit(lambda a, b: jax.lax.map(lambda p: estimate_blur(*p), (a, b), batch_size=CHUNK))
+
+# On numpy arrays of float32.
+SEARCHES: dict[str, Callable] = {
+    "OpenCV blur, bounded search": lambda image, sigma: cv2.GaussianBlur(image, (0, 0), sigma),
+    "SciPy blur, bounded search": ndimage.gaussian_filter,
+}
+
+
+def search(blur: Callable, pair: tuple[np.ndarray, np.ndarray]) -> float:
+    """What one writes without this package: Brent's bounded search on the interior, px."""
+    reference, blurred = pair
+    inside = (slice(MARGIN, -MARGIN),) * 2
+
+    def misfit(sigma: float) -> float:
+        return float(np.sum((blur(reference, sigma) - blurred)[inside] ** 2))
+
+    return optimize.minimize_scalar(misfit, bounds=(0.1, UPPER), method="bounded").x
