@@ -1,6 +1,7 @@
 """Is a Gaussian blur the right story? Figures of what a fit leaves unexplained, and a verdict."""
 
 import enum
+import math
 from dataclasses import dataclass
 
 import jax
@@ -8,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.arguments import is_traced
-from gaussjax.linear_algebra import inner_products, solve_small
-from gaussjax.uncertainty import sandwich_covariance
+from gaussjax.linear_algebra import inverse_small, solve_small
 
 
 class Verdict(enum.IntEnum):
@@ -53,6 +53,8 @@ _LARGEST_OUTLIERS = 0.1
 # Pixels, about, that neighbours are looked at, and rows of which they come together.
 LARGEST_SAMPLE = 2**16
 _BAND = 16
+# Blocks of a sample whose sums tell how the scores of neighbours depend on each other.
+_NUM_BLOCKS = 64
 # Images are misaligned when the shift that is left adds more than this to the variance,
 # relatively, or is more than this many px whatever the blur.
 _LARGEST_SHIFT_EFFECT = 0.02
@@ -194,24 +196,35 @@ def _neighbours(whitened: jax.Array, window: jax.Array) -> tuple[jax.Array, jax.
     """Correlation of neighbours per axis, and whether any is beyond chance; of bands."""
     correlations, errors = [], []
     for axis in range(1, whitened.ndim):
-        next_ones = jnp.roll(whitened, -1, axis)
-        both = (window > 0) & (jnp.roll(window, -1, axis) > 0)
-        if axis == 1 and len(window) > 1:
-            # The last row of a band has no neighbour in it.
-            both = both.at[:, -1].set(False)
-        product = jnp.where(both, whitened * next_ones, 0)
-        squares = jnp.where(both, 0.5 * (whitened**2 + next_ones**2), 0)
-        total = jnp.sum(squares)
-        correlations.append(jnp.sum(product) / jnp.where(total > 0, total, 1))
+        # The last row of a band has no neighbour in it; that of a periodic frame has the first.
+        wraps = axis > 1 or len(window) == 1
+        sums = jnp.zeros(3, whitened.dtype)
+        for (here, there), (w_here, w_there) in zip(
+            _pairs(whitened, axis, wraps), _pairs(window, axis, wraps), strict=True
+        ):
+            both = (w_here > 0) & (w_there > 0)
+            product = jnp.where(both, here * there, 0)
+            squares = jnp.where(both, 0.5 * (here**2 + there**2), 0)
+            sums += jnp.stack([jnp.sum(product), jnp.sum(squares), jnp.sum(product**2)])
+        total = jnp.where(sums[1] > 0, sums[1], 1)
+        correlations.append(sums[0] / total)
         # Of independent neighbours, whatever the distribution of their sizes.
-        errors.append(jnp.sqrt(jnp.sum(product**2)) / jnp.where(total > 0, total, 1))
+        errors.append(jnp.sqrt(sums[2]) / total)
     correlation, error = jnp.stack(correlations), jnp.stack(errors)
     return correlation, jnp.any(jnp.abs(correlation) > _SIGNIFICANT * error)
 
 
-def _neighbour(image: jax.Array, axis: int, first: int, lost: int) -> jax.Array:
-    """The image from ``first`` on along an axis that loses ``lost`` pixels."""
-    return jax.lax.slice_in_dim(image, first, image.shape[axis] - lost + first, axis=axis)
+def _pairs(image: jax.Array, axis: int, wraps: bool) -> list[tuple[jax.Array, jax.Array]]:
+    """Views of the image and of its next pixels along an axis; the wrapped ones apart."""
+    n = image.shape[axis]
+    bounds = [(0, n - 1, 1, n)] + [(n - 1, n, 0, 1)] * wraps
+    return [
+        (
+            jax.lax.slice_in_dim(image, a, b, axis=axis),
+            jax.lax.slice_in_dim(image, c, d, axis=axis),
+        )
+        for a, b, c, d in bounds
+    ]
 
 
 def _displacement(
@@ -222,24 +235,47 @@ def _displacement(
     Beside a gain and an offset, whose lack must not be taken for a shift. Of bands, each without
     its outermost pixels.
     """
-    axes = range(1, predicted.ndim)
+    ndim = predicted.ndim - 1
+
+    def cut(image, first, axis):
+        return jax.lax.slice_in_dim(image, first, image.shape[axis] - 2 + first, axis=axis)
 
     def inside(image, without=None):
-        for axis in axes:
-            image = image if axis == without else _neighbour(image, axis, 1, 2)
+        for axis in range(1, ndim + 1):
+            image = image if axis == without else cut(image, 1, axis)
         return image
 
     slopes = [
-        inside(0.5 * (_neighbour(predicted, k, 2, 2) - _neighbour(predicted, k, 0, 2)), k)
-        for k in axes
+        inside(0.5 * (cut(predicted, 2, k) - cut(predicted, 0, k)), k) for k in range(1, ndim + 1)
     ]
     predicted, window, residual = map(inside, (predicted, window, residual))
-    regressors = jnp.stack([*slopes, predicted, jnp.ones_like(predicted)])
-    normal = inner_products(window[None] * regressors, regressors)
-    score = inner_products(regressors, (window * residual)[None])[:, 0]
+    columns = jnp.stack([*slopes, predicted, jnp.ones_like(predicted), residual])
+    # Of every block all products; their sums are those of the frame.
+    products = _block_products(jnp.sqrt(window)[None] * columns)
+    sums = jnp.sum(products, axis=0)
+    normal, score = sums[:-1, :-1], sums[:-1, -1]
     # A flat prediction has no shift.
     normal = normal + jnp.diag(jnp.where(jnp.diag(normal) > 0, 0, 1).astype(normal.dtype))
     solution = solve_small(normal, score)
-    left = residual - jnp.tensordot(solution, regressors, 1)
-    covariance = sandwich_covariance(normal, (window * left)[None] * regressors)
-    return solution[: len(slopes)], jnp.sqrt(jnp.diag(covariance))[: len(slopes)]
+    scores = products[:, :-1, -1] - products[:, :-1, :-1] @ solution
+    inverse = inverse_small(normal)
+    covariance = inverse @ (scores.T @ scores) @ inverse
+    return solution[:ndim], jnp.sqrt(jnp.diag(covariance))[:ndim]
+
+
+def _block_products(columns: jax.Array) -> jax.Array:
+    """Inner products of ``[j, bands, rows, ...]`` over blocks of neighbours, ``[blocks, j, j]``."""
+    j, bands, *shape = columns.shape
+    split = min(len(shape), 2)
+    counts = [max(round((_NUM_BLOCKS / bands) ** (1 / split)), 1)] * split
+    lengths = [-(-n // count) for n, count in zip(shape, counts, strict=False)]
+    excess = [c * n - size for c, n, size in zip(counts, lengths, shape, strict=False)]
+    padding = [(0, 0), (0, 0), *((0, extra) for extra in excess), *[(0, 0)] * (len(shape) - split)]
+    halves = [part for pair in zip(counts, lengths, strict=True) for part in pair]
+    blocks = jnp.pad(columns, padding).reshape(j, bands, *halves, -1)
+    outer = [1, *range(2, 2 + 2 * split, 2)]
+    inner = [k for k in range(1, blocks.ndim) if k not in outer]
+    blocks = blocks.transpose(*outer, 0, *inner).reshape(
+        -1, j, math.prod(lengths) * blocks.shape[-1]
+    )
+    return jnp.matmul(blocks, blocks.swapaxes(1, 2), precision="highest")

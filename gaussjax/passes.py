@@ -72,7 +72,7 @@ def fit_passes(criterion: Criterion, start: jax.Array, context: jax.Array, lower
         vector=vector,
         context=context,
         margins=margins,
-        linear=jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like),
+        linear=jax.tree.map(lambda leaf: jax.lax.empty(leaf.shape, leaf.dtype), like),
         size=jnp.full((), jnp.inf, start.dtype),
         converged=jnp.asarray(False),
         num_steps=jnp.asarray(0, jnp.int32),
