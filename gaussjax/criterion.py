@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.boundary import Window
-from gaussjax.linear_algebra import inner_products
+from gaussjax.linear_algebra import finite_or
 from gaussjax.model import BlurModel
 from gaussjax.residuals import Frame, frame_window
 
@@ -19,27 +19,10 @@ from gaussjax.residuals import Frame, frame_window
 FIELD_SCALE = 0.25
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Linearization:
-    """The residual near a vector, on the extended frame in its scale.
-
-    Attributes:
-        residual: r = predicted - B, ``[*frame]``.
-        slopes: of the residual, ``[k, *frame]``.
-        turned: what makes of them its Jacobian, ``J_l = sum_k turned_kl slopes_k``, ``[k, k]``.
-        information: ``J' W J`` over the window, ``[k, k]``.
-    """
-
-    residual: jax.Array
-    slopes: jax.Array
-    turned: jax.Array
-    information: jax.Array
-
-    @property
-    def fields(self) -> jax.Array:
-        """The Jacobian J, ``[k, *frame]``."""
-        return jnp.tensordot(self.turned.T, self.slopes, 1)
+def held_back(step: jax.Array, vector: jax.Array) -> jax.Array:
+    """A Newton step of finite length, no longer than what the fields at ``vector`` can tell of."""
+    longest = 0.5 * jnp.abs(vector) + FIELD_SCALE
+    return jnp.clip(finite_or(step, 0), -longest, longest)
 
 
 @jax.tree_util.register_dataclass
@@ -154,10 +137,3 @@ class ImageCriterion:
     def window(self, margins: jax.Array) -> Window:
         """W."""
         return frame_window(self.frame, margins)
-
-    def linearize(self, vector: jax.Array, window: Window) -> Linearization:
-        """Residual and Jacobian at a vector."""
-        residual, fields = self.model.residual(vector, self.frame)
-        identity = jnp.eye(vector.size, dtype=vector.dtype)
-        information = inner_products(window.values[None] * fields, fields)
-        return Linearization(residual, fields, identity, information)

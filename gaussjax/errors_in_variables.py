@@ -25,9 +25,9 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.boundary import Window
-from gaussjax.criterion import FIELD_SCALE, Improvement, Summary
+from gaussjax.criterion import FIELD_SCALE, Improvement, Summary, held_back
 from gaussjax.grid import forward_transform, half_plane_weights, inverse_transform
-from gaussjax.linear_algebra import definite, finite_or, inner_products, inverse_small
+from gaussjax.linear_algebra import definite, inner_products, inverse_small
 from gaussjax.model import BlurModel
 from gaussjax.residuals import Frame, frame_window
 from gaussjax.result import rounding_variance
@@ -127,10 +127,7 @@ class ErrorsInVariables:
         at, fields = self._linearized(vector, window)
         _, gradient, scatter, excess = self._sums(at, vector, window, context)
         step = bounded_step(vector, gradient, definite(scatter - excess, scatter), lower, upper)
-        # The fields at the vector tell of no more than its surroundings.
-        longest = 0.5 * jnp.abs(vector) + FIELD_SCALE
-        step = jnp.clip(finite_or(step, 0), -longest, longest)
-        found = jnp.clip(vector + step, lower, upper)
+        found = jnp.clip(vector + held_back(step, vector), lower, upper)
         move = found - vector
         moved = replace(
             at,

@@ -23,17 +23,42 @@ from gaussjax.criterion import (
     FIELD_SCALE,
     ImageCriterion,
     Improvement,
-    Linearization,
     Summary,
+    held_back,
 )
 from gaussjax.linear_algebra import definite, finite_or, inner_products, inverse_small
 from gaussjax.result import rounding_variance
 from gaussjax.solvers import bounded_step, gauss_newton, step_tolerance
-from gaussjax.uncertainty import fisher_covariance, sandwich_covariance, wider_covariance
+from gaussjax.uncertainty import (
+    block_sums,
+    fisher_covariance,
+    sandwich_covariance,
+    wider_covariance,
+)
 
 # A pass may end the fit if it went no farther, of the scale on which the fields change: the error
 # bar takes them from its start.
 _LONGEST_WAY = 0.1
+# Less far where the fields are taken as they were at its start.
+_LONGEST_WAY_UNTURNED = 0.02
+# Each leaves a part of the error as large as the way is long.
+_NUM_CHORDS = 5
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Linearization:
+    """The residual near a vector, and what its Jacobian J is needed for after the fit.
+
+    Attributes:
+        residual: r = predicted - B on the extended frame in its scale, ``[*frame]``.
+        scores: sums of ``W r J`` over blocks of neighbours, ``[k, *blocks]``.
+        information: ``J' W J``, ``[k, k]``.
+    """
+
+    residual: jax.Array
+    scores: jax.Array
+    information: jax.Array
 
 
 @dataclass(frozen=True)
@@ -43,6 +68,14 @@ class LeastSquares(ImageCriterion):
     def context(self, vector: jax.Array, window: Window, previous: jax.Array) -> jax.Array:
         """None is needed: ``[0]``."""
         return previous
+
+    def linearize(self, vector: jax.Array, window: Window) -> Linearization:
+        """Residual, scores and information at a vector."""
+        residual, fields = self.model.residual(vector, self.frame)
+        weighted = window.values[None] * fields
+        return Linearization(
+            residual, block_sums(residual[None] * weighted), inner_products(weighted, fields)
+        )
 
     def improve(self, vector, window, context, lower, upper, previous) -> Improvement:
         """One pass: instruments at ``vector``, the root of F, and a Newton step from there."""
@@ -58,57 +91,82 @@ class LeastSquares(ImageCriterion):
 
         def moments(theta):
             predicted = model.project(coefficients, theta, shape)
-            return predicted + model.level(theta, frame) * sums - target
+            # Without a level there is no need for the sums.
+            level = model.level(theta, frame) * sums if model.gain or model.offset else 0
+            return predicted + level - target
 
-        # <Z_k, J_l(theta)>, exact for any theta.
-        overlap = jax.jacfwd(moments)
-        information = overlap(vector)
-        diagonal = jnp.diag(information)
-        scale = jnp.where(diagonal > 0, 1 / jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1)), 0)
-        root = gauss_newton(
-            lambda theta: scale * moments(theta),
-            vector,
-            lower=lower,
-            upper=upper,
-            magnitude=jnp.linalg.norm(scale * target),
-        )
-        # What the fields have turned to on the way, within their own span: the rest is of second
-        # order in the way and at right angles to them.
-        turned = inverse_small(information) @ overlap(root.params)
-        turned = finite_or(turned, jnp.eye(vector.size, dtype=vector.dtype))
-        information = turned.T @ information @ turned
-        residual = model.misfit(root.params, frame)
+        if model.is_separable:
+            # <Z_k, J_l(theta)>, exact for any theta.
+            overlap = jax.jacfwd(moments)
+            information = overlap(vector)
+            scale = _reciprocal_root(jnp.diag(information))
+            magnitude = jnp.linalg.norm(scale * target)
+            state = gauss_newton(
+                lambda theta: scale * moments(theta),
+                vector,
+                lower=lower,
+                upper=upper,
+                magnitude=magnitude,
+            )
+            root, num_steps = state.params, state.num_steps
+            # A root found at once is as good as rounding allows, however far the last digits move.
+            at_once = state.converged & (num_steps <= 2)
+            # What the fields have turned to on the way, within their own span: the rest is of
+            # second order in the way and at right angles to them.
+            turned = inverse_small(information) @ overlap(root)
+            turned = finite_or(turned, jnp.eye(vector.size, dtype=vector.dtype))
+            information = turned.T @ information @ turned
+        else:
+            # Chords: a Jacobian of the moments would take a spectrum for every parameter.
+            information = inner_products(instruments, fields)
+            magnitude = jnp.linalg.norm(_reciprocal_root(jnp.diag(information)) * target)
+            inverse = finite_or(inverse_small(information), 0)
+            root = jax.lax.fori_loop(
+                0, _NUM_CHORDS, lambda _, theta: theta - inverse @ moments(theta), vector
+            )
+            # Out of the model's domain: the Newton step from here is all there is.
+            root = finite_or(root, vector)
+            num_steps, at_once = jnp.asarray(_NUM_CHORDS, jnp.int32), False
+            turned = jnp.eye(vector.size, dtype=vector.dtype)
+        residual = model.misfit(root, frame)
         # At the root r is orthogonal to the fields at ``vector``; at the optimum to those there.
         products = model.products((window.values * residual)[None], frame)
         total = jnp.sum(window.values * residual)
 
         def inner(theta):
-            return model.project(products, theta, shape)[0] + model.level(theta, frame) * total
+            level = model.level(theta, frame) * total if model.gain or model.offset else 0
+            return model.project(products, theta, shape)[0] + level
 
         hessian = information
         if model.is_separable:
             # Else it would take a spectrum for every pair of parameters.
-            hessian = hessian + model.turning(root.params, products, shape)
+            hessian = hessian + model.turning(root, products, shape)
+        derivative = jax.jacfwd if vector.size == 1 else jax.grad
         step = bounded_step(
-            root.params,
-            jax.jacfwd(inner)(root.params),
+            root,
+            derivative(inner)(root),
             definite(hessian, information),
             lower,
             upper,
         )
-        found = jnp.clip(root.params + finite_or(step, 0), lower, upper)
-        residual = residual + jnp.tensordot(turned @ (found - root.params), fields, 1)
+        found = jnp.clip(root + held_back(step, root), lower, upper)
+        residual = residual + jnp.tensordot(turned @ (found - root), fields, 1)
         tolerance = step_tolerance(found)
-        way, last = jnp.abs(found - vector), jnp.abs(found - root.params)
+        way, last = jnp.abs(found - vector), jnp.abs(found - root)
         # The next step is to the last as the last was to the whole way, or as the way is to the
         # scale on which the fields change.
         far = jnp.max(way / (jnp.abs(found) + FIELD_SCALE))
         shrinks = jnp.max(last / tolerance) / jnp.maximum(jnp.max(way / tolerance), 1)
         ahead = jnp.max(last / tolerance) * jnp.maximum(shrinks, far)
-        # A root found at once is as good as rounding allows, however far the last digits move.
-        still = (ahead <= 1) & (far <= _LONGEST_WAY) | (root.converged & (root.num_steps <= 2))
-        linear = Linearization(residual, fields, turned, information)
-        return Improvement(found, linear, still, jnp.max(way / tolerance), root.num_steps)
+        # Unless rounding is all that it moves.
+        decrease = 0.5 * (found - root) @ information @ (found - root)
+        visible = decrease > (64 * jnp.finfo(vector.dtype).eps * magnitude) ** 2
+        ahead = jnp.where(visible, ahead, 0)
+        longest = _LONGEST_WAY if model.is_separable else _LONGEST_WAY_UNTURNED
+        still = (ahead <= 1) & (far <= longest) | at_once
+        scores = jnp.tensordot(turned.T, block_sums(residual[None] * instruments), 1)
+        linear = Linearization(residual, scores, information)
+        return Improvement(found, linear, still, jnp.max(way / tolerance), num_steps)
 
     def gradient(self, vector: jax.Array, window: Window, context: jax.Array) -> jax.Array:
         """J' W r."""
@@ -122,7 +180,7 @@ class LeastSquares(ImageCriterion):
         noise_variance = squares / (window.num_pixels - vector.size)
         with_rounding = noise_variance + rounding_variance(vector.dtype)
         classical = fisher_covariance(curvature, with_rounding)
-        sandwich = sandwich_covariance(curvature, (window.values * residual)[None] * linear.fields)
+        sandwich = sandwich_covariance(curvature, linear.scores)
         return Summary(
             covariance=wider_covariance(classical, sandwich),
             loss=0.5 * squares,
@@ -133,3 +191,8 @@ class LeastSquares(ImageCriterion):
             squares=squares,
             outliers=jnp.zeros_like(squares),
         )
+
+
+def _reciprocal_root(values: jax.Array) -> jax.Array:
+    """1 / sqrt where positive, else 0."""
+    return jnp.where(values > 0, 1 / jnp.sqrt(jnp.where(values > 0, values, 1)), 0)

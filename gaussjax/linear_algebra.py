@@ -12,26 +12,23 @@ _product = partial(jnp.matmul, precision="highest")
 def inner_products(first: jax.Array, second: jax.Array) -> jax.Array:
     """Inner products of two stacks of real arrays, ``[i, ...], [j, ...] -> [i, j]``.
 
-    As sums, not as a matrix product: jaxlib 0.10.2 crashes on the CPU when it fuses a product of
-    long, thin operands with the arithmetic before it.
+    A single pair as a sum, several as products of a matrix with vectors, whose long and thin
+    operands the CPU handles best. Behind a barrier, because jaxlib 0.10.2 crashes on the CPU when
+    it fuses such a product with the arithmetic before it.
     """
-    axes = tuple(range(2, first.ndim + 1))
-    return jnp.sum(first[:, None] * second[None], axis=axes)
+    if len(first) == len(second) == 1:
+        return jnp.sum(first * second)[None, None]
+    first, second = jax.lax.optimization_barrier((first, second))
+    rows = first.reshape(len(first), -1)
+    return jnp.stack([_product(rows, column.reshape(-1)) for column in second], axis=1)
 
 
 def long_products(stack: jax.Array, array: jax.Array) -> jax.Array:
-    """``Re sum stack array`` for each of a stack, ``[i, ...], [...] -> [i]``; real or complex.
-
-    As a matrix product, so that many arrays are read once each. Behind a barrier: see
-    :func:`inner_products`.
-    """
-    stack, array = jax.lax.optimization_barrier((stack, array))
-    rows, column = stack.reshape(len(stack), -1), array.reshape(-1)
-    if not jnp.iscomplexobj(rows):
-        return _product(rows, column.real)
-    if not jnp.iscomplexobj(column):
-        return _product(rows.real, column)
-    return _product(rows.real, column.real) - _product(rows.imag, column.imag)
+    """``Re sum stack array`` for each of a stack, ``[i, ...], [...] -> [i]``; real or complex."""
+    products = inner_products(stack.real, array.real[None])
+    if jnp.iscomplexobj(stack) and jnp.iscomplexobj(array):
+        products = products - inner_products(stack.imag, array.imag[None])
+    return products[:, 0]
 
 
 def solve_small(matrix: jax.Array, vector: jax.Array) -> jax.Array:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.boundary import Window
-from gaussjax.criterion import ImageCriterion, Improvement, Linearization, Summary
+from gaussjax.criterion import ImageCriterion, Improvement, Summary
 from gaussjax.linear_algebra import definite, inner_products, inverse_small
 from gaussjax.losses import (
     ABSOLUTE_ROUNDING,
@@ -18,7 +18,7 @@ from gaussjax.losses import (
 )
 from gaussjax.result import rounding_variance
 from gaussjax.solvers import Evaluation, newton, step_tolerance
-from gaussjax.uncertainty import sandwich_covariance, wider_covariance
+from gaussjax.uncertainty import block_sums, sandwich_covariance, wider_covariance
 
 # The context follows in the next pass.
 _STEPS_PER_PASS = 20
@@ -27,6 +27,20 @@ _STEPS_PER_PASS = 20
 _DENSITY_WIDTH = 0.3
 # Scales beyond which a pixel is an outlier to the verdict.
 _CLIP = 3.0
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Linearization:
+    """The residual near a vector, on the extended frame in its scale.
+
+    Attributes:
+        residual: r = predicted - B, ``[*frame]``.
+        fields: its Jacobian J, ``[k, *frame]``.
+    """
+
+    residual: jax.Array
+    fields: jax.Array
 
 
 @dataclass(frozen=True)
@@ -71,6 +85,10 @@ class Robust(ImageCriterion):
             curvature=definite(convex + turning, convex),
         )
 
+    def linearize(self, vector: jax.Array, window: Window) -> Linearization:
+        """Residual and Jacobian at a vector."""
+        return Linearization(*self.model.residual(vector, self.frame))
+
     def improve(self, vector, window, context, lower, upper, previous) -> Improvement:
         """Damped Newton steps, as many as one pass is worth."""
         root = newton(
@@ -107,13 +125,17 @@ class Robust(ImageCriterion):
         scores = (window.values * psi)[None] * fields
         inverse = inverse_small(curvature)
         by_pixel = inverse @ inner_products(scores, scores) @ inverse
-        rounding = rounding_variance(vector.dtype) * inverse_small(linear.information)
+        rounding = rounding_variance(vector.dtype) * inverse_small(
+            inner_products(window.values[None] * fields, fields)
+        )
         total = jnp.sum(window.values * jnp.abs(residual))
         loss = total if absolute else scale**2 * jnp.sum(window.values * self.rho(residual / scale))
         noise_variance = spread**2
         clipped = jnp.clip(residual, -_CLIP * spread, _CLIP * spread)
         return Summary(
-            covariance=wider_covariance(by_pixel, sandwich_covariance(curvature, scores))
+            covariance=wider_covariance(
+                by_pixel, sandwich_covariance(curvature, block_sums(scores))
+            )
             + rounding,
             loss=loss,
             noise_variance=noise_variance,

@@ -17,7 +17,7 @@ def fisher_covariance(curvature: jax.Array, noise_variance: jax.Array) -> jax.Ar
     return noise_variance * inverse_small(curvature)
 
 
-def sandwich_covariance(curvature: jax.Array, scores: jax.Array) -> jax.Array:
+def sandwich_covariance(curvature: jax.Array, sums: jax.Array) -> jax.Array:
     """Covariance ``H^-1 S H^-1``, S from sums of the scores over blocks of neighbours.
 
     Right where the residuals of neighbouring pixels depend on each other, as they do when the
@@ -25,12 +25,11 @@ def sandwich_covariance(curvature: jax.Array, scores: jax.Array) -> jax.Array:
 
     Args:
         curvature: H, second derivative of the objective, ``[k, k]``.
-        scores: derivative of every pixel's loss, ``[k, *frame]``.
+        sums: of the derivatives of the pixels' losses, by :func:`block_sums`, ``[k, *blocks]``.
 
     Source: H. White, "Maximum likelihood estimation of misspecified models", Econometrica 50(1),
     1982; the blocks as in K.-Y. Liang and S. L. Zeger, Biometrika 73(1), 1986.
     """
-    sums = block_sums(scores)
     inverse = inverse_small(curvature)
     return inverse @ inner_products(sums, sums) @ inverse
 
