@@ -121,7 +121,7 @@ def newton_step(
     lower: jax.Array,
     upper: jax.Array,
     magnitude: jax.Array | float,
-    uncertainty: jax.Array | float,
+    uncertainty: jax.Array | float = 0.0,
 ) -> SolverState:
     """One step: solve (H + damping diag(H)) d = -g, project on the box, keep if better."""
     params, here = state.params, state.evaluation

@@ -1,9 +1,11 @@
+"""Small systems against LAPACK, inner products against plain sums."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaussjax.linear_algebra import inverse_small, solve_small
+from gaussjax.linear_algebra import inner_products, inverse_small, long_products, solve_small
 
 
 @pytest.mark.parametrize("size", range(1, 12))
@@ -42,3 +44,20 @@ def test_differentiates_both_ways_and_maps(x64, rng):
     forward = jax.jacfwd(lambda m, v: solve_small(m @ m, v), (0, 1))(matrices[0], vectors[0])
     for one, other in zip(backward, forward, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_inner_products_are_the_plain_sums(count, rng, dtype, tolerance):
+    # As large as what once crashed the compiler.
+    first, second = rng.normal(size=(2, count, 256, 129)).astype(dtype)
+    found = jax.jit(lambda x, y: inner_products(2 * x, jnp.exp(0.1 * y)))(first, second)
+    expected = np.einsum("ixy,jxy->ij", 2.0 * first, np.exp(0.1 * second))
+    np.testing.assert_allclose(found, expected, atol=tolerance * first[0].size, rtol=0)
+    both = first + 1j * second
+    array = second[0] - 1j * first[0]
+    np.testing.assert_allclose(
+        long_products(jnp.asarray(both), jnp.asarray(array)),
+        np.sum(both * array[None], axis=(1, 2)).real,
+        atol=tolerance * first[0].size,
+        rtol=0,
+    )

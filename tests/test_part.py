@@ -1,0 +1,52 @@
+"""The part of a large frame that a fit starts from, and fits of frames that have one."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.ndimage
+from problems import natural_scene
+
+import gaussjax as gj
+from gaussjax.part import liveliest_part
+
+
+@pytest.mark.parametrize("corner", [(10, 20), (500, 30), (400, 700)])
+def test_the_liveliest_part_holds_what_has_changed(corner):
+    difference = np.zeros((640, 900), np.float32)
+    difference[corner[0] : corner[0] + 60, corner[1] : corner[1] + 60] = 1
+    part = jax.jit(liveliest_part)(difference)
+    assert part.shape == (256, 256)
+    assert part.of(jnp.asarray(difference)).shape == part.shape
+    assert jnp.sum(part.of(jnp.asarray(difference))) == 60**2
+
+
+@pytest.mark.parametrize("shape", [(300,), (64, 300), (20, 21, 22)])
+def test_a_small_frame_is_its_own_part(shape):
+    image = jnp.arange(float(np.prod(shape))).reshape(shape)
+    part = liveliest_part(image)
+    np.testing.assert_array_equal(part.of(image), image)
+
+
+@pytest.mark.parametrize("sigma", [0.5, 2.0, 25.0])
+def test_large_frames_are_exact_too(sigma, dtype):
+    scene = natural_scene((900, 800), seed=3)
+    blurred = scipy.ndimage.gaussian_filter(scene, sigma, mode="wrap")
+    inside = (slice(150, 700), slice(150, 650))
+    pair = scene[inside].astype(dtype), blurred[inside].astype(dtype)
+    estimate = gj.estimate_blur(*pair, kernel="sampled")
+    assert estimate.status == 0
+    np.testing.assert_allclose(estimate.sigma, sigma, rtol=2e-4 if dtype == np.float32 else 1e-9)
+
+
+def test_stars_in_a_corner(rng):
+    # Nearly everywhere there is nothing but noise in B.
+    stars = np.zeros((600, 600))
+    stars[rng.integers(20, 150, 25), rng.integers(450, 580, 25)] = rng.uniform(50, 500, 25)
+    reference = scipy.ndimage.gaussian_filter(stars, 1.2)
+    blurred = scipy.ndimage.gaussian_filter(reference, 2.0) + 0.01 * rng.normal(size=stars.shape)
+    estimate = gj.estimate_blur(reference.astype(np.float32), blurred.astype(np.float32))
+    assert estimate.status == 0
+    low, high = estimate.interval(0.9999)
+    assert low < 2.0 < high
+    assert estimate.sigma_standard_error < 1e-3

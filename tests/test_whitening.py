@@ -1,0 +1,40 @@
+"""Spectra as seen through a window, axis by axis and altogether."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gaussjax import boundary as borders
+from gaussjax.grid import along_axis
+from gaussjax.whitening import smeared, smeared_product
+
+
+@pytest.mark.parametrize("shape", [(30,), (16, 21), (8, 9, 10)])
+def test_products_smear_axis_by_axis(shape, dtype, tolerance):
+    ndim = len(shape)
+    ramps = jnp.full(ndim, 2.5, dtype)
+    window = borders.interior_window(shape, 0, jnp.ones(ndim, int), dtype, ramps)
+    factors = [jnp.exp(-3 * jnp.sin(jnp.pi * jnp.arange(n, dtype=dtype) / n) ** 2) for n in shape]
+    factors[-1] = factors[-1][: shape[-1] // 2 + 1]
+    product = jnp.ones((1,) * ndim, dtype)
+    for axis, factor in enumerate(factors):
+        product = product * along_axis(factor, axis, ndim)
+    expected = smeared(product[None], window.values)[0]
+    found = smeared_product(factors, window.profiles)
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+    # A window without edges smears nothing.
+    ones = tuple(jnp.ones(n, dtype) for n in shape)
+    np.testing.assert_allclose(smeared_product(factors, ones), product, atol=tolerance)
+
+
+def test_sums_of_a_window_are_those_of_its_values(dtype, tolerance, rng):
+    shape = (12, 17)
+    margins, ramps = jnp.asarray([2, 3]), jnp.asarray([3.0, 1.5], dtype)
+    plain = borders.interior_window(shape, 0, margins, dtype, ramps)
+    mapped = borders.Window(plain.profiles, jnp.asarray(rng.uniform(size=shape) > 0.3, dtype))
+    for window in (plain, mapped):
+        assert window.shape == shape
+        assert window.num_pixels == np.sum(np.asarray(window.values) > 0)
+        for power in (1, 2, 4):
+            expected = np.sum(np.asarray(window.values, float) ** power)
+            np.testing.assert_allclose(window.sum(power), expected, rtol=tolerance)
