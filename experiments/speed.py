@@ -116,7 +116,7 @@ EXPERIMENT = common.Experiment(
     plot=plot,
     smoke={
         "sizes": (64, 128),
-        "batches": ((4, 32), (4, 16)),
+        "batches": ((4, 32),),
         "rounds": 1,
         "command": 64,
         "starts": 1,

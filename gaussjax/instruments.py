@@ -13,6 +13,7 @@ fields turn, ``<W r, d^2 predicted / d theta_k d theta_l>``. A second pass is ne
 first has come a long way.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
@@ -26,9 +27,10 @@ from gaussjax.criterion import (
     Summary,
     held_back,
 )
-from gaussjax.linear_algebra import definite, finite_or, inner_products, inverse_small
+from gaussjax.linear_algebra import definite, inner_products
+from gaussjax.moment_root import MomentRoot, root_by_chords, root_by_newton
 from gaussjax.result import rounding_variance
-from gaussjax.solvers import bounded_step, gauss_newton, step_tolerance
+from gaussjax.solvers import bounded_step, step_tolerance
 from gaussjax.uncertainty import (
     block_sums,
     fisher_covariance,
@@ -41,8 +43,6 @@ from gaussjax.uncertainty import (
 _LONGEST_WAY = 0.1
 # Less far where the fields are taken as they were at its start.
 _LONGEST_WAY_UNTURNED = 0.02
-# Each leaves a part of the error as large as the way is long.
-_NUM_CHORDS = 5
 
 
 @jax.tree_util.register_dataclass
@@ -83,6 +83,42 @@ class LeastSquares(ImageCriterion):
         shape = frame.blurred.shape
         fields = model.fields(vector, frame)
         instruments = window.values[None] * fields
+        moments, target = self._moments(instruments)
+        if model.is_separable:
+            root = root_by_newton(moments, vector, target, lower, upper)
+        else:
+            # A Jacobian of the moments would take a spectrum for every parameter.
+            root = root_by_chords(moments, vector, target, inner_products(instruments, fields))
+        residual = model.misfit(root.params, frame)
+        # At the root r is orthogonal to the fields at ``vector``; at the optimum to those there.
+        products = model.products((window.values * residual)[None], frame)
+        total = jnp.sum(window.values * residual)
+
+        def inner(theta):
+            return model.project(products, theta, shape)[0] + self._level(theta, total)
+
+        hessian = root.information
+        if model.is_separable:
+            # Else it would take a spectrum for every pair of parameters.
+            hessian = hessian + model.turning(root.params, products, shape)
+        # Forward for one parameter, which then needs no reverse sweep over the frame.
+        gradient = (jax.jacfwd if vector.size == 1 else jax.grad)(inner)(root.params)
+        curvature = definite(hessian, root.information)
+        step = bounded_step(root.params, gradient, curvature, lower, upper)
+        found = jnp.clip(root.params + held_back(step, root.params), lower, upper)
+        residual = residual + jnp.tensordot(root.turned @ (found - root.params), fields, 1)
+        scores = jnp.tensordot(root.turned.T, block_sums(residual[None] * instruments), 1)
+        return Improvement(
+            found,
+            Linearization(residual, scores, root.information),
+            self._is_settled(vector, root, found) | root.at_once,
+            jnp.max(jnp.abs(found - vector) / step_tolerance(found)),
+            root.num_steps,
+        )
+
+    def _moments(self, instruments: jax.Array) -> tuple[Callable, jax.Array]:
+        """F, a function of theta, ``[k]``, and its constant term."""
+        frame, model = self.frame, self.model
         coefficients = model.products(instruments, frame)
         # <Z, (predicted - A) - (B - A)>: a small blur is not lost in the rounding of <Z, A>, and
         # A = B gives an exact zero.
@@ -90,83 +126,30 @@ class LeastSquares(ImageCriterion):
         sums = jnp.sum(instruments, axis=tuple(range(1, instruments.ndim)))
 
         def moments(theta):
-            predicted = model.project(coefficients, theta, shape)
-            # Without a level there is no need for the sums.
-            level = model.level(theta, frame) * sums if model.gain or model.offset else 0
-            return predicted + level - target
+            predicted = model.project(coefficients, theta, frame.blurred.shape)
+            return predicted + self._level(theta, sums) - target
 
-        if model.is_separable:
-            # <Z_k, J_l(theta)>, exact for any theta.
-            overlap = jax.jacfwd(moments)
-            information = overlap(vector)
-            scale = _reciprocal_root(jnp.diag(information))
-            magnitude = jnp.linalg.norm(scale * target)
-            state = gauss_newton(
-                lambda theta: scale * moments(theta),
-                vector,
-                lower=lower,
-                upper=upper,
-                magnitude=magnitude,
-            )
-            root, num_steps = state.params, state.num_steps
-            # A root found at once is as good as rounding allows, however far the last digits move.
-            at_once = state.converged & (num_steps <= 2)
-            # What the fields have turned to on the way, within their own span: the rest is of
-            # second order in the way and at right angles to them.
-            turned = inverse_small(information) @ overlap(root)
-            turned = finite_or(turned, jnp.eye(vector.size, dtype=vector.dtype))
-            information = turned.T @ information @ turned
-        else:
-            # Chords: a Jacobian of the moments would take a spectrum for every parameter.
-            information = inner_products(instruments, fields)
-            magnitude = jnp.linalg.norm(_reciprocal_root(jnp.diag(information)) * target)
-            inverse = finite_or(inverse_small(information), 0)
-            root = jax.lax.fori_loop(
-                0, _NUM_CHORDS, lambda _, theta: theta - inverse @ moments(theta), vector
-            )
-            # Out of the model's domain: the Newton step from here is all there is.
-            root = finite_or(root, vector)
-            num_steps, at_once = jnp.asarray(_NUM_CHORDS, jnp.int32), False
-            turned = jnp.eye(vector.size, dtype=vector.dtype)
-        residual = model.misfit(root, frame)
-        # At the root r is orthogonal to the fields at ``vector``; at the optimum to those there.
-        products = model.products((window.values * residual)[None], frame)
-        total = jnp.sum(window.values * residual)
+        return moments, target
 
-        def inner(theta):
-            level = model.level(theta, frame) * total if model.gain or model.offset else 0
-            return model.project(products, theta, shape)[0] + level
+    def _level(self, theta: jax.Array, sums: jax.Array) -> jax.Array | float:
+        """The level times sums of weights, which need not be made where there is none."""
+        model = self.model
+        return model.level(theta, self.frame) * sums if model.gain or model.offset else 0.0
 
-        hessian = information
-        if model.is_separable:
-            # Else it would take a spectrum for every pair of parameters.
-            hessian = hessian + model.turning(root, products, shape)
-        derivative = jax.jacfwd if vector.size == 1 else jax.grad
-        step = bounded_step(
-            root,
-            derivative(inner)(root),
-            definite(hessian, information),
-            lower,
-            upper,
-        )
-        found = jnp.clip(root + held_back(step, root), lower, upper)
-        residual = residual + jnp.tensordot(turned @ (found - root), fields, 1)
+    def _is_settled(self, vector: jax.Array, root: MomentRoot, found: jax.Array) -> jax.Array:
+        """What another pass would change is below the tolerance, and the way here was short."""
         tolerance = step_tolerance(found)
-        way, last = jnp.abs(found - vector), jnp.abs(found - root)
+        way, last = jnp.abs(found - vector), jnp.abs(found - root.params)
         # The next step is to the last as the last was to the whole way, or as the way is to the
         # scale on which the fields change.
         far = jnp.max(way / (jnp.abs(found) + FIELD_SCALE))
         shrinks = jnp.max(last / tolerance) / jnp.maximum(jnp.max(way / tolerance), 1)
         ahead = jnp.max(last / tolerance) * jnp.maximum(shrinks, far)
         # Unless rounding is all that it moves.
-        decrease = 0.5 * (found - root) @ information @ (found - root)
-        visible = decrease > (64 * jnp.finfo(vector.dtype).eps * magnitude) ** 2
-        ahead = jnp.where(visible, ahead, 0)
-        longest = _LONGEST_WAY if model.is_separable else _LONGEST_WAY_UNTURNED
-        still = (ahead <= 1) & (far <= longest) | at_once
-        scores = jnp.tensordot(turned.T, block_sums(residual[None] * instruments), 1)
-        linear = Linearization(residual, scores, information)
-        return Improvement(found, linear, still, jnp.max(way / tolerance), num_steps)
+        decrease = 0.5 * (found - root.params) @ root.information @ (found - root.params)
+        visible = decrease > (64 * jnp.finfo(found.dtype).eps * root.magnitude) ** 2
+        longest = _LONGEST_WAY if self.model.is_separable else _LONGEST_WAY_UNTURNED
+        return ((ahead <= 1) | ~visible) & (far <= longest)
 
     def gradient(self, vector: jax.Array, window: Window, context: jax.Array) -> jax.Array:
         """J' W r."""
@@ -191,8 +174,3 @@ class LeastSquares(ImageCriterion):
             squares=squares,
             outliers=jnp.zeros_like(squares),
         )
-
-
-def _reciprocal_root(values: jax.Array) -> jax.Array:
-    """1 / sqrt where positive, else 0."""
-    return jnp.where(values > 0, 1 / jnp.sqrt(jnp.where(values > 0, values, 1)), 0)

@@ -39,6 +39,7 @@ FLOORS = {
     "synthetic": 3,
     "assembly": 4,
     "model": 4,
+    "moment_root": 2,
     "criterion": 5,
     "frequency_ratio": 5,
     "start": 5,
