@@ -3,10 +3,10 @@
 import math
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from gaussjax.arguments import check_bounds, check_option
 from gaussjax.assembly import assemble
@@ -22,6 +22,9 @@ from gaussjax.solvers import Status, gauss_newton, gradient_descent
 from gaussjax.spectra import Spectra
 from gaussjax.start import find_start, orient, orient_bounds, variance_bounds
 from gaussjax.transfer import is_separable
+
+if TYPE_CHECKING:
+    import optax
 
 
 def fit_gauss_newton(
@@ -137,7 +140,7 @@ def _fit_gauss_newton(
 )
 def fit_optax(
     spectra: Spectra,
-    optimizer: optax.GradientTransformation,
+    optimizer: "optax.GradientTransformation",
     *,
     initial=None,
     num_steps: int = 200,
@@ -171,6 +174,8 @@ def fit_optax(
         TypeError: an optimizer that is no gradient transformation.
         ValueError: an unknown option, or "log_sigma" with family "full".
     """
+    import optax  # here, because the other fits do without it and it takes a tenth of a second
+
     if not isinstance(optimizer, optax.GradientTransformation):
         raise TypeError(f"optimizer must be an optax.GradientTransformation, got {optimizer!r}")
     check_fit_options(family, kernel, None)

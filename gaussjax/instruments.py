@@ -97,13 +97,15 @@ class LeastSquares(ImageCriterion):
         def inner(theta):
             return model.project(products, theta, shape)[0] + self._level(theta, total)
 
-        hessian = root.information
         if model.is_separable:
-            # Else it would take a spectrum for every pair of parameters.
-            hessian = hessian + model.turning(root.params, products, shape)
-        # Forward for one parameter, which then needs no reverse sweep over the frame.
-        gradient = (jax.jacfwd if vector.size == 1 else jax.grad)(inner)(root.params)
-        curvature = definite(hessian, root.information)
+            # Forward twice, gradient and all: vectors along the axes are cheap to derive.
+            turning, gradient = jax.jacfwd(
+                lambda theta: (jax.jacfwd(inner)(theta),) * 2, has_aux=True
+            )(root.params)
+            curvature = definite(root.information + turning, root.information)
+        else:
+            # How the fields turn would take a spectrum for every pair of parameters.
+            gradient, curvature = jax.grad(inner)(root.params), root.information
         step = bounded_step(root.params, gradient, curvature, lower, upper)
         found = jnp.clip(root.params + held_back(step, root.params), lower, upper)
         residual = residual + jnp.tensordot(root.turned @ (found - root.params), fields, 1)

@@ -43,8 +43,8 @@ def root_by_newton(moments: Callable, start: jax.Array, target, lower, upper) ->
         lower: bounds, ``[k]``.
         upper: likewise.
     """
-    # <Z_k, J_l(theta)>, exact for any theta.
-    overlap = jax.jacfwd(moments)
+    # <Z_k, J_l(theta)>, exact for any theta. Jitted, so that it is traced once.
+    overlap = jax.jit(jax.jacfwd(moments))
     information = overlap(start)
     scale = _reciprocal_root(jnp.diag(information))
     magnitude = jnp.linalg.norm(scale * target)

@@ -3,12 +3,15 @@
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from gaussjax.linear_algebra import inner_products, solve_small
+
+if TYPE_CHECKING:
+    import optax
 
 
 class Status(enum.IntEnum):
@@ -242,7 +245,7 @@ def gauss_newton(residual: Callable, start: jax.Array, **options) -> SolverState
 def gradient_descent(
     objective: Callable,
     start,
-    optimizer: optax.GradientTransformation,
+    optimizer: "optax.GradientTransformation",
     num_steps: int,
 ):
     """Run ``num_steps`` of any optax transformation on a scalar ``objective`` of a pytree.
@@ -250,6 +253,8 @@ def gradient_descent(
     Returns:
         The last parameters and the trace of objective values before each step, ``[num_steps]``.
     """
+    import optax  # see fit_optax
+
     optimizer = optax.with_extra_args_support(optimizer)
     value_and_grad = jax.value_and_grad(objective)
 

@@ -15,6 +15,7 @@ FLOORS = {
     "kernels": 0,
     "linear_algebra": 0,
     "part": 0,
+    "neighbours": 1,
     "losses": 0,
     "image_decoders": 0,
     "cli_cache": 0,
@@ -94,7 +95,7 @@ def test_imports_only_from_lower_floors(module):
 def test_files_and_figures_are_imported_lazily_and_nothing_is_unpickled(module):
     tree = parse(module)
     at_top = {name.split(".")[0] for name in imports(tree, top_level=True)}
-    assert at_top.isdisjoint({"matplotlib", "PIL", "tifffile"})
+    assert at_top.isdisjoint({"matplotlib", "optax", "PIL", "tifffile"})
     everywhere = {name.split(".")[0] for name in imports(tree)}
     assert everywhere.isdisjoint({"pickle", "scipy", "skimage", "optimistix"})
 
