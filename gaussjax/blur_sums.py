@@ -10,20 +10,16 @@ once and form no T.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 
 from gaussjax.grid import angular_frequencies, half_plane_sum, half_plane_weights
 from gaussjax.kernels import Kernel
-from gaussjax.linear_algebra import definite
+from gaussjax.linear_algebra import definite, product
 from gaussjax.params import BlurParams
 from gaussjax.solvers import Evaluation, SolverState, bounded_step, newton, newton_init
 from gaussjax.transfer import gaussian_transfer, is_separable, response_factors
-
-# Graphics cards round the factors of a product to 10 bits unless they are told not to.
-_product = partial(jnp.matmul, precision="highest")
 
 
 @jax.tree_util.register_dataclass
@@ -145,7 +141,7 @@ def _form(values: jax.Array, vectors: list[jax.Array], image_shape: tuple[int, .
     """``sum m values x_0 x_1 ...`` for all columns of every axis, ``[n_j, k] -> [k, ..., k]``."""
     *others, last = vectors
     last = half_plane_weights(image_shape, values.dtype).reshape(-1, 1) * last
-    total = _product(values, last)
+    total = product(values, last)
     for axis in reversed(range(len(others))):
         total = jnp.tensordot(total, others[axis], axes=(axis, 0), precision="highest")
         total = jnp.moveaxis(total, -1, axis)
@@ -190,7 +186,7 @@ def coarse_variance(
     def total(values, vectors):
         *others, last = vectors
         weights = half_plane_weights(image_shape, values.dtype).reshape(-1, 1)
-        found = _product(values, weights * last)
+        found = product(values, weights * last)
         for vector in reversed(others):
             found = jnp.einsum("...jk,jk->...k", found, vector, precision="highest")
         return found

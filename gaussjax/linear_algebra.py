@@ -5,8 +5,8 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-# The same digits on every device.
-_product = partial(jnp.matmul, precision="highest")
+# Graphics cards round the factors of a product to 10 bits unless they are told not to.
+product = partial(jnp.matmul, precision="highest")
 
 
 def inner_products(first: jax.Array, second: jax.Array) -> jax.Array:
@@ -20,7 +20,7 @@ def inner_products(first: jax.Array, second: jax.Array) -> jax.Array:
         return jnp.sum(first * second)[None, None]
     first, second = jax.lax.optimization_barrier((first, second))
     rows = first.reshape(len(first), -1)
-    return jnp.stack([_product(rows, column.reshape(-1)) for column in second], axis=1)
+    return jnp.stack([product(rows, column.reshape(-1)) for column in second], axis=1)
 
 
 def long_products(stack: jax.Array, array: jax.Array) -> jax.Array:
@@ -58,10 +58,10 @@ def _eliminated(matrix: jax.Array, right: jax.Array) -> jax.Array:
     # What depends on the right side stays apart: in it, all of this is linear.
     across, solved = leading(matrix[:2, 2:]), leading(right[:2])
     rest = _eliminated(
-        matrix[2:, 2:] - _product(matrix[2:, :2], across),
-        right[2:] - _product(matrix[2:, :2], solved),
+        matrix[2:, 2:] - product(matrix[2:, :2], across),
+        right[2:] - product(matrix[2:, :2], solved),
     )
-    return jnp.concatenate([solved - _product(across, rest), rest])
+    return jnp.concatenate([solved - product(across, rest), rest])
 
 
 def _solve_two(matrix: jax.Array, right: jax.Array) -> jax.Array:

@@ -7,14 +7,13 @@ In the frame's own centre and scale the offset becomes a *level*, the mean that 
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 
 from gaussjax.grid import forward_transform, half_plane_weights, inverse_transform
 from gaussjax.kernels import Kernel
-from gaussjax.linear_algebra import long_products
+from gaussjax.linear_algebra import long_products, product
 from gaussjax.params import BlurParams, num_variances
 from gaussjax.residuals import Frame
 from gaussjax.transfer import axis_margins, is_separable, response_factors, system_response
@@ -128,9 +127,9 @@ class BlurModel:
         # R - 1 = (f_0 - 1) + f_0 (f_1 - 1) + f_0 f_1 (f_2 - 1), from the last axis to the first. As
         # matrix products: sums of products along an axis are ten times slower on the CPU.
         *others, last = factors
-        change, total = _product(coefficients, last - 1), jnp.sum(coefficients, axis=-1)
+        change, total = product(coefficients, last - 1), jnp.sum(coefficients, axis=-1)
         for factor in reversed(others):
-            change = _product(total, factor - 1) + _product(change, factor)
+            change = product(total, factor - 1) + product(change, factor)
             total = jnp.sum(total, axis=-1)
         return jnp.real(change)
 
@@ -190,10 +189,6 @@ def _inverse(responses: jax.Array, frame: Frame) -> jax.Array:
     """The reference filtered by each of ``[j, *spectrum]``, ``[j, *frame]``."""
     # One FFT of a stack: some releases of jaxlib hang on several large FFTs in one program.
     return inverse_transform(responses * frame.spectrum[None], frame.blurred.shape)
-
-
-# Graphics cards round the factors of a product to 10 bits unless they are told not to.
-_product = partial(jnp.matmul, precision="highest")
 
 
 def prediction_margins(params: BlurParams, kernel: Kernel, largest: tuple[int, ...]) -> jax.Array:

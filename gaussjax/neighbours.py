@@ -5,7 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from gaussjax.linear_algebra import inverse_small, solve_small
+from gaussjax.linear_algebra import inverse_small, product, solve_small
 
 # Pixels of a large image that are looked at, about, in bands of so many rows ...
 _SAMPLE = 2**16
@@ -116,4 +116,4 @@ def _block_products(columns: jax.Array) -> jax.Array:
     blocks = blocks.transpose(*outer, 0, *inner).reshape(
         -1, j, math.prod(lengths) * blocks.shape[-1]
     )
-    return jnp.matmul(blocks, blocks.swapaxes(1, 2), precision="highest")
+    return product(blocks, blocks.swapaxes(1, 2))

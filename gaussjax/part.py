@@ -48,8 +48,9 @@ def liveliest_part(difference: jax.Array) -> Part:
     if max(blocks) == 1:
         return Part(jnp.zeros(len(shape), jnp.int32), shape)
     # Every eighth row of the blocks tells enough.
-    energy = difference[:: 1 if lengths[0] % _ROWS else _ROWS] ** 2
-    counted = [lengths[0] // (1 if lengths[0] % _ROWS else _ROWS), *lengths[1:]]
+    step = 1 if lengths[0] % _ROWS else _ROWS
+    energy = difference[::step] ** 2
+    counted = [lengths[0] // step, *lengths[1:]]
     for axis, length in enumerate(counted):
         count = energy.shape[axis] // length
         energy = jax.lax.slice_in_dim(energy, 0, count * length, axis=axis)
