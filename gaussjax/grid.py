@@ -12,6 +12,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def image_axes(ndim: int) -> tuple[int, ...]:
@@ -39,13 +40,13 @@ def spectrum_shape(image_shape: tuple[int, ...]) -> tuple[int, ...]:
     return (*image_shape[:-1], image_shape[-1] // 2 + 1)
 
 
-def frequency_indices(image_shape: tuple[int, ...]) -> list[jax.Array]:
+def frequency_indices(image_shape: tuple[int, ...]) -> list[np.ndarray]:
     """Signed integer frequency indices ``q_j`` of every axis, one vector per axis."""
     indices = []
     for size, stored in zip(image_shape, spectrum_shape(image_shape), strict=True):
-        index = jnp.arange(stored)
+        index = np.arange(stored)
         # The half axis is not negative; a full axis has its negative half at the end.
-        indices.append(jnp.where(2 * index > size, index - size, index))
+        indices.append(np.where(2 * index > size, index - size, index))
     return indices
 
 
@@ -53,7 +54,7 @@ def angular_frequencies(image_shape: tuple[int, ...], dtype) -> list[jax.Array]:
     """Angular frequency ``w_j`` in rad/px per axis, each shaped to broadcast on the spectrum."""
     ndim = len(image_shape)
     return [
-        along_axis((2 * math.pi / size) * index.astype(dtype), axis, ndim)
+        along_axis(jnp.asarray((2 * math.pi / size) * index, dtype), axis, ndim)
         for axis, (size, index) in enumerate(
             zip(image_shape, frequency_indices(image_shape), strict=True)
         )
@@ -67,9 +68,9 @@ def half_plane_weights(image_shape: tuple[int, ...], dtype) -> jax.Array:
     zero frequency and, for even sizes, on the Nyquist frequency, which are their own mirror.
     """
     size = image_shape[-1]
-    index = jnp.arange(size // 2 + 1)
+    index = np.arange(size // 2 + 1)
     doubled = (index > 0) & (2 * index != size)
-    weights = jnp.where(doubled, 2.0, 1.0).astype(dtype) / math.prod(image_shape)
+    weights = jnp.asarray(np.where(doubled, 2.0, 1.0) / math.prod(image_shape), dtype)
     return along_axis(weights, len(image_shape) - 1, len(image_shape))
 
 
