@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.arguments import is_traced
-from gaussjax.neighbours import displacement_left, neighbour_correlations, sampled
+from gaussjax.evidence import Evidence
 
 
 class Verdict(enum.IntEnum):
@@ -101,12 +101,9 @@ class Adequacy:
 
 
 def assess(
+    evidence: Evidence,
     *,
-    blurred: jax.Array,
-    difference: jax.Array,
-    window: jax.Array,
-    residual: jax.Array,
-    whitened: jax.Array,
+    everything: jax.Array,
     squares: jax.Array,
     outliers: jax.Array,
     num_pixels: jax.Array,
@@ -117,49 +114,34 @@ def assess(
     """Adequacy of a fit, its verdict still without what only the estimate knows.
 
     Args:
-        blurred: B.
-        difference: B - A.
-        window: weights of the compared pixels.
-        residual: predicted - B.
-        whitened: the residual with white noise, times the window.
-        squares: sum of squared residuals without the outliers that the loss discounts.
+        evidence: of the frame, or of bands of it.
+        everything: sum of squared residuals of all compared pixels.
+        squares: that sum without the outliers that the loss discounts.
         outliers: part of the compared pixels that they are.
         num_pixels: compared.
         chi_square: reduced, or NaN.
         variance: of the fitted Gaussian per axis, px^2, ``[ndim]``.
         rounding: variance that rounding leaves in the residual.
     """
-    everything = jnp.sum(window * residual**2)
-    blurred, difference, window, residual, whitened = map(
-        sampled, (blurred, difference, window, residual, whitened)
-    )
-    num_sampled = jnp.sum(window > 0)
-    portion = num_pixels / jnp.where(num_sampled > 0, num_sampled, 1)
-    total = portion * jnp.sum(window)
-    total = jnp.where(total > 0, total, 1)
-    mean = portion * jnp.sum(window * blurred) / total
-    contrast = portion * jnp.sum(window * (blurred - mean) ** 2)
-    change = portion * jnp.sum(window * difference**2)
-    predicted = blurred + residual
-    autocorrelation, errors = neighbour_correlations(whitened, window)
+    portion = num_pixels / jnp.where(evidence.count > 0, evidence.count, 1)
+    contrast, change = portion * evidence.contrast, portion * evidence.change
+    floor = portion * evidence.weight * rounding
+    autocorrelation, errors = evidence.correlations
     significant = jnp.any(jnp.abs(autocorrelation) > _SIGNIFICANT * errors)
-    displacement, displacement_error = displacement_left(predicted, window, residual)
-    floor = total * rounding
+    shift, shift_error = evidence.displacement
     structured = jnp.max(jnp.abs(autocorrelation)) * squares
     excess = jnp.where(jnp.isfinite(chi_square), (1 - 1 / chi_square) * squares, 0)
     structured = jnp.where(significant, jnp.maximum(structured, excess), 0)
-    fourth = num_sampled * jnp.sum(whitened**4)
-    peaked = fourth > _LARGEST_KURTOSIS * jnp.sum(whitened**2) ** 2
-    structured = jnp.where(peaked, squares, structured)
+    structured = jnp.where(evidence.kurtosis > _LARGEST_KURTOSIS, squares, structured)
     poor = structured > _LARGEST_STRUCTURE * jnp.minimum(change, contrast) + 100 * floor
     told = jnp.isfinite(chi_square)
     matches = jnp.abs(jnp.log(chi_square)) < jnp.log1p(_LARGEST_MISMATCH)
     poor = poor | told & ~matches | ~told & (squares > _LARGEST_REMAINDER * contrast + 100 * floor)
     poor = poor | (outliers > _LARGEST_OUTLIERS)
-    effect = jnp.sum(displacement**2) / (displacement.size * jnp.mean(jnp.abs(variance)) + 1e-12)
-    size = jnp.max(jnp.abs(displacement))
+    effect = jnp.sum(shift**2) / (shift.size * jnp.mean(jnp.abs(variance)) + 1e-12)
+    size = jnp.max(jnp.abs(shift))
     misaligned = (effect > _LARGEST_SHIFT_EFFECT) & (size > 0.02) | (size > _LARGEST_SHIFT)
-    misaligned = misaligned & jnp.any(jnp.abs(displacement) > _SIGNIFICANT * displacement_error)
+    misaligned = misaligned & jnp.any(jnp.abs(shift) > _SIGNIFICANT * shift_error)
     verdict = jnp.where(poor, jnp.int32(Verdict.EXPLAINED_POORLY), jnp.int32(Verdict.EXPLAINED))
     verdict = jnp.where(misaligned, jnp.int32(Verdict.MISALIGNED), verdict)
     return Adequacy(
@@ -167,6 +149,6 @@ def assess(
         unexplained_change=everything / jnp.where(change > 0, change, 1),
         reduced_chi_square=chi_square,
         autocorrelation=autocorrelation,
-        displacement=displacement,
+        displacement=shift,
         verdict=verdict,
     )

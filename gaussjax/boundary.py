@@ -97,6 +97,23 @@ class Window:
             return jnp.sum(self.values**power)
         return reduce(jnp.multiply, (jnp.sum(profile**power) for profile in self.profiles))
 
+    def total(self, image: jax.Array) -> jax.Array:
+        """Weighted sum of an image, axis by axis: quicker than with the weights written out."""
+        return self.block_totals(image, (1,) * len(self.profiles)).reshape(())
+
+    def block_totals(self, image: jax.Array, counts: tuple[int, ...]) -> jax.Array:
+        """Weighted sums of an image over blocks of its pixels, ``counts`` of them per axis."""
+        if self.map is not None:
+            image = image * self.map
+        for axis in reversed(range(image.ndim)):
+            profile, count = self.profiles[axis], counts[axis]
+            length = -(-profile.size // count)
+            member = np.arange(profile.size) // length == np.arange(count)[:, None]
+            weights = jnp.where(member, profile[None], 0)
+            # The axis of the sums comes last, behind those that came before.
+            image = jnp.tensordot(image, weights, axes=((axis,), (1,)), precision="highest")
+        return image.transpose()
+
     @property
     def num_pixels(self) -> jax.Array:
         """Number of weights above 0."""

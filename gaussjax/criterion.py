@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.boundary import Window
+from gaussjax.evidence import Evidence, gather
 from gaussjax.linear_algebra import finite_or
 from gaussjax.model import BlurModel
 from gaussjax.residuals import Frame, frame_window
@@ -25,6 +26,42 @@ def held_back(step: jax.Array, vector: jax.Array) -> jax.Array:
     return jnp.clip(finite_or(step, 0), -longest, longest)
 
 
+def field_scales(vector: jax.Array, num_variances: int) -> tuple[jax.Array, jax.Array]:
+    """How far each parameter goes until the fields change, and its size for a tolerance, ``[k]``.
+
+    A covariance may be near zero beside the variances, and a shift by itself.
+    """
+    sizes = jnp.abs(vector)
+    is_variance = jnp.arange(sizes.size) < num_variances
+    sizes = jnp.where(is_variance, jnp.max(sizes[:num_variances]), sizes)
+    scales = sizes + FIELD_SCALE
+    return scales, jnp.where(is_variance, sizes, scales)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Fit:
+    """Where the passes over a criterion have come to.
+
+    Attributes:
+        vector: of the model, ``[k]``.
+        context: of the criterion, ``[q]``.
+        margins: ``[ndim]``, px, of the pixels that were compared.
+        linear: the criterion's, there.
+        size: of the last pass, in units of the solver's tolerance; infinite before the first.
+        converged: the next pass would move nothing by more than the tolerance.
+        num_steps: passes and solver steps together.
+    """
+
+    vector: jax.Array
+    context: jax.Array
+    margins: jax.Array
+    linear: Any
+    size: jax.Array
+    converged: jax.Array
+    num_steps: jax.Array
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Improvement:
@@ -33,14 +70,14 @@ class Improvement:
     Attributes:
         vector: ``[k]``.
         linear: what the criterion keeps of its linearization there, for its summary.
-        converged: what another pass would change is below the solver's tolerance.
-        size: of this pass, in units of that tolerance.
+        ahead: what another pass would change, as far as one can tell, and
+        size: what this pass has changed, both in units of the solver's tolerance.
         num_steps: of the solver.
     """
 
     vector: jax.Array
     linear: Any
-    converged: jax.Array
+    ahead: jax.Array
     size: jax.Array
     num_steps: jax.Array
 
@@ -57,10 +94,11 @@ class Summary:
         chi_square: of the residual against the noise that was given, per degree of freedom; NaN
             where none was given.
         noise: variances of the noise in the reference and in the blurred image, ``[2]``.
-        whitened: the residual filtered so that the noise that is assumed in it is white, times
-            the window; outliers that the loss discounts are clipped.
-        squares: sum of squared residuals, with the outliers clipped likewise.
+        num_pixels: compared.
+        everything: sum of squared residuals.
+        squares: that sum with the outliers clipped that the loss discounts.
         outliers: part of the compared pixels that was clipped.
+        evidence: with the residual filtered so that the noise that is assumed in it is white.
     """
 
     covariance: jax.Array
@@ -68,9 +106,11 @@ class Summary:
     noise_variance: jax.Array
     chi_square: jax.Array
     noise: jax.Array
-    whitened: jax.Array
+    num_pixels: jax.Array
+    everything: jax.Array
     squares: jax.Array
     outliers: jax.Array
+    evidence: Evidence
 
 
 class Criterion(Protocol):
@@ -86,38 +126,23 @@ class Criterion(Protocol):
         """Its model."""
         ...
 
-    def window(self, margins: jax.Array) -> Window:
-        """Weights of the pixels, for margins in px per axis."""
-        ...
-
-    def context(self, vector: jax.Array, window: Window, previous: jax.Array) -> jax.Array:
+    def context(self, vector: jax.Array, margins: jax.Array, previous: jax.Array) -> jax.Array:
         """The context at a vector, ``[q]``."""
         ...
 
-    def improve(
-        self, vector: jax.Array, window: Window, context: jax.Array, lower, upper, previous
-    ) -> Improvement:
-        """Minimise over the vector, with window and context held fixed: one pass.
-
-        ``previous`` is the size of the last one, infinite before the first.
-        """
+    def improve(self, fit: Fit, lower: jax.Array, upper: jax.Array) -> Improvement:
+        """Minimise over the vector, with margins and context held as they are: one pass."""
         ...
 
-    def linearize(self, vector: jax.Array, window: Window) -> Any:
-        """``linear`` of an :class:`Improvement`, anew; has a ``residual``."""
+    def linearize(self, vector: jax.Array, margins: jax.Array) -> Any:
+        """``linear`` of an :class:`Improvement`, anew."""
         ...
 
-    def gradient(self, vector: jax.Array, window: Window, context: jax.Array) -> jax.Array:
+    def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:
         """Of the objective, ``[k]``; zero at its optimum. For implicit differentiation."""
         ...
 
-    def summary(
-        self,
-        vector: jax.Array,
-        window: Window,
-        context: jax.Array,
-        linear: Any,
-    ) -> Summary:
+    def summary(self, fit: Fit) -> Summary:
         """Error bars and figures at the optimum."""
         ...
 
@@ -137,3 +162,9 @@ class ImageCriterion:
     def window(self, margins: jax.Array) -> Window:
         """W."""
         return frame_window(self.frame, margins)
+
+    def evidence(self, vector: jax.Array, window: Window, residual, whitened) -> Evidence:
+        """Of a residual of the frame, and of that with white noise."""
+        # Without the level, which may be large.
+        predicted = self.frame.blurred + residual - self.model.level(vector, self.frame)
+        return gather(self.frame.difference, window.values, predicted, residual, whitened)

@@ -25,11 +25,17 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.boundary import Window
-from gaussjax.criterion import FIELD_SCALE, Improvement, Summary, held_back
+from gaussjax.criterion import (
+    FIELD_SCALE,
+    Fit,
+    ImageCriterion,
+    Improvement,
+    Summary,
+    held_back,
+)
 from gaussjax.grid import forward_transform, half_plane_weights, inverse_transform
 from gaussjax.linear_algebra import definite, inner_products, inverse_small
-from gaussjax.model import BlurModel
-from gaussjax.residuals import Frame, frame_window
+from gaussjax.residuals import frame_window
 from gaussjax.result import rounding_variance
 from gaussjax.solvers import bounded_step, step_tolerance
 from gaussjax.whitening import (
@@ -60,22 +66,18 @@ class Transforms:
 
 
 @dataclass(frozen=True)
-class ErrorsInVariables:
+class ErrorsInVariables(ImageCriterion):
     """``1/2 sum |u|^2 / D_m``; a :class:`~gaussjax.criterion.Criterion`.
 
     The context is the pair of noise variances (v_A, v_B) in the frame's scale, ``[2]``.
 
     Attributes:
-        frame: the pair.
-        model: its model.
         estimated: the noise levels follow from the residual: a regression of |u|^2 on the two
             spectra that white noise in B and in A would leave in it.
         noise: the levels that were given, or those to start from, ``[2]``.
         ceiling: the largest that estimated levels may be, ``[2]``.
     """
 
-    frame: Frame
-    model: BlurModel
     estimated: bool
     noise: jax.Array
     ceiling: jax.Array
@@ -88,9 +90,9 @@ class ErrorsInVariables:
         """
         return frame_window(self.frame, margins, 2 + 0.5 * margins)
 
-    def linearize(self, vector: jax.Array, window: Window) -> Transforms:
+    def linearize(self, vector: jax.Array, margins: jax.Array) -> Transforms:
         """Transforms at a vector."""
-        return self._linearized(vector, window)[0]
+        return self._linearized(vector, self.window(margins))[0]
 
     def _linearized(self, vector, window) -> tuple[Transforms, jax.Array]:
         """Transforms and the fields of the model."""
@@ -122,10 +124,11 @@ class ErrorsInVariables:
         excess = excess_scatter(response, response_slopes, context, weights * window.sum(2))
         return *whitened_sums(at.u, at.u_slopes, passed, passed_slopes, context, weights), excess
 
-    def improve(self, vector, window, context, lower, upper, previous) -> Improvement:
+    def improve(self, fit: Fit, lower, upper) -> Improvement:
         """One Newton step, with the mean of the second derivative."""
+        vector, window = fit.vector, self.window(fit.margins)
         at, fields = self._linearized(vector, window)
-        _, gradient, scatter, excess = self._sums(at, vector, window, context)
+        _, gradient, scatter, excess = self._sums(at, vector, window, fit.context)
         step = bounded_step(vector, gradient, definite(scatter - excess, scatter), lower, upper)
         found = jnp.clip(vector + held_back(step, vector), lower, upper)
         move = found - vector
@@ -137,29 +140,32 @@ class ErrorsInVariables:
         size = jnp.max(jnp.abs(move) / step_tolerance(found))
         far = jnp.max(jnp.abs(move) / (jnp.abs(found) + FIELD_SCALE))
         # Levels that follow the vector let it converge no faster than they do.
-        ahead = size if self.estimated else size * jnp.maximum(far, size / previous)
-        return Improvement(found, moved, ahead <= 1, size, jnp.asarray(1, jnp.int32))
+        ahead = size if self.estimated else size * jnp.maximum(far, size / fit.size)
+        return Improvement(found, moved, ahead, size, jnp.asarray(1, jnp.int32))
 
-    def gradient(self, vector: jax.Array, window: Window, context: jax.Array) -> jax.Array:
+    def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:
         """Of the objective."""
-        return self._sums(self.linearize(vector, window), vector, window, context)[1]
+        window = self.window(margins)
+        return self._sums(self._linearized(vector, window)[0], vector, window, context)[1]
 
-    def context(self, vector: jax.Array, window: Window, previous: jax.Array) -> jax.Array:
+    def context(self, vector: jax.Array, margins: jax.Array, previous: jax.Array) -> jax.Array:
         """(v_A, v_B): as given, or by weighted regression of |u|^2 on (|R|^2, 1)."""
         if not self.estimated:
             return self.noise
+        window = self.window(margins)
         passed, _ = self._passed(vector, window)
         density = previous[1] + previous[0] * passed
         weights = half_plane_weights(window.shape, vector.dtype) / density**2
-        power = squared_magnitude(self.linearize(vector, window).u) / window.sum(2)
+        power = squared_magnitude(self._linearized(vector, window)[0].u) / window.sum(2)
         return noise_regression(power, passed, weights, self.ceiling)
 
-    def summary(self, vector, window, context, linear: Transforms) -> Summary:
+    def summary(self, fit: Fit) -> Summary:
         """``H^-1 J H^-1``, J the scatter of the score and H the mean second derivative.
 
         They differ when A is noisy. Noise levels that were estimated add their own error.
         """
-        at = linear
+        at, vector, context = fit.linear, fit.vector, fit.context
+        window = self.window(fit.margins)
         passed, passed_slopes = self._passed(vector, window)
         weights = half_plane_weights(window.shape, vector.dtype)
         energy = window.sum(2)
@@ -186,13 +192,17 @@ class ErrorsInVariables:
             real_products(weights[None] * at.u_slopes, at.u_slopes)
         )
         squares = jnp.sum(weights * squared_magnitude(at.u))
+        whitened = inverse_transform(at.u / jnp.sqrt(density), window.shape)
+        everything = jnp.sum(window.values * at.residual**2)
         return Summary(
             covariance=inverse @ scatter @ inverse + floor,
             loss=0.5 * squares,
             noise_variance=squares / energy,
             chi_square=jnp.full_like(squares, jnp.nan) if self.estimated else chi_square,
             noise=context,
-            whitened=inverse_transform(at.u / jnp.sqrt(density), window.shape),
-            squares=jnp.sum(window.values * at.residual**2),
+            num_pixels=window.num_pixels.astype(vector.dtype),
+            everything=everything,
+            squares=everything,
             outliers=jnp.zeros_like(squares),
+            evidence=self.evidence(vector, window, at.residual, whitened),
         )

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 KERNELS = ("continuous", "sampled", "integrated", "discrete")
 
@@ -115,7 +116,7 @@ def taps(kernel: Kernel, variance: jax.Array, reach: int) -> jax.Array:
 
 
 def axis_transfer(
-    kernel: Kernel, variance: jax.Array, index: jax.Array, size: int, reach: int
+    kernel: Kernel, variance: jax.Array, index: jax.Array | np.ndarray, size: int, reach: int
 ) -> jax.Array:
     """Transfer function along one axis at the frequencies ``w = 2 pi index / size``.
 

@@ -140,22 +140,12 @@ class BlurModel:
             ``r = predicted - B``, ``[*frame]``, and ``J = d r / d vector``, ``[k, *frame]``.
         """
         response, slopes = self.responses(vector, frame.blurred.shape)
-        images = _inverse(jnp.concatenate([(response - 1)[None], slopes]), frame)
-        return self._misfit(images[0], vector, frame), images[1:] + self._levels(vector, frame)
-
-    def misfit(self, vector: jax.Array, frame: Frame) -> jax.Array:
-        """The residual of :meth:`residual` alone, at the cost of one transform."""
-        change = self.response(vector, frame.blurred.shape) - 1
-        return self._misfit(_inverse(change[None], frame)[0], vector, frame)
-
-    def fields(self, vector: jax.Array, frame: Frame) -> jax.Array:
-        """The Jacobian of :meth:`residual` alone, ``[k, *frame]``."""
-        _, slopes = self.responses(vector, frame.blurred.shape)
-        return _inverse(slopes, frame) + self._levels(vector, frame)
-
-    def _misfit(self, change: jax.Array, vector: jax.Array, frame: Frame) -> jax.Array:
+        change = _inverse(response - 1, frame)
+        # A transform each, which may run side by side: one of a stack keeps to a single core.
+        fields = jnp.stack([_inverse(slope, frame) for slope in slopes])
         # R - 1 against B - A: a small blur is not lost in the rounding of the images.
-        return change + self.level(vector, frame) - frame.difference
+        residual = change + self.level(vector, frame) - frame.difference
+        return residual, fields + self._levels(vector, frame)
 
     def _levels(self, vector: jax.Array, frame: Frame) -> jax.Array:
         """What the level adds to each field, ``[k, 1, ...]``."""
@@ -185,10 +175,9 @@ class BlurModel:
         return jax.jacfwd(jax.jacfwd(along))(vector)
 
 
-def _inverse(responses: jax.Array, frame: Frame) -> jax.Array:
-    """The reference filtered by each of ``[j, *spectrum]``, ``[j, *frame]``."""
-    # One FFT of a stack: some releases of jaxlib hang on several large FFTs in one program.
-    return inverse_transform(responses * frame.spectrum[None], frame.blurred.shape)
+def _inverse(response: jax.Array, frame: Frame) -> jax.Array:
+    """The reference filtered by a response."""
+    return inverse_transform(response * frame.spectrum, frame.blurred.shape)
 
 
 def prediction_margins(params: BlurParams, kernel: Kernel, largest: tuple[int, ...]) -> jax.Array:

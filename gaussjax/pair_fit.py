@@ -12,18 +12,22 @@ from jax.flatten_util import ravel_pytree
 from gaussjax import boundary as borders
 from gaussjax.adequacy import assess
 from gaussjax.assembly import assemble
+from gaussjax.criterion import Fit
 from gaussjax.errors_in_variables import ErrorsInVariables
-from gaussjax.instruments import LeastSquares
 from gaussjax.kernels import Kernel
+from gaussjax.least_squares import LeastSquares
 from gaussjax.model import BlurModel
-from gaussjax.part import liveliest_part
-from gaussjax.passes import Fit, fit_passes, implicit_fit
-from gaussjax.residuals import Frame, centre_and_scale, make_frame
+from gaussjax.pair import Pair
+from gaussjax.part import Part, liveliest_part
+from gaussjax.passes import fit_passes, implicit_fit
+from gaussjax.residuals import centre_and_scale
 from gaussjax.result import BlurEstimate, rounding_variance
 from gaussjax.robust import Robust
 from gaussjax.solvers import Status
 from gaussjax.spectra import pair_spectra
 from gaussjax.start import Start, find_start, orient_bounds, variance_bounds
+from gaussjax.streamed_least_squares import StreamedLeastSquares
+from gaussjax.tiles import tile_shape
 from gaussjax.transfer import axis_margins
 from gaussjax.whitening import floored_noise
 
@@ -90,7 +94,8 @@ def fit_pair(
         offset=options.offset,
         shift=options.shift,
     )
-    spectra, energy, unit = _start_spectra(reference, blurred, usable, options)
+    part = liveliest_part(reference, blurred)
+    spectra, energy, unit = _start_spectra(reference, blurred, usable, part, options)
     start = find_start(
         jax.lax.stop_gradient(spectra),
         initial,
@@ -100,24 +105,37 @@ def fit_pair(
         noise=None if noise is None else jax.lax.stop_gradient((noise / unit) ** 2 * energy),
         estimate_noise=options.estimate_noise,
     )
-    frame = _oriented_frame(reference, blurred, unit, usable, start.exchanged, options)
+    pair = _pair(reference, blurred, unit, usable, part, start.exchanged, options)
     context = jnp.zeros(0, reference.dtype)
     if noise is not None:
-        per_pixel = (unit / frame.scale) ** 2 / energy
+        per_pixel = (unit / pair.scale) ** 2 / energy
         levels = start.noise * per_pixel
         if not options.estimate_noise:
-            levels = (jnp.where(start.exchanged, noise[::-1], noise) / frame.scale) ** 2
+            levels = (jnp.where(start.exchanged, noise[::-1], noise) / pair.scale) ** 2
         context = floored_noise(levels)
-        criterion: AnyCriterion = ErrorsInVariables(
-            frame, model, options.estimate_noise, context, start.ceiling * per_pixel
+        make: Callable[..., AnyCriterion] = partial(
+            ErrorsInVariables,
+            estimated=options.estimate_noise,
+            noise=context,
+            ceiling=start.ceiling * per_pixel,
         )
     elif options.loss == "squared":
-        criterion = LeastSquares(frame, model)
+        make = LeastSquares
     else:
         context = jnp.ones(1, reference.dtype)
-        criterion = Robust(frame, model, options.loss)
-    fit, low, high = _fit(criterion, start, context, lower, upper)
-    return _result(criterion, fit, start, low, high)
+        make = partial(Robust, loss=options.loss)
+    criterion = make(pair.frame(), model)
+    scout = None
+    if part.shape != pair.shape:
+        few = jax.lax.stop_gradient(pair).part(part.corner, part.shape).frame()
+        margins = borders.largest_margins(part.shape)
+        scout = make(few, replace(model, largest_margins=margins))
+    if make is LeastSquares:
+        tile = tile_shape(pair.shape, options.boundary)
+        if tile != pair.shape:
+            criterion = StreamedLeastSquares(criterion.frame, model, pair, tile)
+    fit, low, high = _fit(criterion, scout, start, context, lower, upper)
+    return _result(criterion, pair, fit, start, low, high)
 
 
 def _filled(image: jax.Array, known: jax.Array | None) -> jax.Array:
@@ -129,13 +147,12 @@ def _filled(image: jax.Array, known: jax.Array | None) -> jax.Array:
     return jnp.where(known > 0, image, mean)
 
 
-def _start_spectra(reference, blurred, usable: Usable, options: Options):
-    """Spectra of the Hann-windowed pair, which hides the edge well enough for a start.
+def _start_spectra(reference, blurred, usable: Usable, part: Part, options: Options):
+    """Spectra of the Hann-windowed part, which hides the edge well enough for a start.
 
-    And the energy of the window: white noise of variance v has the power v times it. Of a large
-    frame the part where the images differ most is enough; its unit comes third.
+    And the energy of the window: white noise of variance v has the power v times it. The unit of
+    the part comes third.
     """
-    part = liveliest_part(blurred - reference)
     whole = reference.shape
     reference, blurred = part.of(reference), part.of(blurred)
     # In a unit whose square does not leave the range of float32.
@@ -160,57 +177,73 @@ def _start_spectra(reference, blurred, usable: Usable, options: Options):
     return spectra, jnp.sum(window**2), unit
 
 
-def _oriented_frame(reference, blurred, unit, usable: Usable, exchanged, options: Options) -> Frame:
-    """The pair with the sharper image as the reference."""
-    known, other = usable.reference, usable.blurred
-    # Of both images, then chosen: a choice between images before a sum over them is written out.
-    of_reference = centre_and_scale(reference, known, unit)
-    of_blurred = centre_and_scale(blurred, other, unit)
-    centre, scale = (
-        jnp.where(exchanged, swapped, kept)
-        for kept, swapped in zip(of_reference, of_blurred, strict=True)
-    )
-    if known is not None or other is not None:
-        ones = jnp.ones_like(reference)
-        known = ones if known is None else known
-        other = ones if other is None else other
-        known, other = jnp.where(exchanged, other, known), jnp.where(exchanged, known, other)
-    if usable.weights is not None:
-        other = usable.weights if other is None else other * usable.weights
-    return make_frame(
-        jnp.where(exchanged, blurred, reference),
-        jnp.where(exchanged, reference, blurred),
+def _pair(
+    reference, blurred, unit, usable: Usable, part: Part, exchanged, options: Options
+) -> Pair:
+    """The pair in the centre and scale of its part, whose sharper image is the reference."""
+    images = jnp.where(exchanged, part.of(blurred), part.of(reference))
+    known = None
+    if usable.reference is not None or usable.blurred is not None:
+        ones = jnp.ones_like(images)
+        known = jnp.where(
+            exchanged,
+            ones if usable.blurred is None else part.of(usable.blurred),
+            ones if usable.reference is None else part.of(usable.reference),
+        )
+    centre, scale = centre_and_scale(images, known, unit)
+    return Pair(
+        reference,
+        blurred,
+        (usable.reference, usable.blurred),
+        usable.weights,
+        exchanged,
+        centre,
+        scale,
         options.boundary,
         options.largest_radius,
-        centre=centre,
-        scale=scale,
-        known=known,
-        weights=other,
     )
 
 
-def _fit(criterion: AnyCriterion, start: Start, context, lower, upper):
+def _fit(criterion: AnyCriterion, scout: AnyCriterion | None, start: Start, context, lower, upper):
     """The fit, and the bounds on the vector of the oriented pair."""
     model, frame = criterion.model, criterion.frame
     # B minus gain A, on average: pixels at the edge matter little to a start.
-    level = jnp.mean(frame.blurred) * frame.blurred.size / np.prod(frame.image_shape)
+    level = 0.0
+    if model.offset:
+        level = jnp.mean(frame.blurred) * frame.blurred.size / np.prod(frame.image_shape)
     vector = model.pack(start.variance, start.gain, level, start.shift)
     is_variance = jnp.arange(vector.size) < model.num_variances
     low, high = orient_bounds(lower, upper, start.exchanged)
     low = jnp.where(is_variance, low, -jnp.inf)
     high = jnp.where(is_variance, high, jnp.inf)
-    held = jax.lax.stop_gradient(frame)
-    fit = fit_passes(
-        replace(criterion, frame=held), vector, jax.lax.stop_gradient(context), low, high
-    )
+    vector, context = jax.lax.stop_gradient((vector, context))
+    num_steps = start.num_steps
+    if scout is not None:
+        # What a part tells leaves a large frame little to do.
+        near = fit_passes(scout, vector, context, low, high, tolerance=_coarse(vector.dtype))
+        found = near.converged & jnp.all(jnp.isfinite(near.vector))
+        vector = jnp.where(found, near.vector, vector)
+        context = jnp.where(found, near.context, context)
+        num_steps = num_steps + near.num_steps
+    held = replace(criterion, frame=jax.lax.stop_gradient(frame))
+    if isinstance(held, StreamedLeastSquares):
+        held = replace(held, pair=jax.lax.stop_gradient(held.pair))
+    fit = fit_passes(held, vector, context, low, high)
+    fit = replace(fit, num_steps=num_steps + fit.num_steps)
     return implicit_fit(criterion, fit), low, high
 
 
-def _result(criterion: AnyCriterion, fit: Fit, start: Start, low, high) -> BlurEstimate:
+def _coarse(dtype) -> float:
+    """Tolerances whose square is one: a step leaves the square of what there was to go."""
+    return 0.1 * float(jnp.finfo(dtype).eps) ** -0.375
+
+
+def _result(criterion: AnyCriterion, pair: Pair, fit: Fit, start: Start, low, high) -> BlurEstimate:
     model, frame = criterion.model, criterion.frame
-    window = criterion.window(fit.margins)
-    num_pixels = window.num_pixels
-    summary = criterion.summary(fit.vector, window, fit.context, fit.linear)
+    # Of the images as they came: exchanged ones would be written out first.
+    total = jnp.sum((pair.blurred - pair.reference) / pair.scale)
+    summary = criterion.summary(fit)
+    num_pixels = summary.num_pixels
     noise = jnp.where(start.exchanged, summary.noise[::-1], summary.noise)
 
     def of_the_pair(vector):
@@ -224,14 +257,11 @@ def _result(criterion: AnyCriterion, fit: Fit, start: Start, low, high) -> BlurE
     rotation = jax.jacfwd(lambda vector: ravel_pytree(of_the_pair(vector))[0])(fit.vector)
     wanted = axis_margins(model.params(fit.vector), model.kernel, model.ndim)
     adequacy = assess(
-        blurred=frame.blurred,
-        difference=frame.difference,
-        window=window.values,
-        residual=fit.linear.residual,
-        num_pixels=num_pixels,
-        whitened=summary.whitened,
+        summary.evidence,
+        everything=summary.everything,
         squares=summary.squares,
         outliers=summary.outliers,
+        num_pixels=num_pixels,
         chi_square=summary.chi_square,
         variance=jnp.diag(model.params(fit.vector).covariance_matrix(model.ndim)),
         rounding=rounding_variance(fit.vector.dtype),
@@ -251,10 +281,10 @@ def _result(criterion: AnyCriterion, fit: Fit, start: Start, low, high) -> BlurE
         noise_variance=frame.scale**2 * summary.noise_variance,
         noise_std=frame.scale * jnp.sqrt(noise),
         num_pixels=num_pixels.astype(jnp.int32),
-        num_steps=start.num_steps + fit.num_steps,
+        num_steps=fit.num_steps,
         kernel=model.kernel,
         problems={
-            Status.NOT_FINITE: ~jnp.isfinite(jnp.sum(frame.difference) + frame.scale),
+            Status.NOT_FINITE: ~jnp.isfinite(total),
             Status.TOO_SMALL: jnp.any(wanted > jnp.asarray(model.largest_margins))
             | (num_pixels < 4 * fit.vector.size),
             Status.NOT_CONVERGED: ~fit.converged,

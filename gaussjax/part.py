@@ -32,13 +32,13 @@ class Part:
         return jax.lax.dynamic_slice(image, list(self.corner), self.shape)
 
 
-def liveliest_part(difference: jax.Array) -> Part:
-    """The part of a frame with the largest sum of squares of ``difference``, B - A.
+def liveliest_part(reference: jax.Array, blurred: jax.Array) -> Part:
+    """The part of a frame with the largest sum of squares of B - A.
 
     What an image tells of its blur is what the blur changes. A frame that is not much larger than
     a part is a part itself.
     """
-    shape = difference.shape
+    shape = reference.shape
     blocks, lengths = [], []
     for size in shape:
         wanted = max(_LEAST_SIZE, int(_LEAST_PART * size))
@@ -49,7 +49,7 @@ def liveliest_part(difference: jax.Array) -> Part:
         return Part(jnp.zeros(len(shape), jnp.int32), shape)
     # Every eighth row of the blocks tells enough.
     step = 1 if lengths[0] % _ROWS else _ROWS
-    energy = difference[::step] ** 2
+    energy = (blurred[::step] - reference[::step]) ** 2
     counted = [lengths[0] // step, *lengths[1:]]
     for axis, length in enumerate(counted):
         count = energy.shape[axis] // length

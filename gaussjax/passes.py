@@ -1,13 +1,12 @@
 """The loop around every fit: margins and contexts follow the estimate until nothing moves."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from gaussjax.criterion import Criterion
+from gaussjax.criterion import Criterion, Fit
 from gaussjax.linear_algebra import inverse_small, solve_small
 
 MAX_PASSES = 40
@@ -16,34 +15,20 @@ MAX_PASSES = 40
 FOLLOWING_PASSES = 4
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Fit:
-    """Where :func:`fit_passes` ended.
-
-    Attributes:
-        vector: of the model, ``[k]``.
-        context: of the criterion, ``[q]``.
-        margins: ``[ndim]``, px, of the pixels that were compared.
-        linear: the criterion's, there.
-        size: of the last pass, in units of the solver's tolerance.
-        converged: the last pass moved nothing by more than the solver's tolerance.
-        num_steps: passes and solver steps together.
-    """
-
-    vector: jax.Array
-    context: jax.Array
-    margins: jax.Array
-    linear: Any
-    size: jax.Array
-    converged: jax.Array
-    num_steps: jax.Array
-
-
-def fit_passes(criterion: Criterion, start: jax.Array, context: jax.Array, lower, upper) -> Fit:
+def fit_passes(
+    criterion: Criterion, start: jax.Array, context: jax.Array, lower, upper, tolerance: float = 1.0
+) -> Fit:
     """Minimise a criterion from ``start`` and a first ``context``, by repeated passes.
 
     The result is not differentiable: see :func:`implicit_fit`.
+
+    Args:
+        criterion: what is minimised.
+        start: of the vector, ``[k]``.
+        context: of the criterion, to begin with.
+        lower: bounds on the vector, ``[k]``.
+        upper: likewise.
+        tolerance: in units of the solver's, of what another pass would change.
     """
 
     def unfinished(state):
@@ -54,20 +39,29 @@ def fit_passes(criterion: Criterion, start: jax.Array, context: jax.Array, lower
         fit, count = state
         follows = count < FOLLOWING_PASSES
         margins = jnp.where(follows, criterion.model.margins(fit.vector), fit.margins)
-        window = criterion.window(margins)
-        context = criterion.context(fit.vector, window, fit.context)
-        better = criterion.improve(fit.vector, window, context, lower, upper, fit.size)
+        context = criterion.context(fit.vector, margins, fit.context)
+        fit = replace(fit, margins=margins, context=context)
+        better = criterion.improve(fit, lower, upper)
         wanted = criterion.model.margins(better.vector)
-        # Of a kernel that is cut off every tap counts; of others the last pixel does not.
-        spare = margins - wanted + (0 if criterion.model.kernel.is_finite else 1)
-        settled = better.converged & jnp.all((spare >= 0) & (spare <= 2) | ~follows)
-        steps = fit.num_steps + 1 + better.num_steps
-        found = Fit(better.vector, context, margins, better.linear, better.size, settled, steps)
+        # Of a kernel that is cut off every tap counts; of others a pixel more or less does not.
+        if criterion.model.kernel.is_finite:
+            fits = jnp.all(margins == wanted)
+        else:
+            fits = jnp.all(jnp.abs(margins - wanted) <= 1)
+        fits = fits | ~follows
+        found = replace(
+            fit,
+            vector=better.vector,
+            linear=better.linear,
+            size=better.size,
+            converged=(better.ahead <= tolerance) & fits,
+            num_steps=fit.num_steps + 1 + better.num_steps,
+        )
         return found, count + 1
 
     vector = jnp.clip(start, lower, upper)
     margins = jnp.full(criterion.model.ndim, -1, start.dtype)
-    like = jax.eval_shape(lambda v, m: criterion.linearize(v, criterion.window(m)), vector, margins)
+    like = jax.eval_shape(criterion.linearize, vector, margins)
     initial = Fit(
         vector=vector,
         context=context,
@@ -88,12 +82,12 @@ def implicit_fit(criterion: Criterion, fit: Fit) -> Fit:
     ``dx = -(dG / dx)^-1 dG``: no step of the solver is unrolled. Margins count as constant.
     """
     size = fit.vector.size
+    margins = jax.lax.stop_gradient(fit.margins)
 
     def stationarity(unknowns):
         vector, context = unknowns[:size], unknowns[size:]
-        window = criterion.window(jax.lax.stop_gradient(fit.margins))
-        gradient = criterion.gradient(vector, window, context)
-        drift = context - criterion.context(vector, window, context)
+        gradient = criterion.gradient(vector, margins, context)
+        drift = context - criterion.context(vector, margins, context)
         return jnp.concatenate([gradient, drift])
 
     def tangent_solve(linear, right_hand_side):
@@ -107,13 +101,12 @@ def implicit_fit(criterion: Criterion, fit: Fit) -> Fit:
     solution = jax.lax.stop_gradient(jnp.concatenate([fit.vector, fit.context]))
     solution = jax.lax.custom_root(stationarity, solution, lambda _, x: x, tangent_solve)
     vector = solution[:size]
-    window = criterion.window(jax.lax.stop_gradient(fit.margins))
     linear = _known(
         lambda frame, *at: replace(criterion, frame=frame).linearize(*at),  # pyright: ignore
         jax.lax.stop_gradient(fit.linear),
         criterion.frame,
         vector,
-        window,
+        margins,
     )
     still = jax.lax.stop_gradient(replace(fit, vector=None, context=None, linear=None))
     return replace(still, vector=vector, context=solution[size:], linear=linear)

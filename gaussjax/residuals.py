@@ -102,11 +102,12 @@ def make_frame(
         # What "zero" puts beyond the edge is known.
         known = 1 - borders.extend(1 - known, boundary, pad)
     # Extended first, centred after: "zero" means zero in the caller's unit.
-    extended = (borders.extend(reference, boundary, pad) - centre) / scale
+    unit = 1 / scale  # the compiler fuses products into what follows, quotients not
+    extended = unit * (borders.extend(reference, boundary, pad) - centre)
     return Frame(
         spectrum=forward_transform(extended, reference.ndim),
-        blurred=borders.embed((blurred - centre) / scale, pad),
-        difference=borders.embed((blurred - reference) / scale, pad),
+        blurred=borders.embed(unit * (blurred - centre), pad),
+        difference=borders.embed(unit * (blurred - reference), pad),
         centre=centre,
         scale=scale,
         known=known,

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.boundary import Window
-from gaussjax.criterion import ImageCriterion, Improvement, Summary
+from gaussjax.criterion import Fit, ImageCriterion, Improvement, Summary
 from gaussjax.linear_algebra import definite, inner_products, inverse_small
 from gaussjax.losses import (
     ABSOLUTE_ROUNDING,
@@ -18,7 +18,7 @@ from gaussjax.losses import (
 )
 from gaussjax.result import rounding_variance
 from gaussjax.solvers import Evaluation, newton, step_tolerance
-from gaussjax.uncertainty import block_sums, sandwich_covariance, wider_covariance
+from gaussjax.uncertainty import block_counts, sandwich_covariance, wider_covariance
 
 # The context follows in the next pass.
 _STEPS_PER_PASS = 20
@@ -62,10 +62,10 @@ class Robust(ImageCriterion):
         """The loss of a standardised residual."""
         return {"absolute": smooth_absolute, "huber": huber}.get(self.loss, self.loss)  # pyright: ignore
 
-    def context(self, vector: jax.Array, window: Window, previous: jax.Array) -> jax.Array:
+    def context(self, vector: jax.Array, margins: jax.Array, previous: jax.Array) -> jax.Array:
         """The scale s, ``[1]``: the standard deviation by the median absolute residual."""
         residual, _ = self.model.residual(vector, self.frame)
-        scale = median_scale(residual, window.values)
+        scale = median_scale(residual, self.window(margins).values)
         if self.loss == "absolute":
             scale = ABSOLUTE_ROUNDING * scale
         return jnp.maximum(scale, rounding_variance(vector.dtype) ** 0.5)[None]
@@ -85,37 +85,39 @@ class Robust(ImageCriterion):
             curvature=definite(convex + turning, convex),
         )
 
-    def linearize(self, vector: jax.Array, window: Window) -> Linearization:
+    def linearize(self, vector: jax.Array, margins: jax.Array) -> Linearization:
         """Residual and Jacobian at a vector."""
         return Linearization(*self.model.residual(vector, self.frame))
 
-    def improve(self, vector, window, context, lower, upper, previous) -> Improvement:
+    def improve(self, fit: Fit, lower, upper) -> Improvement:
         """Damped Newton steps, as many as one pass is worth."""
+        window = self.window(fit.margins)
         root = newton(
-            lambda theta: self.evaluate(theta, window, context),
-            vector,
+            lambda theta: self.evaluate(theta, window, fit.context),
+            fit.vector,
             lower=lower,
             upper=upper,
             max_steps=_STEPS_PER_PASS,
         )
-        size = jnp.max(jnp.abs(root.params - vector) / step_tolerance(root.params))
+        size = jnp.max(jnp.abs(root.params - fit.vector) / step_tolerance(root.params))
         # A root found at once is as good as rounding allows, however far the last digits move.
-        still = (size <= 1) | (root.converged & (root.num_steps <= 2))
-        linear = self.linearize(root.params, window)
-        return Improvement(root.params, linear, still, size, root.num_steps)
+        ahead = jnp.where(root.converged & (root.num_steps <= 2), 0, size)
+        linear = self.linearize(root.params, fit.margins)
+        return Improvement(root.params, linear, ahead, size, root.num_steps)
 
-    def gradient(self, vector: jax.Array, window: Window, context: jax.Array) -> jax.Array:
+    def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:
         """Of the objective."""
-        return self.evaluate(vector, window, context).gradient
+        return self.evaluate(vector, self.window(margins), context).gradient
 
-    def summary(self, vector, window, context, linear: Linearization) -> Summary:
+    def summary(self, fit: Fit) -> Summary:
         """The sandwich of M-estimators, by pixels or, where they depend on each other, by blocks.
 
         Source: P. J. Huber, "Robust Statistics", Wiley 1981, ch. 6.
         """
-        residual, fields = linear.residual, linear.fields
+        window = self.window(fit.margins)
+        residual, fields = fit.linear.residual, fit.linear.fields
         absolute = self.loss == "absolute"
-        scale = context[0]
+        scale = fit.context[0]
         spread = scale * (1 / ABSOLUTE_ROUNDING if absolute else 1)
         psi, _ = influence(self.rho, residual / scale)
         width = spread * (_DENSITY_WIDTH if absolute else 1)
@@ -123,9 +125,11 @@ class Robust(ImageCriterion):
         # d psi(r / s) / d theta = slope J / width, where psi has no unit.
         curvature = inner_products((window.values * slope)[None] * fields, fields) / width
         scores = (window.values * psi)[None] * fields
+        counts = block_counts(window.shape)
+        blocks = jnp.stack([window.block_totals(psi * field, counts) for field in fields])
         inverse = inverse_small(curvature)
         by_pixel = inverse @ inner_products(scores, scores) @ inverse
-        rounding = rounding_variance(vector.dtype) * inverse_small(
+        rounding = rounding_variance(residual.dtype) * inverse_small(
             inner_products(window.values[None] * fields, fields)
         )
         total = jnp.sum(window.values * jnp.abs(residual))
@@ -134,14 +138,16 @@ class Robust(ImageCriterion):
         clipped = jnp.clip(residual, -_CLIP * spread, _CLIP * spread)
         return Summary(
             covariance=wider_covariance(
-                by_pixel, sandwich_covariance(curvature, block_sums(scores))
+                by_pixel, sandwich_covariance(curvature, inner_products(blocks, blocks))
             )
             + rounding,
             loss=loss,
             noise_variance=noise_variance,
             chi_square=jnp.full_like(total, jnp.nan),
             noise=jnp.stack([jnp.zeros_like(noise_variance), noise_variance]),
-            whitened=window.values * clipped,
+            num_pixels=window.num_pixels.astype(residual.dtype),
+            everything=jnp.sum(window.values * residual**2),
             squares=jnp.sum(window.values * clipped**2),
             outliers=jnp.mean(clipped != residual, where=window.values > 0),
+            evidence=self.evidence(fit.vector, window, residual, window.values * clipped),
         )

@@ -171,10 +171,10 @@ def _squared_magnitude(z: jax.Array) -> jax.Array:
 
 def _ratio(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
     """Numerator / denominator, and 0 where the denominator is 0."""
-    if jnp.iscomplexobj(numerator) and not jnp.iscomplexobj(denominator):
-        # XLA would make the denominator complex first, and divide by that.
-        return jax.lax.complex(
-            _ratio(numerator.real, denominator), _ratio(numerator.imag, denominator)
-        )
     zero = denominator == 0
-    return jnp.where(zero, 0, numerator / jnp.where(zero, 1, denominator))
+    inverse = jnp.where(zero, 0, 1 / jnp.where(zero, 1, denominator))
+    if jnp.iscomplexobj(numerator) and not jnp.iscomplexobj(denominator):
+        # XLA would make the denominator complex first, and divide by that. And it writes quotients
+        # out, while it fuses products with what follows.
+        return jax.lax.complex(numerator.real * inverse, numerator.imag * inverse)
+    return numerator * inverse

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from gaussjax.linear_algebra import inner_products, inverse_small
+from gaussjax.linear_algebra import inverse_small
 
 # Blocks of the sandwich, over all axes together: their sums tell a variance to sqrt(2 / 256).
 NUM_BLOCKS = 256
@@ -17,7 +17,7 @@ def fisher_covariance(curvature: jax.Array, noise_variance: jax.Array) -> jax.Ar
     return noise_variance * inverse_small(curvature)
 
 
-def sandwich_covariance(curvature: jax.Array, sums: jax.Array) -> jax.Array:
+def sandwich_covariance(curvature: jax.Array, scatter: jax.Array) -> jax.Array:
     """Covariance ``H^-1 S H^-1``, S from sums of the scores over blocks of neighbours.
 
     Right where the residuals of neighbouring pixels depend on each other, as they do when the
@@ -25,28 +25,20 @@ def sandwich_covariance(curvature: jax.Array, sums: jax.Array) -> jax.Array:
 
     Args:
         curvature: H, second derivative of the objective, ``[k, k]``.
-        sums: of the derivatives of the pixels' losses, by :func:`block_sums`, ``[k, *blocks]``.
+        scatter: S, inner products of the sums of the derivatives of the pixels' losses over
+            blocks, ``[k, k]``.
 
     Source: H. White, "Maximum likelihood estimation of misspecified models", Econometrica 50(1),
     1982; the blocks as in K.-Y. Liang and S. L. Zeger, Biometrika 73(1), 1986.
     """
     inverse = inverse_small(curvature)
-    return inverse @ inner_products(sums, sums) @ inverse
+    return inverse @ scatter @ inverse
 
 
-def block_sums(fields: jax.Array) -> jax.Array:
-    """Sums of ``[k, *frame]`` over about ``NUM_BLOCKS`` blocks, ``[k, *blocks]``."""
-    shape = fields.shape[1:]
-    per_axis = round(NUM_BLOCKS ** (1 / len(shape)))
-    for axis, n in enumerate(shape, start=1):
-        blocks = min(per_axis, n)
-        length = -(-n // blocks)
-        padding = [(0, 0)] * fields.ndim
-        padding[axis] = (0, blocks * length - n)
-        padded = jnp.pad(fields, padding)
-        split = (*padded.shape[:axis], blocks, length, *padded.shape[axis + 1 :])
-        fields = jnp.sum(padded.reshape(split), axis=axis + 1)
-    return fields
+def block_counts(shape: tuple[int, ...], parts: int = 1) -> tuple[int, ...]:
+    """Along each axis the blocks of a frame, or of one that is one of several ``parts``."""
+    per_axis = max(round((NUM_BLOCKS / parts) ** (1 / len(shape))), 1)
+    return tuple(min(per_axis, n) for n in shape)
 
 
 def wider_covariance(classical: jax.Array, sandwich: jax.Array) -> jax.Array:

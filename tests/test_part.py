@@ -15,7 +15,7 @@ from gaussjax.part import liveliest_part
 def test_the_liveliest_part_holds_what_has_changed(corner):
     difference = np.zeros((640, 900), np.float32)
     difference[corner[0] : corner[0] + 60, corner[1] : corner[1] + 60] = 1
-    part = jax.jit(liveliest_part)(difference)
+    part = jax.jit(liveliest_part)(np.zeros_like(difference), difference)
     assert part.shape == (256, 256)
     assert part.of(jnp.asarray(difference)).shape == part.shape
     assert jnp.sum(part.of(jnp.asarray(difference))) == 60**2
@@ -24,7 +24,7 @@ def test_the_liveliest_part_holds_what_has_changed(corner):
 @pytest.mark.parametrize("shape", [(300,), (64, 300), (20, 21, 22)])
 def test_a_small_frame_is_its_own_part(shape):
     image = jnp.arange(float(np.prod(shape))).reshape(shape)
-    part = liveliest_part(image)
+    part = liveliest_part(image, image)
     np.testing.assert_array_equal(part.of(image), image)
 
 

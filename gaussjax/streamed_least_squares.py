@@ -1,0 +1,71 @@
+"""Least squares on a large frame, whose sums are gathered a tile at a time."""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.boundary import Window
+from gaussjax.criterion import Fit, Improvement
+from gaussjax.evidence import gather
+from gaussjax.least_squares import LeastSquares, linearization, moments, next_step
+from gaussjax.model import BlurModel
+from gaussjax.pair import Pair
+from gaussjax.residuals import Frame, frame_window
+from gaussjax.tiles import sum_over_tiles, tiles_fit
+
+
+@dataclass(frozen=True)
+class StreamedLeastSquares(LeastSquares):
+    """:class:`LeastSquares` of a pair of which no more than a few tiles are transformed at once.
+
+    For a start so near that the figures of the residual at the beginning of a pass are those at
+    its end.
+
+    Attributes:
+        pair: of the frame.
+        tile: shape of the tiles.
+    """
+
+    pair: Pair
+    tile: tuple[int, ...]
+
+    def improve(self, fit: Fit, lower, upper) -> Improvement:
+        """One pass."""
+        sums, evidence = _gathering(self.model, self.tile)(self.pair, fit.vector, fit.margins)
+        step = next_step(sums, fit, lower, upper, self.model.num_variances)
+        # At the optimum the scores have the mean zero.
+        mean = sums.gradient / jnp.sqrt(jnp.maximum(sums.num_blocks, 1))
+        scatter = sums.scatter - jnp.outer(mean, mean)
+        linear = linearization(sums, fit.vector, step, scatter, evidence)
+        return Improvement(step.vector, linear, step.ahead, step.size, jnp.int32(0))
+
+
+def _gathering(model: BlurModel, tile: tuple[int, ...]):
+    """The function of pair, vector and margins to moments and evidence."""
+
+    def sums(vector: jax.Array, parts: int, frame: Frame, window: Window):
+        residual, fields = model.residual(vector, frame)
+        predicted = frame.blurred + residual - model.level(vector, frame)
+        weighted = window.values * residual
+        evidence = gather(frame.difference, window.values, predicted, residual, weighted, parts)
+        return moments(residual, fields, window, parts), evidence
+
+    # A batch of large frames is gathered one after the other: the memory is what limits them.
+    @jax.custom_batching.sequential_vmap
+    def gathered(pair: Pair, vector: jax.Array, margins: jax.Array):
+        def streamed():
+            parts = max(round(math.prod(pair.shape) / math.prod(tile)), 1)
+            return sum_over_tiles(partial(sums, vector, parts), pair, tile, margins)
+
+        def whole():
+            frame = pair.frame()
+            return sums(vector, 1, frame, frame_window(frame, margins))
+
+        # Graphics cards have no caches to stay in.
+        on_cpu = jax.lax.platform_dependent(cpu=lambda: True, default=lambda: False)
+        return jax.lax.cond(on_cpu & tiles_fit(margins, tile), streamed, whole)
+
+    return gathered

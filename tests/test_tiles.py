@@ -1,0 +1,128 @@
+"""A large frame in tiles: every pixel counts once, and the fit is that of the whole frame."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.ndimage
+from problems import natural_scene
+
+import gaussjax as gj
+from gaussjax import pair_fit
+from gaussjax.pair import Pair
+from gaussjax.tiles import sum_over_tiles, tile_shape, tiles_fit
+
+
+def a_pair(shape, rng, known=None, weights=None):
+    reference, blurred = (jnp.asarray(rng.normal(size=shape)) for _ in range(2))
+    zero, one = jnp.asarray(0.0), jnp.asarray(1.0)
+    known = (None if known is None else jnp.asarray(known), None)
+    return Pair(reference, blurred, known, weights, jnp.asarray(False), zero, one, "valid", 0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "boundary", "cut"),
+    [
+        ((1024, 900), "valid", True),
+        ((1024, 900), "reflect", False),
+        ((600, 1024), "valid", False),
+        ((900,), "valid", False),
+        ((700, 700, 700), "valid", False),
+    ],
+)
+def test_only_large_images_whose_edge_does_not_count_are_cut(shape, boundary, cut):
+    tile = tile_shape(shape, boundary)
+    assert (tile != shape) == cut
+    assert all(size <= n for size, n in zip(tile, shape, strict=True))
+
+
+@pytest.mark.parametrize("margins", [(0, 0), (9, 9), (1, 31), (64, 40)])
+def test_every_pixel_inside_counts_once(margins, rng, x64):
+    pair = a_pair((700, 811), rng)
+    tile = tile_shape(pair.shape, "valid")
+    assert tiles_fit(jnp.asarray(margins), tile)
+
+    def of_tile(frame, window):
+        return (window.num_pixels, window.total(frame.blurred)), window.num_pixels
+
+    (count, total), some = jax.jit(lambda m: sum_over_tiles(of_tile, pair, tile, m))(
+        jnp.asarray(margins, float)
+    )
+    inside = np.asarray(pair.blurred)[
+        tuple(slice(m, n - m) for m, n in zip(margins, pair.shape, strict=True))
+    ]
+    assert count == inside.size
+    np.testing.assert_allclose(total, inside.sum(), rtol=1e-10)
+    assert 0.2 * count < some < 0.8 * count
+
+
+def test_missing_pixels_and_weights_come_along(rng, x64):
+    shape = (700, 720)
+    weights = jnp.asarray(rng.random(shape))
+    pair = a_pair(shape, rng, known=rng.random(shape) > 1e-3, weights=weights)
+    margins = jnp.asarray([5.0, 7.0])
+
+    def of_tile(frame, window):
+        return jnp.sum(window.values), jnp.sum(window.values**2)
+
+    tile = tile_shape(shape, "valid")
+    total, _ = sum_over_tiles(of_tile, pair, tile, margins)
+    missing = scipy.ndimage.maximum_filter(1 - np.asarray(pair.known[0], float), (11, 15))
+    expected = (np.asarray(weights) * (1 - missing))[5:-5, 7:-7]
+    np.testing.assert_allclose(total, expected.sum(), rtol=1e-10)
+
+
+def large_pair(sigma, noise=0.0):
+    scene = natural_scene((860, 900), seed=5)
+    blurred = scipy.ndimage.gaussian_filter(scene, sigma, mode="wrap", truncate=6)
+    blurred = blurred + noise * np.random.default_rng(0).normal(size=scene.shape)
+    inside = (slice(80, -80),) * 2
+    return scene[inside], blurred[inside]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"family": "full", "gain": True, "offset": True, "shift": True},
+        {"mask": "holes"},
+        {"initial": 6.0},
+    ],
+    ids=["plain", "all", "mask", "far"],
+)
+def test_the_fit_is_that_of_the_whole_frame(options, monkeypatch, x64):
+    reference, blurred = large_pair(1.7, noise=0.02)
+    if "mask" in options:
+        options = {"mask": np.random.default_rng(1).random(reference.shape) > 0.01}
+        blurred = np.where(options["mask"], blurred, np.nan)
+    streamed = gj.estimate_blur(reference, blurred, **options)
+    monkeypatch.setattr(pair_fit, "tile_shape", lambda shape, boundary: shape)
+    jax.clear_caches()
+    whole = gj.estimate_blur(reference, blurred, **options)
+    jax.clear_caches()
+    assert streamed.status == whole.status == 0
+    np.testing.assert_allclose(
+        streamed.params.variance, whole.params.variance, rtol=1e-8, atol=1e-9
+    )
+    np.testing.assert_allclose(streamed.loss, whole.loss, rtol=1e-8)
+    np.testing.assert_allclose(streamed.sigma_standard_error, whole.sigma_standard_error, rtol=1e-3)
+    assert streamed.num_pixels == whole.num_pixels
+    assert streamed.adequacy.verdict == whole.adequacy.verdict
+    np.testing.assert_allclose(streamed.adequacy.unexplained, whole.adequacy.unexplained, rtol=0.2)
+
+
+def test_a_blur_too_wide_for_tiles(x64):
+    reference, blurred = large_pair(20.0)
+    estimate = gj.estimate_blur(reference, blurred, kernel="sampled", truncate=6)
+    assert estimate.status == 0
+    np.testing.assert_allclose(estimate.sigma, 20.0, rtol=1e-6)
+
+
+def test_batches_of_large_frames():
+    pairs = [large_pair(sigma, 0.01) for sigma in (1.0, 2.5)]
+    stacks = [np.stack(images).astype(np.float32) for images in zip(*pairs, strict=True)]
+    batch = jax.vmap(gj.estimate_blur)(*stacks)
+    for row, pair in enumerate(pairs):
+        single = gj.estimate_blur(*(image.astype(np.float32) for image in pair))
+        np.testing.assert_allclose(batch.sigma[row], single.sigma, rtol=1e-5)
+        assert batch.status[row] == 0
