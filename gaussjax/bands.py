@@ -3,7 +3,7 @@
 import jax
 
 # Pixels of a large image that are looked at, about, in bands of so many rows ...
-_SAMPLE = 2**16
+_SAMPLE = 2**15
 _BAND = 4
 # ... of which there are at least so many: a quarter of the rows still holds a few.
 _LEAST_BANDS = 16

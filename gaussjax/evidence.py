@@ -1,8 +1,8 @@
 """What a verdict is made of: inner products over the pixels, which add up over parts of a frame.
 
-All figures are quadratic in a few *columns* that are made for every pixel: the residual, its next
-neighbours, their squares, the slopes of the prediction and so on. One matrix of the inner products
-of the columns holds them all.
+Most figures are quadratic in a few *columns* that are made for every pixel: the slopes of the
+prediction, itself, 1, the residual and B - A. One matrix of the inner products of the columns holds
+them.
 """
 
 import math
@@ -21,64 +21,65 @@ _NUM_BLOCKS = 64
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Evidence:
-    """Inner products of the columns of :func:`gather`, of a large frame over bands of it.
+    """Sums over the compared pixels, of a large frame over bands of them.
 
     Attributes:
-        products: of all columns with each other, ``[j, j]``.
-        scatter: sums over blocks of neighbours of the products of any two products of the columns
-            that tell a displacement, ``[i i, i i]`` with i = ndim + 3.
+        products: inner products of the columns, weighted, ``[ndim + 4, ndim + 4]``.
+        scatter: sums over blocks of neighbours of the products of any two inner products of the
+            columns that tell a displacement, ``[i i, i i]`` with i = ndim + 3.
+        powers: number of pixels, and sums of the second and the fourth power of the whitened
+            residual, ``[3]``.
+        neighbours: per axis, of pixels and the next ones: sums of products of the whitened
+            residual, of their mean squares, and of the squared products, ``[ndim, 3]``.
     """
 
     products: jax.Array
     scatter: jax.Array
+    powers: jax.Array
+    neighbours: jax.Array
 
     @property
     def ndim(self) -> int:
         """Number of axes of the frame."""
-        return math.isqrt(len(self.scatter)) - 3
+        return len(self.neighbours)
 
     @property
     def count(self) -> jax.Array:
         """Number of pixels."""
-        return self._of("indicator", "indicator")
+        return self.powers[0]
 
     @property
     def weight(self) -> jax.Array:
         """Sum of their weights."""
-        return self._of("one", "one")
+        return self.products[-3, -3]
 
     @property
     def contrast(self) -> jax.Array:
         """Weighted sum of squares of B without its mean."""
-        power = self._of("predicted", "predicted") - 2 * self._of("predicted", "residual")
-        power = power + self._of("residual", "residual")
-        level = self._of("predicted", "one") - self._of("residual", "one")
-        weight = jnp.where(self.weight > 0, self.weight, 1)
-        return jnp.maximum(power - level**2 / weight, 0)
+        predicted, one, residual = -4, -3, -2
+        power = self.products[predicted, predicted] - 2 * self.products[predicted, residual]
+        power = power + self.products[residual, residual]
+        level = self.products[predicted, one] - self.products[residual, one]
+        return jnp.maximum(power - level**2 / jnp.where(self.weight > 0, self.weight, 1), 0)
 
     @property
     def change(self) -> jax.Array:
         """Weighted sum of squares of B - A."""
-        return self._of("difference", "difference")
+        return self.products[-1, -1]
 
     @property
     def kurtosis(self) -> jax.Array:
         """Of the whitened residual; 3 is normal."""
-        squares = self._of("whitened", "whitened")
-        fourth = self._of("square", "square")
-        return self.count * fourth / jnp.where(squares > 0, squares, 1) ** 2
+        count, squares, fourth = self.powers
+        return count * fourth / jnp.where(squares > 0, squares, 1) ** 2
 
     @property
     def correlations(self) -> tuple[jax.Array, jax.Array]:
         """Of neighbours along each axis, and their standard errors by chance, ``[ndim]`` each."""
-        found, errors = [], []
-        for axis in range(self.ndim):
-            both = self._of("square", ("indicator", axis)) + self._of("indicator", ("square", axis))
-            total = jnp.where(both > 0, 0.5 * both, 1)
-            found.append(self._of("whitened", ("whitened", axis)) / total)
-            # Of independent neighbours, whatever the distribution of their sizes.
-            errors.append(jnp.sqrt(self._of("square", ("square", axis))) / total)
-        return jnp.stack(found), jnp.stack(errors)
+        products, squares, squared = self.neighbours.T
+        total = jnp.where(squares > 0, squares, 1)
+        # The error of independent neighbours, whatever the distribution of their sizes.
+        return products / total, jnp.sqrt(squared) / total
 
     @property
     def displacement(self) -> tuple[jax.Array, jax.Array]:
@@ -86,7 +87,7 @@ class Evidence:
 
         Beside a gain and an offset, whose lack must not be taken for a shift.
         """
-        i = self.ndim + 3
+        i = self.ndim + 3  # without B - A
         normal, score = self.products[: i - 1, : i - 1], self.products[: i - 1, i - 1]
         # A flat prediction has no shift.
         normal = normal + jnp.diag(jnp.where(jnp.diag(normal) > 0, 0, 1).astype(normal.dtype))
@@ -98,22 +99,6 @@ class Evidence:
         inverse = inverse_small(normal)
         errors = jnp.sqrt(jnp.maximum(jnp.diag(inverse @ spread @ inverse), 0))
         return solution[: self.ndim], errors[: self.ndim]
-
-    def _of(self, first, second) -> jax.Array:
-        """The inner product of two columns by their names."""
-        names = _names(self.ndim)
-        return self.products[names.index(first), names.index(second)]
-
-
-def _names(ndim: int) -> list:
-    """What the columns are; a pair names the next neighbour along an axis."""
-    near = [(name, axis) for name in _OF_NEIGHBOURS for axis in range(ndim)]
-    weighted = [("slope", axis) for axis in range(ndim)]
-    weighted += ["predicted", "one", "residual", "difference"]
-    return [*weighted, *_OF_NEIGHBOURS, *near]
-
-
-_OF_NEIGHBOURS = ["whitened", "indicator", "square"]
 
 
 def gather(
@@ -156,12 +141,23 @@ def gather(
         # At the edge of a band there is none; that of a frame is not compared.
         columns.append(root * slope * moved(ones, axis, 1) * moved(ones, axis, -1))
     columns += [root * predicted, root, root * residual, root * difference]
-    near = [whitened, (window > 0).astype(window.dtype), whitened**2]
-    columns += near + [moved(image, axis, 1) for image in near for axis in range(ndim)]
     products = _block_products(jnp.stack(columns))
     i = ndim + 3
     flat = products[:, :i, :i].reshape(-1, i * i)
-    return Evidence(jnp.sum(products, axis=0), product(flat.T, flat))
+    compared = jnp.where(window > 0, ones, 0)
+    squares = whitened**2
+    rows = []
+    for axis in range(ndim):
+        product_of_two = whitened * moved(whitened, axis, 1)
+        both = squares * moved(compared, axis, 1) + compared * moved(squares, axis, 1)
+        sums = product_of_two, 0.5 * both, product_of_two**2
+        rows.append(jnp.stack([jnp.sum(values) for values in sums]))
+    return Evidence(
+        products=jnp.sum(products, axis=0),
+        scatter=product(flat.T, flat),
+        powers=jnp.stack([jnp.sum(values) for values in (compared, squares, squares**2)]),
+        neighbours=jnp.stack(rows),
+    )
 
 
 def _block_products(columns: jax.Array) -> jax.Array:
