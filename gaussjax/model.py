@@ -142,7 +142,13 @@ class BlurModel:
         response, slopes = self.responses(vector, frame.blurred.shape)
         change = _inverse(response - 1, frame)
         # A transform each, which may run side by side: one of a stack keeps to a single core.
-        fields = jnp.stack([_inverse(slope, frame) for slope in slopes])
+        fields = [_inverse(slope, frame) for slope in slopes]
+        if self.gain:
+            # What the gain multiplies is at hand already, but for a gain of 0.
+            gain = vector[self.num_variances]
+            predicted = frame.blurred - frame.difference + change
+            fields[self.num_variances] = predicted / jnp.where(gain == 0, 1, gain)
+        fields = jnp.stack(fields)
         # R - 1 against B - A: a small blur is not lost in the rounding of the images.
         residual = change + self.level(vector, frame) - frame.difference
         return residual, fields + self._levels(vector, frame)

@@ -216,7 +216,6 @@ def _fit(criterion: AnyCriterion, scout: AnyCriterion | None, start: Start, cont
     low, high = orient_bounds(lower, upper, start.exchanged)
     low = jnp.where(is_variance, low, -jnp.inf)
     high = jnp.where(is_variance, high, jnp.inf)
-    vector, context = jax.lax.stop_gradient((vector, context))
     num_steps = start.num_steps
     if scout is not None:
         # What a part tells leaves a large frame little to do.
@@ -228,6 +227,8 @@ def _fit(criterion: AnyCriterion, scout: AnyCriterion | None, start: Start, cont
     held = replace(criterion, frame=jax.lax.stop_gradient(frame))
     if isinstance(held, StreamedLeastSquares):
         held = replace(held, pair=jax.lax.stop_gradient(held.pair))
+    # How the start came about does not matter to the optimum.
+    vector, context = jax.lax.stop_gradient((vector, context))
     fit = fit_passes(held, vector, context, low, high)
     fit = replace(fit, num_steps=num_steps + fit.num_steps)
     return implicit_fit(criterion, fit), low, high
