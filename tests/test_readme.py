@@ -301,7 +301,7 @@ def test_speed_answer():
         f"with a full covariance, gain and shift {ratio('estimate_blur, full + gain + shift')};",
         f"SciPy's blur {ratio('SciPy blur, bounded search')}",
         f"OpenCV's {ratio('OpenCV blur, bounded search')}",
-        f"for {min(seconds):.1g} to {max(seconds):.1g} s",
+        "for {:g} to {:g} s".format(*(float(f"{s:.1g}") for s in (min(seconds), max(seconds)))),
         f"{start['first run']:.1f} times a process that imports JAX and adds once,"
         f" {start['later run']:.1f} times",
         f"{images['grown'] / images['images']:.2g} times",
