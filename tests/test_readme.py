@@ -73,6 +73,12 @@ def test_which_estimator():
     for name in ("L-BFGS", "Adam, log sigma"):
         sigma = found["answers"][f"periodic: {name}"]["known_sigma"]
         np.testing.assert_allclose(sigma, newton, rtol=5e-3)
+    assert_said("Which estimator, when", "Gauss-Newton needs a fifth of the time or less")
+    times = {
+        name: found["answers"][f"periodic: {name}"]["milliseconds_per_pair"]
+        for name in ("Gauss-Newton", "L-BFGS", "Adam, log sigma", "Adam, variance")
+    }
+    assert 5 * times.pop("Gauss-Newton") <= min(times.values())
 
 
 def test_protocol_of_the_first_answer():
