@@ -163,8 +163,10 @@ class ImageCriterion:
         """W."""
         return frame_window(self.frame, margins)
 
-    def evidence(self, vector: jax.Array, window: Window, residual, whitened) -> Evidence:
-        """Of a residual of the frame, and of that with white noise."""
+    def evidence(
+        self, vector: jax.Array, window: Window, residual, whitened, parts: int = 1
+    ) -> Evidence:
+        """Of a residual of the frame, one of several ``parts``, and of that with white noise."""
         # Without the level, which may be large.
         predicted = self.frame.blurred + residual - self.model.level(vector, self.frame)
-        return gather(self.frame.difference, window.values, predicted, residual, whitened)
+        return gather(self.frame.difference, window.values, predicted, residual, whitened, parts)

@@ -248,8 +248,8 @@ def next_step(
     lacking = jnp.max(jnp.abs(sums.turning) / diagonal)
     correction = _corrected(sums, fit)
     # Over a long way the gradient changes by more than its slope: no more than is lacking counts.
-    size = jnp.max(jnp.abs(correction) / jnp.sqrt(jnp.outer(diagonal, diagonal)))
-    correction = correction * jnp.minimum(1, _ALLOWED * lacking / jnp.where(size > 0, size, 1))
+    part = jnp.max(jnp.abs(correction) / jnp.sqrt(jnp.outer(diagonal, diagonal)))
+    correction = correction * jnp.minimum(1, _ALLOWED * lacking / jnp.where(part > 0, part, 1))
     curvature = definite(information + correction, information)
     step = bounded_step(vector, sums.gradient, curvature, lower, upper)
     found = jnp.clip(vector + held_back(step, vector), lower, upper)

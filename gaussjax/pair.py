@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import jax
 import jax.numpy as jnp
 
+from gaussjax.part import Part
 from gaussjax.residuals import Frame, make_frame
 
 
@@ -41,14 +42,10 @@ class Pair:
         """Of both images."""
         return self.reference.shape
 
-    def part(self, corner, shape: tuple[int, ...]) -> "Pair":
-        """A box of the pair, beyond whose edges nothing is known."""
-
-        def cut(image):
-            return jax.lax.dynamic_slice(image, list(corner), shape)
-
+    def part(self, part: Part) -> "Pair":
+        """A part of the pair, beyond whose edges nothing is known."""
         images = (self.reference, self.blurred, self.known, self.weights)
-        reference, blurred, known, weights = jax.tree.map(cut, images)
+        reference, blurred, known, weights = jax.tree.map(part.of, images)
         return replace(
             self,
             reference=reference,

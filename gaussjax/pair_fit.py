@@ -127,7 +127,7 @@ def fit_pair(
     criterion = make(pair.frame(), model)
     scout = None
     if part.shape != pair.shape:
-        few = jax.lax.stop_gradient(pair).part(part.corner, part.shape).frame()
+        few = jax.lax.stop_gradient(pair).part(part).frame()
         margins = borders.largest_margins(part.shape)
         scout = make(few, replace(model, largest_margins=margins))
     if make is LeastSquares:

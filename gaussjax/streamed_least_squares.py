@@ -9,7 +9,6 @@ import jax.numpy as jnp
 
 from gaussjax.boundary import Window
 from gaussjax.criterion import Fit, Improvement
-from gaussjax.evidence import gather
 from gaussjax.least_squares import LeastSquares, linearization, moments, next_step
 from gaussjax.model import BlurModel
 from gaussjax.pair import Pair
@@ -48,9 +47,9 @@ def _gathering(model: BlurModel, tile: tuple[int, ...]):
 
     def sums(vector: jax.Array, parts: int, frame: Frame, window: Window):
         residual, fields = model.residual(vector, frame)
-        predicted = frame.blurred + residual - model.level(vector, frame)
         weighted = window.values * residual
-        evidence = gather(frame.difference, window.values, predicted, residual, weighted, parts)
+        criterion = LeastSquares(frame, model)
+        evidence = criterion.evidence(vector, window, residual, weighted, parts)
         return moments(residual, fields, window, parts), evidence
 
     # A batch of large frames is gathered one after the other: the memory is what limits them.

@@ -54,8 +54,9 @@ def test_uniform_noise_with_replicated_edges_and_a_rule_for_the_radius(x64, rng)
         estimate = gj.estimate_blur(
             image, blurred, kernel="sampled", radius=five_sigma, boundary="nearest"
         )
-        # At whole sigmas the radius jumps, and the sum of squares with it.
-        np.testing.assert_allclose(estimate.sigma, sigma, rtol=1e-6)
+        # Just above 24 the radius jumps, and the sum of squares with it.
+        rtol = 1e-6 if sigma == 24.0 else 1e-7
+        np.testing.assert_allclose(estimate.sigma, sigma, rtol=rtol, atol=1e-7)
         assert estimate.status == Status.ESTIMATED
 
 
