@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gaussjax.adequacy import Adequacy, Verdict
+    from gaussjax.dataset import fit_dataset
+    from gaussjax.dataset_result import DatasetEstimate
     from gaussjax.empirical_transfer import TransferProfile, transfer_profile
     from gaussjax.estimate import estimate_blur
     from gaussjax.family_comparison import FamilyComparison, compare_families
     from gaussjax.fit import fit_gauss_newton, fit_optax
     from gaussjax.frequency_ratio import fit_free_kernel, fit_frequency_ratio, fit_pointwise_ratio
+    from gaussjax.pair_set import PairSet, open_pairs
     from gaussjax.params import BlurParams
     from gaussjax.report import draw_report
     from gaussjax.residuals import image_loss, loss
@@ -22,7 +25,9 @@ __all__ = [
     "Adequacy",
     "BlurEstimate",
     "BlurParams",
+    "DatasetEstimate",
     "FamilyComparison",
+    "PairSet",
     "Spectra",
     "Status",
     "TransferProfile",
@@ -32,6 +37,7 @@ __all__ = [
     "compare_families",
     "draw_report",
     "estimate_blur",
+    "fit_dataset",
     "fit_free_kernel",
     "fit_frequency_ratio",
     "fit_gauss_newton",
@@ -39,6 +45,7 @@ __all__ = [
     "fit_pointwise_ratio",
     "image_loss",
     "loss",
+    "open_pairs",
     "pair_spectra",
     "sum_spectra",
     "transfer_function",
@@ -47,11 +54,14 @@ __all__ = [
 
 _MODULES = (
     "adequacy",
+    "dataset",
+    "dataset_result",
     "empirical_transfer",
     "estimate",
     "family_comparison",
     "fit",
     "frequency_ratio",
+    "pair_set",
     "params",
     "report",
     "residuals",

@@ -1,12 +1,12 @@
 """Decoders: one file in, its samples as they are stored out.
 
 Each decoder answers in the file's own numbers and refuses what it would have to guess.
-What a library complains about while it decodes becomes a note, never a line on stderr.
+What a library warns of while it decodes is for the caller to catch: the filters of warnings belong
+to the whole process, and several threads may decode at once.
 Nothing here imports JAX, and Pillow is imported only when a file needs it.
 """
 
 import io
-import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,43 +65,57 @@ def drop_extra_sample(samples: np.ndarray, wanted: int, notes: list[str]) -> np.
     return samples[..., 0] if wanted == 1 else samples[..., :wanted]
 
 
-def decode_npy(path: Path) -> Decoded:
-    """Decode a NumPy file by mapping it: a header that promises more than the file is an error."""
+def map_npy(path: Path) -> np.ndarray:
+    """Map a NumPy file, read-only: a header that promises more than the file is an error."""
     try:
-        samples = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+        return np.asarray(np.lib.format.open_memmap(path, mode="r"))
     except ValueError as error:
         if "Python objects" in str(error):
             raise ImageFileError("holds pickled Python objects, which are never loaded") from None
         raise
+
+
+def decode_npy(path: Path) -> Decoded:
+    """Decode a NumPy file by way of its map."""
+    samples = np.array(map_npy(path))
     return Decoded(samples, False, full_scale(samples.dtype), 1, ())
 
 
 def decode_pillow(path: Path, formats: tuple[str, ...] = PILLOW_FORMATS) -> Decoded:
-    """Decode the first frame of a file by Pillow, whose guard against bombs stays on."""
+    """Decode the first frame of a file by Pillow, and refuse what it takes for a bomb."""
     import PIL.Image
 
     notes: list[str] = []
-    with warnings.catch_warnings(record=True) as complaints:
-        warnings.simplefilter("always")
-        warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
-        with PIL.Image.open(path, formats=formats) as image:
-            frames = getattr(image, "n_frames", 1)
-            if frames > 1:
-                notes.append(f"first of {frames} frames used")
-            image.load()
-            orientation = image.getexif().get(ORIENTATION_TAG, 1)
-            if "transparency" in image.info and image.mode != "P":
-                notes.append("transparent colour ignored")
-            bands = len(image.getbands())
-            if image.format == "PNG" and bands > 1 and _png_bit_depth(path) == 16:
-                samples = _deep_png_samples(path)
-            else:
-                samples = _pillow_samples(image, notes)
-    notes += [f"Pillow says: {complaint.message}" for complaint in complaints]
+    with PIL.Image.open(path, formats=formats) as image:
+        _refuse_bomb(image)
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1:
+            notes.append(f"first of {frames} frames used")
+        image.load()
+        orientation = image.getexif().get(ORIENTATION_TAG, 1)
+        if "transparency" in image.info and image.mode != "P":
+            notes.append("transparent colour ignored")
+        bands = len(image.getbands())
+        if image.format == "PNG" and bands > 1 and _png_bit_depth(path) == 16:
+            samples = _deep_png_samples(path)
+        else:
+            samples = _pillow_samples(image, notes)
     if samples.ndim == 3:
         samples = drop_extra_sample(samples, 1 if samples.shape[-1] == 2 else 3, notes)
     scale = full_scale(samples.dtype)
     return Decoded(samples, samples.ndim == 3, scale, orientation, tuple(notes))
+
+
+def _refuse_bomb(image: Any) -> None:
+    """Refuse sizes that Pillow only warns of; the pixels have not been decoded yet."""
+    import PIL.Image
+
+    limit = PIL.Image.MAX_IMAGE_PIXELS
+    pixels = image.width * image.height
+    if limit is not None and pixels > limit:
+        raise ImageFileError(
+            f"promises {pixels} pixels, more than the limit of {limit}: a decompression bomb?"
+        )
 
 
 def _pillow_samples(image: Any, notes: list[str]) -> np.ndarray:

@@ -4,12 +4,16 @@ Values keep the file's own units (0 to 255 in 8 bit, 0 to 65535 in 16 bit, anyth
 except where they are linearised, which puts them between 0 and 1. Nothing here imports JAX.
 """
 
-from collections.abc import Callable
+import stat
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from gaussjax.image_decoders import (
     PILLOW_FORMATS,
@@ -20,9 +24,19 @@ from gaussjax.image_decoders import (
 )
 from gaussjax.tiff_decoder import decode_tiff
 
-__all__ = ["ImageFile", "ImageFileError", "output_suffix", "read_image", "write_image"]
+__all__ = [
+    "ImageFile",
+    "ImageFileError",
+    "one_line_errors",
+    "output_suffix",
+    "read_image",
+    "read_values",
+    "to_values",
+    "write_image",
+]
 
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of linear RGB: ITU-R BT.709
+_BLOCK = 12288  # samples of colour to convert at once
 _RANKS = {".png": (2,), ".tif": (2, 3), ".npy": (1, 2, 3)}
 _MAGIC: dict[bytes, Callable[[Path], Decoded]] = {
     b"\x93NUMPY": decode_npy,
@@ -60,19 +74,49 @@ def read_image(path: str | PathLike[str], *, linearize: bool = False) -> ImageFi
         ImageFileError: in one line that names the file, whatever is wrong with it.
     """
     path = Path(path)
+    with one_line_errors(path):
+        with warnings.catch_warnings(record=True) as complaints:
+            warnings.simplefilter("always")
+            decoded = _decoder(path)(path)
+        notes = [*decoded.notes]
+        notes += [f"the decoder says: {complaint.message}" for complaint in complaints]
+        values = to_values(decoded, np.float64, notes, linearize=linearize)
+        return ImageFile(values, decoded.samples.dtype, tuple(notes))
+
+
+def read_values(path: Path, dtype: npt.DTypeLike, *, linearize: bool = False) -> np.ndarray:
+    """The values of :func:`read_image` as ``dtype``, without notes; for many threads at once.
+
+    Warnings of the decoders are left to the filters of the process, which threads share.
+
+    Args:
+        path: of a regular file.
+        dtype: of the values: a type of float.
+        linearize: as in :func:`read_image`.
+
+    Raises:
+        ImageFileError: in one line that names the file, whatever is wrong with it.
+    """
+    with one_line_errors(path):
+        return to_values(_decoder(path)(path), dtype, [], linearize=linearize)
+
+
+@contextmanager
+def one_line_errors(path: Path) -> Iterator[None]:
+    """Turn whatever is raised inside into an :class:`ImageFileError` that names the file."""
     try:
-        decoded = _decoder(path)(path)
-        return _to_image(decoded, linearize)
+        yield
     except Exception as error:  # a damaged file makes a decoder raise anything
         raise ImageFileError(f"{path}: {_reason(error)}") from error
 
 
 def _decoder(path: Path) -> Callable[[Path], Decoded]:
-    if path.is_dir():
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
         raise ImageFileError("is a directory, not an image file")
-    if path.exists() and not path.is_file():
+    if not stat.S_ISREG(mode):
         raise ImageFileError("is not a regular file")
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         start = file.read(8)
     if not start:
         raise ImageFileError("is empty")
@@ -92,8 +136,21 @@ def _reason(error: Exception) -> str:
     return text if isinstance(error, (ImageFileError, OSError)) else f"cannot be decoded: {text}"
 
 
-def _to_image(decoded: Decoded, linearize: bool) -> ImageFile:
-    samples, notes = decoded.samples, list(decoded.notes)
+def to_values(
+    decoded: Decoded, dtype: npt.DTypeLike, notes: list[str], *, linearize: bool = False
+) -> np.ndarray:
+    """Samples as a new C-contiguous array of ``dtype``: linearised, without colour, upright.
+
+    Args:
+        decoded: samples as stored.
+        dtype: of the values, a type of float; what it cannot hold becomes infinite.
+        notes: what was done is added to it.
+        linearize: as in :func:`read_image`.
+
+    Raises:
+        ImageFileError: for samples that are no pixels, or have no sRGB scale.
+    """
+    samples = decoded.samples
     if samples.dtype.kind not in "buif":
         raise ImageFileError(f"samples of type {samples.dtype} are not real numbers")
     if samples.size == 0:
@@ -101,32 +158,52 @@ def _to_image(decoded: Decoded, linearize: bool) -> ImageFile:
     rank = samples.ndim - decoded.colour
     if not 1 <= rank <= 3:
         raise ImageFileError(f"is of rank {rank}; signals, images and volumes have rank 1, 2 and 3")
-    values = samples.astype(np.float64)
-    if linearize:
-        values = _linear_light(values, decoded.full_scale, samples.dtype, notes)
-    if decoded.colour:
-        values = values @ _LUMINANCE
-        notes.append("colour reduced to luminance (0.2126 R + 0.7152 G + 0.0722 B)")
-    elif rank == 3 and values.shape[-1] in (3, 4):
+    white = _white(decoded, notes) if linearize else None
+    with np.errstate(over="ignore"):
+        if decoded.colour:
+            values = _luminance(samples, dtype, white)
+            notes.append("colour reduced to luminance (0.2126 R + 0.7152 G + 0.0722 B)")
+        else:
+            values = _as_float(samples, dtype, white)
+    if rank == 3 and not decoded.colour and values.shape[-1] in (3, 4):
         notes.append(f"shape {values.shape} is a volume here; the last axis is not read as colour")
     if decoded.orientation in range(2, 9):
         values = _turn_upright(values, decoded.orientation)
         notes.append(f"turned upright (orientation {decoded.orientation})")
-    return ImageFile(np.ascontiguousarray(values), samples.dtype, tuple(notes))
+    return np.ascontiguousarray(values)
 
 
-def _linear_light(
-    values: np.ndarray, full_scale: int | None, dtype: np.dtype, notes: list[str]
-) -> np.ndarray:
-    """Invert the sRGB transfer function (IEC 61966-2-1) of integer samples."""
+def _white(decoded: Decoded, notes: list[str]) -> int | None:
+    """The sample that stands for white, to linearise by; None where nothing is to be done."""
+    dtype = decoded.samples.dtype
     if dtype.kind == "f":
         notes.append("float samples taken to be linear already")
-        return values
-    if full_scale is None:
+    elif decoded.full_scale is None:
         raise ImageFileError(f"samples of type {dtype} have no sRGB scale; do not linearize them")
-    encoded = values / full_scale
-    notes.append("sRGB decoded to linear light, 0 to 1")
-    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    else:
+        notes.append("sRGB decoded to linear light, 0 to 1")
+    return None if dtype.kind == "f" else decoded.full_scale
+
+
+def _as_float(samples: np.ndarray, dtype: npt.DTypeLike, white: int | None) -> np.ndarray:
+    """Samples as a new array of ``dtype``, computed in float64; linear light if white is given."""
+    if white is None and np.can_cast(samples.dtype, dtype):
+        return samples.astype(dtype)
+    values = samples.astype(np.float64)
+    if white is not None:  # invert the sRGB transfer function (IEC 61966-2-1)
+        encoded = values / white
+        values = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    return values.astype(dtype, copy=False)
+
+
+def _luminance(samples: np.ndarray, dtype: npt.DTypeLike, white: int | None) -> np.ndarray:
+    """Luminance of samples ``[*image, 3]``, a few rows at a time, which the caches hold."""
+    values = np.empty(samples.shape[:-1], dtype)
+    num_rows = max(1, _BLOCK // samples[0].size)
+    for first in range(0, len(samples), num_rows):
+        rows = slice(first, first + num_rows)
+        values[rows] = _as_float(samples[rows], np.float64, white) @ _LUMINANCE
+    return values
 
 
 def _turn_upright(values: np.ndarray, orientation: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The TIFF decoder: tifffile, and Pillow for colours and compressions that tifffile leaves out."""
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,15 +96,19 @@ def _refuse_bomb(num_values: int, num_bytes: int, path: Path) -> None:
 
 @contextmanager
 def _log_as_notes(name: str) -> Iterator[list[str]]:
-    """Collect what the logger ``name`` says, which would otherwise go to stderr."""
+    """Collect what the logger ``name`` says in this thread, which would otherwise go to stderr."""
     notes: list[str] = []
+    thread = threading.get_ident()
+
+    def collect(record: logging.LogRecord) -> bool:
+        ours = record.thread == thread and record.levelno >= logging.WARNING
+        if ours:
+            notes.append(f"{name} says: {record.getMessage()}")
+        return not ours
+
     logger = logging.getLogger(name)
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: notes.append(f"{name} says: {record.getMessage()}")
-    propagate, logger.propagate = logger.propagate, False
-    logger.addHandler(handler)
+    logger.addFilter(collect)
     try:
         yield notes
     finally:
-        logger.removeHandler(handler)
-        logger.propagate = propagate
+        logger.removeFilter(collect)

@@ -1,0 +1,82 @@
+"""What a joint fit of many pairs returns: one blur, its scatter, and the pairs one by one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaussjax.pair_reader import BadPair
+from gaussjax.pair_record import PairRecord
+from gaussjax.random_effects import SigmaMoments
+from gaussjax.result import BlurEstimate
+from gaussjax.solvers import Status
+
+
+@dataclass(frozen=True)
+class DatasetEstimate:
+    """One blur for many pairs; NumPy arrays throughout.
+
+    Attributes:
+        joint: the blur, its error bar and status, in float64. The error bar is by the scatter of
+            the pairs' scores where that is wider than what white noise would leave.
+        sigmas: moments of the pairs' own sigmas, of all processes.
+        num_pairs: that the joint blur is of, of all processes.
+        num_bad: that were left out, of all processes.
+        num_passes: over the pairs.
+        names: of the pairs that this process has read.
+        pairs: their records, with leading axis ``[n]``, in the order of the names.
+        bad: those that this process has left out, and why.
+    """
+
+    joint: BlurEstimate
+    sigmas: SigmaMoments
+    num_pairs: int
+    num_bad: int
+    num_passes: int
+    names: tuple[str, ...]
+    pairs: PairRecord
+    bad: tuple[BadPair, ...]
+
+    @property
+    def sigma(self) -> np.ndarray:
+        """Of all pairs, px, as in :class:`~gaussjax.result.BlurEstimate`."""
+        return np.asarray(self.joint.sigma)
+
+    @property
+    def sigma_standard_error(self) -> np.ndarray:
+        """Px."""
+        return np.asarray(self.joint.sigma_standard_error)
+
+    @property
+    def scatter(self) -> np.ndarray:
+        """Standard deviation of sigma between the pairs, px, beyond their error bars."""
+        return self.sigmas.scatter
+
+    @property
+    def heterogeneity(self) -> np.ndarray:
+        """1 where all pairs have one sigma; above it they scatter beyond their error bars."""
+        return self.sigmas.heterogeneity
+
+    def worst(self, count: int = 10) -> list[str]:
+        """Names of the pairs that this process has read and the joint blur explains least."""
+        misfit = np.where(np.isfinite(self.pairs.misfit), self.pairs.misfit, -np.inf)
+        return [self.names[k] for k in np.argsort(-misfit)[:count]]
+
+    def refused(self) -> dict[str, Status]:
+        """Pairs that by themselves have no sigma to trust, and why; they count in the joint fit."""
+        status = np.asarray(self.pairs.status)
+        return {self.names[k]: Status(int(status[k])) for k in np.flatnonzero(status)}
+
+    def __str__(self) -> str:
+        """A short table."""
+        refused = np.count_nonzero(self.pairs.status)
+        spread = ", ".join(f"{s:.4g}" for s in np.atleast_1d(self.scatter))
+        excess = ", ".join(f"{h:.4g}" for h in np.atleast_1d(self.heterogeneity))
+        rows = {
+            "scatter": f"{spread} px between pairs (chi-square per pair {excess}; 1: one sigma)",
+            "pairs": f"{self.num_pairs}, {self.num_bad} left out; {refused} of"
+            f" {len(self.names)} without a sigma of their own",
+            "passes": f"{self.num_passes}",
+            "worst": ", ".join(self.worst(3)),
+        }
+        table = "\n".join(f"{name:<10}{text}" for name, text in rows.items())
+        return f"{self.joint}\n{table}"

@@ -1,0 +1,96 @@
+"""One blur for many pairs, from their sums; in float64, whatever the images were."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gaussjax.batch_sums import JointOptions
+from gaussjax.criterion import FIELD_SCALE
+from gaussjax.joint_start import JointStart
+from gaussjax.joint_sums import JointSums
+from gaussjax.pair_record import root_estimate
+from gaussjax.pair_root import Figures, find_root, root_errors
+from gaussjax.result import BlurEstimate
+
+# Of so many pairs the scores tell how they scatter; of fewer the blocks of neighbours in them.
+_MANY_PAIRS = 16
+# Of itself that a blur may move in a pass that leaves more than a standard error to do.
+_FAR = 1e-4
+
+
+@dataclass(frozen=True)
+class JointFit:
+    """The blur at which the sums of many pairs balance.
+
+    Attributes:
+        vector: of the oriented pairs, px^2, ``[p]``, float64.
+        estimate: of the pairs as they are.
+        ahead: what another pass over the pairs, from there, would move the variances by at most,
+            about; in their standard errors.
+    """
+
+    vector: np.ndarray
+    estimate: BlurEstimate
+    ahead: float
+
+
+def joint_fit(sums: JointSums, start: JointStart, options: JointOptions) -> JointFit:
+    """The joint fit of pairs, from their sums over a pass that began there."""
+    options = replace(options, exchanged=start.exchanged)
+    with jax.enable_x64(True):
+        figures = jax.tree.map(lambda x: jnp.asarray(x, float), sums.figures)
+        shapes = tuple(sorted(sums.coefficients))
+        coefficients = [jnp.asarray(sums.coefficients[shape], float) for shape in shapes]
+        vector, estimate, ahead = jax.device_get(
+            _fit(
+                coefficients,
+                figures,
+                jnp.asarray(start.vector, float),
+                jnp.asarray(start.unit, float),
+                jnp.asarray(start.rounding, float),
+                shapes=shapes,
+                options=options,
+            )
+        )
+    return JointFit(vector, estimate, float(ahead))
+
+
+@partial(jax.jit, static_argnames=("shapes", "options"))
+def _fit(coefficients, figures: Figures, origin, unit, rounding, *, shapes, options: JointOptions):
+    models = [options.model(shape) for shape in shapes]
+
+    def project(vector):
+        parts = zip(models, coefficients, shapes, strict=True)
+        return sum(
+            (model.project(c, vector, shape) for model, c, shape in parts), jnp.zeros_like(vector)
+        )
+
+    root = find_root(project, figures.gradient, origin)
+    enough = figures.num_pairs >= _MANY_PAIRS
+    scatter = jnp.where(enough, figures.of_pairs, figures.of_blocks)
+    errors = root_errors(root, figures, scatter, origin, options.nuisances.count, rounding)
+    # What rounding does to all pairs alike does not average out.
+    floor = rounding * (jnp.max(jnp.abs(root.vector)) + FIELD_SCALE) ** 2
+    covariance = errors.covariance + floor * jnp.eye(len(root.vector), dtype=floor.dtype)
+    errors = replace(errors, covariance=covariance)
+    largest = max(models, key=lambda model: min(model.largest_margins))
+    # The instruments were made at the origin: how far the fields have changed from there, times
+    # how far the root is off for it, which is its own error, or with nuisances all of the way.
+    way = jnp.abs(root.vector - origin)
+    error = jnp.sqrt(jnp.diag(errors.covariance))
+    changed = way / (jnp.max(jnp.abs(root.vector)) + FIELD_SCALE)
+    off = jnp.maximum(error, way) if options.nuisances.count else error
+    ahead = jnp.max(changed * off / jnp.where(error > 0, error, 1))
+    estimate = root_estimate(
+        root,
+        errors,
+        figures,
+        largest,
+        unit,
+        exchanged=options.exchanged,
+        settled=(ahead <= 1) | jnp.all(changed <= _FAR),
+    )
+    return root.vector, estimate, ahead

@@ -1,0 +1,75 @@
+"""Sums over many pairs, on the host in float64, so that a million of them do not drift."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from gaussjax.pair_root import Figures
+from gaussjax.random_effects import SigmaMoments
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class JointSums:
+    """What pairs have added up to; constant in their number, for each shape of images.
+
+    Attributes:
+        coefficients: by shape of the images, ``[p, *spectrum]``.
+        figures: of all pairs, float64.
+        sigmas: of the pairs' own sigmas.
+    """
+
+    coefficients: dict[Shape, np.ndarray]
+    figures: Figures
+    sigmas: SigmaMoments
+
+    def __add__(self, other: "JointSums") -> "JointSums":
+        """Of the pairs of both."""
+        coefficients = dict(self.coefficients)
+        for shape, values in other.coefficients.items():
+            coefficients[shape] = coefficients[shape] + values if shape in coefficients else values
+        return JointSums(
+            coefficients,
+            _added(self.figures, other.figures),
+            _added(self.sigmas, other.sigmas),
+        )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Flat, for a file or for other processes; see :meth:`from_arrays`."""
+        named = {f"coefficients {'x'.join(map(str, s))}": c for s, c in self.coefficients.items()}
+        for group in (self.figures, self.sigmas):
+            named |= {f.name: np.asarray(getattr(group, f.name)) for f in fields(group)}
+        return named
+
+    @staticmethod
+    def from_arrays(named: dict[str, np.ndarray]) -> "JointSums":
+        """What :meth:`arrays` has flattened."""
+        coefficients = {
+            tuple(int(n) for n in key.split()[1].split("x")): values
+            for key, values in named.items()
+            if key.startswith("coefficients ")
+        }
+        return JointSums(
+            coefficients,
+            Figures(**{f.name: named[f.name] for f in fields(Figures)}),  # pyright: ignore
+            SigmaMoments(**{f.name: named[f.name] for f in fields(SigmaMoments)}),
+        )
+
+
+def joint_sums(
+    coefficients: np.ndarray, shape: Shape, figures: Iterable[Figures], sigmas: SigmaMoments
+) -> JointSums:
+    """Of one batch: its summed coefficients, and the figures of every pair, leaves ``[n, ...]``."""
+    total = Figures(
+        **{f.name: np.asarray(getattr(figures, f.name), float).sum(0) for f in fields(Figures)}
+    )  # pyright: ignore
+    return JointSums({shape: np.asarray(coefficients, float)}, total, sigmas)
+
+
+def _added(first, second):
+    """Field by field."""
+    return type(first)(
+        **{f.name: getattr(first, f.name) + getattr(second, f.name) for f in fields(first)}
+    )

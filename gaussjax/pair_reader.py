@@ -1,0 +1,172 @@
+"""A reader of pairs: decodes those of a source in several threads, and hands them over in order.
+
+Decoders release Python's lock while they work, so threads are enough. Nothing here imports JAX.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from gaussjax.image_decoders import Decoded, full_scale
+from gaussjax.image_files import ImageFileError, one_line_errors, read_values, to_values
+from gaussjax.pair_sources import PairFiles, Source, open_stack
+
+__all__ = ["LEAST_SIDE", "BadPair", "LoadedPair", "read_pairs"]
+
+LEAST_SIDE = 8  # px along every axis: smaller images tell nothing of a blur
+_WINDOW_PER_WORKER = 4
+
+
+@dataclass(frozen=True)
+class LoadedPair:
+    """A pair of images of one shape, finite and C-contiguous.
+
+    Attributes:
+        name: what it is called in reports.
+        position: its index in the source.
+        reference: A, ``[y, x]``, or of rank 1 or 3 where the file is; in the file's own units.
+        blurred: B, of the same shape.
+    """
+
+    name: str
+    position: int
+    reference: np.ndarray
+    blurred: np.ndarray
+
+
+@dataclass(frozen=True)
+class BadPair:
+    """A pair that cannot be used, and why: one line.
+
+    Attributes:
+        name: what it is called in reports.
+        position: its index in the source.
+        reason: what is wrong, with the file's name.
+    """
+
+    name: str
+    position: int
+    reason: str
+
+
+def read_pairs(
+    source: Source,
+    *,
+    start: int = 0,
+    workers: int | None = None,
+    window: int | None = None,
+    linearize: bool = False,
+    dtype: npt.DTypeLike = np.float32,
+) -> Generator[LoadedPair | BadPair, None, None]:
+    """Read the pairs of a source, in its order.
+
+    Closing the generator drops what has not been decoded yet and ends the threads.
+
+    Args:
+        source: of the pairs.
+        start: index of the first pair to read.
+        workers: number of threads that decode; None for one per usable core.
+        window: pairs that may be in memory at once, the caller's latest included; 2 at least.
+            None for 4 per worker.
+        linearize: decode 8- and 16-bit samples from sRGB to linear light, 0 to 1.
+        dtype: of the images, a type of float.
+
+    Raises:
+        ValueError: at once, if a number is out of range.
+    """
+    size = len(source.pairs)
+    if not 0 <= start <= size:
+        raise ValueError(f"start must be between 0 and the number of pairs, {size}: got {start}")
+    if workers is None:
+        workers = _usable_cores()
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1: got {workers}")
+    if window is None:
+        window = _WINDOW_PER_WORKER * workers
+    if window < 2:
+        raise ValueError(f"window must be at least 2: got {window}")
+    load = _Loader(source, np.dtype(dtype), linearize)
+    return _in_order(load, range(start, size), workers, window - 1)
+
+
+def _in_order(
+    load: Callable[[int], LoadedPair | BadPair],
+    positions: Iterable[int],
+    workers: int,
+    ahead: int,
+) -> Generator[LoadedPair | BadPair, None, None]:
+    """What ``load`` makes of every position, computed by threads up to ``ahead`` in advance."""
+    pending: deque[Future[LoadedPair | BadPair]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="gaussjax-reader")
+    try:
+        for position in positions:
+            if len(pending) == ahead:
+                yield pending.popleft().result()
+            pending.append(pool.submit(load, position))
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class _Loader:
+    """Loads the pair at a position of a source; for many threads at once."""
+
+    def __init__(self, source: Source, dtype: np.dtype, linearize: bool):
+        self._pairs = source.pairs
+        self._dtype = dtype
+        self._linearize = linearize
+        self._stacks: dict[Path, np.ndarray] = {}
+
+    def __call__(self, position: int) -> LoadedPair | BadPair:
+        files = self._pairs[position]
+        try:
+            reference = self._values(files.reference, files.index)
+            blurred = self._values(files.blurred, files.index)
+            _check_shapes(files, reference, blurred)
+        except ImageFileError as error:
+            return BadPair(files.name, position, str(error))
+        return LoadedPair(files.name, position, reference, blurred)
+
+    def _values(self, path: Path, index: int | None) -> np.ndarray:
+        if index is None:
+            values = read_values(path, self._dtype, linearize=self._linearize)
+        else:
+            values = self._slice(path, index)
+        bad = values.size - np.count_nonzero(np.isfinite(values))
+        if bad:
+            raise ImageFileError(f"{path}: has {bad} NaN or infinite pixels")
+        return values
+
+    def _slice(self, path: Path, index: int) -> np.ndarray:
+        if path not in self._stacks:  # two threads may map it both: one map is dropped again
+            self._stacks[path] = open_stack(path)
+        samples = self._stacks[path][index]
+        decoded = Decoded(samples, False, full_scale(samples.dtype), 1, ())
+        with one_line_errors(path):
+            return to_values(decoded, self._dtype, [], linearize=self._linearize)
+
+
+def _check_shapes(files: PairFiles, reference: np.ndarray, blurred: np.ndarray) -> None:
+    if reference.shape != blurred.shape:
+        raise ImageFileError(
+            f"{files.reference} and {files.blurred}: are of shape {reference.shape}"
+            f" and {blurred.shape}"
+        )
+    if min(reference.shape) < LEAST_SIDE:
+        raise ImageFileError(
+            f"{files.reference}: is of shape {reference.shape};"
+            f" every axis needs at least {LEAST_SIDE} pixels"
+        )
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

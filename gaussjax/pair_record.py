@@ -1,0 +1,139 @@
+"""What a joint fit says of each of its pairs: its own sigma with error bar and status."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.assembly import assemble
+from gaussjax.model import BlurModel
+from gaussjax.pair_root import Figures, Root, RootErrors, has_converged
+from gaussjax.params import BlurParams
+from gaussjax.result import BlurEstimate
+from gaussjax.solvers import Status
+from gaussjax.transfer import axis_margins
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class PairRecord:
+    """One pair beside the joint fit; with a leading axis, several.
+
+    Attributes:
+        sigma: of this pair alone, px, as in :class:`~gaussjax.result.BlurEstimate`.
+        standard_error: of it, px.
+        status: of this pair alone, a :class:`~gaussjax.solvers.Status`.
+        misfit: share of the change from A to B that the joint blur leaves over *and* that is no
+            white noise: the covariance of neighbours in the residual over the mean square of
+            B - A. About 0 for a pair that the joint blur explains, whatever its noise.
+        noise_std: standard deviation of the residual, in the unit of the images.
+        gain: of the pair, 1 where none is fitted.
+        offset: in the unit of the images, 0 where none is fitted.
+    """
+
+    sigma: jax.Array
+    standard_error: jax.Array
+    status: jax.Array
+    misfit: jax.Array
+    noise_std: jax.Array
+    gain: jax.Array
+    offset: jax.Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class PairFit:
+    """A pair's own root, not yet judged.
+
+    Attributes:
+        root: of its sums.
+        errors: of the root.
+        sums: of the pair.
+        gain: of the oriented pair.
+        offset: of it, in the unit of the images.
+        finite: all pixels are.
+    """
+
+    root: Root
+    errors: RootErrors
+    sums: Figures
+    gain: jax.Array
+    offset: jax.Array
+    finite: jax.Array
+
+
+def pair_record(fit: PairFit, model: BlurModel, unit, *, exchanged: bool) -> PairRecord:
+    """The record of a pair.
+
+    Args:
+        fit: of the pair.
+        model: of the blur.
+        unit: by which the images were divided.
+        exchanged: A was blurred to B with their roles exchanged (static).
+    """
+    estimate = root_estimate(
+        fit.root,
+        fit.errors,
+        fit.sums,
+        model,
+        unit,
+        exchanged=exchanged,
+        finite=fit.finite,
+    )
+    oriented = BlurParams(fit.root.vector, gain=fit.gain, offset=fit.offset, family=model.family)
+    params = oriented.inverse() if exchanged else oriented
+    assert params.gain is not None  # as given
+    assert params.offset is not None
+    return PairRecord(
+        sigma=estimate.sigma,
+        standard_error=estimate.sigma_standard_error,
+        status=estimate.status,
+        misfit=fit.sums.structure / jnp.where(fit.sums.change > 0, fit.sums.change, 1),
+        noise_std=jnp.sqrt(estimate.noise_variance),
+        gain=params.gain,
+        offset=params.offset,
+    )
+
+
+def root_estimate(
+    root: Root,
+    errors: RootErrors,
+    sums: Figures,
+    model: BlurModel,
+    unit,
+    *,
+    exchanged: bool,
+    finite: jax.Array | bool = True,
+    settled: jax.Array | bool = True,
+) -> BlurEstimate:
+    """The estimate at a root, of one pair or of many.
+
+    Args:
+        root: of the sums.
+        errors: of the root.
+        sums: at the origin.
+        model: of the blur.
+        unit: by which the images were divided.
+        exchanged: their roles were exchanged (static).
+        finite: all pixels are.
+        settled: the origin is near enough to the root.
+    """
+    oriented = BlurParams(root.vector, family=model.family)
+    wanted = axis_margins(oriented, model.kernel, model.ndim)
+    found = {
+        Status.TOO_SMALL: jnp.any(wanted > jnp.asarray(model.largest_margins))
+        | (sums.num_pixels < 4 * root.vector.size),
+        Status.NOT_CONVERGED: ~(has_converged(root, errors.covariance) & settled),
+        Status.NOT_FINITE: ~jnp.asarray(finite),
+    }
+    return assemble(
+        oriented.inverse() if exchanged else oriented,
+        ndim=model.ndim,
+        covariance=errors.covariance,
+        loss=0.5 * unit**2 * errors.squares,
+        noise_variance=unit**2 * errors.noise_variance,
+        num_pixels=sums.num_pixels,
+        num_steps=root.num_steps,
+        kernel=model.kernel,
+        problems=found,
+    )

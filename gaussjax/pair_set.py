@@ -1,0 +1,67 @@
+"""The pairs of folders, stacks or a list, as an iterable that can begin anywhere."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from os import PathLike
+
+from gaussjax.pair_reader import BadPair, LoadedPair, read_pairs
+from gaussjax.pair_sources import Source, open_source, shard
+
+
+@dataclass(frozen=True)
+class PairSet:
+    """Pairs of image files, decoded in threads while they are iterated over.
+
+    Attributes:
+        source: which pairs there are.
+        workers: threads that decode; None for one per usable core.
+        linearize: decode 8- and 16-bit samples from sRGB to linear light, 0 to 1.
+    """
+
+    source: Source
+    workers: int | None = None
+    linearize: bool = False
+
+    def __len__(self) -> int:
+        """Number of pairs, good or bad."""
+        return len(self.source.pairs)
+
+    def __iter__(self) -> Iterator[LoadedPair | BadPair]:
+        """From the first pair on."""
+        return self.starting_at(0)
+
+    def starting_at(self, position: int) -> Iterator[LoadedPair | BadPair]:
+        """From the pair at a position on, without reading those before it."""
+        return read_pairs(
+            self.source, start=position, workers=self.workers, linearize=self.linearize
+        )
+
+    def fingerprint(self) -> str:
+        """Of the names of all pairs and the sizes and times of their files."""
+        return self.source.fingerprint()
+
+    def shard(self, index: int, count: int) -> "PairSet":
+        """Every ``count``-th pair from ``index`` on: the share of one process of several."""
+        return replace(self, source=shard(self.source, index, count))
+
+
+def open_pairs(
+    reference: str | PathLike[str],
+    blurred: str | PathLike[str] | None = None,
+    *,
+    workers: int | None = None,
+    linearize: bool = False,
+) -> PairSet:
+    """The pairs of two folders (by name), of two ``.npy`` stacks ``[n, ...]``, or of a CSV list.
+
+    Args:
+        reference: folder or stack of the references, or a ``.csv`` file with the header
+            ``reference,blurred`` or ``reference,blurred,name``.
+        blurred: folder or stack of the blurred images; None for a list.
+        workers: threads that decode; None for one per usable core.
+        linearize: decode 8- and 16-bit samples from sRGB to linear light, 0 to 1.
+
+    Raises:
+        ImageFileError: in one line, if there are no pairs, or the list cannot be read.
+    """
+    return PairSet(open_source(reference, blurred), workers, linearize)

@@ -1,0 +1,334 @@
+"""Sources of pairs: which files, or slices of stacks, belong together as reference and blurred.
+
+Nothing is decoded here, and nothing here imports JAX. A source may have millions of pairs: they
+are built one by one, when they are asked for.
+"""
+
+import csv
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from gaussjax.image_decoders import map_npy
+from gaussjax.image_files import ImageFileError, one_line_errors
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "PairFiles",
+    "Problem",
+    "Source",
+    "folder_pairs",
+    "list_pairs",
+    "open_source",
+    "open_stack",
+    "shard",
+    "stack_pairs",
+]
+
+# What counts as an image in a folder, in small or capital letters; its content decides the rest.
+IMAGE_SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".npy")
+)
+_HEADERS = (["reference", "blurred"], ["reference", "blurred", "name"])
+_STACK_RANKS = (3, 4)
+
+
+@dataclass(frozen=True)
+class PairFiles:
+    """Where one pair is.
+
+    Attributes:
+        name: what the pair is called in reports.
+        reference: path of A, an image or a stack.
+        blurred: path of B.
+        index: of the slice along the first axis of both stacks; None for image files.
+    """
+
+    name: str
+    reference: Path
+    blurred: Path
+    index: int | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What belongs to no pair, and why: one line."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """The pairs of a data set in a fixed order.
+
+    Attributes:
+        pairs: lazy where there may be many.
+        problems: files that belong to no pair, sorted by name.
+    """
+
+    pairs: Sequence[PairFiles]
+    problems: tuple[Problem, ...] = ()
+
+    def fingerprint(self) -> str:
+        """SHA-256 in hex over the names of the pairs and their files' sizes and times (mtime, ns).
+
+        The same in every process for as long as the files are the same. Not over their paths: a
+        folder may be moved. A file that is missing counts as one of its own kind.
+        """
+        digest = hashlib.sha256()
+        files, stamps = None, None
+        for pair in self.pairs:
+            if (pair.reference, pair.blurred) != files:  # the slices of a stack share its files
+                files = pair.reference, pair.blurred
+                stamps = [_stamp(path) for path in files]
+            digest.update(repr((pair.name, pair.index, stamps)).encode())
+        return digest.hexdigest()
+
+
+def open_source(
+    reference: str | PathLike[str], blurred: str | PathLike[str] | None = None
+) -> Source:
+    """The pairs of two folders, of two .npy stacks, or of one list in a .csv file.
+
+    Args:
+        reference: folder or stack of the references, or the list.
+        blurred: folder or stack of the blurred images; None for a list.
+
+    Raises:
+        ImageFileError: in one line, if it is none of the three, or cannot be read.
+    """
+    paths = [Path(path) for path in (reference, blurred) if path is not None]
+    for path in paths:
+        if not path.exists():
+            raise ImageFileError(f"{path}: no such file or folder")
+    folders = [path.is_dir() for path in paths]
+    suffixes = [path.suffix.lower() for path in paths]
+    if len(paths) == 1 and suffixes == [".csv"] and not folders[0]:
+        return list_pairs(paths[0])
+    if len(paths) == 1:
+        raise ImageFileError(f"{paths[0]}: give its partner too, or a list of pairs in a .csv file")
+    if all(folders):
+        return folder_pairs(*paths)
+    if suffixes == [".npy", ".npy"] and not any(folders):
+        return stack_pairs(*paths)
+    raise ImageFileError(
+        f"{paths[0]} and {paths[1]}: give two folders, two .npy stacks or a single .csv file;"
+        " one pair of images is for `gaussjax estimate`"
+    )
+
+
+def shard(source: Source, index: int, count: int) -> Source:
+    """Every ``count``-th pair and problem from ``index`` on, so that shards share none.
+
+    Raises:
+        ValueError: unless 0 <= index < count.
+    """
+    if not 0 <= index < count:
+        raise ValueError(f"there is no shard {index} of {count}: number them 0 to {count - 1}")
+    part = slice(index, None, count)
+    return replace(source, pairs=source.pairs[part], problems=source.problems[part])
+
+
+def folder_pairs(reference_dir: str | PathLike[str], blurred_dir: str | PathLike[str]) -> Source:
+    """Pair the images of two folders by relative path without suffix: a/x.png with b/x.jpg.
+
+    Subfolders are searched too; links to folders are not followed, which is a problem to report.
+    Hidden files and folders, and suffixes other than ``IMAGE_SUFFIXES``, are ignored.
+
+    Args:
+        reference_dir: folder of the references.
+        blurred_dir: folder of the blurred images.
+
+    Raises:
+        ImageFileError: if one is no folder, both are the same, or no two files share a name.
+    """
+    folders = Path(reference_dir), Path(blurred_dir)
+    for folder in folders:
+        if not folder.is_dir():
+            raise ImageFileError(f"{folder}: is no folder")
+    if os.path.samefile(*folders):
+        raise ImageFileError(f"{folders[0]}: is both folders; give two that differ")
+    problems: list[Problem] = []
+    found = [_images(folder, problems) for folder in folders]
+    entries = []
+    for name in sorted(found[0].keys() | found[1].keys()):
+        suffixes = [images.get(name, ()) for images in found]
+        if all(len(some) == 1 for some in suffixes):
+            entries.append((name, suffixes[0][0], suffixes[1][0]))
+        else:
+            problems.append(Problem(name, _why_unpaired(name, folders, suffixes)))
+    if not entries:
+        raise ImageFileError(
+            f"{folders[0]} and {folders[1]}: no image has a partner of the same name"
+            " (x.png pairs with x.jpg)"
+        )
+    problems.sort(key=lambda problem: problem.name)
+    pairs = _LazyPairs(range(len(entries)), partial(_folder_pair, folders, entries))
+    return Source(pairs, tuple(problems))
+
+
+def list_pairs(csv_path: str | PathLike[str]) -> Source:
+    """The pairs of a CSV file with the header ``reference,blurred`` or ``reference,blurred,name``.
+
+    Args:
+        csv_path: of the file, in UTF-8. Relative paths in it start from its own folder. Pairs
+            without a name are called by their blurred file, as it is written there.
+
+    Raises:
+        ImageFileError: naming file and line, if the file is no such list or has no pairs.
+    """
+    csv_path = Path(csv_path)
+    with one_line_errors(csv_path), csv_path.open(encoding="utf-8-sig", newline="") as file:
+        entries = list(_entries(file))
+    pairs = _LazyPairs(range(len(entries)), partial(_listed_pair, csv_path.parent, entries))
+    return Source(pairs)
+
+
+def stack_pairs(reference_npy: str | PathLike[str], blurred_npy: str | PathLike[str]) -> Source:
+    """Pair the slices of two .npy stacks; they are called "0", "1", ...
+
+    Args:
+        reference_npy: ``[n, y, x]`` or ``[n, z, y, x]``.
+        blurred_npy: of the same shape.
+
+    Raises:
+        ImageFileError: if one is no stack, or the shapes differ.
+    """
+    paths = Path(reference_npy), Path(blurred_npy)
+    shapes = [open_stack(path).shape for path in paths]
+    if shapes[0] != shapes[1]:
+        raise ImageFileError(
+            f"{paths[0]} and {paths[1]}: stacks of shape {shapes[0]} and {shapes[1]};"
+            " every slice needs a partner of its shape"
+        )
+    return Source(_LazyPairs(range(shapes[0][0]), partial(_stack_pair, paths)))
+
+
+def open_stack(path: str | PathLike[str]) -> np.ndarray:
+    """A .npy stack ``[n, y, x]`` or ``[n, z, y, x]`` as a read-only memory map.
+
+    Raises:
+        ImageFileError: in one line that names the file, if it is no stack of real numbers.
+    """
+    path = Path(path)
+    with one_line_errors(path):
+        stack = map_npy(path)
+        if stack.ndim not in _STACK_RANKS:
+            raise ImageFileError(f"is of rank {stack.ndim}; a stack is [n, y, x] or [n, z, y, x]")
+        if stack.dtype.kind not in "buif":
+            raise ImageFileError(f"samples of type {stack.dtype} are not real numbers")
+        if stack.size == 0:
+            raise ImageFileError(f"holds no pixels: its shape is {stack.shape}")
+    return stack
+
+
+class _LazyPairs(Sequence[PairFiles]):
+    """Pairs that are made when they are asked for, of the numbers in a range."""
+
+    def __init__(self, numbers: range, make: Callable[[int], PairFiles]):
+        self._numbers = numbers
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> PairFiles: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[PairFiles]: ...
+    def __getitem__(self, index: int | slice) -> PairFiles | Sequence[PairFiles]:
+        if isinstance(index, slice):
+            return _LazyPairs(self._numbers[index], self._make)
+        return self._make(self._numbers[index])
+
+
+# Functions of the module, not closures: sources can be sent to other processes.
+def _folder_pair(
+    folders: tuple[Path, Path], entries: list[tuple[str, str, str]], number: int
+) -> PairFiles:
+    name, *suffixes = entries[number]
+    reference, blurred = (
+        folder / (name + suffix) for folder, suffix in zip(folders, suffixes, strict=True)
+    )
+    return PairFiles(name, reference, blurred)
+
+
+def _listed_pair(folder: Path, entries: list[list[str]], number: int) -> PairFiles:
+    reference, blurred, *name = entries[number]
+    return PairFiles(name[0] if name else blurred, folder / reference, folder / blurred)
+
+
+def _stack_pair(paths: tuple[Path, Path], number: int) -> PairFiles:
+    return PairFiles(str(number), *paths, number)
+
+
+def _images(root: Path, problems: list[Problem]) -> dict[str, tuple[str, ...]]:
+    """The images below a folder: their relative paths without suffix, each with its suffixes."""
+
+    def report(error: OSError) -> None:
+        problems.append(Problem(str(error.filename), f"cannot be searched: {error.strerror}"))
+
+    found: dict[str, tuple[str, ...]] = {}
+    for folder, subfolders, files in os.walk(root, onerror=report):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        for name in subfolders:
+            link = os.path.join(folder, name)
+            if os.path.islink(link):
+                problems.append(Problem(link, "is a link to a folder, which is not followed"))
+        below = Path(folder).relative_to(root).as_posix()
+        prefix = "" if below == "." else f"{below}/"
+        for file in files:
+            stem, suffix = os.path.splitext(file)
+            if suffix.lower() in IMAGE_SUFFIXES and not file.startswith("."):
+                name = prefix + stem
+                found[name] = (*found.get(name, ()), suffix)
+    return found
+
+
+def _why_unpaired(name: str, folders: tuple[Path, Path], suffixes: list[tuple[str, ...]]) -> str:
+    for folder, some in zip(folders, suffixes, strict=True):
+        if len(some) > 1:
+            files = ", ".join(name + suffix for suffix in sorted(some))
+            return f"is several files in {folder}: {files}"
+    return f"has no partner in {folders[1] if suffixes[0] else folders[0]}"
+
+
+def _entries(lines: Iterator[str]) -> Iterator[list[str]]:
+    """The fields of every line of a list after its header; blank lines are left out."""
+    reader = csv.reader(lines, skipinitialspace=True)
+    header = [field.strip() for field in next(reader, [])]
+    if header not in _HEADERS:
+        raise ImageFileError(
+            "line 1: must be the header reference,blurred or reference,blurred,name"
+        )
+    empty = True
+    for fields in reader:
+        if not fields:
+            continue
+        if len(fields) != len(header):
+            raise ImageFileError(
+                f"line {reader.line_num}: has {len(fields)} fields; the header has {len(header)}"
+            )
+        if not all(fields):
+            raise ImageFileError(f"line {reader.line_num}: has an empty field")
+        empty = False
+        yield fields
+    if empty:
+        raise ImageFileError("lists no pairs; give one a line after the header")
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Size in bytes and time in ns of a file; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns

@@ -1,0 +1,47 @@
+"""A caller's pairs as single ones with names, from any position on."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+
+import jax.numpy as jnp
+
+from gaussjax.batches import named_pairs
+from gaussjax.pair_reader import BadPair, LoadedPair
+
+_Pairs = Iterator[LoadedPair | BadPair]
+
+
+class PairStream:
+    """Pairs of any iterable; an iterator is passed over once."""
+
+    def __init__(self, pairs: Iterable, *, batched: bool) -> None:
+        """See :func:`~gaussjax.dataset.fit_dataset`."""
+        self._pairs = pairs
+        self._batched = batched
+        self.can_repeat = not isinstance(pairs, Iterator)
+        self._once = None if self.can_repeat else self._named()
+        self._head: list[LoadedPair | BadPair] = []
+
+    def head(self, count: int) -> list[LoadedPair | BadPair]:
+        """The first pairs, which :meth:`starting_at` gives again; at most once of an iterator."""
+        if self._once is not None:
+            self._head = list(itertools.islice(self._once, count))
+            return self._head
+        pairs = self.starting_at(0)
+        try:
+            return list(itertools.islice(pairs, count))
+        finally:
+            if hasattr(pairs, "close"):
+                pairs.close()  # pyright: ignore[reportAttributeAccessIssue]
+
+    def starting_at(self, position: int) -> _Pairs:
+        """The pairs from a position on."""
+        if self._once is not None:
+            return itertools.islice(itertools.chain(self._head, self._once), position, None)
+        if hasattr(self._pairs, "starting_at"):
+            return self._pairs.starting_at(position)  # pyright: ignore[reportAttributeAccessIssue]
+        return itertools.islice(self._named(), position, None)
+
+    def _named(self) -> _Pairs:
+        dtype = jnp.asarray(0.0).dtype
+        return named_pairs(self._pairs, batched=self._batched, dtype=dtype)

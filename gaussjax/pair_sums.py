@@ -1,0 +1,202 @@
+"""What one pair adds to the joint fit of many: sums that are exact for any blur, and additive.
+
+Least squares on the interior W is stationary where ``<W J, T_theta A - B> = 0``. With the
+*instrument* ``Z = W J(theta_0)`` held fixed, ``<Z, T_theta A> = sum_w m conj(Z^) A^ T_theta(w)`` is
+diagonal and exact for any theta, border included: its coefficients ``c = m conj(Z^) A^`` and the
+gradient at theta_0 stand for the pair, whose blur is the root of
+
+    F(theta) = sum_w Re c (T_theta - T_0) + <Z, T_0 A - B>.
+
+Both add up over pairs. At theta_0 the slope of F is ``J' W J``, and a root there is that of least
+squares; elsewhere it is as unbiased, if a little less precise.
+
+Source: instrumental variables as in W. A. Fuller, "Measurement Error Models", Wiley 1987, ch. 1.4.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.boundary import Window
+from gaussjax.grid import forward_transform, half_plane_weights
+from gaussjax.least_squares import score_blocks
+from gaussjax.linear_algebra import inner_products, solve_small
+from gaussjax.model import BlurModel
+from gaussjax.residuals import Frame, frame_window
+from gaussjax.uncertainty import block_counts
+
+
+@dataclass(frozen=True)
+class Nuisances:
+    """What every pair has of its own beside the blur, solved for at theta_0 (not a pytree).
+
+    Attributes:
+        gain: a factor.
+        offset: a constant.
+    """
+
+    gain: bool = False
+    offset: bool = False
+
+    @property
+    def count(self) -> int:
+        """Of parameters per pair."""
+        return self.gain + self.offset
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class PairSums:
+    """Sums over the compared pixels of a pair, at theta_0, in the scale of its frame.
+
+    Attributes:
+        coefficients: c, one spectrum per variance, ``[p, *spectrum]``.
+        scores: sums of ``Z r`` over blocks of neighbours, ``[p, *blocks]``.
+        slopes: of ``Z Z'``, ``[p, p, *blocks]``.
+        squares: ``sum W r^2``.
+        change: ``sum W (B - A)^2``.
+        structure: ``sum W r r'`` with r' the next pixel's, mean over the axes: 0 for white noise.
+        num_pixels: compared.
+        gain: of the pair; 1 where it is not fitted.
+        level: of the pair: what is added to ``gain T A`` in the centre and scale of the frame.
+    """
+
+    coefficients: jax.Array
+    scores: jax.Array
+    slopes: jax.Array
+    squares: jax.Array
+    change: jax.Array
+    structure: jax.Array
+    num_pixels: jax.Array
+    gain: jax.Array
+    level: jax.Array
+
+
+def pair_sums(
+    frame: Frame,
+    model: BlurModel,
+    nuisances: Nuisances,
+    origin: jax.Array,
+    margins: jax.Array,
+    noise: jax.Array | None,
+) -> PairSums:
+    """The sums of a pair.
+
+    Args:
+        frame: of the pair.
+        model: without nuisances or shift.
+        nuisances: of the pair.
+        origin: theta_0, variances, px^2, ``[p]``.
+        margins: px per axis that are not compared at the edge, ``[ndim]``.
+        noise: variance of white noise in A, in the scale of the frame, or None. What it adds to
+            products of A with itself is known, ``v_A sum_w m T T' sum_x W``, and subtracted.
+    """
+    window = frame_window(frame, margins)
+    weights = half_plane_weights(frame.blurred.shape, frame.blurred.dtype)
+    known = _NoiseOfA.of(model, origin, frame, weights, window, noise)
+    residual, fields = model.residual(origin, frame)
+    gain, level = jnp.ones((), residual.dtype), jnp.zeros((), residual.dtype)
+    if nuisances.count:
+        columns = _columns(frame, residual, nuisances)
+        weighted = window.values[None] * columns
+        normal = inner_products(weighted, columns)
+        rest = inner_products(weighted, residual[None])[:, 0]
+        across = inner_products(fields, weighted)
+        if known is not None and nuisances.gain:
+            normal = normal.at[0, 0].add(-known.product(known.response[None])[0])
+            rest = rest.at[0].add(-known.product(known.response[None])[0])
+            across = across.at[:, 0].add(-known.product(known.fields))
+        change = -solve_small(normal, rest)
+        residual = residual + jnp.tensordot(change, columns, 1)
+        gain = 1 + change[0] if nuisances.gain else gain
+        level = _level(change, frame, nuisances)
+        # A field without what the nuisances would take up of it.
+        taken = gain * jnp.stack([solve_small(normal, row) for row in across])
+        fields = gain * fields - jnp.tensordot(taken, columns, 1)
+        if known is not None:
+            known = known.freed(gain, taken[:, 0] if nuisances.gain else jnp.zeros_like(gain))
+    instruments = forward_transform(window.values[None] * fields, model.ndim)
+    # A blur without a shift has a real transfer function.
+    products = jnp.conj(instruments) * frame.spectrum[None]
+    coefficients = gain * weights[None] * products.real
+    scores = score_blocks(residual, fields, window)
+    counts = block_counts(window.shape)
+    slopes = jnp.stack(
+        [jnp.stack([window.block_totals(x * y, counts) for y in fields]) for x in fields]
+    )
+    if known is not None:
+        share = window.block_totals(jnp.ones_like(residual), counts) / window.sum()
+        coefficients = coefficients - gain * known.coefficients
+        scores = scores - jnp.multiply.outer(gain * known.product(known.fields), share)
+        of_fields = inner_products(known.coefficients, known.fields)
+        slopes = slopes - jnp.multiply.outer(of_fields, share)
+    weighted = window.values * residual
+    neighbours = [jnp.sum(weighted * jnp.roll(weighted, 1, axis)) for axis in range(model.ndim)]
+    return PairSums(
+        coefficients=coefficients,
+        scores=scores,
+        slopes=slopes,
+        squares=window.total(residual**2),
+        change=window.total(frame.difference**2),
+        structure=jnp.mean(jnp.stack(neighbours)),
+        num_pixels=window.num_pixels,
+        gain=gain,
+        level=level,
+    )
+
+
+@dataclass(frozen=True)
+class _NoiseOfA:
+    """The part of white noise in A in a prediction and in the fields: filtered by these.
+
+    Attributes:
+        response: of the prediction, ``[*spectrum]``.
+        fields: ``[p, *spectrum]``.
+        weights: of the frequencies, times the variance and the sum of the window.
+    """
+
+    response: jax.Array
+    fields: jax.Array
+    weights: jax.Array
+
+    @staticmethod
+    def of(model: BlurModel, origin, frame: Frame, weights, window: Window, noise):
+        """At theta_0; None without noise."""
+        if noise is None:
+            return None
+        response, fields = model.responses(origin, frame.blurred.shape)
+        return _NoiseOfA(response, fields, noise * window.sum() * weights)
+
+    @property
+    def coefficients(self) -> jax.Array:
+        """Weighted fields."""
+        return self.weights[None] * self.fields
+
+    def product(self, filters: jax.Array) -> jax.Array:
+        """What noise adds to products of the prediction with what has these filters, ``[i]``."""
+        return inner_products(self.weights[None] * filters, self.response[None])[:, 0]
+
+    def freed(self, gain: jax.Array, taken: jax.Array) -> "_NoiseOfA":
+        """With the fields of instruments, from which a part of the prediction was taken."""
+        part = jnp.reshape(taken, (-1,) + (1,) * self.response.ndim) * self.response[None]
+        return _NoiseOfA(self.response, gain * self.fields - part, self.weights)
+
+
+def _columns(frame: Frame, residual: jax.Array, nuisances: Nuisances) -> jax.Array:
+    """What gain and offset multiply, ``[q, *frame]``."""
+    columns = []
+    if nuisances.gain:
+        predicted = frame.blurred + residual
+        # Where no offset is fitted the gain multiplies the mean of A as well.
+        columns += [predicted if nuisances.offset else predicted + frame.centre / frame.scale]
+    if nuisances.offset:
+        columns += [jnp.ones_like(residual)]
+    return jnp.stack(columns)
+
+
+def _level(change: jax.Array, frame: Frame, nuisances: Nuisances) -> jax.Array:
+    """Of nuisances that differ by this from 1 and 0."""
+    if nuisances.offset:
+        return change[-1]
+    return change[0] * frame.centre / frame.scale

@@ -1,0 +1,224 @@
+import jax
+import numpy as np
+import pytest
+import scipy.ndimage
+from problems import PHOTOGRAPHS, cropped_scene, photograph
+
+import gaussjax
+from gaussjax.dataset import fit_dataset
+from gaussjax.joint_pass import TooManyBadPairsError
+from gaussjax.pair_reader import BadPair
+from gaussjax.solvers import Status
+
+SIZE, SIGMA = 64, 1.5
+
+
+def crops(count, sigma=SIGMA, noise=0.0, seed=0, size=SIZE, dtype=np.float32):
+    """Named crops of photographs before and after SciPy's blur."""
+    random = np.random.default_rng(seed)
+    scenes = [photograph(name) for name in PHOTOGRAPHS]
+    blurred = [scipy.ndimage.gaussian_filter(scene, sigma) for scene in scenes]
+    pairs = []
+    for number in range(count):
+        k = random.integers(len(scenes))
+        y, x = (random.integers(0, n - size) for n in scenes[k].shape)
+        cut = np.s_[y : y + size, x : x + size]
+        b = blurred[k][cut] + noise * random.standard_normal((size, size))
+        pairs.append((f"pair {number}", scenes[k][cut].astype(dtype), b.astype(dtype)))
+    return pairs
+
+
+def fitted(pairs, **options):
+    return fit_dataset(pairs, kernel="sampled", **options)
+
+
+def test_noise_free_pairs_give_the_sigma_of_scipy(dtype, tolerance):
+    found = fitted(crops(12, dtype=dtype))
+    assert found.joint.status == Status.ESTIMATED
+    np.testing.assert_allclose(found.sigma, SIGMA, rtol=tolerance)
+    told = found.pairs.status == Status.ESTIMATED
+    assert np.sum(told) >= 11  # some sky has too little contrast
+    np.testing.assert_allclose(found.pairs.sigma[told], SIGMA, rtol=100 * tolerance)
+    assert found.names == tuple(f"pair {number}" for number in range(12))
+    assert (found.num_pairs, found.num_bad) == (12, 0)
+    assert "12, 0 left out" in str(found)
+
+
+@pytest.mark.parametrize("boundary", ["valid", "periodic"])
+def test_joint_fit_is_the_least_squares_fit_of_all_stacked_images(x64, boundary):
+    pairs = crops(64, noise=0.02, dtype=np.float64)
+    found = fit_dataset(pairs, boundary=boundary, max_passes=8, tolerance=0)
+    variance = float(found.sigma) ** 2
+    a, b = (np.stack(images) for images in list(zip(*pairs, strict=True))[1:])
+    w = 2 * np.pi * np.fft.fftfreq(SIZE)
+    square = w[:, None] ** 2 + w[None] ** 2
+    spectrum = np.fft.fft2(a) * np.exp(-0.5 * variance * square)
+    residual, slope = np.fft.ifft2(spectrum).real - b, np.fft.ifft2(-0.5 * square * spectrum).real
+    # Four sigma of a blur that is wider by a quarter, and a pixel.
+    margin = 9 if boundary == "valid" else 0
+    inside = np.s_[:, margin : SIZE - margin, margin : SIZE - margin]
+    step = np.sum((slope * residual)[inside]) / np.sum(slope[inside] ** 2)
+    assert abs(step) < 1e-9 * variance
+    assert found.joint.num_pixels == residual[inside].size
+    np.testing.assert_allclose(
+        found.joint.noise_variance, np.sum(residual[inside] ** 2) / (residual[inside].size - 1)
+    )
+
+
+def test_periodic_pairs_agree_with_the_fit_of_their_summed_spectra(x64):
+    pairs = crops(16, noise=0.02, dtype=np.float64)
+    found = fit_dataset(pairs, boundary="periodic", max_passes=8, tolerance=0)
+    a, b = (np.stack(images) for images in list(zip(*pairs, strict=True))[1:])
+    mean = a.mean((1, 2), keepdims=True)
+    spectra = gaussjax.sum_spectra(jax.vmap(gaussjax.pair_spectra)(a - mean, b - mean))
+    expected = gaussjax.fit_gauss_newton(spectra)
+    np.testing.assert_allclose(found.sigma, expected.sigma, rtol=1e-9)
+
+
+def test_one_pass_from_far_is_exact():
+    found = fitted(crops(12), initial=0.7 * SIGMA, max_passes=1)
+    assert found.num_passes == 1
+    np.testing.assert_allclose(found.sigma, SIGMA, rtol=1e-5)
+
+
+def test_every_form_of_the_pairs_gives_the_same():
+    pairs = crops(20, noise=0.01)
+    expected = fitted(pairs)
+    as_dicts = ({"name": n, "reference": a, "blurred": b} for n, a, b in pairs)
+    stacked = [
+        tuple(np.stack(parts) for parts in zip(*pairs[k : k + 7], strict=True))
+        for k in range(0, 20, 7)
+    ]
+    for found in (
+        fitted(iter(pairs)),
+        fitted(as_dicts),
+        fitted(stacked, batched=True),
+        fitted(iter(stacked), batched=True),
+    ):
+        assert found.names == expected.names
+        np.testing.assert_allclose(found.sigma, expected.sigma, rtol=1e-6)
+        np.testing.assert_allclose(found.pairs.sigma, expected.pairs.sigma, rtol=1e-6)
+    unnamed = fitted([(a, b) for _, a, b in pairs])
+    assert unnamed.names == tuple(str(number) for number in range(20))
+
+
+def test_shapes_may_mix():
+    pairs = crops(6, noise=0.01) + crops(6, noise=0.01, size=80, seed=1)
+    found = fitted(pairs[::2] + pairs[1::2])
+    assert found.num_pairs == 12
+    assert set(found.names) == {name for name, _, _ in pairs}
+    np.testing.assert_allclose(found.sigma, SIGMA, atol=5 * found.sigma_standard_error)
+
+
+def test_the_sharper_image_may_be_the_second():
+    pairs = crops(12)
+    found = fitted([(name, b, a) for name, a, b in pairs])
+    np.testing.assert_allclose(found.sigma, -SIGMA, rtol=1e-5)
+    told = found.pairs.status == Status.ESTIMATED
+    np.testing.assert_allclose(found.pairs.sigma[told], -SIGMA, rtol=1e-3)
+
+
+def test_gain_and_offset_are_each_pairs_own(rng):
+    pairs = crops(12)
+    gains, offsets = rng.uniform(0.5, 2, 12), rng.uniform(-1, 1, 12)
+    changed = [
+        (name, a, (g * b + o).astype(a.dtype))
+        for (name, a, b), g, o in zip(pairs, gains, offsets, strict=True)
+    ]
+    found = fitted(changed, gain=True, offset=True)
+    np.testing.assert_allclose(found.sigma, SIGMA, rtol=1e-4)
+    told = found.pairs.status == Status.ESTIMATED
+    assert np.sum(told) >= 10
+    np.testing.assert_allclose(found.pairs.gain[told], gains[told], rtol=2e-3)
+    np.testing.assert_allclose(found.pairs.offset[told], offsets[told], atol=2e-3)
+    flat = np.ones((SIZE, SIZE), np.float32)
+    again = fitted([*changed, ("flat", flat, flat)], gain=True, offset=True)
+    np.testing.assert_allclose(again.sigma, SIGMA, rtol=1e-4)
+    assert again.refused()["flat"] != Status.ESTIMATED
+
+
+def test_noise_in_the_references_is_no_blur(rng):
+    levels = 0.03, 0.01
+    pairs = [
+        (name, a + levels[0] * rng.standard_normal(a.shape).astype(a.dtype), b)
+        for name, a, b in crops(64, noise=levels[1])
+    ]
+    blind, found = fitted(pairs), fitted(pairs, noise_std=levels)
+    assert abs(blind.sigma - SIGMA) > 5 * blind.sigma_standard_error
+    assert abs(found.sigma - SIGMA) < 3 * found.sigma_standard_error
+    assert blind.heterogeneity > 2 > found.heterogeneity
+
+
+def test_error_bars_and_scatter(rng):
+    pairs = crops(48, noise=0.01)
+    same = fitted(pairs)
+    assert abs(same.sigma - SIGMA) < 3 * same.sigma_standard_error
+    assert 0.5 < same.heterogeneity < 1.8
+    spread = 0.2
+    drawn = SIGMA + spread * rng.standard_normal(48)
+    mixed = [crops(k + 1, s, 0.01)[k] for k, s in enumerate(drawn)]
+    found = fitted(mixed)
+    assert found.heterogeneity > 10
+    np.testing.assert_allclose(found.scatter, spread, rtol=0.35)
+    # The joint error bar knows that there is no one sigma.
+    assert found.sigma_standard_error > 3 * same.sigma_standard_error
+
+
+def test_the_pair_that_does_not_belong_is_named():
+    pairs = crops(24, noise=0.01)
+    name, a, _ = pairs[5]
+    pairs[5] = ("odd", a, np.roll(a, 4, 0))
+    assert fitted(pairs).worst(1) == ["odd"]
+    flat = ("flat", np.ones_like(a), np.ones_like(a))
+    found = fitted([*pairs, flat])
+    assert found.refused()["flat"] == Status.NOT_IDENTIFIABLE
+    assert name not in found.names
+
+
+def test_bad_pairs_are_named_counted_and_limited():
+    pairs = crops(12)
+    spoilt = pairs[3][2].copy()
+    spoilt[1, 1] = np.nan
+    pairs[3] = ("nan", pairs[3][1], spoilt)
+    pairs[7] = ("shape", pairs[7][1], pairs[7][2][:-1])
+    pairs.insert(9, BadPair("file", 9, "is damaged"))
+    found = fitted(pairs)
+    assert {pair.name for pair in found.bad} == {"nan", "shape", "file"}
+    assert (found.num_pairs, found.num_bad, len(found.names)) == (10, 3, 10)
+    np.testing.assert_allclose(found.sigma, SIGMA, rtol=1e-5)
+    with pytest.raises(TooManyBadPairsError, match="max_bad is 2"):
+        fitted(pairs, max_bad=2)
+
+
+def test_families_and_dimensions():
+    covariance = np.diag([4.0, 1.0])
+    pairs = [cropped_scene(covariance, (64, 64), seed) for seed in range(4)]
+    pairs = [tuple(image.astype(np.float32) for image in pair) for pair in pairs]
+    found = fit_dataset(pairs, family="axis_aligned")
+    np.testing.assert_allclose(found.sigma, [2, 1], rtol=1e-3)
+    assert found.pairs.sigma.shape == (4, 2)
+    full = fit_dataset(pairs, family="full")
+    np.testing.assert_allclose(full.joint.covariance_matrix, covariance, atol=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"boundary": "reflect"}, "boundary must be one of"),
+        ({"family": "round"}, "family must be one of"),
+        ({"noise_std": "estimate"}, "two numbers for many pairs"),
+        ({"max_passes": 0}, "max_passes must be at least 1"),
+    ],
+)
+def test_static_faults_say_what_to_do(options, message):
+    with pytest.raises(ValueError, match=message):
+        fit_dataset([], **options)
+
+
+def test_elements_that_are_no_pairs():
+    with pytest.raises(TypeError, match="must yield"):
+        fit_dataset([3])
+    with pytest.raises(TypeError, match="lacks"):
+        fit_dataset([{"reference": 1}])
+    with pytest.raises(ValueError, match="no pair"):
+        fit_dataset([])

@@ -1,0 +1,116 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from problems import natural_scene, periodic_blur
+
+from gaussjax.boundary import largest_margins
+from gaussjax.kernels import Kernel
+from gaussjax.model import BlurModel
+from gaussjax.pair_root import figures, find_root
+from gaussjax.pair_sums import Nuisances, pair_sums
+from gaussjax.residuals import make_frame
+
+SHAPE = (48, 54)
+MODEL = BlurModel("axis_aligned", Kernel("continuous"), 60, largest_margins(SHAPE))
+ORIGIN = np.array([1.5, 2.0])
+MARGINS = np.array([7.0, 8.0])
+TRUTH = np.array([2.0, 1.4])
+
+
+def crop(image):
+    return image[9 : 9 + SHAPE[0], 11 : 11 + SHAPE[1]]
+
+
+@pytest.fixture
+def images():
+    scene = 2 + natural_scene((75, 81), seed=3)
+    return crop(scene), crop(periodic_blur(scene, np.diag(TRUTH)))
+
+
+def framed(a, b):
+    centre, scale = jnp.asarray(a.mean()), jnp.asarray(0.5)
+    return make_frame(jnp.asarray(a), jnp.asarray(b), "valid", 0, centre=centre, scale=scale)
+
+
+def dense(a, variances):
+    """Blurred by the periodic FFT, and its derivatives by the variances."""
+    w = [2 * np.pi * np.fft.fftfreq(n) for n in a.shape]
+    form = np.stack(np.broadcast_arrays(w[0][:, None] ** 2, w[1][None] ** 2))
+    response = np.exp(-0.5 * np.einsum("j,jyx->yx", variances, form))
+    spectrum = np.fft.fft2(a) * response
+    return np.fft.ifft2(spectrum).real, np.fft.ifft2(-0.5 * form * spectrum).real
+
+
+def inside(image):
+    return image[..., 7:-7, 8:-8]
+
+
+def sums_of(a, b, nuisances=Nuisances(), noise=None):
+    return pair_sums(framed(a, b), MODEL, nuisances, jnp.asarray(ORIGIN), jnp.asarray(MARGINS), noise)
+
+
+def test_the_sums_are_those_of_dense_algebra(x64, images):
+    a, b = ((image - images[0].mean()) / 0.5 for image in images)
+    prediction, fields = dense(a, ORIGIN)
+    sums = sums_of(*images)
+    counted = figures(sums)
+    residual = inside(prediction - b)
+    np.testing.assert_allclose(
+        counted.gradient, np.tensordot(inside(fields), residual, 2), rtol=1e-10
+    )
+    np.testing.assert_allclose(
+        counted.slope, np.einsum("iyx,jyx->ij", inside(fields), inside(fields)), rtol=1e-10
+    )
+    np.testing.assert_allclose(sums.squares, np.sum(residual**2), rtol=1e-10)
+    np.testing.assert_allclose(sums.change, np.sum(inside(b - a) ** 2), rtol=1e-10)
+    assert sums.num_pixels == residual.size
+    # The coefficients hold the products of the fields with any other prediction.
+    elsewhere, _ = dense(a, np.array([0.3, 4.0]))
+    expected = np.tensordot(inside(fields), inside(elsewhere - a), 2)
+    found = MODEL.project(sums.coefficients, jnp.asarray([0.3, 4.0]), SHAPE)
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("nuisances", [Nuisances(), Nuisances(True, True), Nuisances(True)])
+def test_the_root_is_exact_and_with_nuisances_where_it_is_near(x64, images, nuisances):
+    a, b = images
+    b = 0.8 * b if nuisances.gain else b
+    b = b + 3 if nuisances.offset else b
+    origin, sums = jnp.asarray(ORIGIN), None
+    for _ in range(8 if nuisances.count else 1):
+        sums = pair_sums(framed(a, b), MODEL, nuisances, origin, jnp.asarray(MARGINS), None)
+        project = jax.tree_util.Partial(MODEL.project, sums.coefficients, shape=SHAPE)
+        origin = find_root(project, figures(sums).gradient, origin).vector
+    # A hundred-thousandth: what the continuous kernel's tail brings in over the margin.
+    np.testing.assert_allclose(origin, TRUTH, rtol=1e-5)
+    np.testing.assert_allclose(sums.gain, 0.8 if nuisances.gain else 1, rtol=1e-4)
+
+
+def test_white_noise_in_a_adds_nothing_on_average(x64, images):
+    a, b = images
+    clean = figures(sums_of(a, b, Nuisances(True, True)))
+    level, draws = 0.4, 400
+    noise = level * np.random.default_rng(5).standard_normal((draws, *SHAPE))
+
+    def noisy(extra, variance):
+        return figures(
+            sums_of(a + extra, b, Nuisances(True, True), variance)
+        ).total
+
+    for variance, biased in ((jnp.asarray((level / 0.5) ** 2), False), (jnp.zeros(()), True)):
+        totals = jax.jit(jax.vmap(lambda extra, v=variance: noisy(extra, v)))(jnp.asarray(noise))
+        error = np.std(totals, axis=0) / np.sqrt(draws)
+        z = np.abs(np.mean(totals, axis=0) - clean.total) / error
+        assert (np.max(z[:2]) > 8) == biased, z
+        assert biased or np.max(z) < 4, z
+
+
+def test_structure_is_nothing_for_white_noise_and_all_for_a_shift(x64, images):
+    a, _ = images
+    blurred, _ = dense(a - a.mean(), ORIGIN)
+    blurred = blurred + a.mean()
+    white = sums_of(a, blurred + 0.3 * np.random.default_rng(1).standard_normal(SHAPE))
+    moved = sums_of(a, np.roll(blurred, 2, 0))
+    assert abs(white.structure / white.squares) < 0.1
+    assert moved.structure / moved.squares > 0.5

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from test_dataset import crops
+
+from gaussjax.dataset import fit_dataset
+from gaussjax.pair_reader import BadPair
+from gaussjax.pass_file import StateError
+
+
+class Interrupted(Exception):
+    pass
+
+
+class Pairs:
+    """Pairs that can begin anywhere, of which the reader dies at a position."""
+
+    def __init__(self, pairs, dies_at=None, identity="these"):
+        self.pairs, self.dies_at, self.identity = pairs, dies_at, identity
+
+    def __iter__(self):
+        for position, pair in enumerate(self.pairs):
+            if position == self.dies_at:
+                raise Interrupted
+            yield pair
+
+    def fingerprint(self):
+        return self.identity
+
+
+PAIRS = crops(30, noise=0.01)
+PAIRS[4] = BadPair("damaged", 4, "is damaged")
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return fit_dataset(PAIRS, kernel="sampled")
+
+
+def test_an_interrupted_run_goes_on_to_the_same_result(tmp_path, whole):
+    state = tmp_path / "run.state"
+    for dies_at in (7, 8, 23):
+        with pytest.raises(Interrupted):
+            fit_dataset(Pairs(PAIRS, dies_at), kernel="sampled", state=state, save_every=0)
+    found = fit_dataset(Pairs(PAIRS), kernel="sampled", state=state, save_every=0)
+    np.testing.assert_allclose(found.sigma, whole.sigma, rtol=1e-6)
+    np.testing.assert_allclose(found.sigma_standard_error, whole.sigma_standard_error, rtol=1e-4)
+    np.testing.assert_allclose(found.heterogeneity, whole.heterogeneity, rtol=1e-4)
+    assert found.names == whole.names
+    np.testing.assert_allclose(found.pairs.sigma, whole.pairs.sigma, rtol=1e-4)
+    assert [pair.name for pair in found.bad] == ["damaged"]
+    assert [path.name for path in tmp_path.iterdir()] == ["run.state"]
+    # A run that is through is not run again.
+    seen = []
+    again = fit_dataset(Pairs(PAIRS), kernel="sampled", state=state, on_progress=seen.append)
+    assert not seen
+    np.testing.assert_allclose(again.sigma, found.sigma, rtol=1e-12)
+
+
+def test_other_data_or_options_are_refused(tmp_path):
+    state = tmp_path / "run.state"
+    fit_dataset(Pairs(PAIRS[:4]), kernel="sampled", state=state)
+    with pytest.raises(StateError, match="other data"):
+        fit_dataset(Pairs(PAIRS[:4], identity="those"), kernel="sampled", state=state)
+    with pytest.raises(StateError, match="other options"):
+        fit_dataset(Pairs(PAIRS[:4]), kernel="discrete", state=state)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no archive", b"\x93NUMPY"])
+def test_a_file_that_is_no_state_is_refused(tmp_path, content):
+    state = tmp_path / "run.state"
+    state.write_bytes(content)
+    with pytest.raises(StateError, match="is no state"):
+        fit_dataset(Pairs(PAIRS[:4]), kernel="sampled", state=state)
+    assert state.read_bytes() == content

@@ -1,0 +1,92 @@
+"""The joint fit over several devices, and over processes that are real ones."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+# Fits every count-th pair from index on; prints what every process has to agree on.
+SCRIPT = """
+import json, sys
+import jax
+port, index, count, devices = map(int, sys.argv[1:])
+jax.config.update("jax_num_cpu_devices", devices)
+if count > 1:
+    jax.distributed.initialize(f"127.0.0.1:{port}", count, index)
+sys.path.insert(0, "tests")
+from test_dataset import crops
+from gaussjax.dataset import fit_dataset
+pairs = (crops(37, noise=0.01) + crops(5, noise=0.01, size=48))[index::count]
+found = fit_dataset(pairs, kernel="sampled")
+print(json.dumps({
+    "devices": jax.local_device_count(),
+    "sigma": found.sigma.item(),
+    "error": found.sigma_standard_error.item(),
+    "scatter": found.scatter.item(),
+    "heterogeneity": found.heterogeneity.item(),
+    "pairs": found.num_pairs,
+    "names": list(found.names),
+}))
+"""
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def run(count, devices):
+    """What each of some processes has printed."""
+    port = free_port()
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, *map(str, (port, index, count, devices))],
+            cwd=Path(__file__).parent.parent,
+            env={**os.environ, "JAX_PLATFORMS": "cpu"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(count)
+    ]
+    try:
+        finished = [process.communicate(timeout=300) for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    for process, (_, errors) in zip(started, finished, strict=True):
+        assert process.returncode == 0, errors
+    return [json.loads(output.splitlines()[-1]) for output, _ in finished]
+
+
+@pytest.fixture(scope="module")
+def single():
+    return run(1, 1)[0]
+
+
+def agrees(found, expected):
+    np.testing.assert_allclose(found["sigma"], expected["sigma"], rtol=1e-6)
+    np.testing.assert_allclose(found["error"], expected["error"], rtol=1e-3)
+    np.testing.assert_allclose(found["heterogeneity"], expected["heterogeneity"], rtol=1e-3)
+    assert found["pairs"] == expected["pairs"] == 42
+
+
+def test_several_devices_find_what_one_does(single):
+    found = run(1, 4)[0]
+    assert (single["devices"], found["devices"]) == (1, 4)
+    agrees(found, single)
+    assert sorted(found["names"]) == sorted(single["names"])
+
+
+def test_two_processes_find_what_one_does(single):
+    first, second = run(2, 1)
+    for found in (first, second):
+        agrees(found, single)
+    assert first["sigma"] == second["sigma"]
+    assert sorted(first["names"] + second["names"]) == sorted(single["names"])
