@@ -1,7 +1,7 @@
 """The sums of a batch of pairs of one shape, spread over the devices of this process."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
@@ -12,8 +12,8 @@ from gaussjax.boundary import largest_margins
 from gaussjax.kernels import Kernel
 from gaussjax.model import BlurModel
 from gaussjax.pair_record import PairFit, PairRecord, pair_record
-from gaussjax.pair_root import Figures, figures, find_root, root_errors
-from gaussjax.pair_sums import Nuisances, pair_sums
+from gaussjax.pair_root import Figures, Root, figures, find_root, root_errors
+from gaussjax.pair_sums import Filters, Nuisances, PairSums, make_filters, pair_sums
 from gaussjax.residuals import make_frame
 from gaussjax.result import rounding_variance
 
@@ -119,60 +119,98 @@ def batch_sums(
 
 def _device_sums(references, blurreds, present, origin: Origin, options: JointOptions) -> BatchSums:
     """A few pairs at a time, so that what is made of them stays in the caches of a CPU."""
-    shape = references.shape[1:]
-    model = options.model(shape)
-    one = partial(_pair_fit, origin=origin, options=options)
-
-    def fitted(pairs):
-        coefficients, fits = jax.vmap(one)(*pairs)
-        return jnp.sum(coefficients, axis=0), fits
-
-    def some(total, pairs):
-        like = jax.eval_shape(fitted, pairs)
-        # Nothing is computed for places that are not taken.
-        coefficients, fits = jax.lax.cond(
-            jnp.any(pairs[2]),
-            fitted,
-            lambda _: jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like),
-            pairs,
-        )
-        return total + coefficients, fits
-
-    count = len(references)
+    count, shape = len(references), references.shape[1:]
+    # The same for all pairs: outside of the loop.
+    filters = make_filters(options.model(shape), origin.vector, shape)
+    one = partial(_searched, filters=filters, origin=origin, options=options)
     at_once = count
     if jax.default_backend() == "cpu":
         at_once = math.gcd(count, max(_PIXELS_AT_ONCE // math.prod(shape), 1))
-    pairs = (references, blurreds, present)
-    split = jax.tree.map(lambda x: x.reshape(-1, at_once, *x.shape[1:]), pairs)
-    like = jax.eval_shape(one, *jax.tree.map(lambda x: x[0], pairs))[0]
-    total, fits = jax.lax.scan(some, jnp.zeros(like.shape, like.dtype), split)
-    fits = jax.tree.map(lambda x: x.reshape(count, *x.shape[2:]), fits)
-    judge = partial(pair_record, model=model, unit=origin.unit, exchanged=options.exchanged)
-    records = jax.vmap(judge)(fits)
-    return BatchSums(total, fits.sums, records)
+
+    def together(first):
+        images = (references, blurreds, present)
+        if at_once == 1:
+            coefficients, searched = one(*(x[first] for x in images))
+            return coefficients, jax.tree.map(lambda leaf: leaf[None], searched)
+        some = [jax.lax.dynamic_slice_in_dim(x, first, at_once) for x in images]
+        coefficients, searched = jax.vmap(one)(*some)
+        return jnp.sum(coefficients, axis=0), searched
+
+    def step(k, state):
+        total, everything = state
+        coefficients, searched = together(k * at_once)
+        place = partial(jax.lax.dynamic_update_slice_in_dim, start_index=k * at_once, axis=0)
+        return total + coefficients, jax.tree.map(place, everything, searched)
+
+    like = jax.eval_shape(jax.vmap(one), references, blurreds, present)[1]
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
+    total = jnp.zeros(filters.slopes.shape, filters.slopes.dtype)
+    # The places that are taken come first: no further than that.
+    steps = -(-jnp.sum(present) // at_once)
+    total, searched = jax.lax.fori_loop(0, steps, step, (total, nothing))
+    # Small arrays, of all pairs at once: one by one each operation would cost as much as for all.
+    judged = partial(_judged, origin=origin, options=options, shape=shape)
+    counted, records = jax.vmap(judged)(searched)
+    return BatchSums(total, counted, records)
 
 
-def _pair_fit(reference, blurred, present, origin: Origin, options: JointOptions):
-    """Coefficients and fit of one pair."""
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class _Searched:
+    """A pair whose root has been found.
+
+    Attributes:
+        sums: of the pair, without the coefficients.
+        root: of them.
+        centre: of the sharper image.
+        finite: all pixels are.
+        tells: the pair counts.
+    """
+
+    sums: PairSums
+    root: Root
+    centre: jax.Array
+    finite: jax.Array
+    tells: jax.Array
+
+
+def _searched(reference, blurred, present, filters: Filters, origin: Origin, options: JointOptions):
+    """Coefficients and root of one pair."""
     model = options.model(reference.shape)
     sharp, soft = (blurred, reference) if options.exchanged else (reference, blurred)
-    # One NaN would spoil the sums of all.
-    finite = jnp.isfinite(jnp.sum(reference) + jnp.sum(blurred))
-    counts = finite & present
-    sharp, soft = (jnp.where(counts, image, 0) for image in (sharp, soft))
     centre = jnp.mean(sharp)
     frame = make_frame(sharp, soft, options.boundary, 0, centre=centre, scale=origin.unit)
     margins = model.margins(_WIDER**2 * origin.vector)
-    sums = pair_sums(frame, model, options.nuisances, origin.vector, margins, origin.noise)
-    counted, coefficients = figures(sums), sums.coefficients
-    # A flat image has no gain.
-    tells = counts & jnp.all(jnp.isfinite(counted.total)) & jnp.isfinite(jnp.sum(coefficients))
-    counted, coefficients = jax.tree.map(lambda x: jnp.where(tells, x, 0), (counted, coefficients))
-    project = partial(model.project, coefficients, shape=reference.shape)
-    root = find_root(project, counted.gradient, origin.vector)
-    rounding = rounding_variance(sharp.dtype) * jnp.var(sharp) / origin.unit**2
-    errors = root_errors(
-        root, counted, counted.of_blocks, origin.vector, options.nuisances.count, rounding
+    sums = pair_sums(frame, filters, options.nuisances, margins, origin.noise)
+    finite = jnp.isfinite(centre) & jnp.isfinite(sums.change)
+    # One NaN would spoil the sums of all; and of a flat image, which has no gain, they are.
+    tells = present & finite & jnp.isfinite(jnp.sum(sums.scores) + jnp.sum(sums.slopes))
+    p = len(sums.scores)
+    gradient = jnp.sum(sums.scores.reshape(p, -1), axis=-1)
+    slope = jnp.sum(sums.slopes.reshape(p, p, -1), axis=-1)
+    project = partial(model.project, sums.coefficients, shape=reference.shape)
+    root = find_root(project, gradient, slope, origin.vector)
+    return jnp.where(tells, sums.coefficients, 0), _Searched(
+        replace(sums, coefficients=None),  # pyright: ignore[reportArgumentType]
+        root,
+        centre,
+        finite | ~present,
+        tells,
     )
-    offset = origin.unit * sums.level - (sums.gain - 1) * centre
-    return coefficients, PairFit(root, errors, counted, sums.gain, offset, finite)
+
+
+def _judged(pair: _Searched, origin: Origin, options: JointOptions, shape: tuple[int, ...]):
+    """Figures and record of one pair."""
+    sums, model = pair.sums, options.model(shape)
+    counted = jax.tree.map(lambda x: jnp.where(pair.tells, x, 0), figures(sums))
+    errors = root_errors(
+        pair.root,
+        counted,
+        counted.of_blocks,
+        origin.vector,
+        options.nuisances.count,
+        rounding_variance(origin.vector.dtype),
+    )
+    offset = origin.unit * sums.level - (sums.gain - 1) * pair.centre
+    fit = PairFit(pair.root, errors, counted, sums.gain, offset, pair.finite)
+    return counted, pair_record(fit, model, origin.unit, exchanged=options.exchanged)

@@ -68,7 +68,7 @@ def _fit(coefficients, figures: Figures, origin, unit, rounding, *, shapes, opti
             (model.project(c, vector, shape) for model, c, shape in parts), jnp.zeros_like(vector)
         )
 
-    root = find_root(project, figures.gradient, origin)
+    root = find_root(project, figures.gradient, figures.slope, origin)
     enough = figures.num_pairs >= _MANY_PAIRS
     scatter = jnp.where(enough, figures.of_pairs, figures.of_blocks)
     errors = root_errors(root, figures, scatter, origin, options.nuisances.count, rounding)

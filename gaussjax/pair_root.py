@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gaussjax.criterion import held_back
+from gaussjax.criterion import FIELD_SCALE, held_back
 from gaussjax.linear_algebra import inner_products, inverse_small, product, solve_small
 from gaussjax.pair_sums import PairSums
 from gaussjax.solvers import step_tolerance
 from gaussjax.uncertainty import wider_covariance
 
 MAX_STEPS = 20
-# A last step of so many standard errors is as good as none.
+# A step of so many standard errors is as good as none.
 _NEGLIGIBLE = 1e-3
 
 
@@ -24,23 +24,24 @@ class Root:
 
     Attributes:
         vector: theta, px^2, ``[p]``.
-        slope: of F there, ``[p, p]``.
-        step: the last one, ``[p]``.
+        slope: of F before the last step, ``[p, p]``.
+        ahead: what another step would move, about, ``[p]``.
         num_steps: Newton's.
     """
 
     vector: jax.Array
     slope: jax.Array
-    step: jax.Array
+    ahead: jax.Array
     num_steps: jax.Array
 
 
-def find_root(project: Callable, gradient: jax.Array, origin: jax.Array) -> Root:
+def find_root(project: Callable, gradient: jax.Array, slope: jax.Array, origin: jax.Array) -> Root:
     """Newton's method on ``F(theta) = project(theta) - project(origin) + gradient``.
 
     Args:
         project: ``sum_w Re c (T_theta - 1)``, ``[p] -> [p]``.
         gradient: F at the origin, ``[p]``.
+        slope: of F there, ``[p, p]``.
         origin: where to begin, ``[p]``.
     """
     first = project(origin)
@@ -50,19 +51,19 @@ def find_root(project: Callable, gradient: jax.Array, origin: jax.Array) -> Root
         return slope, value - first + gradient
 
     def unfinished(root: Root):
-        # Newton's error is the square of its step.
-        small = jnp.abs(root.step) <= step_tolerance(root.vector)
-        return ~jnp.all(small) & (root.num_steps < MAX_STEPS)
+        return ~jnp.all(root.ahead <= step_tolerance(root.vector)) & (root.num_steps < MAX_STEPS)
+
+    def step_from(vector, slope, value, num_steps):
+        step = held_back(-solve_small(slope, value), vector)
+        # Newton's error after a step is to the step as that is to the scale of the function.
+        ahead = step**2 / (jnp.max(jnp.abs(vector)) + FIELD_SCALE)
+        return Root(vector + step, slope, jnp.where(jnp.isfinite(ahead), ahead, jnp.inf), num_steps)
 
     def one_step(root: Root):
-        slope, value = with_slope(root.vector)
-        step = held_back(-solve_small(slope, value), root.vector)
-        return Root(root.vector + step, slope, step, root.num_steps + 1)
+        return step_from(root.vector, *with_slope(root.vector), root.num_steps + 1)
 
-    p = origin.size
-    nowhere = jnp.zeros((p, p), origin.dtype)
-    start = Root(origin, nowhere, jnp.full_like(origin, jnp.inf), jnp.asarray(0, jnp.int32))
-    return jax.lax.while_loop(unfinished, one_step, start)
+    first_step = step_from(origin, slope, gradient, jnp.asarray(1, jnp.int32))
+    return jax.lax.while_loop(unfinished, one_step, first_step)
 
 
 @jax.tree_util.register_dataclass
@@ -177,8 +178,6 @@ def root_errors(
 
 
 def has_converged(root: Root, covariance: jax.Array) -> jax.Array:
-    """The last step was small, or small against the error bars."""
+    """Another step would be small, or small against the error bars."""
     errors = jnp.sqrt(jnp.abs(jnp.diag(covariance)))
-    return jnp.all(
-        jnp.abs(root.step) <= jnp.maximum(step_tolerance(root.vector), _NEGLIGIBLE * errors)
-    )
+    return jnp.all(root.ahead <= jnp.maximum(step_tolerance(root.vector), _NEGLIGIBLE * errors))

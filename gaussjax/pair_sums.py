@@ -18,13 +18,15 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gaussjax.boundary import Window
-from gaussjax.grid import forward_transform, half_plane_weights
+from gaussjax.grid import forward_transform, half_plane_weights, inverse_transform
 from gaussjax.least_squares import score_blocks
 from gaussjax.linear_algebra import inner_products, solve_small
 from gaussjax.model import BlurModel
 from gaussjax.residuals import Frame, frame_window
 from gaussjax.uncertainty import block_counts
+
+# Of frames of so many rows, one in eight tells how neighbours correlate.
+_LEAST_ROWS, _ROWS = 64, 8
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,29 @@ class PairSums:
     level: jax.Array
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Filters:
+    """What all pairs are filtered by in a pass.
+
+    Attributes:
+        response: T at theta_0, ``[*spectrum]``, real.
+        slopes: its derivatives by the variances, ``[p, *spectrum]``.
+    """
+
+    response: jax.Array
+    slopes: jax.Array
+
+
+def make_filters(model: BlurModel, origin: jax.Array, shape: tuple[int, ...]) -> Filters:
+    """Of images of a shape, at theta_0; the model has no shift."""
+    return Filters(*model.responses(origin, shape))
+
+
 def pair_sums(
     frame: Frame,
-    model: BlurModel,
+    filters: Filters,
     nuisances: Nuisances,
-    origin: jax.Array,
     margins: jax.Array,
     noise: jax.Array | None,
 ) -> PairSums:
@@ -85,17 +105,23 @@ def pair_sums(
 
     Args:
         frame: of the pair.
-        model: without nuisances or shift.
+        filters: at theta_0.
         nuisances: of the pair.
-        origin: theta_0, variances, px^2, ``[p]``.
         margins: px per axis that are not compared at the edge, ``[ndim]``.
         noise: variance of white noise in A, in the scale of the frame, or None. What it adds to
             products of A with itself is known, ``v_A sum_w m T T' sum_x W``, and subtracted.
     """
     window = frame_window(frame, margins)
-    weights = half_plane_weights(frame.blurred.shape, frame.blurred.dtype)
-    known = _NoiseOfA.of(model, origin, frame, weights, window, noise)
-    residual, fields = model.residual(origin, frame)
+    shape, ndim = frame.blurred.shape, frame.blurred.ndim
+    weights = half_plane_weights(shape, frame.blurred.dtype)
+    known = None
+    if noise is not None:
+        energy = noise * window.sum()
+        known = _NoiseOfA(filters.response, filters.slopes, energy * weights)
+    # T - 1 against B - A: a small blur is not lost in the rounding of the images.
+    change = inverse_transform((filters.response - 1) * frame.spectrum, shape)
+    residual = change - frame.difference
+    fields = jnp.stack([inverse_transform(s * frame.spectrum, shape) for s in filters.slopes])
     gain, level = jnp.ones((), residual.dtype), jnp.zeros((), residual.dtype)
     if nuisances.count:
         columns = _columns(frame, residual, nuisances)
@@ -116,7 +142,7 @@ def pair_sums(
         fields = gain * fields - jnp.tensordot(taken, columns, 1)
         if known is not None:
             known = known.freed(gain, taken[:, 0] if nuisances.gain else jnp.zeros_like(gain))
-    instruments = forward_transform(window.values[None] * fields, model.ndim)
+    instruments = forward_transform(window.values[None] * fields, ndim)
     # A blur without a shift has a real transfer function.
     products = jnp.conj(instruments) * frame.spectrum[None]
     coefficients = gain * weights[None] * products.real
@@ -131,15 +157,13 @@ def pair_sums(
         scores = scores - jnp.multiply.outer(gain * known.product(known.fields), share)
         of_fields = inner_products(known.coefficients, known.fields)
         slopes = slopes - jnp.multiply.outer(of_fields, share)
-    weighted = window.values * residual
-    neighbours = [jnp.sum(weighted * jnp.roll(weighted, 1, axis)) for axis in range(model.ndim)]
     return PairSums(
         coefficients=coefficients,
         scores=scores,
         slopes=slopes,
         squares=window.total(residual**2),
         change=window.total(frame.difference**2),
-        structure=jnp.mean(jnp.stack(neighbours)),
+        structure=_structure(window.values * residual),
         num_pixels=window.num_pixels,
         gain=gain,
         level=level,
@@ -160,14 +184,6 @@ class _NoiseOfA:
     fields: jax.Array
     weights: jax.Array
 
-    @staticmethod
-    def of(model: BlurModel, origin, frame: Frame, weights, window: Window, noise):
-        """At theta_0; None without noise."""
-        if noise is None:
-            return None
-        response, fields = model.responses(origin, frame.blurred.shape)
-        return _NoiseOfA(response, fields, noise * window.sum() * weights)
-
     @property
     def coefficients(self) -> jax.Array:
         """Weighted fields."""
@@ -181,6 +197,15 @@ class _NoiseOfA:
         """With the fields of instruments, from which a part of the prediction was taken."""
         part = jnp.reshape(taken, (-1,) + (1,) * self.response.ndim) * self.response[None]
         return _NoiseOfA(self.response, gain * self.fields - part, self.weights)
+
+
+def _structure(weighted: jax.Array) -> jax.Array:
+    """Sum of products of neighbours, mean over the axes; by every eighth row of a large frame."""
+    step = _ROWS if len(weighted) >= _LEAST_ROWS else 1
+    rows = weighted[::step]
+    sums = [jnp.sum(rows * jnp.roll(rows, 1, axis)) for axis in range(1, weighted.ndim)]
+    sums += [jnp.sum(rows[: len(weighted[1::step])] * weighted[1::step])]
+    return step * jnp.mean(jnp.stack(sums))
 
 
 def _columns(frame: Frame, residual: jax.Array, nuisances: Nuisances) -> jax.Array:

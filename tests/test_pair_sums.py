@@ -8,7 +8,7 @@ from gaussjax.boundary import largest_margins
 from gaussjax.kernels import Kernel
 from gaussjax.model import BlurModel
 from gaussjax.pair_root import figures, find_root
-from gaussjax.pair_sums import Nuisances, pair_sums
+from gaussjax.pair_sums import Nuisances, make_filters, pair_sums
 from gaussjax.residuals import make_frame
 
 SHAPE = (48, 54)
@@ -33,6 +33,10 @@ def framed(a, b):
     return make_frame(jnp.asarray(a), jnp.asarray(b), "valid", 0, centre=centre, scale=scale)
 
 
+def filters(variances):
+    return make_filters(MODEL, jnp.asarray(variances), SHAPE)
+
+
 def dense(a, variances):
     """Blurred by the periodic FFT, and its derivatives by the variances."""
     w = [2 * np.pi * np.fft.fftfreq(n) for n in a.shape]
@@ -46,8 +50,11 @@ def inside(image):
     return image[..., 7:-7, 8:-8]
 
 
-def sums_of(a, b, nuisances=Nuisances(), noise=None):
-    return pair_sums(framed(a, b), MODEL, nuisances, jnp.asarray(ORIGIN), jnp.asarray(MARGINS), noise)
+PLAIN = Nuisances()
+
+
+def sums_of(a, b, nuisances=PLAIN, noise=None):
+    return pair_sums(framed(a, b), filters(ORIGIN), nuisances, jnp.asarray(MARGINS), noise)
 
 
 def test_the_sums_are_those_of_dense_algebra(x64, images):
@@ -79,9 +86,9 @@ def test_the_root_is_exact_and_with_nuisances_where_it_is_near(x64, images, nuis
     b = b + 3 if nuisances.offset else b
     origin, sums = jnp.asarray(ORIGIN), None
     for _ in range(8 if nuisances.count else 1):
-        sums = pair_sums(framed(a, b), MODEL, nuisances, origin, jnp.asarray(MARGINS), None)
+        sums = pair_sums(framed(a, b), filters(origin), nuisances, jnp.asarray(MARGINS), None)
         project = jax.tree_util.Partial(MODEL.project, sums.coefficients, shape=SHAPE)
-        origin = find_root(project, figures(sums).gradient, origin).vector
+        origin = find_root(project, figures(sums).gradient, figures(sums).slope, origin).vector
     # A hundred-thousandth: what the continuous kernel's tail brings in over the margin.
     np.testing.assert_allclose(origin, TRUTH, rtol=1e-5)
     np.testing.assert_allclose(sums.gain, 0.8 if nuisances.gain else 1, rtol=1e-4)
@@ -94,9 +101,7 @@ def test_white_noise_in_a_adds_nothing_on_average(x64, images):
     noise = level * np.random.default_rng(5).standard_normal((draws, *SHAPE))
 
     def noisy(extra, variance):
-        return figures(
-            sums_of(a + extra, b, Nuisances(True, True), variance)
-        ).total
+        return figures(sums_of(a + extra, b, Nuisances(True, True), variance)).total
 
     for variance, biased in ((jnp.asarray((level / 0.5) ** 2), False), (jnp.zeros(()), True)):
         totals = jax.jit(jax.vmap(lambda extra, v=variance: noisy(extra, v)))(jnp.asarray(noise))
