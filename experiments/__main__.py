@@ -4,12 +4,14 @@ import sys
 from collections.abc import Sequence
 
 from experiments import (
+    blur_map,
     border,
     common,
     compare_estimators,
     conventions,
     convergence,
     cramer_rao,
+    fleet,
     frequency_ratio,
     many_pairs,
     noisy_reference,
@@ -32,7 +34,9 @@ EXPERIMENTS = {
         conventions,
         training,
         real_pairs,
+        blur_map,
         many_pairs,
+        fleet,
         speed,
         seed_protocol,
     )

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from experiments.cropped_pairs import cropped_pairs
+from experiments.pair_folders import FOLDERS, link_pairs
 
 ROOT = Path(__file__).parents[1]
 ADDITION = "import jax; jax.jit(lambda x: x + 1)(1.0).block_until_ready()"
@@ -38,6 +39,13 @@ print(json.dumps({"images": images, "grown": grown, "buffers":
     analysis.temp_size_in_bytes + analysis.argument_size_in_bytes
     + analysis.output_size_in_bytes}))
 """
+# Resident at its peak, bytes, after the joint fit of two folders.
+MANY = """
+import re, sys
+from gaussjax import fit_dataset, open_pairs
+fit_dataset(open_pairs(*sys.argv[1:]))
+print(1024 * int(re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1]))
+"""
 
 
 def cold_start(size: int, sigma: float, random: np.random.Generator, rounds: int) -> dict:
@@ -63,6 +71,12 @@ def peak_memory(size: int) -> dict[str, int] | None:
         return None
     done = _run(["-c", PEAK, str(size)], {})
     return json.loads(done.stdout)
+
+
+def memory_of_many_pairs(source: Path, folder: Path, count: int) -> int:
+    """Peak bytes of a process that fits ``count`` pairs, in turn those of ``source``; Linux."""
+    link_pairs(folder, source, count)
+    return int(_run(["-c", MANY, *(str(folder / name) for name in FOLDERS)], {}).stdout)
 
 
 def _seconds(arguments: list[str], cache: str) -> float:

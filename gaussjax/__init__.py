@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from gaussjax.family_comparison import FamilyComparison, compare_families
     from gaussjax.fit import fit_gauss_newton, fit_optax
     from gaussjax.frequency_ratio import fit_free_kernel, fit_frequency_ratio, fit_pointwise_ratio
+    from gaussjax.local_blur import BlurMap, blur_map
+    from gaussjax.map_drawing import draw_map, map_rows
     from gaussjax.pair_set import PairSet, open_pairs
     from gaussjax.params import BlurParams
     from gaussjax.report import draw_report
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Adequacy",
     "BlurEstimate",
+    "BlurMap",
     "BlurParams",
     "DatasetEstimate",
     "FamilyComparison",
@@ -34,7 +37,9 @@ __all__ = [
     "Verdict",
     "add_spectra",
     "blur",
+    "blur_map",
     "compare_families",
+    "draw_map",
     "draw_report",
     "estimate_blur",
     "fit_dataset",
@@ -45,6 +50,7 @@ __all__ = [
     "fit_pointwise_ratio",
     "image_loss",
     "loss",
+    "map_rows",
     "open_pairs",
     "pair_spectra",
     "sum_spectra",
@@ -61,6 +67,8 @@ _MODULES = (
     "family_comparison",
     "fit",
     "frequency_ratio",
+    "local_blur",
+    "map_drawing",
     "pair_set",
     "params",
     "report",

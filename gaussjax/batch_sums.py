@@ -122,16 +122,19 @@ def _device_sums(references, blurreds, present, origin: Origin, options: JointOp
     count, shape = len(references), references.shape[1:]
     # The same for all pairs: outside of the loop.
     filters = make_filters(options.model(shape), origin.vector, shape)
-    one = partial(_searched, filters=filters, origin=origin, options=options)
+
+    def one(reference, blurred, here):
+        return _searched(reference, blurred, here, filters, origin, options)
+
     at_once = count
     if jax.default_backend() == "cpu":
         at_once = math.gcd(count, max(_PIXELS_AT_ONCE // math.prod(shape), 1))
 
     def together(first):
-        images = (references, blurreds, present)
         if at_once == 1:
-            coefficients, searched = one(*(x[first] for x in images))
+            coefficients, searched = one(references[first], blurreds[first], present[first])
             return coefficients, jax.tree.map(lambda leaf: leaf[None], searched)
+        images = (references, blurreds, present)
         some = [jax.lax.dynamic_slice_in_dim(x, first, at_once) for x in images]
         coefficients, searched = jax.vmap(one)(*some)
         return jnp.sum(coefficients, axis=0), searched

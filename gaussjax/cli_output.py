@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from gaussjax.adequacy import Verdict
+from gaussjax.cli_text import plain
 from gaussjax.empirical_transfer import TransferProfile
 from gaussjax.family_comparison import FamilyComparison
 from gaussjax.result import FWHM_PER_SIGMA, BlurEstimate
 from gaussjax.solvers import Status
 
-_UNTRUSTED = (Verdict.EXPLAINED_POORLY, Verdict.NOT_IDENTIFIABLE, Verdict.MISALIGNED)
+UNTRUSTED = (Verdict.EXPLAINED_POORLY, Verdict.NOT_IDENTIFIABLE, Verdict.MISALIGNED)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Findings:
     @property
     def are_trusted(self) -> bool:
         """True where neither status nor verdict warns."""
-        return int(self.estimate.status) == Status.ESTIMATED and self.verdict not in _UNTRUSTED
+        return int(self.estimate.status) == Status.ESTIMATED and self.verdict not in UNTRUSTED
 
 
 def table(options: argparse.Namespace, findings: Findings) -> str:
@@ -136,16 +137,6 @@ def record(options: argparse.Namespace, findings: Findings) -> dict[str, Any]:
         "plot": options.plot,
         "notes": findings.notes,
     }
-
-
-def plain(values: Any) -> Any:
-    """A number or a list of them for JSON, with null for None, NaN and infinity."""
-    if values is None:
-        return None
-    array = np.squeeze(np.asarray(values))
-    if array.ndim:
-        return [plain(value) for value in array]
-    return array.item() if np.isfinite(array) else None
 
 
 def _with_errors(values: Any, errors: Any = None) -> str:

@@ -1,14 +1,17 @@
-"""The process that runs the ``gaussjax`` command once: how it compiles, and what it leaves out."""
+"""The process that runs the ``gaussjax`` command: how it compiles, and what it computes on."""
 
 import gc
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 
 from gaussjax.cli_cache import kept_programs
+
+INTERRUPTED = 130  # what a shell reports for a process ended by SIGINT
+INTERRUPTED_MESSAGE = "gaussjax: interrupted"
 
 # Up to this many pixels compiling takes longer than what is compiled.
 _LARGEST_HASTY = 2048**2
@@ -33,10 +36,60 @@ def one_shot_process(num_pixels: int) -> Iterator[None]:
     # takes a tenth of the run, and once more as long when the interpreter ends.
     gc.disable()
     try:
-        with kept_programs():
+        with _ended_at_once_if_interrupted(), kept_programs():
             yield
     finally:
         gc.freeze()
+
+
+@contextmanager
+def streaming_process() -> Iterator[None]:
+    """Have JAX, not imported yet, compile for speed, use all cores and keep what it has compiled.
+
+    For work that goes on for long. Of somebody else's process the settings are left alone.
+    """
+    if "jax" in sys.modules:
+        yield
+        return
+    with _ended_at_once_if_interrupted(), kept_programs():
+        import jax
+
+        if not _has_chosen_devices():
+            # Every core is a device: batches are dealt out to them all.
+            jax.config.update("jax_num_cpu_devices", usable_cores())
+        try:
+            yield
+        except Exception:
+            with suppress(Exception):  # the first one is the one to tell
+                jax.block_until_ready(jax.live_arrays())
+            raise
+
+
+@contextmanager
+def _ended_at_once_if_interrupted() -> Iterator[None]:
+    """End the process at Ctrl-C, when all contexts inside of this one have been left.
+
+    The interpreter cannot take down a backend that is at work or has half compiled a program:
+    every other time it crashes.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(INTERRUPTED_MESSAGE, file=sys.stderr, flush=True)
+        os._exit(INTERRUPTED)
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _has_chosen_devices() -> bool:
+    """Whether the user has set a number of CPU devices."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    return "JAX_NUM_CPU_DEVICES" in os.environ or "host_platform_device_count" in flags
 
 
 def _hasty_flags() -> str:

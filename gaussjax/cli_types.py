@@ -43,6 +43,28 @@ def radius(text: str) -> int:
     return int(text)
 
 
+def count(text: str) -> int:
+    """A whole number above 0."""
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def count_or_none(text: str) -> int:
+    """A whole number, 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or more")
+    return int(text)
+
+
+def noise_level(text: str) -> float:
+    """A standard deviation, 0 or more."""
+    value = finite(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is less than 0")
+    return value
+
+
 def noise(text: str) -> float | str:
     """A standard deviation, 0 or more, or the word "estimate"."""
     if text == "estimate":
@@ -64,6 +86,14 @@ def figure_path(text: str) -> str:
     path = Path(text)
     if path.suffix.lower() not in _FIGURES:
         raise argparse.ArgumentTypeError(f"{text!r} does not end in {', '.join(_FIGURES)}")
+    return output_path(text)
+
+
+def output_path(text: str) -> str:
+    """The name of a file to write, in a folder that exists."""
+    path = Path(text)
     if not os.path.isdir(path.parent):
         raise argparse.ArgumentTypeError(f"{text!r}: no such folder")
+    if not text or path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a file")
     return text

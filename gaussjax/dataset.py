@@ -1,41 +1,28 @@
 """One blur from very many pairs, streamed: a pass over them is exact, and its memory constant."""
 
-import json
-import operator
-from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import replace
-from functools import reduce
 from importlib import metadata
 from os import PathLike
 from pathlib import Path
 
-import jax
 import numpy as np
 
 from gaussjax.arguments import as_noise, check_option
 from gaussjax.batch_sums import JointOptions
 from gaussjax.dataset_result import DatasetEstimate
+from gaussjax.first_passes import first_start, next_start, sums_everywhere
 from gaussjax.fit import check_fit_options
 from gaussjax.joint_fit import JointFit, joint_fit
 from gaussjax.joint_pass import JointPass, PassRunner
-from gaussjax.joint_start import JointStart, joint_start
+from gaussjax.joint_start import JointStart
 from gaussjax.joint_sums import JointSums
 from gaussjax.kernels import Kernel
-from gaussjax.pair_reader import LoadedPair
 from gaussjax.pair_stream import PairStream
 from gaussjax.pair_sums import Nuisances
-from gaussjax.pass_file import load_pass, save_pass
+from gaussjax.pass_file import StateError, load_pass, save_pass
 from gaussjax.processes import from_every_process
-from gaussjax.start import EXCHANGE_BELOW
 
 BOUNDARIES = ("valid", "periodic")
-
-# Pairs, of all processes, that tell where to start, and passes over them.
-_FIRST_PAIRS = 64
-_FIRST_PASSES = 6
-# Standard errors that another pass over them may still move the blur.
-_NEAR = 1e-3
 
 
 def fit_dataset(
@@ -112,79 +99,46 @@ def fit_dataset(
     levels = None if noise is None else (float(noise[0]), float(noise[1]))
     identity = {
         "data": getattr(pairs, "fingerprint", str)(),
-        "options": json.dumps([repr(options), levels, repr(initial), batched]),
+        "options": _named(family, kernel, truncate, radius, boundary, nuisances, levels, initial),
         "version": metadata.version("gaussjax"),
     }
     stream = PairStream(pairs, batched=batched)
     path = None if state is None else Path(state)
-    if path is not None and path.exists():
-        current = load_pass(path, identity)
-    else:
-        current = JointPass(_first_start(stream, options, levels, initial))
+    current = _resumed(path, identity)
+    if current is None:
+        current = JointPass(first_start(stream, options, levels, initial))
     while True:
         runner = PassRunner(current, options, levels, max_bad, on_progress)
         for _ in runner.run(stream.starting_at(current.position), save_every):
             if path is not None:
                 save_pass(path, current, identity)
-        sums = _everywhere(current)
+        sums = sums_everywhere(current)
         fit = joint_fit(sums, current.start, options)
         enough = fit.ahead <= tolerance or current.number >= max_passes
         if enough or not stream.can_repeat:
             return _result(current, fit, sums)
-        current = JointPass(_next_start(fit, current.start), current.number + 1)
+        current = JointPass(next_start(fit, current.start), current.number + 1)
 
 
-def _first_start(stream: PairStream, options: JointOptions, noise_std, initial) -> JointStart:
-    """From the first pairs of every process, which are passed over until they agree with it."""
-    head = stream.head(-(-_FIRST_PAIRS // jax.process_count()))
-    loaded = [pair for pair in head if isinstance(pair, LoadedPair)]
-    good = [pair for pair in loaded if np.isfinite(np.sum(pair.reference) + np.sum(pair.blurred))]
-    start = _shared_start(good, options, noise_std, initial)
-    for _ in range(_FIRST_PASSES):
-        current = JointPass(start)
-        for _ in PassRunner(current, options, noise_std, len(head), None).run(good):
-            pass
-        fit = joint_fit(_everywhere(current), start, options)
-        if not np.all(np.isfinite(fit.vector)):
-            return start
-        start = _next_start(fit, start)
-        if fit.ahead <= _NEAR:
-            break
-    return start
+def _named(*options) -> str:
+    """The options in a line; functions by their names, which outlive a process."""
+    return ", ".join(getattr(option, "__qualname__", repr(option)) for option in options)
 
 
-def _shared_start(good: list[LoadedPair], options: JointOptions, noise_std, initial) -> JointStart:
-    """Of the first process that has pairs: by those of its commonest shape."""
-    named = {}
-    if good:
-        shapes = Counter(pair.reference.shape for pair in good)
-        shape, _ = shapes.most_common(1)[0]
-        alike = [pair for pair in good if pair.reference.shape == shape]
-        references = np.stack([pair.reference for pair in alike])
-        blurreds = np.stack([pair.blurred for pair in alike])
-        levels = None if noise_std is None else np.asarray(noise_std, references.dtype)
-        named = joint_start(references, blurreds, levels, initial, options).arrays()
+def _resumed(path: Path | None, identity: dict[str, str]) -> JointPass | None:
+    """The pass in this process's file, or the beginning of the one that others were at."""
+    own = load_pass(path, identity) if path is not None and path.exists() else None
+    named = {} if own is None else {"number": np.asarray(own.number), **own.start.arrays()}
     found = [each for each in from_every_process(named) if each]
     if not found:
-        raise ValueError("no pair can be used to start from; see that the pairs are good ones")
-    return JointStart.from_arrays(found[0])
-
-
-def _next_start(fit: JointFit, start: JointStart) -> JointStart:
-    """At the joint fit; with the roles exchanged if it says that the other image is sharper."""
-    if np.all(fit.vector < EXCHANGE_BELOW):
-        return replace(start, vector=-fit.vector, exchanged=not start.exchanged)
-    return replace(start, vector=fit.vector)
-
-
-def _everywhere(current: JointPass) -> JointSums:
-    """The sums over the pairs of all processes."""
-    own = {} if current.sums is None else current.sums.arrays()
-    parts = [JointSums.from_arrays(named) for named in from_every_process(own) if named]
-    if not parts:
-        reasons = "; ".join(f"{pair.name}: {pair.reason}" for pair in current.bad[:3])
-        raise ValueError(f"no pair can be used{': ' if reasons else ''}{reasons}")
-    return reduce(operator.add, parts)
+        return None
+    latest = max(found, key=lambda each: each["number"])
+    number, start = int(latest["number"]), JointStart.from_arrays(latest)
+    if own is None or own.number < number:
+        return JointPass(start, number)
+    if any(np.any(each["vector"] != start.vector) for each in found if each["number"] == number):
+        raise StateError(f"{path}: is of another run than that of another process; remove both")
+    return own
 
 
 def _result(current: JointPass, fit: JointFit, sums: JointSums) -> DatasetEstimate:

@@ -16,11 +16,13 @@ class PairSet:
         source: which pairs there are.
         workers: threads that decode; None for one per usable core.
         linearize: decode 8- and 16-bit samples from sRGB to linear light, 0 to 1.
+        dtype: of the images, "float32" or "float64".
     """
 
     source: Source
     workers: int | None = None
     linearize: bool = False
+    dtype: str = "float32"
 
     def __len__(self) -> int:
         """Number of pairs, good or bad."""
@@ -33,12 +35,17 @@ class PairSet:
     def starting_at(self, position: int) -> Iterator[LoadedPair | BadPair]:
         """From the pair at a position on, without reading those before it."""
         return read_pairs(
-            self.source, start=position, workers=self.workers, linearize=self.linearize
+            self.source,
+            start=position,
+            workers=self.workers,
+            linearize=self.linearize,
+            dtype=self.dtype,
         )
 
     def fingerprint(self) -> str:
-        """Of the names of all pairs and the sizes and times of their files."""
-        return self.source.fingerprint()
+        """Of the names of all pairs, the sizes and times of their files, and how they are read."""
+        light = ", in light" * self.linearize
+        return f"{self.source.fingerprint()}, {self.dtype}{light}"
 
     def shard(self, index: int, count: int) -> "PairSet":
         """Every ``count``-th pair from ``index`` on: the share of one process of several."""
@@ -51,6 +58,7 @@ def open_pairs(
     *,
     workers: int | None = None,
     linearize: bool = False,
+    dtype: str = "float32",
 ) -> PairSet:
     """The pairs of two folders (by name), of two ``.npy`` stacks ``[n, ...]``, or of a CSV list.
 
@@ -60,8 +68,9 @@ def open_pairs(
         blurred: folder or stack of the blurred images; None for a list.
         workers: threads that decode; None for one per usable core.
         linearize: decode 8- and 16-bit samples from sRGB to linear light, 0 to 1.
+        dtype: of the images; "float64" where ``jax_enable_x64`` is set.
 
     Raises:
         ImageFileError: in one line, if there are no pairs, or the list cannot be read.
     """
-    return PairSet(open_source(reference, blurred), workers, linearize)
+    return PairSet(open_source(reference, blurred), workers, linearize, dtype)

@@ -1,0 +1,98 @@
+"""The sigmas of many pairs and their joint one, in a figure; NumPy on the host."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gaussjax.dataset_result import DatasetEstimate
+from gaussjax.solvers import Status
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe & Ito's palette, safe for the common kinds of colour blindness.
+_BLUE, _ORANGE, _VERMILION = "#56B4E9", "#E69F00", "#D55E00"
+_PANEL = (6.4, 3.8)  # inches
+# Percent of the pairs that the axis leaves out on either side.
+_OUTLIERS = 1.0
+_MOST_BINS = 80
+
+
+def draw_sigmas(estimate: DatasetEstimate) -> "Figure":
+    """Draw the histogram of the pairs' own sigmas, the joint sigma and the scatter about it.
+
+    Only pairs with status 0 are shown; what lies beyond the axis is counted in the title.
+
+    Args:
+        estimate: from :func:`~gaussjax.dataset.fit_dataset`.
+
+    Returns:
+        Figure of matplotlib with a panel per sigma, to be saved by its ``savefig``; no window is
+        opened.
+    """
+    from matplotlib.figure import Figure
+
+    joint, errors = map(np.atleast_1d, (estimate.sigma, estimate.sigma_standard_error))
+    scatters = np.atleast_1d(estimate.scatter)
+    figure = Figure(figsize=(_PANEL[0] * len(joint), _PANEL[1]), layout="constrained")
+    panels = figure.subplots(1, len(joint), squeeze=False)[0]
+    told = np.asarray(estimate.pairs.status) == Status.ESTIMATED
+    sigmas = np.asarray(estimate.pairs.sigma, float).reshape(len(told), -1)[told]
+    for k, axes in enumerate(panels):
+        name = "\\sigma" if len(joint) == 1 else f"\\sigma_{k}"
+        _panel(axes, sigmas[:, k], float(joint[k]), float(errors[k]), float(scatters[k]), name)
+    panels[0].set_ylabel("pairs")
+    figure.suptitle(_title(estimate, int(np.count_nonzero(told))), fontsize=11)
+    return figure
+
+
+def _title(estimate: DatasetEstimate, told: int) -> str:
+    lines = [] if int(estimate.joint.status) == Status.ESTIMATED else [str(estimate.joint.message)]
+    text = f"{estimate.num_pairs} pairs, {told} with a sigma of their own"
+    if estimate.num_bad:
+        text += f", {estimate.num_bad} left out"
+    return "\n".join([*lines, text])
+
+
+def _panel(
+    axes: "Axes", sigmas: np.ndarray, joint: float, error: float, scatter: float, name: str
+) -> None:
+    low, high = _range(sigmas, joint)
+    shown = sigmas[(sigmas >= low) & (sigmas <= high)]
+    bins = int(np.clip(2 * len(shown) ** (1 / 2.5), 8, _MOST_BINS))
+    axes.hist(shown, bins=bins, range=(low, high), color=_BLUE, edgecolor="white", linewidth=0.4)
+    if np.isfinite(scatter) and scatter > 0:
+        axes.axvspan(
+            joint - scatter,
+            joint + scatter,
+            color=_ORANGE,
+            alpha=0.2,
+            linewidth=0,
+            label=f"scatter between pairs, \u00b1 {scatter:.2g} px",
+        )
+    if np.isfinite(joint):
+        text = f"joint ${name}$ = {joint:.6g} \u00b1 {error:.2g} px"
+        axes.axvline(joint, color=_VERMILION, linewidth=1.5, label=text)
+        if np.isfinite(error):
+            height = 0.96 * axes.get_ylim()[1]
+            style = {"color": _VERMILION, "capsize": 4, "linewidth": 1.5, "zorder": 3}
+            axes.errorbar([joint], [height], xerr=[error], fmt="none", **style)
+        axes.legend(framealpha=0.9, edgecolor="none", fontsize=9, loc="upper left")
+    axes.margins(y=0.35)
+    axes.set_xlim(low, high)
+    axes.set_xlabel(f"${name}$ of a pair (px)")
+    axes.spines[["top", "right"]].set_visible(False)
+    beyond = len(sigmas) - len(shown)
+    if beyond:
+        axes.set_title(f"{beyond} beyond the axis", fontsize=9, loc="right")
+
+
+def _range(sigmas: np.ndarray, joint: float) -> tuple[float, float]:
+    """Of the axis: the bulk of the sigmas and the joint one, never empty."""
+    values = sigmas if sigmas.size else np.zeros(0)
+    edges = [*np.percentile(values, (_OUTLIERS, 100 - _OUTLIERS))] if values.size else []
+    edges += [joint] if np.isfinite(joint) else []
+    low, high = (min(edges), max(edges)) if edges else (0.0, 1.0)
+    room = max(0.15 * (high - low), 1e-3 * abs(high), 1e-6)
+    return low - room, high + room

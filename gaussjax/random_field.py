@@ -1,0 +1,103 @@
+"""A map smoothed towards its neighbours, as much as its own scatter asks for."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.field_posterior import Ties, posterior
+from gaussjax.field_variation import Observations, increment_variance, neighbour_weights
+
+# The increments of the field have at least this part of the errors' variance: a chance
+# agreement of a few values must not make all of them one.
+_LEAST_VARIATION = 0.1
+# From this weight of all neighbours around it on, a value is interpolated between them.
+_TRUSTED_WEIGHT = 0.5
+
+
+def smooth(seen: Observations, lags: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
+    """Posterior mean and standard deviation at the nodes of a grid, both ``[ny, nx]``.
+
+    A Gaussian Markov random field x, seen at places between its nodes (H, bilinear):
+
+        minimise  sum_i (y_i - (H x)_i)^2 / s_i^2 + sum_ij w_ij (x_i - x_j)^2 / t^2
+
+    over neighbours ij, with ``t^2`` from :func:`~gaussjax.field_variation.increment_variance` and
+    w from :func:`~gaussjax.field_variation.neighbour_weights`. Nodes at which nothing is seen do
+    not tie their neighbours together, which may lie on either side of a step; they are
+    interpolated afterwards, and their variance has what their neighbours differ by added to it.
+
+    Args:
+        seen: y, s^2 and the places.
+        lags: nodes per axis from which on errors are independent.
+
+    Returns:
+        NaN where no two observations are that far apart.
+
+    Source: Rue & Held, "Gaussian Markov Random Fields", Chapman & Hall 2005, sec. 3.2 and 4.4.
+    """
+    known = jnp.isfinite(seen.variance)
+    typical = jnp.nanmedian(jnp.where(known, seen.variance, jnp.nan))
+    increment = jnp.maximum(increment_variance(seen, lags), _LEAST_VARIATION * typical)
+    # A step lies inside of all the tiles that overlap there.
+    down, across = (neighbour_weights(seen, increment, k, lags[k] + 1) for k in range(2))
+    told = _both(known, 0), _both(known, 1)
+    weights = jnp.where(told[0], down, 0), jnp.where(told[1], across, 0)
+    ties = weights[0] / increment, weights[1] / increment
+    mean, variance = posterior(_trusted(seen, weights, increment), ties)
+    open_ties = jnp.where(told[0], 0, 1 / increment), jnp.where(told[1], 0, 1 / increment)
+    own = replace(
+        seen,
+        value=jnp.where(known, mean, 0),
+        variance=jnp.where(known, variance, jnp.inf),
+        place=_nodes(seen.shape, mean.dtype),
+    )
+    filled, spread = posterior(own, open_ties)
+    mean = jnp.where(known, mean, filled)
+    variance = jnp.where(known, variance, spread + _disagreement(mean))
+    return mean, jnp.sqrt(variance)
+
+
+def _nodes(shape: tuple[int, ...], dtype) -> jax.Array:
+    grids = jnp.meshgrid(*(jnp.arange(n, dtype=dtype) for n in shape), indexing="ij")
+    return jnp.stack(grids, -1)
+
+
+def _trusted(seen: Observations, weights: Ties, increment: jax.Array) -> Observations:
+    """Places moved to their nodes where a step or a gap is near: no value is told from beyond it.
+
+    What the field differs by over the way is added to the variance.
+    """
+    least = jnp.ones(seen.shape, seen.value.dtype)
+    for axis, links in enumerate(weights):
+        ends = [(0, 0), (0, 0)]
+        ends[axis] = (1, 1)
+        padded = jnp.pad(links, ends, constant_values=1)
+        sides = (jax.lax.slice_in_dim(padded, k, k + seen.shape[axis], axis=axis) for k in range(2))
+        both = jnp.minimum(*sides)
+        # Those of the neighbours beside it, too, which bilinear interpolation needs.
+        ends = ends[::-1]
+        padded = jnp.pad(both, ends, constant_values=1)
+        size = seen.shape[1 - axis]
+        for k in range(3):
+            near = jax.lax.slice_in_dim(padded, k, k + size, axis=1 - axis)
+            least = jnp.minimum(least, near)
+    nodes = _nodes(seen.shape, seen.value.dtype)
+    offset = seen.place - nodes
+    kept = offset * jnp.minimum(least / _TRUSTED_WEIGHT, 1)[..., None]
+    lost = jnp.sum((offset - kept) ** 2, axis=-1)
+    return replace(seen, place=nodes + kept, variance=seen.variance + lost * increment)
+
+
+def _both(known: jax.Array, axis: int) -> jax.Array:
+    """True for the neighbours along an axis of which both are known."""
+    size = known.shape[axis]
+    first = jax.lax.slice_in_dim(known, 0, size - 1, axis=axis)
+    return first & jax.lax.slice_in_dim(known, 1, size, axis=axis)
+
+
+def _disagreement(mean: jax.Array) -> jax.Array:
+    """Mean squared difference of every node from its neighbours."""
+    around = jnp.pad(mean, 1, constant_values=jnp.nan)
+    sides = (around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:])
+    return jnp.nanmean((jnp.stack(sides) - mean[None]) ** 2, axis=0)

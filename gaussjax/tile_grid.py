@@ -1,0 +1,77 @@
+"""Where the tiles of a map lie in the frame."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """Tiles of one shape, evenly spread so that they cover the whole frame.
+
+    Attributes:
+        shape: of the frame, px.
+        tile: shape of a tile, px.
+        step: px from one tile to the next, at most: the last tile ends where the frame does.
+    """
+
+    shape: tuple[int, ...]
+    tile: tuple[int, ...]
+    step: tuple[int, ...]
+
+    @property
+    def corners(self) -> tuple[tuple[int, ...], ...]:
+        """Index of the first pixel of every tile, per axis."""
+        sizes = zip(self.shape, self.tile, self.step, strict=True)
+        rooms = [(n - tile, math.ceil((n - tile) / step) + 1) for n, tile, step in sizes]
+        return tuple(
+            tuple(np.linspace(0, room, count).round().astype(int).tolist()) for room, count in rooms
+        )
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Number of tiles per axis."""
+        return tuple(len(corners) for corners in self.corners)
+
+    @property
+    def centres(self) -> tuple[tuple[float, ...], ...]:
+        """Centres of the tiles per axis, px from the centre of the frame's first pixel."""
+        pairs = zip(self.corners, self.tile, strict=True)
+        return tuple(tuple(k + (tile - 1) / 2 for k in corners) for corners, tile in pairs)
+
+    @property
+    def spacings(self) -> tuple[float, ...]:
+        """Px from one tile to the next per axis, on average; the tile itself where it is alone."""
+        sizes = zip(self.shape, self.tile, self.counts, strict=True)
+        return tuple((n - tile) / (m - 1) if m > 1 else float(tile) for n, tile, m in sizes)
+
+
+def make_grid(shape: tuple[int, ...], tile, step) -> TileGrid:
+    """The grid of tiles of a frame.
+
+    Args:
+        shape: of the frame, px.
+        tile: px, an int or one per axis.
+        step: likewise; None is half a tile.
+
+    Raises:
+        ValueError: a tile that is no whole number of px from 2 to the frame's size, or a step that
+            is none from 1 to the tile's.
+    """
+    tile = _per_axis(tile, len(shape), "tile")
+    step = tuple(t // 2 for t in tile) if step is None else _per_axis(step, len(shape), "step")
+    if any(not 2 <= t <= n for t, n in zip(tile, shape, strict=True)):
+        raise ValueError(f"tile must be from 2 px to the frame's {shape}; got {tile}")
+    if any(not 1 <= s <= t for s, t in zip(step, tile, strict=True)):
+        raise ValueError(f"step must be from 1 px to the tile's {tile}, or gaps stay; got {step}")
+    return TileGrid(tuple(shape), tile, step)
+
+
+def _per_axis(value, ndim: int, name: str) -> tuple[int, ...]:
+    values = np.asarray(value)
+    if values.dtype.kind not in "iu" or values.shape not in ((), (ndim,)):
+        raise ValueError(
+            f"{name} must be a whole number of px, or one for each of {ndim} axes; got {value!r}"
+        )
+    return tuple(np.broadcast_to(values, (ndim,)).tolist())

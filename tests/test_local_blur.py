@@ -1,0 +1,188 @@
+"""Maps of blur: every tile as estimate_blur has it, where it looks, refusals, shrinkage, output."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from problems import natural_scene, periodic_blur
+
+import gaussjax as gj
+from gaussjax import Status
+from gaussjax.local_blur import blur_map
+from gaussjax.map_drawing import draw_map, map_rows
+from gaussjax.tile_grid import make_grid
+
+SHAPE, TILE = (96, 128), 32
+KEYS = ["y", "x", "position_y", "position_x", "sigma", "standard_error", "status", "verdict"]
+
+
+def sigma_at(x):
+    return 1 + 0.5 * x / SHAPE[1]
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """A scene under a blur that grows from left to right, in float32; a corner of it is flat."""
+    scene = natural_scene((128, 160), seed=3)
+    scene[:64, :64] = scene[63, 63]
+    variances = np.linspace(0.8, 3.0, 45)
+    stack = np.array([periodic_blur(scene, v * np.eye(2)) for v in variances])
+    place = np.interp(sigma_at(np.arange(160) - 16.0) ** 2, variances, np.arange(45))
+    weights = np.maximum(1 - np.abs(place - np.arange(45)[:, None]), 0)
+    blurred = np.einsum("vyx,vx->yx", stack, weights)
+    inside = (slice(16, -16), slice(16, -16))
+    return scene[inside].astype(np.float32), blurred[inside].astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def found(pair):
+    return blur_map(*pair, tile=TILE, shrink=True)
+
+
+def test_tiles_cover_the_frame_evenly():
+    grid = make_grid((96, 131), (32, 40), None)
+    assert grid.counts == (5, 6)
+    assert grid.corners[0] == (0, 16, 32, 48, 64)
+    assert (grid.corners[1][0], grid.corners[1][-1]) == (0, 131 - 40)
+    assert set(np.diff(grid.corners[1])) <= {18, 19}
+    assert grid.centres[0][0] == 15.5
+    assert make_grid((96, 96), 96, None).counts == (1, 1)
+    assert make_grid((96, 96), 32, 32).counts == (3, 3)
+
+
+def test_every_tile_is_what_estimate_blur_says(pair, found):
+    assert found.sigma.shape == found.grid.counts == (5, 7)
+    assert found.sigma.dtype == np.float32
+    for row, column in ((4, 6), (2, 5)):
+        y, x = found.grid.corners[0][row], found.grid.corners[1][column]
+        tile = (slice(y, y + TILE), slice(x, x + TILE))
+        one = gj.estimate_blur(*(image[tile] for image in pair))
+        np.testing.assert_allclose(found.sigma[row, column], one.sigma, rtol=1e-4)
+        error = found.sigma_standard_error[row, column]
+        np.testing.assert_allclose(error, one.sigma_standard_error, rtol=0.05)
+
+
+def test_an_estimate_is_that_of_its_position_and_not_of_its_centre(found):
+    at_position = np.abs(found.sigma / sigma_at(found.positions[..., 1]) - 1)
+    at_centre = np.abs(found.sigma / sigma_at(np.array(found.centres[1]))[None] - 1)
+    assert np.nanmax(at_position) < 2e-3
+    assert np.nanmean(at_position) < 0.1 * np.nanmean(at_centre)
+
+
+def test_flat_tiles_are_refused_and_filled_by_their_neighbours(found):
+    refused = np.asarray(found.status != Status.ESTIMATED)
+    assert found.status[0, 0] == Status.NOT_IDENTIFIABLE
+    assert np.sum(refused) < 6
+    np.testing.assert_array_equal(np.isnan(found.sigma), refused)
+    assert np.isfinite(found.estimates.sigma[0, 0])
+    known = found.shrunk_standard_error[~refused]
+    assert np.all(found.shrunk_standard_error[refused] > np.max(known))
+    # Beside the gap a tile's value stays where the tile looks, and the error bar says so.
+    error = np.asarray(found.shrunk_sigma) - sigma_at(np.array(found.centres[1]))[None]
+    assert np.all(np.abs(error) < 3 * np.asarray(found.shrunk_standard_error))
+    assert np.median(np.abs(error)) < 1e-3
+    assert np.max(np.abs(error)[:, 3:]) < 5e-3
+    assert "5 x 7 tiles of 32 x 32 px" in str(found)
+    assert str(np.sum(~refused)) + " estimated" in str(found)
+
+
+def test_compiled_and_without_shrinkage(pair, found):
+    reference, blurred = pair
+    spoilt = blurred.copy()
+    spoilt[-5, -5] = np.nan
+    compiled = jax.jit(partial(blur_map, tile=TILE))(reference, spoilt)
+    assert compiled.shrunk_sigma is None
+    np.testing.assert_array_equal(compiled.status[-1, -1], Status.NOT_FINITE)
+    # Of the tiles that overlap, the missing pixel is in one alone.
+    fine = np.ones(found.grid.counts, bool)
+    fine[-1, -1] = False
+    fine &= found.status == 0
+    np.testing.assert_allclose(compiled.sigma[fine], found.sigma[fine], rtol=1e-4)
+    assert np.all(np.isfinite(compiled.positions))
+
+
+def test_nuisances_masks_and_precision(pair, x64):
+    # The left half of B tells its gain and offset no less than its blur.
+    reference, blurred = (np.asarray(image, float) for image in pair)
+    known = np.ones(SHAPE, bool)
+    known[60:64, 90:100] = False
+    soft = np.where(known, 1.3 * blurred + 0.7, np.nan)
+    options = {"tile": (48, 64), "step": (48, 64), "gain": True, "offset": True, "mask": known}
+    found = blur_map(reference, soft, **options)
+    assert found.sigma.dtype == np.float64
+    assert found.sigma.shape == (2, 2)
+    np.testing.assert_allclose(found.estimates.params.gain, 1.3, rtol=0.02)
+    assert not np.any(found.status[:, 1])
+    np.testing.assert_allclose(found.sigma[:, 1], sigma_at(found.positions[:, 1, 1]), rtol=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tile": 200}, "tile must be from 2 px"),
+        ({"tile": 1}, "tile must be from 2 px"),
+        ({"tile": 32.0}, "whole number"),
+        ({"tile": (32, 32, 32)}, "2 axes"),
+        ({"tile": 32, "step": 33}, "gaps"),
+        ({"tile": 32, "step": 0}, "step must be from 1"),
+        ({"tile": 64, "shrink": True, "step": 64, "family": "full"}, "isotropic"),
+        ({"tile": 80, "shrink": True}, "do not overlap"),
+        ({"bounds": (2, 1)}, "low < high"),
+        ({"kernel": "box"}, "kernel must be one of"),
+        ({"loss": "cubic"}, "loss must be one of"),
+        ({"noise_std": (0, 0)}, "not both 0"),
+    ],
+)
+def test_static_faults_are_errors(pair, options, message):
+    with pytest.raises(ValueError, match=message):
+        jax.eval_shape(partial(blur_map, **options), *pair)
+
+
+def test_signals_and_volumes_are_errors():
+    for shape in ((300,), (40, 40, 40)):
+        with pytest.raises(ValueError, match="two axes"):
+            blur_map(np.ones(shape), np.ones(shape))
+
+
+def test_rows(found):
+    rows = list(map_rows(found))
+    assert len(rows) == found.sigma.size
+    assert list(rows[0]) == [*KEYS, "shrunk_sigma", "shrunk_standard_error"]
+    assert (rows[0]["y"], rows[0]["x"], rows[8]["y"]) == (15.5, 15.5, 31.5)
+    assert rows[0]["sigma"] is None
+    assert rows[0]["status"] == "NOT_IDENTIFIABLE"
+    assert rows[-1]["verdict"] == "EXPLAINED"
+    assert rows[-1]["sigma"] == float(found.sigma[-1, -1])
+    assert rows[-1]["shrunk_sigma"] == float(found.shrunk_sigma[-1, -1])
+
+
+def test_drawing(pair, found, tmp_path):
+    figure = draw_map(pair[0], found)
+    figure.savefig(tmp_path / "map.png")
+    assert (tmp_path / "map.png").stat().st_size > 20_000
+    _, sigma, error = figure.axes[:3]
+    shown, refused = sigma.collections
+    np.testing.assert_allclose(shown.get_array(), found.shrunk_sigma)
+    assert refused.get_hatch()
+    assert len(refused.get_paths()) == np.sum(found.status != 0)
+    np.testing.assert_allclose(error.collections[0].get_array(), found.shrunk_standard_error)
+    with pytest.raises(ValueError, match="frame of"):
+        draw_map(pair[0][:-1], found)
+
+
+def test_several_sigmas_are_neither_drawn_nor_written(found):
+    two = jax.tree.map(lambda leaf: leaf, found.estimates)
+    wide = jnp.stack([two.sigma, two.sigma], -1)
+    several = type(found)(
+        type(two)(**{**vars(two), "sigma": wide, "sigma_standard_error": wide}),
+        found.positions,
+        None,
+        None,
+        found.grid,
+    )
+    assert several.sigma.shape == (5, 7, 2)
+    for use in (lambda m: list(map_rows(m)), lambda m: draw_map(np.ones(SHAPE), m)):
+        with pytest.raises(ValueError, match="one sigma per tile"):
+            use(several)
