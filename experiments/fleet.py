@@ -63,7 +63,10 @@ def run(
         # Compiled before.
         fit_dataset(open_pairs(*(files / name for name in FOLDERS)))
         decode(files, transform=True)
-        clock, cores, found = in_turn(calls, rounds)
+        clock, cores, many = in_turn(calls, rounds)
+        # SciPy's own kernel, and the noise that rounding to whole numbers is, in both images.
+        pairs = open_pairs(*(files / name for name in FOLDERS))
+        found = fit_dataset(pairs, kernel="sampled", noise_std=(12**-0.5,) * 2)
         small = Path(folder) / "small"
         write_pairs(small, min(distinct, counts[0]), 64, SIGMA, random)
         memory = {n: memory_of_many_pairs(small, Path(folder) / f"n{n}", n) for n in counts}
@@ -81,8 +84,8 @@ def run(
             "standard_error": found.sigma_standard_error.item(),
             "scatter": found.scatter.item(),
             "heterogeneity": found.heterogeneity.item(),
-            "bad": [pair.name for pair in found.bad],
             "pairs": found.num_pairs,
+            "left_out": [pair.name for pair in many.bad],
         },
         "reduction_bytes": sum(x.nbytes for x in some_sums((size, size), random).arrays().values()),
     }
@@ -169,6 +172,11 @@ def drift(additions: int, random: np.random.Generator) -> dict[str, float]:
     return {"as kept": float(kept), "float32": float(abs(single / exact - 1))}
 
 
+def rate(numbers: dict[str, Any]) -> float:
+    """Pairs per second of the joint fit."""
+    return numbers["count"] / float(np.median(numbers["clock"]["fit_dataset"]))
+
+
 def ratios(numbers: dict[str, Any]) -> dict[str, float]:
     """What the bars ask for."""
     floor, fitted = "decode and two FFTs", "fit_dataset"
@@ -186,8 +194,9 @@ def table(numbers: dict[str, Any]) -> str:
     found, answer = ratios(numbers), numbers["answer"]
     lines = [
         f"{numbers['count']} pairs of {numbers['size']} px, sigma {numbers['sigma']:g} px;"
-        f" found {answer['sigma']:.6f} +- {answer['standard_error']:.1g} px;"
-        f" left out: {', '.join(answer['bad'])}",
+        f" left out: {', '.join(answer['left_out'])}",
+        f"by {answer['pairs']} different ones: {answer['sigma']:.6f} +-"
+        f" {answer['standard_error']:.1g} px, {answer['scatter']:.1g} px between them",
         "",
         f"{'':24}{'pairs/s':>10}{'ms of all cores per pair':>28}",
     ]
@@ -206,9 +215,8 @@ def table(numbers: dict[str, Any]) -> str:
         "",
         f"{'pairs':>14}{'hours on one such node':>26}{'on 100':>10}",
     ]
-    rate = numbers["count"] / float(np.median(numbers["clock"]["fit_dataset"]))
     for fleet in FLEETS:
-        hours = fleet / rate / 3600
+        hours = fleet / rate(numbers) / 3600
         lines.append(f"{fleet:>14.0e}{hours:>26.2g}{hours / 100:>10.2g}")
     return "\n".join(lines)
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from gaussjax.pair_reader import BadPair, LoadedPair
 
-# Numbers in a batch, of one image each: some 16 MB in float32.
-_PIXELS = 2**22
-_MOST_PAIRS = 1024
+# Numbers in a batch, of one image each: some 8 MB in float32.
+_PIXELS = 2**21
+_MOST_PAIRS = 256
 
 
 @dataclass(frozen=True)

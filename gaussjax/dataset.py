@@ -97,13 +97,14 @@ def fit_dataset(
     nuisances = Nuisances(bool(gain), bool(offset))
     options = JointOptions(family, Kernel(kernel, truncate, radius), boundary, nuisances)
     levels = None if noise is None else (float(noise[0]), float(noise[1]))
+    path = None if state is None else Path(state)
     identity = {
-        "data": getattr(pairs, "fingerprint", str)(),
+        # Of many files it takes a while, and only a file needs it.
+        "data": "" if path is None else getattr(pairs, "fingerprint", str)(),
         "options": _named(family, kernel, truncate, radius, boundary, nuisances, levels, initial),
         "version": metadata.version("gaussjax"),
     }
     stream = PairStream(pairs, batched=batched)
-    path = None if state is None else Path(state)
     current = _resumed(path, identity)
     if current is None:
         current = JointPass(first_start(stream, options, levels, initial))

@@ -11,6 +11,7 @@ from experiments import (
     border,
     convergence,
     cramer_rao,
+    fleet,
     frequency_ratio,
     many_pairs,
     speed_table,
@@ -312,4 +313,40 @@ def test_speed_answer():
         f" {start['later run']:.1f} times",
         f"{images['grown'] / images['images']:.2g} times",
         f"{sum(row.is_met for row in judged)} of {len(judged)} bars",
+    )
+
+
+def test_fleet_answer():
+    found = numbers("fleet")
+    ratios, rate = fleet.ratios(found), fleet.rate(found)
+    few, many = sorted(map(int, found["memory"]))
+    assert_said(
+        "One blur for very many pairs",
+        f"fits {rate:.0f} pairs/s of {found['size']} x {found['size']} px",
+        f"in {ratios['clock']:.2g} times the time of decoding",
+        f"grows by {100 * ratios['memory']:.1f} % from {few:,} to {many:,} pairs",
+    )
+    units = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+    table = rows("One blur for very many pairs")
+    assert len(table) == len(fleet.FLEETS)
+    for pairs, (count, one, hundred, sent) in zip(fleet.FLEETS, table, strict=True):
+        assert float(count.replace("10^", "1e")) == pairs
+        for nodes, shown in ((1, one), (100, hundred)):
+            value, unit = shown.split()
+            assert_shown(value, pairs / rate / nodes / units[unit])
+        assert sent == f"{found['reduction_bytes'] / 1e6:.2g} MB"
+
+
+def test_blur_map_answer():
+    maps = {key: np.array(column) for key, column in numbers("blur_map")["maps"].items()}
+
+    def mean(field, way):
+        here = (maps["field"] == field) & (maps["noise"] == 0.01) & (maps["tile"] == 64)
+        return float(np.mean(maps[f"{way}_mean"][here]))
+
+    assert_said(
+        "Pairs as they come",
+        f"a mean error of {mean('ramp', 'centre'):.2g} % and of {mean('ramp', 'position'):.2g} %",
+        f"values at the centres ({mean('ramp', 'shrunk'):.2g} %)",
+        f"stay ({mean('step', 'position'):.1g} %, shrunk {mean('step', 'shrunk'):.2g} %)",
     )
