@@ -1,6 +1,5 @@
 """Sums over many pairs, on the host in float64, so that a million of them do not drift."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -59,7 +58,7 @@ class JointSums:
 
 
 def joint_sums(
-    coefficients: np.ndarray, shape: Shape, figures: Iterable[Figures], sigmas: SigmaMoments
+    coefficients: np.ndarray, shape: Shape, figures: Figures, sigmas: SigmaMoments
 ) -> JointSums:
     """Of one batch: its summed coefficients, and the figures of every pair, leaves ``[n, ...]``."""
     total = Figures(
