@@ -80,26 +80,35 @@ def large_pair(sigma, noise=0.0):
     return scene[inside], blurred[inside]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"family": "full", "gain": True, "offset": True, "shift": True},
-        {"mask": "holes"},
-        {"initial": 6.0},
-    ],
-    ids=["plain", "all", "mask", "far"],
-)
-def test_the_fit_is_that_of_the_whole_frame(options, monkeypatch, x64):
+@pytest.fixture
+def estimate_whole(monkeypatch):
+    """estimate_blur without tiles."""
+
+    def estimate(*images, **options):
+        with monkeypatch.context() as patch:
+            patch.setattr(pair_fit, "tile_shape", lambda shape, boundary: shape)
+            pair_fit.fit_pair.clear_cache()
+            found = gj.estimate_blur(*images, **options)
+        pair_fit.fit_pair.clear_cache()
+        return found
+
+    return estimate
+
+
+@pytest.mark.parametrize("which", ["plain", "all"])
+def test_the_fit_is_that_of_the_whole_frame(which, estimate_whole, x64):
     reference, blurred = large_pair(1.7, noise=0.02)
-    if "mask" in options:
-        options = {"mask": np.random.default_rng(1).random(reference.shape) > 0.01}
-        blurred = np.where(options["mask"], blurred, np.nan)
+    options = {}
+    if which == "all":
+        known = np.random.default_rng(1).random(reference.shape) > 0.01
+        blurred = np.where(known, blurred, np.nan)
+        options = {"family": "full", "gain": True, "offset": True, "shift": True, "mask": known}
     streamed = gj.estimate_blur(reference, blurred, **options)
-    monkeypatch.setattr(pair_fit, "tile_shape", lambda shape, boundary: shape)
-    jax.clear_caches()
-    whole = gj.estimate_blur(reference, blurred, **options)
-    jax.clear_caches()
+    if which == "plain":
+        from_afar = gj.estimate_blur(reference, blurred, initial=6.0)
+        np.testing.assert_allclose(from_afar.sigma, streamed.sigma, rtol=1e-8)
+        assert from_afar.status == 0
+    whole = estimate_whole(reference, blurred, **options)
     assert streamed.status == whole.status == 0
     np.testing.assert_allclose(
         streamed.params.variance, whole.params.variance, rtol=1e-8, atol=1e-9
