@@ -40,16 +40,10 @@ def test_vmapped_rows_are_loop_rows_and_jit_is_eager(pairs, dtype):
     assert_same(jitted, rows[0], dtype)
 
 
-EVERYTHING = {"gain": True, "offset": True, "shift": True, "family": "full"}
-
-
-@pytest.mark.parametrize(
-    "options",
-    [EVERYTHING, {"noise_std": "estimate"}],
-    ids=["nuisances", "estimate"],
-)
 @pytest.mark.parametrize("dtype", [np.float64], indirect=True)
-def test_rows_of_every_option_are_loop_rows(options, pairs, dtype):
+def test_rows_of_every_option_are_loop_rows(pairs, dtype):
+    options = {"family": "full", "gain": True, "offset": True, "shift": True}
+    options["noise_std"] = "estimate"
     noise = np.random.default_rng(0).normal(size=(2, *pairs[0].shape)).astype(dtype)
     stacks = pairs[0] + 0.02 * noise[0], pairs[1] + 0.01 * noise[1]
     batch = jax.jit(jax.vmap(lambda a, b: gj.estimate_blur(a, b, **options)))(*stacks)
@@ -86,6 +80,7 @@ def run_twice(run, compilations):
     assert np.abs(second.sigma - first.sigma) > 0.5
 
 
+@pytest.mark.parametrize("dtype", [np.float32], indirect=True)
 def test_estimate_blur_compiles_once(pairs, compilations):
     numbers = [(1.0, (0.1, 5.0)), (0.7, (0.2, 6.0))]
 
