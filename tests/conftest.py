@@ -1,5 +1,6 @@
 """How every test runs: strict array ranks, both precisions, tolerances that follow from them."""
 
+import gc
 import os
 from importlib.metadata import version
 
@@ -7,6 +8,8 @@ from importlib.metadata import version
 # the caller has set come last and win.
 os.environ["XLA_FLAGS"] = (
     "--xla_backend_optimization_level=0 "
+    # The workers take all cores: to split a program for more threads only costs.
+    "--xla_cpu_parallel_codegen_split_count=1 "
     # A flag that later releases refuse to start with.
     + "--xla_cpu_use_fusion_emitters=false " * version("jaxlib").startswith("0.10.")
     # Of these releases some programs with several FFTs hang on the CPU; one thread is safe.
@@ -17,9 +20,16 @@ os.environ["XLA_FLAGS"] = (
 # The command keeps compiled programs in the user's home; tests do not.
 os.environ["GAUSSJAX_CACHE"] = "0"
 
+# Tracing makes many objects and few cycles, and JAX keeps what it has traced: a look every 700
+# objects finds nothing, at length.
+gc.set_threshold(100_000, 10, 10)
+
 import jax
 import numpy as np
 import pytest
+
+# Every operation of a program carries the lines that it comes from; none is read here.
+jax.config.update("jax_traceback_in_locations_limit", 0)
 
 
 @pytest.hookimpl(optionalhook=True)
