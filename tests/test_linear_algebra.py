@@ -8,15 +8,16 @@ import pytest
 from gaussjax.linear_algebra import inner_products, inverse_small, long_products, solve_small
 
 
-@pytest.mark.parametrize("size", range(1, 12))
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8, 11])
 def test_agrees_with_lapack_on_badly_scaled_curvatures(size, x64, rng):
     jacobian = rng.normal(size=(60, size)) * 10.0 ** rng.uniform(-3, 3, size)
     matrix, vector = jacobian.T @ jacobian, rng.normal(size=size)
     solution = np.linalg.solve(matrix, vector)
-    np.testing.assert_allclose(solve_small(jnp.asarray(matrix), vector), solution, rtol=1e-10)
+    found = jax.jit(solve_small)(matrix, vector)
+    np.testing.assert_allclose(found, solution, rtol=1e-10)
     inverse = np.linalg.inv(matrix)
     scale = np.sqrt(np.outer(np.diag(inverse), np.diag(inverse)))
-    found = inverse_small(jnp.asarray(matrix))
+    found = jax.jit(inverse_small)(matrix)
     np.testing.assert_allclose(found / scale, inverse / scale, atol=1e-10)
 
 
@@ -35,13 +36,15 @@ def test_differentiates_both_ways_and_maps(x64, rng):
     jacobian = rng.normal(size=(4, 9, 5))
     matrices = jnp.asarray(np.einsum("nij,nik->njk", jacobian, jacobian))
     vectors = jnp.asarray(rng.normal(size=(4, 5)))
-    solutions = jax.vmap(solve_small)(matrices, vectors)
+    solutions = jax.jit(jax.vmap(solve_small))(matrices, vectors)
     np.testing.assert_allclose(solutions, np.linalg.solve(matrices, vectors[..., None])[..., 0])
-    forward = jax.jacfwd(solve_small, 1)(matrices[0], vectors[0])
+    forward = jax.jit(jax.jacfwd(solve_small, 1))(matrices[0], vectors[0])
     np.testing.assert_allclose(forward, np.linalg.inv(matrices[0]), rtol=1e-9)
     # As derivatives of an optimum do: the matrix is computed from the same numbers.
-    backward = jax.jacrev(lambda m, v: solve_small(m @ m, v), (0, 1))(matrices[0], vectors[0])
-    forward = jax.jacfwd(lambda m, v: solve_small(m @ m, v), (0, 1))(matrices[0], vectors[0])
+    backward, forward = (
+        jax.jit(derivative(lambda m, v: solve_small(m @ m, v), (0, 1)))(matrices[0], vectors[0])
+        for derivative in (jax.jacrev, jax.jacfwd)
+    )
     for one, other in zip(backward, forward, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-12)
 
