@@ -11,9 +11,10 @@ from gaussjax.model import BlurModel
 
 
 @pytest.mark.parametrize("shape", [(24,), (20, 17), (12, 9, 10)], ids=["1d", "2d", "3d"])
-@pytest.mark.parametrize("shift", [False, True], ids=["still", "shift"])
 @pytest.mark.parametrize("family", ["isotropic", "axis_aligned", "full"])
-def test_projection_is_the_sum_over_frequencies(family, shift, shape, rng, tolerance, dtype):
+def test_projection_is_the_sum_over_frequencies(family, shape, rng, tolerance, dtype):
+    # In one precision or the other, with or without a shift: both with every family and rank.
+    shift = (len(family) + len(shape) + np.finfo(dtype).bits // 32) % 2 == 0
     kernel = Kernel("continuous" if family == "full" else "sampled")
     model = BlurModel(family, kernel, 12, tuple(n // 3 for n in shape), gain=True, shift=shift)
     variance = jnp.linspace(1.0, 1.5, model.num_variances, dtype=dtype)
@@ -23,12 +24,17 @@ def test_projection_is_the_sum_over_frequencies(family, shift, shape, rng, toler
     vector = model.pack(variance, jnp.asarray(0.9, dtype), 0, moved)
     real, imaginary = rng.normal(size=(2, 3, *spectrum_shape(shape))).astype(dtype)
     coefficients = jnp.asarray(real + 1j * imaginary if shift else real)
-    change = model.response(vector, shape)[None] - 1
     axes = tuple(range(1, 1 + len(shape)))
-    expected = jnp.sum(jnp.real(coefficients * change), axis=axes)
-    found = jax.jit(lambda c, v: model.project(c, v, shape))(coefficients, vector)
+
+    @jax.jit
+    def both_ways(coefficients, vector):
+        change = model.response(vector, shape)[None] - 1
+        expected = jnp.sum(jnp.real(coefficients * change), axis=axes)
+        return model.project(coefficients, vector, shape), expected
+
+    found, expected = both_ways(coefficients, vector)
     scale = float(jnp.sum(jnp.abs(coefficients)))
     np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * scale)
     # No blur and no gain changes nothing at all.
     nothing = model.pack(0 * variance, jnp.asarray(1.0, dtype), 0, 0 * moved)
-    np.testing.assert_array_equal(model.project(coefficients, nothing, shape), 0)
+    np.testing.assert_array_equal(both_ways(coefficients, nothing)[0], 0)
