@@ -1,6 +1,5 @@
 """Gain, offset and shift, fitted with the blur and undone by a swap of the images."""
 
-import jax
 import numpy as np
 import pytest
 import scipy.ndimage
@@ -71,8 +70,10 @@ def test_a_gain_alone_keeps_the_zero_level(x64):
 
 def test_the_unit_of_the_images_does_not_matter(x64):
     reference, blurred = displaced_pair("camera")
-    one = gj.estimate_blur(reference, blurred, **ALL)
-    other = gj.estimate_blur(1e4 * reference + 7e5, 1e4 * blurred + 7e5, **ALL)
+    one, other = (
+        gj.estimate_blur(scale * reference + zero, scale * blurred + zero, kernel="sampled", **ALL)
+        for scale, zero in ((1, 0), (1e4, 7e5))
+    )
     np.testing.assert_allclose(other.sigma, one.sigma, rtol=1e-6)
     np.testing.assert_allclose(other.params.gain, one.params.gain, rtol=1e-7)
     expected = 1e4 * one.params.offset + 7e5 * (1 - one.params.gain)
@@ -83,14 +84,11 @@ def test_the_unit_of_the_images_does_not_matter(x64):
 
 def test_error_bars_are_the_scatter(x64):
     draws = 60
-    reference, clean = displaced_pair("camera", size=96, noise=0)
+    reference, clean = displaced_pair("camera", noise=0)
     noise = 0.02 * np.random.default_rng(3).normal(size=(draws, *clean.shape))
-    run = jax.jit(
-        lambda images: jax.lax.map(lambda b: gj.estimate_blur(reference, b, **ALL), images)
-    )
-    estimates = run(clean + noise)
-    assert (estimates.status == 0).all()
+    estimates = [gj.estimate_blur(reference, clean + n, kernel="sampled", **ALL) for n in noise]
+    assert not any(e.status for e in estimates)
     for name in ("variance", "gain", "offset", "shift"):
-        values = np.asarray(getattr(estimates.params, name)).reshape(draws, -1)
-        bars = np.asarray(getattr(estimates.standard_error, name)).reshape(draws, -1)
+        values = np.stack([getattr(e.params, name) for e in estimates]).reshape(draws, -1)
+        bars = np.stack([getattr(e.standard_error, name) for e in estimates]).reshape(draws, -1)
         np.testing.assert_allclose(values.std(axis=0), bars.mean(axis=0), rtol=0.3)
