@@ -97,9 +97,14 @@ def test_weights_of_zero_are_a_mask(x64):
     blurred[100:110] = 50.0
     known = np.ones(blurred.shape, bool)
     known[100:110] = False
-    masked = gj.compare_families(reference, np.where(known, blurred, np.nan), mask=known)
-    weighted = gj.compare_families(reference, blurred, weights=1.0 * known)
-    spoiled = gj.compare_families(reference, blurred)
+    masked, weighted, spoiled = (
+        gj.compare_families(reference, image, kernel="sampled", **options)
+        for image, options in (
+            (np.where(known, blurred, np.nan), {"mask": known}),
+            (blurred, {"weights": 1.0 * known}),
+            (blurred, {}),
+        )
+    )
     np.testing.assert_allclose(masked.aic, weighted.aic, rtol=1e-6)
     assert spoiled.aic[1] > masked.aic[1] + 1000
 
