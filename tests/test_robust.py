@@ -69,7 +69,7 @@ def test_a_rho_function_of_the_users(x64):
 
 @pytest.mark.parametrize("loss", ["absolute", "huber"])
 def test_error_bars_are_the_scatter_under_heavy_tails(loss, x64):
-    reference, clean = cropped_photograph("camera", 1.5, 96)
+    reference, clean = cropped_photograph("camera", 1.5, 128)
     noise = 0.01 * np.random.default_rng(5).standard_t(2, size=(80, *clean.shape))
     estimates = [gj.estimate_blur(reference, clean + n, kernel="sampled", loss=loss) for n in noise]
     values = np.array([e.sigma for e in estimates])
