@@ -97,10 +97,10 @@ def test_unmodelled_noise_in_a_is_told(x64):
 
 
 def test_equal_images_and_flat_ones_do_not_tell(x64):
-    reference, _ = cropped_photograph("camera", 1.0, 64)
+    reference, _ = cropped_photograph("camera", 1.0, SIZE)
     same = gj.estimate_blur(reference, reference)
     assert same.adequacy.verdict == Verdict.EXPLAINED
-    flat = gj.estimate_blur(np.ones((32, 32)), np.ones((32, 32)))
+    flat = gj.estimate_blur(*np.ones((2, SIZE, SIZE)))
     assert flat.adequacy.verdict == Verdict.NOT_IDENTIFIABLE
 
 
@@ -122,7 +122,7 @@ def test_the_figures_are_what_they_say(x64):
 
 
 def test_a_batch_has_a_sentence_each(x64):
-    images = np.stack([cropped_photograph(name, 2.0, 64) for name in NAMES[:2]])
+    images = np.stack([cropped_photograph(name, 2.0, SIZE) for name in NAMES[:2]])
     batch = jax.vmap(gj.estimate_blur)(images[:, 0], images[:, 1])
     assert batch.adequacy.message == ["a Gaussian blur explains the pair"] * 2
     assert "verdict=" in str(batch.adequacy)
