@@ -83,7 +83,7 @@ def test_the_unit_of_the_images_does_not_matter(x64):
 
 
 def test_error_bars_are_the_scatter(x64):
-    draws = 60
+    draws = 40
     reference, clean = displaced_pair("camera", noise=0)
     noise = 0.02 * np.random.default_rng(3).normal(size=(draws, *clean.shape))
     estimates = [gj.estimate_blur(reference, clean + n, kernel="sampled", **ALL) for n in noise]
