@@ -20,16 +20,16 @@ os.environ["XLA_FLAGS"] = (
 # The command keeps compiled programs in the user's home; tests do not.
 os.environ["GAUSSJAX_CACHE"] = "0"
 
-# Tracing makes many objects and few cycles, and JAX keeps what it has traced: a look every 700
-# objects finds nothing, at length.
-gc.set_threshold(100_000, 10, 10)
-
 import jax
 import numpy as np
 import pytest
 
 # Every operation of a program carries the lines that it comes from; none is read here.
 jax.config.update("jax_traceback_in_locations_limit", 0)
+
+# Tracing makes many objects and few cycles, and JAX keeps what it has traced: a look every 700
+# objects finds nothing, at length.
+gc.set_threshold(100_000, 10, 10)
 
 
 @pytest.hookimpl(optionalhook=True)
