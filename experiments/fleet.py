@@ -28,7 +28,6 @@ from experiments.pair_folders import FOLDERS, link_pairs, write_pairs
 from gaussjax import fit_dataset, open_pairs
 from gaussjax.joint_sums import JointSums
 from gaussjax.pair_root import Figures
-from gaussjax.random_effects import SigmaMoments
 
 SIGMA, BATCH = 2.0, 64  # px; pairs
 BARS = {"cost": 1.3, "memory": 0.05, "drift": 1e-6}
@@ -147,8 +146,7 @@ def some_sums(shape: tuple[int, int], random: np.random.Generator) -> JointSums:
 
     numbers: list = [drawn(2), drawn(2, 2), drawn(2, 2), *(drawn() for _ in range(5))]
     figures = Figures(*numbers)
-    sigmas = SigmaMoments(*(drawn(1) for _ in range(5)))
-    return JointSums({shape: drawn(1, shape[0], shape[1] // 2 + 1)}, figures, sigmas)
+    return JointSums({shape: drawn(1, shape[0], shape[1] // 2 + 1)}, figures)
 
 
 def drift(additions: int, random: np.random.Generator) -> dict[str, float]:

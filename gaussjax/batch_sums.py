@@ -206,14 +206,9 @@ def _judged(pair: _Searched, origin: Origin, options: JointOptions, shape: tuple
     """Figures and record of one pair."""
     sums, model = pair.sums, options.model(shape)
     counted = jax.tree.map(lambda x: jnp.where(pair.tells, x, 0), figures(sums))
-    errors = root_errors(
-        pair.root,
-        counted,
-        counted.of_blocks,
-        origin.vector,
-        options.nuisances.count,
-        rounding_variance(origin.vector.dtype),
-    )
+    noisy, count = origin.noise is not None, options.nuisances.count
+    rounding = rounding_variance(origin.vector.dtype)
+    errors = root_errors(pair.root, counted, origin.vector, count, noisy, rounding)
     offset = origin.unit * sums.level - (sums.gain - 1) * pair.centre
     fit = PairFit(pair.root, errors, counted, sums.gain, offset, pair.finite)
     return counted, pair_record(fit, model, origin.unit, exchanged=options.exchanged)

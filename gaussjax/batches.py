@@ -159,6 +159,8 @@ def _fault(reference: np.ndarray, blurred: np.ndarray) -> str:
         return f"shapes differ: {reference.shape} and {blurred.shape}"
     if not 1 <= reference.ndim <= 3 or min(reference.shape) < 2:
         return f"shape {reference.shape} is no signal, image or volume"
+    if reference.ndim == 3 and reference.shape[-1] in (3, 4):
+        return f"shape {reference.shape} looks like a colour image: reduce it to luminance"
     if any(image.dtype.kind not in "buif" for image in (reference, blurred)):
         return f"not real numbers: {reference.dtype} and {blurred.dtype}"
     return ""

@@ -21,6 +21,8 @@ from gaussjax.pair_stream import PairStream
 from gaussjax.pair_sums import Nuisances
 from gaussjax.pass_file import StateError, load_pass, save_pass
 from gaussjax.processes import from_every_process
+from gaussjax.random_effects import RandomEffects, random_effects
+from gaussjax.solvers import Status
 
 BOUNDARIES = ("valid", "periodic")
 
@@ -114,7 +116,8 @@ def fit_dataset(
             if path is not None:
                 save_pass(path, current, identity)
         sums = sums_everywhere(current)
-        fit = joint_fit(sums, current.start, options)
+        noisy, repeated = levels is not None, current.number > 1
+        fit = joint_fit(sums, current.start, options, noisy=noisy, repeated=repeated)
         enough = fit.ahead <= tolerance or current.number >= max_passes
         if enough or not stream.can_repeat:
             return _result(current, fit, sums)
@@ -143,14 +146,23 @@ def _resumed(path: Path | None, identity: dict[str, str]) -> JointPass | None:
 
 
 def _result(current: JointPass, fit: JointFit, sums: JointSums) -> DatasetEstimate:
-    counts = from_every_process({"bad": np.asarray(len(current.bad))})
+    shape, size = fit.estimate.sigma.shape, fit.estimate.sigma.size
+    pairs = current.all_records(shape)
+    told = pairs.status == Status.ESTIMATED
+    sigma, error = (x.reshape(len(told), size)[told] for x in (pairs.sigma, pairs.standard_error))
+    effects = random_effects(sigma, error, fit.estimate.sigma.reshape(size), _total)
     return DatasetEstimate(
         joint=fit.estimate,
-        sigmas=sums.sigmas,
+        effects=RandomEffects(effects.scatter.reshape(shape), effects.heterogeneity.reshape(shape)),
         num_pairs=int(sums.figures.num_pairs),
-        num_bad=sum(int(each["bad"]) for each in counts),
+        num_bad=int(_total(np.asarray(len(current.bad)))),
         num_passes=current.number,
         names=tuple(current.names),
-        pairs=current.all_records(),
+        pairs=pairs,
         bad=tuple(current.bad),
     )
+
+
+def _total(values: np.ndarray) -> np.ndarray:
+    """The sum over the processes."""
+    return sum((each["values"] for each in from_every_process({"values": values})), 0 * values)

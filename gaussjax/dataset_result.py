@@ -6,7 +6,7 @@ import numpy as np
 
 from gaussjax.pair_reader import BadPair
 from gaussjax.pair_record import PairRecord
-from gaussjax.random_effects import SigmaMoments
+from gaussjax.random_effects import RandomEffects
 from gaussjax.result import BlurEstimate
 from gaussjax.solvers import Status
 
@@ -18,7 +18,7 @@ class DatasetEstimate:
     Attributes:
         joint: the blur, its error bar and status, in float64. The error bar is by the scatter of
             the pairs' scores where that is wider than what white noise would leave.
-        sigmas: moments of the pairs' own sigmas, of all processes.
+        effects: how the pairs' own sigmas scatter, over all processes.
         num_pairs: that the joint blur is of, of all processes.
         num_bad: that were left out, of all processes.
         num_passes: over the pairs.
@@ -28,7 +28,7 @@ class DatasetEstimate:
     """
 
     joint: BlurEstimate
-    sigmas: SigmaMoments
+    effects: RandomEffects
     num_pairs: int
     num_bad: int
     num_passes: int
@@ -49,12 +49,12 @@ class DatasetEstimate:
     @property
     def scatter(self) -> np.ndarray:
         """Standard deviation of sigma between the pairs, px, beyond their error bars."""
-        return self.sigmas.scatter
+        return self.effects.scatter
 
     @property
     def heterogeneity(self) -> np.ndarray:
         """1 where all pairs have one sigma; above it they scatter beyond their error bars."""
-        return self.sigmas.heterogeneity
+        return self.effects.heterogeneity
 
     def worst(self, count: int = 10) -> list[str]:
         """Names of the pairs that this process has read and the joint blur explains least."""

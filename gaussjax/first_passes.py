@@ -31,11 +31,12 @@ def first_start(stream: PairStream, options: JointOptions, noise_std, initial) -
     loaded = [pair for pair in head if isinstance(pair, LoadedPair)]
     good = [pair for pair in loaded if np.isfinite(np.sum(pair.reference) + np.sum(pair.blurred))]
     start = _shared_start(good, options, noise_std, initial)
-    for _ in range(_FIRST_PASSES):
+    for number in range(_FIRST_PASSES):
         current = JointPass(start)
         for _ in PassRunner(current, options, noise_std, len(head), None).run(good):
             pass
-        fit = joint_fit(sums_everywhere(current), start, options)
+        noisy, sums = noise_std is not None, sums_everywhere(current)
+        fit = joint_fit(sums, start, options, noisy=noisy, repeated=number > 0)
         if not np.all(np.isfinite(fit.vector)):
             return start
         start = next_start(fit, start)

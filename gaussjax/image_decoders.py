@@ -8,6 +8,7 @@ Nothing here imports JAX, and Pillow is imported only when a file needs it.
 
 import io
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,14 +66,27 @@ def drop_extra_sample(samples: np.ndarray, wanted: int, notes: list[str]) -> np.
     return samples[..., 0] if wanted == 1 else samples[..., :wanted]
 
 
+# Attempts at a header.
+_ATTEMPTS = 5
+
+
 def map_npy(path: Path) -> np.ndarray:
     """Map a NumPy file, read-only: a header that promises more than the file is an error."""
     try:
-        return np.asarray(np.lib.format.open_memmap(path, mode="r"))
+        return _mapped(path)
     except ValueError as error:
         if "Python objects" in str(error):
             raise ImageFileError("holds pickled Python objects, which are never loaded") from None
         raise
+
+
+def _mapped(path: Path) -> np.ndarray:
+    # NumPy reads a header by Python's parser, which in Python 3.11 fails now and then in one thread
+    # while another one parses as well: "AST constructor recursion depth mismatch".
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(SystemError):
+            return np.asarray(np.lib.format.open_memmap(path, mode="r"))
+    return np.asarray(np.lib.format.open_memmap(path, mode="r"))
 
 
 def decode_npy(path: Path) -> Decoded:

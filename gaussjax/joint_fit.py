@@ -15,10 +15,8 @@ from gaussjax.pair_record import root_estimate
 from gaussjax.pair_root import Figures, find_root, root_errors
 from gaussjax.result import BlurEstimate
 
-# Of so many pairs the scores tell how they scatter; of fewer the blocks of neighbours in them.
-_MANY_PAIRS = 16
-# Of itself that a blur may move in a pass that leaves more than a standard error to do.
-_FAR = 1e-4
+# Of itself: what a blur may move in a pass without being far from settled, and what is nothing.
+_FAR, _SLIGHTLY = 0.6, 1e-4
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,18 @@ class JointFit:
     ahead: float
 
 
-def joint_fit(sums: JointSums, start: JointStart, options: JointOptions) -> JointFit:
-    """The joint fit of pairs, from their sums over a pass that began there."""
+def joint_fit(
+    sums: JointSums, start: JointStart, options: JointOptions, *, noisy: bool, repeated: bool
+) -> JointFit:
+    """The joint fit of pairs, from their sums over a pass that began there.
+
+    Args:
+        sums: over the pairs.
+        start: of the pass.
+        options: of the fit.
+        noisy: the sharper images are, and the sums have been corrected for it.
+        repeated: the pass began at the root of another one over the same pairs.
+    """
     options = replace(options, exchanged=start.exchanged)
     with jax.enable_x64(True):
         figures = jax.tree.map(lambda x: jnp.asarray(x, float), sums.figures)
@@ -51,15 +59,28 @@ def joint_fit(sums: JointSums, start: JointStart, options: JointOptions) -> Join
                 jnp.asarray(start.vector, float),
                 jnp.asarray(start.unit, float),
                 jnp.asarray(start.rounding, float),
+                jnp.asarray(repeated),
                 shapes=shapes,
                 options=options,
+                noisy=noisy,
             )
         )
     return JointFit(vector, estimate, float(ahead))
 
 
-@partial(jax.jit, static_argnames=("shapes", "options"))
-def _fit(coefficients, figures: Figures, origin, unit, rounding, *, shapes, options: JointOptions):
+@partial(jax.jit, static_argnames=("shapes", "options", "noisy"))
+def _fit(
+    coefficients,
+    figures: Figures,
+    origin,
+    unit,
+    rounding,
+    repeated,
+    *,
+    shapes,
+    options: JointOptions,
+    noisy: bool,
+):
     models = [options.model(shape) for shape in shapes]
 
     def project(vector):
@@ -69,21 +90,22 @@ def _fit(coefficients, figures: Figures, origin, unit, rounding, *, shapes, opti
         )
 
     root = find_root(project, figures.gradient, figures.slope, origin)
-    enough = figures.num_pairs >= _MANY_PAIRS
-    scatter = jnp.where(enough, figures.of_pairs, figures.of_blocks)
-    errors = root_errors(root, figures, scatter, origin, options.nuisances.count, rounding)
+    errors = root_errors(root, figures, origin, options.nuisances.count, noisy, rounding)
     # What rounding does to all pairs alike does not average out.
     floor = rounding * (jnp.max(jnp.abs(root.vector)) + FIELD_SCALE) ** 2
     covariance = errors.covariance + floor * jnp.eye(len(root.vector), dtype=floor.dtype)
     errors = replace(errors, covariance=covariance)
     largest = max(models, key=lambda model: min(model.largest_margins))
     # The instruments were made at the origin: how far the fields have changed from there, times
-    # how far the root is off for it, which is its own error, or with nuisances all of the way.
+    # how far the root is off for it, which is its own error, or with nuisances all of the way. A
+    # second pass has shown it: no further than that one has moved.
     way = jnp.abs(root.vector - origin)
     error = jnp.sqrt(jnp.diag(errors.covariance))
     changed = way / (jnp.max(jnp.abs(root.vector)) + FIELD_SCALE)
     off = jnp.maximum(error, way) if options.nuisances.count else error
-    ahead = jnp.max(changed * off / jnp.where(error > 0, error, 1))
+    moved = jnp.where(repeated, way, changed * off)
+    ahead = jnp.max(moved / jnp.where(error > 0, error, 1))
+    near = jnp.max(changed)
     estimate = root_estimate(
         root,
         errors,
@@ -91,6 +113,6 @@ def _fit(coefficients, figures: Figures, origin, unit, rounding, *, shapes, opti
         largest,
         unit,
         exchanged=options.exchanged,
-        settled=(ahead <= 1) | jnp.all(changed <= _FAR),
+        settled=(near <= _SLIGHTLY) | (ahead <= 1) & (near <= _FAR),
     )
     return root.vector, estimate, ahead

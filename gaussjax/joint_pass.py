@@ -15,7 +15,6 @@ from gaussjax.joint_start import JointStart
 from gaussjax.joint_sums import JointSums, joint_sums
 from gaussjax.pair_reader import BadPair, LoadedPair
 from gaussjax.pair_record import PairRecord
-from gaussjax.random_effects import SigmaMoments
 from gaussjax.solvers import Status
 
 
@@ -54,19 +53,15 @@ class JointPass:
         ]
         self.names += [batch.names[k] for k in np.flatnonzero(finite)]
         self.records.append(jax.tree.map(lambda leaf: leaf[finite], records))
-        told = records.status == Status.ESTIMATED
-        away = np.sign(self.start.vector[0]) * np.sqrt(np.abs(self.start.vector[0]))
-        sigmas = SigmaMoments.of(
-            records.sigma[told],
-            records.standard_error[told],
-            -away if self.start.exchanged else away,
-        )
-        added = joint_sums(np.asarray(found.coefficients), batch.shape, figures, sigmas)
+        added = joint_sums(np.asarray(found.coefficients), batch.shape, figures)
         self.sums = added if self.sums is None else self.sums + added
 
-    def all_records(self) -> PairRecord:
-        """Of all pairs, leading axis ``[n]``."""
-        return jax.tree.map(lambda *leaves: np.concatenate(leaves), *self.records)
+    def all_records(self, sigma_shape: tuple[int, ...] = ()) -> PairRecord:
+        """Of all pairs, leading axis ``[n]``; the shape of a sigma matters if there are none."""
+        none, sigma = np.zeros(0), np.zeros((0, *sigma_shape))
+        nothing = PairRecord(sigma, sigma, np.zeros(0, np.int32), none, none, none, none)  # pyright: ignore
+        some = self.records or [nothing]
+        return jax.tree.map(lambda *leaves: np.concatenate(leaves), *some)
 
 
 class TooManyBadPairsError(ValueError):

@@ -5,7 +5,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from gaussjax.pair_root import Figures
-from gaussjax.random_effects import SigmaMoments
 
 Shape = tuple[int, ...]
 
@@ -17,12 +16,10 @@ class JointSums:
     Attributes:
         coefficients: by shape of the images, ``[p, *spectrum]``.
         figures: of all pairs, float64.
-        sigmas: of the pairs' own sigmas.
     """
 
     coefficients: dict[Shape, np.ndarray]
     figures: Figures
-    sigmas: SigmaMoments
 
     def __add__(self, other: "JointSums") -> "JointSums":
         """Of the pairs of both."""
@@ -32,15 +29,13 @@ class JointSums:
         return JointSums(
             coefficients,
             _added(self.figures, other.figures),
-            _added(self.sigmas, other.sigmas),
         )
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Flat, for a file or for other processes; see :meth:`from_arrays`."""
         named = {f"coefficients {'x'.join(map(str, s))}": c for s, c in self.coefficients.items()}
-        for group in (self.figures, self.sigmas):
-            named |= {f.name: np.asarray(getattr(group, f.name)) for f in fields(group)}
-        return named
+        figures = {f.name: np.asarray(getattr(self.figures, f.name)) for f in fields(Figures)}
+        return named | figures
 
     @staticmethod
     def from_arrays(named: dict[str, np.ndarray]) -> "JointSums":
@@ -53,18 +48,15 @@ class JointSums:
         return JointSums(
             coefficients,
             Figures(**{f.name: named[f.name] for f in fields(Figures)}),  # pyright: ignore
-            SigmaMoments(**{f.name: named[f.name] for f in fields(SigmaMoments)}),
         )
 
 
-def joint_sums(
-    coefficients: np.ndarray, shape: Shape, figures: Figures, sigmas: SigmaMoments
-) -> JointSums:
+def joint_sums(coefficients: np.ndarray, shape: Shape, figures: Figures) -> JointSums:
     """Of one batch: its summed coefficients, and the figures of every pair, leaves ``[n, ...]``."""
     total = Figures(
         **{f.name: np.asarray(getattr(figures, f.name), float).sum(0) for f in fields(Figures)}
     )  # pyright: ignore
-    return JointSums({shape: np.asarray(coefficients, float)}, total, sigmas)
+    return JointSums({shape: np.asarray(coefficients, float)}, total)
 
 
 def _added(first, second):

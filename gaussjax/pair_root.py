@@ -15,6 +15,8 @@ from gaussjax.uncertainty import wider_covariance
 MAX_STEPS = 20
 # A step of so many standard errors is as good as none.
 _NEGLIGIBLE = 1e-3
+# So many pairs tell by their scores how they scatter.
+_MANY_PAIRS = 16
 
 
 @jax.tree_util.register_dataclass
@@ -146,19 +148,21 @@ class RootErrors:
 def root_errors(
     root: Root,
     sums: Figures,
-    scatter: jax.Array,
     origin: jax.Array,
     num_nuisances: int,
+    noisy: bool,
     rounding: jax.Array | float,
 ) -> RootErrors:
-    """Error bars of a root: ``s^2 F'^-1``, or the sandwich where it is wider.
+    """Error bars of a root: ``s^2 F'^-1``, or the sandwich where that is wider.
+
+    With noise in A always the sandwich: that noise is in the slopes too.
 
     Args:
         root: of the sums.
         sums: at the origin.
-        scatter: ``of_blocks`` or ``of_pairs``: what is independent of each other.
         origin: theta_0.
         num_nuisances: per pair.
+        noisy: A is (static).
         rounding: variance of the residual that rounding leaves.
     """
     p = origin.size
@@ -172,9 +176,17 @@ def root_errors(
     # The scores at the root are those at the origin and their slopes times the way.
     onwards = jnp.kron(jnp.eye(p, dtype=move.dtype), move[None])
     moved = jnp.concatenate([jnp.eye(p, dtype=move.dtype), onwards], axis=1)
-    scatter = product(product(moved, scatter), moved.T)
-    sandwich = product(product(inverse, scatter), inverse.T)
-    return RootErrors(wider_covariance(classical, sandwich), squares, noise_variance)
+
+    def sandwich(scatter):
+        filled = product(inverse, product(product(moved, scatter), moved.T))
+        return product(filled, inverse.T)
+
+    by_blocks = sandwich(sums.of_blocks)
+    within = by_blocks if noisy else wider_covariance(classical, by_blocks)
+    # Wider still where the pairs do not have one blur.
+    between = wider_covariance(within, sandwich(sums.of_pairs))
+    covariance = jnp.where(sums.num_pairs >= _MANY_PAIRS, between, within)
+    return RootErrors(covariance, squares, noise_variance)
 
 
 def has_converged(root: Root, covariance: jax.Array) -> jax.Array:

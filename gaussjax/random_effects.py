@@ -1,64 +1,77 @@
 """Is it one sigma at all? The scatter of the pairs' own sigmas beyond their error bars."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+
+# Values that are tried at once, and how often between the two next to the root.
+_TRIALS, _ROUNDS = 33, 8
 
 
 @dataclass(frozen=True)
-class SigmaMoments:
-    """Weighted sums over the sigmas of pairs, additive; ``[m]`` each, m sigmas of a blur.
-
-    Sums of powers of ``sigma - origin``, with the weights ``w = 1 / standard error^2``.
+class RandomEffects:
+    """How the true sigmas of pairs scatter, ``[m]`` each, m sigmas of a blur.
 
     Attributes:
-        count: of pairs.
-        weights: ``sum w``.
-        squared_weights: ``sum w^2``.
-        first: ``sum w (sigma - origin)``.
-        second: ``sum w (sigma - origin)^2``.
+        scatter: their standard deviation, px; 0 where chance explains it all, NaN for one pair.
+        heterogeneity: Cochran's Q over its degrees of freedom: 1 for one sigma, up to
+            ``sqrt(2 / (n - 1))``; NaN for one pair.
     """
 
-    count: np.ndarray
-    weights: np.ndarray
-    squared_weights: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
+    scatter: np.ndarray
+    heterogeneity: np.ndarray
 
-    @staticmethod
-    def of(sigma: np.ndarray, error: np.ndarray, origin: np.ndarray) -> "SigmaMoments":
-        """Of sigmas ``[n, m]`` with their standard errors, about an origin near them."""
-        weights = 1 / np.maximum(np.asarray(error, float), np.finfo(float).tiny ** 0.25) ** 2
-        away = np.asarray(sigma, float) - origin
-        return SigmaMoments(
-            count=np.full(weights.shape[1:], len(weights)),
-            weights=weights.sum(0),
-            squared_weights=(weights**2).sum(0),
-            first=(weights * away).sum(0),
-            second=(weights * away**2).sum(0),
+
+def random_effects(
+    sigma: npt.ArrayLike,
+    error: npt.ArrayLike,
+    origin: npt.ArrayLike,
+    everywhere: Callable[[np.ndarray], np.ndarray] = np.asarray,
+) -> RandomEffects:
+    """Scatter t of true sigmas: the root of ``sum (sigma - mean_t)^2 / (t^2 + error^2) = n - 1``.
+
+    ``mean_t`` is weighted alike. The weights follow t, so that where the pairs do scatter the few
+    that are known best do not speak for all.
+
+    Args:
+        sigma: of the pairs of this process, px, ``[n, m]``.
+        error: their standard errors, px.
+        origin: a sigma near them, px, ``[m]``.
+        everywhere: the sum of an array over the processes.
+
+    Source: R. C. Paule and J. Mandel, "Consensus values and weighting factors", J. Res. Natl. Bur.
+    Stand. 87(5), 1982.
+    """
+    away, squares = np.asarray(sigma, float) - np.asarray(origin), np.asarray(error, float) ** 2
+    squares = np.maximum(squares, np.finfo(float).tiny)
+
+    def sums(*powers: np.ndarray) -> np.ndarray:
+        return everywhere(np.stack(powers))
+
+    count, first, second = sums(np.ones_like(away).sum(0), away.sum(0), (away**2).sum(0))
+    freedom = np.maximum(count - 1, 1)
+
+    def excess(scatters: np.ndarray) -> np.ndarray:
+        """Q less its mean, for trial scatters ``[k, m]``."""
+        weights = 1 / (scatters[:, None] ** 2 + squares[None])
+        total, mean, square = sums(
+            weights.sum(1), (weights * away[None]).sum(1), (weights * away[None] ** 2).sum(1)
         )
+        return square - mean**2 / np.where(total > 0, total, 1) - freedom
 
-    @property
-    def heterogeneity(self) -> np.ndarray:
-        """Cochran's Q over its degrees of freedom: 1 for one sigma, up to sqrt(2 / (n - 1))."""
-        return self._excess / np.maximum(self.count - 1, 1) + 1
-
-    @property
-    def scatter(self) -> np.ndarray:
-        """Standard deviation of the pairs' true sigmas, px; 0 where chance explains it all.
-
-        NaN for a single pair.
-
-        Source: R. DerSimonian and N. Laird, "Meta-analysis in clinical trials", Controlled
-        Clinical Trials 7(3), 1986.
-        """
-        with np.errstate(invalid="ignore", divide="ignore"):
-            scale = self.weights - self.squared_weights / self.weights
-            variance = np.where(self.count > 1, self._excess / scale, np.nan)
-        return np.sqrt(np.maximum(variance, 0))
-
-    @property
-    def _excess(self) -> np.ndarray:
-        """Q less its mean for one sigma."""
-        weights = np.where(self.weights > 0, self.weights, 1)
-        return self.second - self.first**2 / weights - (self.count - 1)
+    # With all weights alike the root is the standard deviation itself, and no root is larger.
+    low = np.zeros_like(first)
+    high = np.sqrt(np.maximum(second - first**2 / np.maximum(count, 1), 0) / freedom)
+    at_zero = excess(low[None])[0]
+    for _ in range(_ROUNDS):
+        trials = np.linspace(low, high, _TRIALS)
+        # Q falls: the last trial whose Q is too large, and the next one.
+        last = np.clip(np.sum(excess(trials) > 0, axis=0) - 1, 0, _TRIALS - 2)
+        low, high = (np.take_along_axis(trials, last[None] + k, 0)[0] for k in range(2))
+    alone = count < 2
+    return RandomEffects(
+        scatter=np.where(alone, np.nan, np.where(at_zero > 0, 0.5 * (low + high), 0)),
+        heterogeneity=np.where(alone, np.nan, 1 + at_zero / freedom),
+    )

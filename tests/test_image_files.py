@@ -363,3 +363,17 @@ def test_write_refused(tmp_path):
     with pytest.raises(ImageFileError, match="No such file or directory"):
         write_image(tmp_path / "missing" / "a.npy", grey, byte)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_parser_that_fails_by_chance_is_asked_again(tmp_path, monkeypatch):
+    # Python 3.11 in several threads; see image_decoders.
+    np.save(tmp_path / "a.npy", np.eye(9))
+    read, failures = np.lib.format.open_memmap, iter([True, True, False])
+
+    def unreliable(*arguments, **options):
+        if next(failures):
+            raise SystemError("AST constructor recursion depth mismatch")
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(np.lib.format, "open_memmap", unreliable)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.npy").values, np.eye(9))
