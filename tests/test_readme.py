@@ -324,7 +324,7 @@ def test_fleet_answer():
         "One blur for very many pairs",
         f"fits {rate:.0f} pairs/s of {found['size']} x {found['size']} px",
         f"in {ratios['clock']:.2g} times the time of decoding",
-        f"grows by {100 * ratios['memory']:.1f} % from {few:,} to {many:,} pairs",
+        f"changes by {100 * ratios['memory']:+.1f} % from {few:,} to {many:,} pairs",
     )
     units = {"s": 1, "min": 60, "h": 3600, "d": 86400}
     table = rows("One blur for very many pairs")
