@@ -76,7 +76,8 @@ def fit_dataset(
         max_passes: over the pairs; more than one needs an iterable that can be iterated again.
         tolerance: another pass is made if it would move the blur by more standard errors.
         max_bad: pairs that this process may leave out: unreadable, mismatching, not finite.
-        state: file in which the run is kept, and from which it goes on if it was interrupted.
+        state: file in which the run is kept, and from which it goes on if it was interrupted. That
+            the data are the same is known by ``pairs.fingerprint()``, where there is one.
         save_every: seconds between two writings of that file.
         on_progress: called with the number of pairs of a pass that have been dealt with.
 

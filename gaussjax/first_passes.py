@@ -13,7 +13,7 @@ from gaussjax.joint_fit import JointFit, joint_fit
 from gaussjax.joint_pass import JointPass, PassRunner
 from gaussjax.joint_start import JointStart, joint_start
 from gaussjax.joint_sums import JointSums
-from gaussjax.pair_reader import LoadedPair
+from gaussjax.pair_reader import BadPair, LoadedPair
 from gaussjax.pair_stream import PairStream
 from gaussjax.processes import from_every_process
 from gaussjax.start import EXCHANGE_BELOW
@@ -30,7 +30,8 @@ def first_start(stream: PairStream, options: JointOptions, noise_std, initial) -
     head = stream.head(-(-_FIRST_PAIRS // jax.process_count()))
     loaded = [pair for pair in head if isinstance(pair, LoadedPair)]
     good = [pair for pair in loaded if np.isfinite(np.sum(pair.reference) + np.sum(pair.blurred))]
-    start = _shared_start(good, options, noise_std, initial)
+    reasons = [pair.reason for pair in head if isinstance(pair, BadPair)]
+    start = _shared_start(good, reasons, options, noise_std, initial)
     for number in range(_FIRST_PASSES):
         current = JointPass(start)
         for _ in PassRunner(current, options, noise_std, len(head), None).run(good):
@@ -45,7 +46,9 @@ def first_start(stream: PairStream, options: JointOptions, noise_std, initial) -
     return start
 
 
-def _shared_start(good: list[LoadedPair], options: JointOptions, noise_std, initial) -> JointStart:
+def _shared_start(
+    good: list[LoadedPair], reasons: list[str], options: JointOptions, noise_std, initial
+) -> JointStart:
     """Of the first process that has pairs: by those of its commonest shape."""
     named = {}
     if good:
@@ -58,7 +61,8 @@ def _shared_start(good: list[LoadedPair], options: JointOptions, noise_std, init
         named = joint_start(references, blurreds, levels, initial, options).arrays()
     found = [each for each in from_every_process(named) if each]
     if not found:
-        raise ValueError("no pair can be used to start from; see that the pairs are good ones")
+        why = "; ".join(reasons[:3]) or "there are none, or all have NaN or infinite pixels"
+        raise ValueError(f"no pair can be used to start from: {why}")
     return JointStart.from_arrays(found[0])
 
 

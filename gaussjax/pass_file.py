@@ -63,7 +63,9 @@ def load_pass(path: Path, identity: dict[str, str]) -> JointPass:
         header = json.loads(str(named["header"]))
         found = header["identity"]
     except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile) as error:
-        raise StateError(f"{path}: is no state of a joint fit ({error}); remove it") from error
+        raise StateError(
+            f"{path}: is no state of a joint fit; remove it, or give another file"
+        ) from error
     differs = sorted(key for key in identity | found if identity.get(key) != found.get(key))
     if differs:
         raise StateError(
