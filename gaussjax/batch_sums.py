@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
 from gaussjax.boundary import largest_margins
+from gaussjax.criterion import FIELD_SCALE
 from gaussjax.kernels import Kernel
 from gaussjax.model import BlurModel
 from gaussjax.pair_record import PairFit, PairRecord, pair_record
@@ -21,6 +22,8 @@ from gaussjax.result import rounding_variance
 _PIXELS_AT_ONCE = 2**16
 # Pairs are compared where a blur that is wider by this does not reach from beyond the edge.
 _WIDER = 1.25
+# Of itself that a pair's blur may differ from where its sums were made, and rounds to get there.
+_NEAR, _ROUNDS = 0.1, 4
 
 
 @dataclass(frozen=True)
@@ -163,18 +166,36 @@ class _Searched:
     """A pair whose root has been found.
 
     Attributes:
-        sums: of the pair, without the coefficients.
-        root: of them.
+        sums: of the pair at the origin of the pass, without the coefficients.
+        own: at an origin of its own, near its root.
         centre: of the sharper image.
         finite: all pixels are.
         tells: the pair counts.
     """
 
     sums: PairSums
-    root: Root
+    own: "_Own"
     centre: jax.Array
     finite: jax.Array
     tells: jax.Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class _Own:
+    """A pair by itself.
+
+    Attributes:
+        origin: ``[p]``.
+        sums: there, without the coefficients.
+        root: of them.
+        num_rounds: in which the origin has followed the root.
+    """
+
+    origin: jax.Array
+    sums: PairSums
+    root: Root
+    num_rounds: jax.Array
 
 
 def _searched(reference, blurred, present, filters: Filters, origin: Origin, options: JointOptions):
@@ -183,32 +204,56 @@ def _searched(reference, blurred, present, filters: Filters, origin: Origin, opt
     sharp, soft = (blurred, reference) if options.exchanged else (reference, blurred)
     centre = jnp.mean(sharp)
     frame = make_frame(sharp, soft, options.boundary, 0, centre=centre, scale=origin.unit)
-    margins = model.margins(_WIDER**2 * origin.vector)
-    sums = pair_sums(frame, filters, options.nuisances, margins, origin.noise)
+
+    def at(vector, filters):
+        margins = model.margins(_WIDER**2 * vector)
+        sums = pair_sums(frame, filters, options.nuisances, margins, origin.noise)
+        p = len(sums.scores)
+        gradient = jnp.sum(sums.scores.reshape(p, -1), axis=-1)
+        slope = jnp.sum(sums.slopes.reshape(p, p, -1), axis=-1)
+        project = partial(model.project, sums.coefficients, shape=reference.shape)
+        root = find_root(project, gradient, slope, vector)
+        bare = replace(sums, coefficients=None)  # pyright: ignore[reportArgumentType]
+        return sums.coefficients, _Own(vector, bare, root, jnp.asarray(0, jnp.int32))
+
+    coefficients, first = at(origin.vector, filters)
+    sums = first.sums
     finite = jnp.isfinite(centre) & jnp.isfinite(sums.change)
     # One NaN would spoil the sums of all; and of a flat image, which has no gain, they are.
     tells = present & finite & jnp.isfinite(jnp.sum(sums.scores) + jnp.sum(sums.slopes))
-    p = len(sums.scores)
-    gradient = jnp.sum(sums.scores.reshape(p, -1), axis=-1)
-    slope = jnp.sum(sums.slopes.reshape(p, p, -1), axis=-1)
-    project = partial(model.project, sums.coefficients, shape=reference.shape)
-    root = find_root(project, gradient, slope, origin.vector)
-    return jnp.where(tells, sums.coefficients, 0), _Searched(
-        replace(sums, coefficients=None),  # pyright: ignore[reportArgumentType]
-        root,
-        centre,
-        finite | ~present,
-        tells,
-    )
+
+    def is_far(own: _Own):
+        found = own.root.vector
+        blurs = jnp.diag(model.params(found).covariance_matrix(model.ndim)) > 0
+        near = jnp.abs(found - own.origin) <= _NEAR * (jnp.max(jnp.abs(found)) + FIELD_SCALE)
+        # NaN is not far.
+        return tells & jnp.all(blurs) & jnp.any(~near) & (own.num_rounds < _ROUNDS)
+
+    def follow(own: _Own):
+        vector = own.root.vector
+        _, found = at(vector, make_filters(model, vector, reference.shape))
+        better = jnp.all(jnp.isfinite(found.root.vector))
+        kept = jax.tree.map(lambda new, old: jnp.where(better, new, old), found, own)
+        return replace(kept, num_rounds=own.num_rounds + 1)
+
+    # What holds in the neighbourhood of the joint fit is too little for a pair far from it.
+    own = jax.lax.while_loop(is_far, follow, first)
+    found = _Searched(sums, own, centre, finite | ~present, tells)
+    return jnp.where(tells, coefficients, 0), found
 
 
 def _judged(pair: _Searched, origin: Origin, options: JointOptions, shape: tuple[int, ...]):
     """Figures and record of one pair."""
-    sums, model = pair.sums, options.model(shape)
-    counted = jax.tree.map(lambda x: jnp.where(pair.tells, x, 0), figures(sums))
+    own, model = pair.own, options.model(shape)
+    counted, alone = (
+        jax.tree.map(lambda x: jnp.where(pair.tells, x, 0), figures(sums))
+        for sums in (pair.sums, own.sums)
+    )
     noisy, count = origin.noise is not None, options.nuisances.count
     rounding = rounding_variance(origin.vector.dtype)
-    errors = root_errors(pair.root, counted, origin.vector, count, noisy, rounding)
-    offset = origin.unit * sums.level - (sums.gain - 1) * pair.centre
-    fit = PairFit(pair.root, errors, counted, sums.gain, offset, pair.finite)
+    errors = root_errors(own.root, alone, own.origin, count, noisy, rounding)
+    offset = origin.unit * own.sums.level - (own.sums.gain - 1) * pair.centre
+    # What the joint blur leaves over, not its own.
+    alone = replace(alone, structure=counted.structure, change=counted.change)
+    fit = PairFit(own.root, errors, alone, own.sums.gain, offset, pair.finite)
     return counted, pair_record(fit, model, origin.unit, exchanged=options.exchanged)

@@ -164,6 +164,19 @@ def test_error_bars_and_scatter(rng):
     assert found.sigma_standard_error > 3 * same.sigma_standard_error
 
 
+@pytest.mark.parametrize("sigma", [0.7, 4.0])
+def test_a_pair_far_from_the_joint_sigma_is_known_as_well_as_alone(sigma):
+    pairs = crops(23, noise=0.01)
+    _, a, b = crops(3, sigma, noise=0.01, seed=2)[0]
+    found = fitted([*pairs, ("far", a, b)])
+    alone = gaussjax.estimate_blur(a, b, kernel="sampled")
+    assert alone.status == found.pairs.status[-1] == Status.ESTIMATED
+    assert abs(found.pairs.sigma[-1] - alone.sigma) < 2 * alone.sigma_standard_error
+    np.testing.assert_allclose(found.pairs.standard_error[-1], alone.sigma_standard_error, rtol=0.5)
+    assert found.heterogeneity > 2
+    assert found.worst(1) == ["far"]
+
+
 def test_the_pair_that_does_not_belong_is_named():
     pairs = crops(24, noise=0.01)
     name, a, _ = pairs[5]
