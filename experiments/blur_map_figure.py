@@ -33,7 +33,7 @@ def plot(numbers: dict[str, Any]) -> Figure:
     for axes, title in zip(panels[0], ("A, and where\ntiles look", "true", "found", "shrunk"),
                            strict=True):  # fmt: skip
         axes.set_title(title)
-    bar = above.colorbar(shown[0], ax=panels, shrink=0.7, ticks=(1, 1.5, 2, 2.5, 3))
+    bar = above.colorbar(shown[0], ax=panels, shrink=0.7, ticks=(1, 2, 3, 4))
     bar.set_label("$\\sigma$ (px)")
     _errors(below, numbers)
     return figure

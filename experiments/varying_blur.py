@@ -9,7 +9,7 @@ from experiments.scipy_reference import continuous_blur, interior
 
 LEVELS = 128
 MARGIN = 32  # px around the crop, more than 6 sigma reach
-NARROW, WIDE = 1.0, 3.0  # px
+NARROW, WIDE = 1.0, 4.0  # px
 
 Field = Callable[[np.ndarray, np.ndarray], np.ndarray]
 

@@ -95,7 +95,7 @@ def named_pairs(pairs: Iterable, *, batched: bool, dtype) -> Iterator[LoadedPair
             keys, or what :func:`~gaussjax.pair_reader.read_pairs` yields. Without a name a pair is
             called by its number.
         batched: each holds stacks of them along a first axis, and a sequence of names.
-        dtype: of images that are not floating.
+        dtype: of images that are not floating; what is wider is narrowed to it.
 
     Raises:
         TypeError: for anything else.
@@ -148,7 +148,7 @@ def _checked(name: Any, position: int, reference: Any, blurred: Any, dtype) -> L
     if reason:
         return BadPair(name, position, reason)
     wide = [x if x.dtype.kind == "f" and x.itemsize >= 4 else x.astype(dtype) for x in images]
-    common = np.result_type(*wide)
+    common = min(np.result_type(*wide), np.dtype(dtype), key=lambda kind: kind.itemsize)
     reference, blurred = (image.astype(common, copy=False) for image in wide)
     return LoadedPair(name, position, reference, blurred)
 

@@ -72,13 +72,14 @@ def _report(problems: tuple[Problem, ...], max_bad: int) -> None:
     count = len(problems)
     if count > max_bad:
         first = "; ".join(f"{problem.name} {problem.reason}" for problem in problems[:3])
-        raise ImageFileError(f"{count} files belong to no pair and --max-bad is {max_bad}: {first}")
+        raise ImageFileError(
+            f"more files belong to no pair ({count}) than --max-bad allows ({max_bad}): {first}"
+        )
     for problem in problems[:FIRST]:
         line = f"gaussjax: left out: {problem.name}: {problem.reason}"
         print(printable(line), file=sys.stderr)
     if count > FIRST:
-        more = f"and {count - FIRST} more: {count} files belong to no pair"
-        print(f"gaussjax: left out: {more}", file=sys.stderr)
+        print(f"gaussjax: left out: and {count - FIRST} more of {count}", file=sys.stderr)
 
 
 def _fit(options: argparse.Namespace, pairs: PairSet) -> "DatasetEstimate":
@@ -89,7 +90,6 @@ def _fit(options: argparse.Namespace, pairs: PairSet) -> "DatasetEstimate":
     from gaussjax.joint_pass import TooManyBadPairsError
 
     is_shown = False if options.quiet else options.progress or None
-    unpaired = len(pairs.source.problems)
     with (
         jax.enable_x64(options.double),
         closing(ProgressBar(len(pairs), is_shown=is_shown)) as progress,
@@ -107,11 +107,10 @@ def _fit(options: argparse.Namespace, pairs: PairSet) -> "DatasetEstimate":
                 noise_std=options.noise and tuple(options.noise),
                 initial=options.initial,
                 max_passes=options.passes,
-                max_bad=options.max_bad - unpaired,
+                max_bad=options.max_bad,
                 state=options.resume,
                 save_every=options.save_every or _SAVE_EVERY,
                 on_progress=progress,
             )
         except TooManyBadPairsError as error:
-            more = f"; besides, {unpaired} files belong to no pair" if unpaired else ""
-            raise ImageFileError(f"{error}{more} (--max-bad)") from error
+            raise ImageFileError(f"{error} (--max-bad)") from error

@@ -10,6 +10,7 @@ import numpy as np
 
 from gaussjax.cli_text import plain, printable
 from gaussjax.dataset_result import DatasetEstimate
+from gaussjax.pair_reader import BadPair
 from gaussjax.pair_sources import Source
 from gaussjax.solvers import Status
 
@@ -31,23 +32,20 @@ class Outcome:
     source: Source
 
     @property
-    def left_out(self) -> list[tuple[str, str]]:
-        """Names and reasons: pairs first, then the files that belong to none."""
-        bad = sorted(self.estimate.bad, key=lambda pair: pair.position)
-        problems = self.source.problems
-        return [(each.name, each.reason) for found in (bad, problems) for each in found]
+    def left_out(self) -> list[BadPair]:
+        """Pairs first, then the files that belong to none."""
+        return sorted(self.estimate.bad, key=lambda pair: pair.position)
 
 
 def table(options: argparse.Namespace, outcome: Outcome) -> str:
     """The printed estimate, with what was left out."""
     names = tuple(map(printable, outcome.estimate.names))
     lines = str(replace(outcome.estimate, names=names)).splitlines()
-    rows = [("images", "float64" if options.double else "float32")]
-    rows.append(("frames", f"boundary {options.boundary}"))
+    rows = [("frames", f"boundary {options.boundary}")]
     if options.linearize:
         rows.append(("note", "sRGB decoded to linear light"))
     left_out = outcome.left_out
-    rows += [("left out", f"{name}: {reason}") for name, reason in left_out[:_FIRST]]
+    rows += [("left out", f"{pair.name}: {pair.reason}") for pair in left_out[:_FIRST]]
     if len(left_out) > _FIRST:
         where = "" if options.csv else "; --csv names all"
         rows.append(("left out", f"and {len(left_out) - _FIRST} more{where}"))
@@ -88,9 +86,7 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         "num_pixels": int(joint.num_pixels),
         "num_pairs": estimate.num_pairs,
         "num_bad": estimate.num_bad,
-        "bad": _named(estimate.bad),
-        "num_unpaired": len(outcome.source.problems),
-        "unpaired": _named(outcome.source.problems),
+        "bad": [{"name": pair.name, "reason": pair.reason} for pair in outcome.left_out],
         "num_passes": estimate.num_passes,
         "worst": [{"name": estimate.names[k], "misfit": plain(pairs.misfit[k])} for k in worst],
         "num_refused": len(refused),
@@ -127,8 +123,8 @@ def write_rows(path: str, outcome: Outcome) -> None:
         writer.writerow(header)
         writer.writerows(_rows(outcome))
         blank = [""] * (len(header) - 3 - 2 * count)
-        for name, reason in outcome.left_out:
-            writer.writerow([name, *[""] * 2 * count, _LEFT_OUT, *blank, reason])
+        for pair in outcome.left_out:
+            writer.writerow([pair.name, *[""] * 2 * count, _LEFT_OUT, *blank, pair.reason])
 
 
 def _rows(outcome: Outcome) -> Iterator[list[str]]:
@@ -148,10 +144,6 @@ def _refused(estimate: DatasetEstimate) -> Iterator[tuple[str, Status]]:
     status = np.asarray(estimate.pairs.status)
     for k in np.flatnonzero(status):
         yield estimate.names[k], Status(int(status[k]))
-
-
-def _named(found) -> list[dict[str, str]]:
-    return [{"name": each.name, "reason": each.reason} for each in found]
 
 
 def _texts(values: np.ndarray) -> list[str]:

@@ -94,6 +94,7 @@ def _verdicts(found: BlurMap) -> np.ndarray:
 
 
 def _spread(values: np.ndarray) -> str:
+    values = values[np.isfinite(values)]
     if not values.size:
         return "of no tile"
     low, middle, high = np.min(values), np.median(values), np.max(values)

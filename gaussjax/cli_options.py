@@ -23,10 +23,10 @@ kernels (what "sigma" means to the tool that blurs; they differ below about 1 px
 """
 FILE_HELP = """
 Files are PNG, JPEG, BMP, GIF, WebP, TIFF (8 bit, 16 bit, float) or .npy; colour is reduced to
-luminance. Use --linearize if the blur happened in light (a lens, a defocus, a renderer that works
-in linear light) and the files are ordinary sRGB pictures: blur is linear in light, and stored sRGB
-values are not. Leave it out if a program blurred the stored values, as SciPy, OpenCV and most
-image editors do, or if the files hold linear data.
+luminance, but in .npy no axis is read as colour. Use --linearize if the blur happened in light (a
+lens, a defocus, a renderer that works in linear light) and the files are ordinary sRGB pictures:
+blur is linear in light, and stored sRGB values are not. Leave it out if a program blurred the
+stored values, as SciPy, OpenCV and most image editors do, or if the files hold linear data.
 """
 CACHE_HELP = """
 Compiled programs are kept in the user's cache folder, up to 64 MiB, to start sooner the next time.

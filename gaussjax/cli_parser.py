@@ -27,6 +27,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     """
     parser = _parser()
     options = parser.parse_args(arguments)
+    parser = options.parser  # errors point to the help of the subcommand
     shared.check_kernel(parser, options)
     check = {"estimate": _check_estimate, "dataset": check_dataset, "map": check_map}
     if options.command in check:
@@ -44,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     add_dataset(commands)
     add_map(commands)
     _add_blur(commands)
+    for subparser in commands.choices.values():
+        subparser.set_defaults(parser=subparser)
     return parser
 
 

@@ -5,6 +5,7 @@ from importlib import metadata
 from os import PathLike
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from gaussjax.arguments import as_noise, check_option
@@ -77,7 +78,8 @@ def fit_dataset(
         tolerance: another pass is made if it would move the blur by more standard errors.
         max_bad: pairs that this process may leave out: unreadable, mismatching, not finite.
         state: file in which the run is kept, and from which it goes on if it was interrupted. That
-            the data are the same is known by ``pairs.fingerprint()``, where there is one.
+            the data are the same is known by ``pairs.fingerprint()``, where there is one, else by
+            the first pairs.
         save_every: seconds between two writings of that file.
         on_progress: called with the number of pairs of a pass that have been dealt with.
 
@@ -87,7 +89,8 @@ def fit_dataset(
 
     Raises:
         TypeError: elements that are no pairs.
-        ValueError: unknown options, no good pair, or a state of other data or options.
+        ValueError: unknown options, no good pair, a state of other data or options, or processes
+            that differ in their options or have the same pairs.
         TooManyBadPairsError: naming the first of them.
     """
     check_fit_options(family, kernel, None)
@@ -101,13 +104,15 @@ def fit_dataset(
     options = JointOptions(family, Kernel(kernel, truncate, radius), boundary, nuisances)
     levels = None if noise is None else (float(noise[0]), float(noise[1]))
     path = None if state is None else Path(state)
+    stream = PairStream(pairs, batched=batched)
+    named = _named(family, kernel, truncate, radius, boundary, nuisances, levels, initial)
+    _check_processes(stream, named)
     identity = {
         # Of many files it takes a while, and only a file needs it.
-        "data": "" if path is None else getattr(pairs, "fingerprint", str)(),
-        "options": _named(family, kernel, truncate, radius, boundary, nuisances, levels, initial),
+        "data, or another way to read them": "" if path is None else stream.fingerprint(),
+        "options": named,
         "version": metadata.version("gaussjax"),
     }
-    stream = PairStream(pairs, batched=batched)
     current = _resumed(path, identity)
     if current is None:
         current = JointPass(first_start(stream, options, levels, initial))
@@ -128,6 +133,22 @@ def fit_dataset(
 def _named(*options) -> str:
     """The options in a line; functions by their names, which outlive a process."""
     return ", ".join(getattr(option, "__qualname__", repr(option)) for option in options)
+
+
+def _check_processes(stream: PairStream, options: str) -> None:
+    """Refuse what would count pairs twice, or add sums that do not belong together."""
+    if jax.process_count() == 1:
+        return
+    own = {"options": np.asarray(options), "pairs": np.asarray(stream.checksum())}
+    everyone = [{key: str(text) for key, text in each.items()} for each in from_every_process(own)]
+    if len({each["options"] for each in everyone}) > 1:
+        raise ValueError("the processes differ in their options of the fit; give all the same")
+    pairs = [each["pairs"] for each in everyone if each["pairs"]]
+    if len(set(pairs)) < len(pairs):
+        raise ValueError(
+            "two processes begin with the same pairs; give each its share, as by"
+            " open_pairs(...).shard(jax.process_index(), jax.process_count())"
+        )
 
 
 def _resumed(path: Path | None, identity: dict[str, str]) -> JointPass | None:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 # Okabe & Ito's palette, safe for the common kinds of colour blindness.
 _BLUE, _ORANGE, _VERMILION = "#56B4E9", "#E69F00", "#D55E00"
 _PANEL = (6.4, 3.8)  # inches
-# Percent of the pairs that the axis leaves out on either side.
-_OUTLIERS = 1.0
+# What lies further from the median than so many quarters of the pairs do is beyond the axis.
+_QUARTERS = 5.0
 _MOST_BINS = 80
 
 
@@ -48,17 +48,17 @@ def draw_sigmas(estimate: DatasetEstimate) -> "Figure":
 
 
 def _title(estimate: DatasetEstimate, told: int) -> str:
-    lines = [] if int(estimate.joint.status) == Status.ESTIMATED else [str(estimate.joint.message)]
-    text = f"{estimate.num_pairs} pairs, {told} with a sigma of their own"
+    text = f"pairs: {estimate.num_pairs}, {told} with a sigma of their own"
     if estimate.num_bad:
         text += f", {estimate.num_bad} left out"
-    return "\n".join([*lines, text])
+    status = Status(int(estimate.joint.status))
+    return text if status == Status.ESTIMATED else f"{text}\n{status.name.lower()}"
 
 
 def _panel(
     axes: "Axes", sigmas: np.ndarray, joint: float, error: float, scatter: float, name: str
 ) -> None:
-    low, high = _range(sigmas, joint)
+    low, high = _range(sigmas, joint, error)
     shown = sigmas[(sigmas >= low) & (sigmas <= high)]
     bins = int(np.clip(2 * len(shown) ** (1 / 2.5), 8, _MOST_BINS))
     axes.hist(shown, bins=bins, range=(low, high), color=_BLUE, edgecolor="white", linewidth=0.4)
@@ -78,21 +78,26 @@ def _panel(
             height = 0.96 * axes.get_ylim()[1]
             style = {"color": _VERMILION, "capsize": 4, "linewidth": 1.5, "zorder": 3}
             axes.errorbar([joint], [height], xerr=[error], fmt="none", **style)
-        axes.legend(framealpha=0.9, edgecolor="none", fontsize=9, loc="upper left")
-    axes.margins(y=0.35)
+        axes.legend(frameon=False, fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1.02))
     axes.set_xlim(low, high)
     axes.set_xlabel(f"${name}$ of a pair (px)")
     axes.spines[["top", "right"]].set_visible(False)
     beyond = len(sigmas) - len(shown)
     if beyond:
-        axes.set_title(f"{beyond} beyond the axis", fontsize=9, loc="right")
+        corner = {"xytext": (-4, -4), "textcoords": "offset points", "ha": "right", "va": "top"}
+        axes.annotate(f"{beyond} beyond the axis", (1, 1), **corner, xycoords="axes fraction")
 
 
-def _range(sigmas: np.ndarray, joint: float) -> tuple[float, float]:
-    """Of the axis: the bulk of the sigmas and the joint one, never empty."""
-    values = sigmas if sigmas.size else np.zeros(0)
-    edges = [*np.percentile(values, (_OUTLIERS, 100 - _OUTLIERS))] if values.size else []
-    edges += [joint] if np.isfinite(joint) else []
+def _range(sigmas: np.ndarray, joint: float, error: float) -> tuple[float, float]:
+    """Of the axis: the bulk of the sigmas and the joint one with its error bar, never empty."""
+    edges = []
+    if sigmas.size:
+        lower, middle, upper = np.percentile(sigmas, (25, 50, 75))
+        near = (sigmas >= middle - _QUARTERS * (middle - lower)) & (
+            sigmas <= middle + _QUARTERS * (upper - middle)
+        )
+        edges += [np.min(sigmas[near]), np.max(sigmas[near])]
+    edges += [value for value in (joint - error, joint, joint + error) if np.isfinite(value)]
     low, high = (min(edges), max(edges)) if edges else (0.0, 1.0)
     room = max(0.15 * (high - low), 1e-3 * abs(high), 1e-6)
     return low - room, high + room

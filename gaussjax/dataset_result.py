@@ -24,7 +24,7 @@ class DatasetEstimate:
         num_passes: over the pairs.
         names: of the pairs that this process has read.
         pairs: their records, with leading axis ``[n]``, in the order of the names.
-        bad: those that this process has left out, and why.
+        bad: those that this process has left out, and files without a partner, and why.
     """
 
     joint: BlurEstimate
@@ -76,6 +76,7 @@ class DatasetEstimate:
             "pairs": f"{self.num_pairs}, {self.num_bad} left out; {refused} of"
             f" {len(self.names)} without a sigma of their own",
             "passes": f"{self.num_passes}",
+            "images": f"{self.pairs.sigma.dtype}, their sums float64",
             "worst": ", ".join(self.worst(3)),
         }
         table = "\n".join(f"{name:<10}{text}" for name, text in rows.items())

@@ -148,5 +148,6 @@ class PassRunner:
         if len(bad) > self._max_bad:
             first = "; ".join(f"{pair.name}: {pair.reason}" for pair in bad[:3])
             raise TooManyBadPairsError(
-                f"{len(bad)} pairs cannot be used and max_bad is {self._max_bad}; first: {first}"
+                f"more pairs cannot be used ({len(bad)} so far) than max_bad allows"
+                f" ({self._max_bad}); first: {first}"
             )

@@ -81,8 +81,8 @@ def map_rows(blur_map: BlurMap) -> Iterator[dict[str, float | str | None]]:
             "position_x": float(found.positions[y, x, 1]),
             "sigma": _number(found.sigma[y, x]),
             "standard_error": _number(found.sigma_standard_error[y, x]),
-            "status": Status(int(found.status[y, x])).name,
-            "verdict": Verdict(int(adequacy.verdict[y, x])).name,
+            "status": Status(int(found.status[y, x])).name.lower(),
+            "verdict": Verdict(int(adequacy.verdict[y, x])).name.lower(),
             "shrunk_sigma": None if shrunk[0] is None else _number(shrunk[0][y, x]),
             "shrunk_standard_error": None if shrunk[1] is None else _number(shrunk[1][y, x]),
         }

@@ -159,6 +159,11 @@ def _check_shapes(files: PairFiles, reference: np.ndarray, blurred: np.ndarray) 
             f"{files.reference} and {files.blurred}: are of shape {reference.shape}"
             f" and {blurred.shape}"
         )
+    if reference.ndim == 3 and reference.shape[-1] in (3, 4):
+        raise ImageFileError(
+            f"{files.reference}: shape {reference.shape} looks like a colour image: reduce it to"
+            " luminance"
+        )
     if min(reference.shape) < LEAST_SIDE:
         raise ImageFileError(
             f"{files.reference}: is of shape {reference.shape};"

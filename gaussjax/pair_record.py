@@ -20,7 +20,8 @@ class PairRecord:
     """One pair beside the joint fit; with a leading axis, several.
 
     Attributes:
-        sigma: of this pair alone, px, as in :class:`~gaussjax.result.BlurEstimate`.
+        sigma: of this pair alone, px, as in :class:`~gaussjax.result.BlurEstimate`; NaN where the
+            pair tells nothing, as a flat one.
         standard_error: of it, px.
         status: of this pair alone, a :class:`~gaussjax.solvers.Status`.
         misfit: share of the change from A to B that the joint blur leaves over *and* that is no
@@ -84,9 +85,10 @@ def pair_record(fit: PairFit, model: BlurModel, unit, *, exchanged: bool) -> Pai
     params = oriented.inverse() if exchanged else oriented
     assert params.gain is not None  # as given
     assert params.offset is not None
+    error = estimate.sigma_standard_error
     return PairRecord(
-        sigma=estimate.sigma,
-        standard_error=estimate.sigma_standard_error,
+        sigma=jnp.where(jnp.isfinite(error), estimate.sigma, jnp.nan),
+        standard_error=error,
         status=estimate.status,
         misfit=fit.sums.structure / jnp.where(fit.sums.change > 0, fit.sums.change, 1),
         noise_std=jnp.sqrt(estimate.noise_variance),

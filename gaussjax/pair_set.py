@@ -1,6 +1,6 @@
 """The pairs of folders, stacks or a list, as an iterable that can begin anywhere."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from os import PathLike
 
@@ -25,22 +25,26 @@ class PairSet:
     dtype: str = "float32"
 
     def __len__(self) -> int:
-        """Number of pairs, good or bad."""
-        return len(self.source.pairs)
+        """Number of pairs, good or bad, and of files without a partner."""
+        return len(self.source.pairs) + len(self.source.problems)
 
-    def __iter__(self) -> Iterator[LoadedPair | BadPair]:
+    def __iter__(self) -> Generator[LoadedPair | BadPair, None, None]:
         """From the first pair on."""
         return self.starting_at(0)
 
-    def starting_at(self, position: int) -> Iterator[LoadedPair | BadPair]:
-        """From the pair at a position on, without reading those before it."""
-        return read_pairs(
+    def starting_at(self, position: int) -> Generator[LoadedPair | BadPair, None, None]:
+        """From the pair at a position on, without reading those before it; then the partnerless."""
+        count = len(self.source.pairs)
+        yield from read_pairs(
             self.source,
-            start=position,
+            start=min(position, count),
             workers=self.workers,
             linearize=self.linearize,
             dtype=self.dtype,
         )
+        for place, problem in enumerate(self.source.problems, count):
+            if place >= position:
+                yield BadPair(problem.name, place, problem.reason)
 
     def fingerprint(self) -> str:
         """Of the names of all pairs, the sizes and times of their files, and how they are read."""

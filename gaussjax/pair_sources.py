@@ -155,7 +155,7 @@ def folder_pairs(reference_dir: str | PathLike[str], blurred_dir: str | PathLike
         if not folder.is_dir():
             raise ImageFileError(f"{folder}: is no folder")
     if os.path.samefile(*folders):
-        raise ImageFileError(f"{folders[0]}: is both folders; give two that differ")
+        raise ImageFileError(f"{folders[0]}: is given as both folders; they must differ")
     problems: list[Problem] = []
     found = [_images(folder, problems) for folder in folders]
     entries = []
@@ -225,6 +225,10 @@ def open_stack(path: str | PathLike[str]) -> np.ndarray:
             raise ImageFileError(f"is of rank {stack.ndim}; a stack is [n, y, x] or [n, z, y, x]")
         if stack.dtype.kind not in "buif":
             raise ImageFileError(f"samples of type {stack.dtype} are not real numbers")
+        if stack.ndim == 4 and stack.shape[-1] in (3, 4):
+            raise ImageFileError(
+                f"its shape {stack.shape} looks like colour images: reduce them to luminance"
+            )
         if stack.size == 0:
             raise ImageFileError(f"holds no pixels: its shape is {stack.shape}")
     return stack

@@ -1,5 +1,6 @@
 """A caller's pairs as single ones with names, from any position on."""
 
+import hashlib
 import itertools
 from collections.abc import Iterable, Iterator
 
@@ -9,6 +10,8 @@ from gaussjax.batches import named_pairs
 from gaussjax.pair_reader import BadPair, LoadedPair
 
 _Pairs = Iterator[LoadedPair | BadPair]
+# Pairs by whose pixels data are told apart.
+_CHECKED = 8
 
 
 class PairStream:
@@ -23,10 +26,10 @@ class PairStream:
         self._head: list[LoadedPair | BadPair] = []
 
     def head(self, count: int) -> list[LoadedPair | BadPair]:
-        """The first pairs, which :meth:`starting_at` gives again; at most once of an iterator."""
+        """The first pairs, which :meth:`starting_at` gives again."""
         if self._once is not None:
-            self._head = list(itertools.islice(self._once, count))
-            return self._head
+            self._head += itertools.islice(self._once, max(count - len(self._head), 0))
+            return self._head[:count]
         pairs = self.starting_at(0)
         try:
             return list(itertools.islice(pairs, count))
@@ -34,8 +37,23 @@ class PairStream:
             if hasattr(pairs, "close"):
                 pairs.close()  # pyright: ignore[reportAttributeAccessIssue]
 
+    def fingerprint(self) -> str:
+        """Of the data: the caller's own, or of the names and pixels of the first pairs."""
+        own = getattr(self._pairs, "fingerprint", None)
+        return self.checksum() if own is None else own()
+
+    def checksum(self) -> str:
+        """SHA-256 in hex over the names and pixels of the first pairs; empty if there are none."""
+        digest, pairs = hashlib.sha256(), self.head(_CHECKED)
+        for pair in pairs:
+            digest.update(pair.name.encode("utf-8", "surrogateescape"))
+            if isinstance(pair, LoadedPair):
+                for image in (pair.reference, pair.blurred):
+                    digest.update(image.tobytes())
+        return digest.hexdigest() if pairs else ""
+
     def starting_at(self, position: int) -> _Pairs:
-        """The pairs from a position on."""
+        """The pairs from a position on; at most once of an iterator."""
         if self._once is not None:
             return itertools.islice(itertools.chain(self._head, self._once), position, None)
         if hasattr(self._pairs, "starting_at"):

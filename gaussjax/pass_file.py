@@ -66,7 +66,7 @@ def load_pass(path: Path, identity: dict[str, str]) -> JointPass:
         raise StateError(
             f"{path}: is no state of a joint fit; remove it, or give another file"
         ) from error
-    differs = sorted(key for key in identity | found if identity.get(key) != found.get(key))
+    differs = [key for key in identity | found if identity.get(key) != found.get(key)]
     if differs:
         raise StateError(
             f"{path}: was begun with other {', '.join(differs)}; give another file, or remove it"

@@ -165,11 +165,10 @@ def test_what_is_left_out_is_named(folder, capsys):
     Path("a/sch\u00f6n \u65e5\u672c.npy").write_bytes(Path("a/p05.npy").read_bytes())
     Path("b/sch\u00f6n \u65e5\u672c.npy").write_bytes(Path("b/p05.npy").read_bytes())
     code, record, errors = run(capsys, "--csv", "pairs.csv")
-    assert (code, record["num_pairs"], record["num_bad"]) == (0, 17, 3)
+    assert (code, record["num_pairs"], record["num_bad"]) == (0, 17, 4)
     assert errors == ["gaussjax: left out: p03: has no partner in b"]
-    assert (record["num_unpaired"], record["unpaired"][0]["name"]) == (1, "p03")
     reasons = {each["name"]: each["reason"] for each in record["bad"]}
-    assert reasons.keys() == {"p00", "p01", "p02"}
+    assert reasons.keys() == {"p00", "p01", "p02", "p03"}
     assert "p00.png" in reasons["p00"]
     assert "(32, 31)" in reasons["p01"]
     assert "NaN" in reasons["p02"]
@@ -188,9 +187,9 @@ def test_what_is_left_out_is_named(folder, capsys):
     assert main(["dataset", "a", "b", *SAMPLED, "--max-bad", "3"]) == 2
     output = capsys.readouterr()
     assert output.out == ""
-    assert "3 pairs cannot be used" in output.err.splitlines()[-1]
-    assert "besides, 1 files belong to no pair (--max-bad)" in output.err.splitlines()[-1]
-    assert "--max-bad is 0" in error_line(capsys, "a", "b", "--max-bad", "0")
+    last = output.err.splitlines()[-1]
+    assert "more pairs cannot be used (4 so far) than max_bad allows (3)" in last
+    assert "(1) than --max-bad allows (0)" in error_line(capsys, "a", "b", "--max-bad", "0")
 
 
 def test_of_many_the_first_are_named(folder, capsys):
@@ -201,7 +200,7 @@ def test_of_many_the_first_are_named(folder, capsys):
     output = capsys.readouterr()
     assert code in (0, 1)
     assert len(output.err.splitlines()) == 11
-    assert output.err.splitlines()[-1].endswith("and 2 more: 12 files belong to no pair")
+    assert output.err.splitlines()[-1].endswith("and 2 more of 12")
     out = [line for line in output.out.splitlines() if line.startswith("left out")]
     assert len(out) == 11
     assert out[-1] == "left out  and 14 more; --csv names all"
@@ -226,6 +225,7 @@ def test_untrustworthy_estimates_exit_with_1(folder, capsys):
     assert (code, record["status_name"]) == (1, "not_identifiable")
     assert record["num_refused"] == 20
     assert {row["status"] for row in rows("pairs.csv")} == {"not_identifiable"}
+    assert {row["sigma"] for row in rows("pairs.csv")} == {""}
 
 
 def test_bad_sources(folder, capsys):
@@ -234,11 +234,13 @@ def test_bad_sources(folder, capsys):
     Path("header.csv").write_text("a,b\na/p00.npy,b/p00.npy\n")
     np.save("small.npy", np.ones((3, SIDE, SIDE)))
     np.save("other.npy", np.ones((2, SIDE, SIDE)))
+    np.save("colour.npy", np.ones((2, SIDE, SIDE, 3)))
     Path("missing.csv").write_text("reference,blurred\nx.npy,y.npy\n")
     for sources, reason in [
         (["empty", "b"], "no image has a partner"),
         (["a"], "give its partner too"),
-        (["a", "a"], "is both folders"),
+        (["a", "a"], "is given as both folders"),
+        (["colour.npy", "colour.npy"], "looks like colour images"),
         (["a", "missing"], "no such file or folder"),
         (["a", "b/p00.npy"], "give two folders, two .npy stacks"),
         (["bad.csv"], "line 2: has 1 fields"),
@@ -271,7 +273,9 @@ def test_bad_sources(folder, capsys):
     ],
 )
 def test_bad_arguments(folder, capsys, arguments, reason):
-    assert reason in error_line(capsys, *arguments)
+    line = error_line(capsys, *arguments)
+    assert reason in line
+    assert "gaussjax --help" not in line
 
 
 def test_errors_and_help_import_no_jax(folder):

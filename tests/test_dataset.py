@@ -44,6 +44,12 @@ def test_noise_free_pairs_give_the_sigma_of_scipy(dtype, tolerance):
     assert "12, 0 left out" in str(found)
 
 
+def test_float64_images_are_narrowed_where_jax_has_no_float64():
+    wide, narrow = fitted(crops(3, dtype=np.float64)), fitted(crops(3, dtype=np.float32))
+    assert wide.pairs.sigma.dtype == np.float32
+    np.testing.assert_allclose(wide.sigma, narrow.sigma, rtol=1e-6)
+
+
 @pytest.mark.parametrize("boundary", ["valid", "periodic"])
 def test_joint_fit_is_the_least_squares_fit_of_all_stacked_images(x64, boundary):
     pairs = crops(64, noise=0.02, dtype=np.float64)
@@ -199,7 +205,7 @@ def test_bad_pairs_are_named_counted_and_limited():
     assert {pair.name for pair in found.bad} == {"nan", "shape", "file"}
     assert (found.num_pairs, found.num_bad, len(found.names)) == (10, 3, 10)
     np.testing.assert_allclose(found.sigma, SIGMA, rtol=1e-5)
-    with pytest.raises(TooManyBadPairsError, match="max_bad is 2"):
+    with pytest.raises(TooManyBadPairsError, match=r"max_bad allows \(2\)"):
         fitted(pairs, max_bad=2)
 
 

@@ -152,8 +152,8 @@ def test_rows(found):
     assert list(rows[0]) == [*KEYS, "shrunk_sigma", "shrunk_standard_error"]
     assert (rows[0]["y"], rows[0]["x"], rows[8]["y"]) == (15.5, 15.5, 31.5)
     assert rows[0]["sigma"] is None
-    assert rows[0]["status"] == "NOT_IDENTIFIABLE"
-    assert rows[-1]["verdict"] == "EXPLAINED"
+    assert rows[0]["status"] == "not_identifiable"
+    assert rows[-1]["verdict"] == "explained"
     assert rows[-1]["sigma"] == float(found.sigma[-1, -1])
     assert rows[-1]["shrunk_sigma"] == float(found.shrunk_sigma[-1, -1])
 

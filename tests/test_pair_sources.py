@@ -93,7 +93,7 @@ def test_folders_refused(folders, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ImageFileError, match=r"empty: no image has a partner"):
         folder_pairs(folders[0], tmp_path / "empty")
-    with pytest.raises(ImageFileError, match="is both folders"):
+    with pytest.raises(ImageFileError, match="is given as both folders"):
         folder_pairs(folders[0], folders[0] / "sub" / "..")
     with pytest.raises(ImageFileError, match=r"c: is no folder"):
         folder_pairs(folders[0], tmp_path / "c")

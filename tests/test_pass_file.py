@@ -65,6 +65,15 @@ def test_other_data_or_options_are_refused(tmp_path):
         fit_dataset(Pairs(PAIRS[:4]), kernel="discrete", state=state)
 
 
+@pytest.mark.parametrize("kind", [list, iter])
+def test_other_first_pairs_are_other_data(tmp_path, kind):
+    state = tmp_path / "run.state"
+    fit_dataset(kind(PAIRS[:4]), kernel="sampled", state=state)
+    fit_dataset(kind(PAIRS[:4]), kernel="sampled", state=state)
+    with pytest.raises(StateError, match="other data"):
+        fit_dataset(kind(PAIRS[1:4]), kernel="sampled", state=state)
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no archive", b"\x93NUMPY"])
 def test_a_file_that_is_no_state_is_refused(tmp_path, content):
     state = tmp_path / "run.state"

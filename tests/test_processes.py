@@ -14,15 +14,17 @@ import pytest
 SCRIPT = """
 import json, sys
 import jax
-port, index, count, devices = map(int, sys.argv[1:])
+port, index, count, devices = map(int, sys.argv[1:5])
+fault = sys.argv[5]
 jax.config.update("jax_num_cpu_devices", devices)
 if count > 1:
     jax.distributed.initialize(f"127.0.0.1:{port}", count, index)
 sys.path.insert(0, "tests")
 from test_dataset import crops
 from gaussjax.dataset import fit_dataset
-pairs = (crops(37, noise=0.01) + crops(5, noise=0.01, size=48))[index::count]
-found = fit_dataset(pairs, kernel="sampled")
+pairs = crops(37, noise=0.01) + crops(5, noise=0.01, size=48)
+share = pairs if fault == "pairs" else pairs[index::count]
+found = fit_dataset(share, kernel="sampled", gain=bool(index) and fault == "options")
 print(json.dumps({
     "devices": jax.local_device_count(),
     "sigma": found.sigma.item(),
@@ -41,12 +43,12 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def run(count, devices):
-    """What each of some processes has printed."""
+def finished(count, devices, fault=""):
+    """Exit code, output and errors of each of some processes."""
     port = free_port()
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, *map(str, (port, index, count, devices))],
+            [sys.executable, "-c", SCRIPT, *map(str, (port, index, count, devices, fault))],
             cwd=Path(__file__).parent.parent,
             env={**os.environ, "JAX_PLATFORMS": "cpu"},
             stdout=subprocess.PIPE,
@@ -56,13 +58,18 @@ def run(count, devices):
         for index in range(count)
     ]
     try:
-        finished = [process.communicate(timeout=300) for process in started]
+        told = [process.communicate(timeout=300) for process in started]
     finally:
         for process in started:
             process.kill()
-    for process, (_, errors) in zip(started, finished, strict=True):
-        assert process.returncode == 0, errors
-    return [json.loads(output.splitlines()[-1]) for output, _ in finished]
+    return [(process.returncode, *each) for process, each in zip(started, told, strict=True)]
+
+
+def run(count, devices):
+    """What each of some processes has printed."""
+    found = finished(count, devices)
+    assert all(code == 0 for code, _, _ in found), found
+    return [json.loads(output.splitlines()[-1]) for _, output, _ in found]
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +97,13 @@ def test_two_processes_find_what_one_does(single):
         agrees(found, single)
     assert first["sigma"] == second["sigma"]
     assert sorted(first["names"] + second["names"]) == sorted(single["names"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [("pairs", "two processes begin with the same pairs"), ("options", "differ in their options")],
+)
+def test_processes_that_do_not_belong_together_say_so(fault, reason):
+    for code, _, errors in finished(2, 1, fault):
+        assert code != 0
+        assert f"ValueError: {reason}" in errors or f"the processes {reason}" in errors
