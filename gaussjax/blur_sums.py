@@ -19,7 +19,12 @@ from gaussjax.kernels import Kernel
 from gaussjax.linear_algebra import definite, product
 from gaussjax.params import BlurParams
 from gaussjax.solvers import Evaluation, SolverState, bounded_step, newton, newton_init
+from gaussjax.spectral_moments import bilinear_form
 from gaussjax.transfer import gaussian_transfer, is_separable, response_factors
+
+# Of itself that a variance may be from the minimum for Newton's plain steps to be tried, and how
+# many.
+_PROMISING, _MOST_POLISHING = 0.1, 4
 
 
 @jax.tree_util.register_dataclass
@@ -104,7 +109,10 @@ def blur_sums(
             [p * columns for p, columns in zip(passed, each, strict=True)]
             for each in (plain, squared)
         )
-    squares, products = _form(power, squared, image_shape), _form(cross, plain, image_shape)
+    squares, products = (
+        bilinear_form(power, squared, image_shape),
+        bilinear_form(cross, plain, image_shape),
+    )
 
     def entry(tensor, usual, changed):
         return tensor[tuple(changed.get(axis, usual) for axis in range(ndim))]
@@ -135,17 +143,6 @@ def blur_sums(
         information=information,
         curvature=curvature,
     )
-
-
-def _form(values: jax.Array, vectors: list[jax.Array], image_shape: tuple[int, ...]) -> jax.Array:
-    """``sum m values x_0 x_1 ...`` for all columns of every axis, ``[n_j, k] -> [k, ..., k]``."""
-    *others, last = vectors
-    last = half_plane_weights(image_shape, values.dtype).reshape(-1, 1) * last
-    total = product(values, last)
-    for axis in reversed(range(len(others))):
-        total = jnp.tensordot(total, others[axis], axes=(axis, 0), precision="highest")
-        total = jnp.moveaxis(total, -1, axis)
-    return total
 
 
 def _dense_sums(power, cross, params: BlurParams, image_shape, kernel, reach) -> BlurSums:
@@ -207,32 +204,67 @@ def minimise(sums_at: Callable[[jax.Array], BlurSums], start: jax.Array, **optio
     return newton(evaluate, start, uncertainty=uncertainty, **options)
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class _Polishing:
+    """Where Newton's plain steps stand.
+
+    Attributes:
+        params: the variances, ``[p]``.
+        sums: there.
+        step: from there, ``[p]``.
+        near: the step is so small that its square does not matter.
+        promising: the next step will be far smaller.
+        num_steps: evaluations.
+    """
+
+    params: jax.Array
+    sums: BlurSums
+    step: jax.Array
+    near: jax.Array
+    promising: jax.Array
+    num_steps: jax.Array
+
+
 def polish(
     sums_at: Callable[[jax.Array], BlurSums], start: jax.Array, lower, upper
 ) -> tuple[SolverState, BlurSums]:
-    """:func:`minimise` from so near that mostly one evaluation is enough, and the sums there.
+    """:func:`minimise` from so near that mostly one or two evaluations are enough, and the sums.
 
     Newton's error after a step is the step squared: where that is below the tolerance, the step
     is taken on trust, and the sums are those before it.
     """
     dtype = start.dtype
     start = jnp.clip(start, lower, upper)
-    here = sums_at(start)
-    state = replace(newton_init(start), evaluation=here.evaluation)
-    evaluation = here.evaluation
-    step = bounded_step(start, evaluation.gradient, evaluation.curvature, lower, upper)
-    small = jnp.finfo(dtype).eps ** 0.375 * (jnp.abs(start) + 1e-3)
-    convex = definite(here.curvature, here.information) == here.curvature
-    near = jnp.all(jnp.abs(step) <= small) & jnp.all(convex)
+
+    def evaluate(last: _Polishing) -> _Polishing:
+        params = jnp.clip(last.params + last.step, lower, upper)
+        here = sums_at(params)
+        evaluation = here.evaluation
+        step = bounded_step(params, evaluation.gradient, evaluation.curvature, lower, upper)
+        length, scale = jnp.abs(step), jnp.abs(params) + 1e-3
+        convex = jnp.all(definite(here.curvature, here.information) == here.curvature)
+        near = jnp.all(length <= jnp.finfo(dtype).eps ** 0.375 * scale) & convex
+        promising = jnp.all(length <= _PROMISING * scale) & convex
+        return _Polishing(params, here, step, near, promising, last.num_steps + 1)
+
+    def unfinished(state: _Polishing) -> jax.Array:
+        return ~state.near & state.promising & (state.num_steps < _MOST_POLISHING)
+
+    no, yes = jnp.asarray(False), jnp.asarray(True)
+    nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(sums_at, start))
+    first = _Polishing(start, nothing, jnp.zeros_like(start), no, yes, jnp.asarray(0, jnp.int32))
+    found = jax.lax.while_loop(unfinished, evaluate, first)
 
     def trusted():
-        moved = jnp.clip(start + step, lower, upper)
-        one = jnp.ones_like(state.num_steps)
-        return replace(state, params=moved, step_size=jnp.zeros((), dtype), num_steps=one), here
+        moved = jnp.clip(found.params + found.step, lower, upper)
+        state = replace(newton_init(moved), evaluation=found.sums.evaluation)
+        still = jnp.zeros((), dtype)
+        return replace(state, step_size=still, num_steps=found.num_steps), found.sums
 
     def again():
-        norm = jnp.sqrt(here.power / here.energy)
-        found = minimise(sums_at, start, lower=lower, upper=upper, magnitude=norm)
-        return found, sums_at(found.params)
+        norm = jnp.sqrt(found.sums.power / found.sums.energy)
+        state = minimise(sums_at, start, lower=lower, upper=upper, magnitude=norm)
+        return state, sums_at(state.params)
 
-    return jax.lax.cond(near, trusted, again)
+    return jax.lax.cond(found.near, trusted, again)

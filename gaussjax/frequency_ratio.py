@@ -5,16 +5,19 @@ and in the log of the gain. The fits differ in which frequencies they trust, and
 leave out the zero frequency, where an offset would sit. They read the Gaussian as continuous.
 """
 
+import itertools
 import math
+import operator
 from dataclasses import replace
 from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gaussjax.arguments import check_option
 from gaussjax.assembly import assemble
-from gaussjax.grid import angular_frequencies, half_plane_sum
+from gaussjax.grid import half_plane_sum
 from gaussjax.kernels import Kernel
 from gaussjax.linear_algebra import inner_products, inverse_small
 from gaussjax.params import FAMILIES, BlurParams, num_variances
@@ -22,6 +25,7 @@ from gaussjax.residuals import spectral_residual, spectral_squares, without_zero
 from gaussjax.result import BlurEstimate, rounding_variance
 from gaussjax.solvers import Status, gauss_newton
 from gaussjax.spectra import Spectra
+from gaussjax.spectral_moments import frequency_moments
 from gaussjax.transfer import gaussian_transfer
 from gaussjax.whitening import squared_magnitude
 
@@ -104,7 +108,7 @@ def fit_pointwise_ratio(
     signal = power * _modelled(params, spectra) ** 2
     usable = (trusted > 0) & (signal > 0) & (jnp.abs(spectra.transfer) > 0)
     spread = jnp.where(usable, 1 / jnp.where(usable, signal, 1), 0)
-    columns = _columns(spectra.image_shape, family, amplitude, power.dtype)
+    columns = _columns(len(spectra.image_shape), family, amplitude)
     meat = _normal_matrix(spread, columns, spectra.image_shape)
     return _result(params, spectra, inverse @ meat @ inverse, 1)
 
@@ -157,52 +161,68 @@ def fit_free_kernel(
     return _result(params, spectra, inverse @ meat @ inverse, state.num_steps)
 
 
+# A polynomial of the frequencies: coefficients by exponents, one exponent for each axis.
+_Polynomial = dict[tuple[int, ...], float]
+
+
 def _solve_log_ratio(
     spectra: Spectra, trusted: jax.Array, family: str, amplitude: bool
 ) -> tuple[BlurParams, jax.Array]:
     """Least squares of log |H| with weights m ``trusted``: parameters and inverse normal matrix."""
     shape = spectra.image_shape
     squared = squared_magnitude(spectra.transfer)
-    usable = (squared > 0) & (trusted > 0)
+    # Of C, not of H: a quotient in two sums is written out for them.
+    usable = (spectra.cross_power.real != 0) | (spectra.cross_power.imag != 0)
     # The power of an image in its own unit may be too small to be squared in float32.
     scale = jnp.max(without_zero_frequency(spectra.folded().reference_power))
     scale = jnp.where(scale > 0, scale, 1)
-    weights = jnp.where(usable, trusted / scale, 0)
-    logarithm = 0.5 * jnp.log(jnp.where(usable, squared, 1))
-    columns = _columns(shape, family, amplitude, trusted.dtype)
+    weights = jnp.where(usable, trusted * (1 / scale), 0)
+    weighted = weights * (0.5 * jnp.log(jnp.where(squared > 0, squared, 1)))
+    columns = _columns(len(shape), family, amplitude)
     inverse = inverse_small(_normal_matrix(weights, columns, shape))
-    moments = [half_plane_sum(weights * column * logarithm, shape) for column in columns]
-    solution = inverse @ jnp.stack(moments)
+    moments = frequency_moments(weighted, (e for column in columns for e in column), shape)
+    projected = [sum(factor * moments[e] for e, factor in c.items()) for c in columns]
+    solution = inverse @ jnp.stack(projected)
     p = num_variances(family, len(shape))
     gain = jnp.exp(solution[p]) if amplitude else None
     return BlurParams(solution[:p], gain=gain, family=family), inverse / scale
 
 
-def _normal_matrix(weights: jax.Array, columns: list[jax.Array], image_shape) -> jax.Array:
-    """``sum m weights x_i x_j``; column by column, because a stack of them would be copied."""
-    rows = [
-        jnp.stack([half_plane_sum(weights * x * y, image_shape) for y in columns]) for x in columns
-    ]
-    return jnp.stack(rows)
+def _normal_matrix(weights: jax.Array, columns: list[_Polynomial], image_shape) -> jax.Array:
+    """``sum m weights x_i x_j``."""
+    products = [[_product(x, y) for y in columns] for x in columns]
+    exponents = (e for row in products for polynomial in row for e in polynomial)
+    moments = frequency_moments(weights, exponents, image_shape)
+
+    def total(polynomial):
+        return sum(factor * moments[e] for e, factor in polynomial.items())
+
+    return jnp.stack([jnp.stack([total(polynomial) for polynomial in row]) for row in products])
 
 
-def _columns(image_shape: tuple[int, ...], family: str, amplitude: bool, dtype) -> list[jax.Array]:
-    """D log T / d variance of the continuous Gaussian, one column a parameter, and 1 for the gain.
+def _product(x: _Polynomial, y: _Polynomial) -> _Polynomial:
+    found: _Polynomial = {}
+    for (e, a), (f, b) in itertools.product(x.items(), y.items()):
+        both = tuple(map(operator.add, e, f))
+        found[both] = found.get(both, 0.0) + a * b
+    return found
 
-    Each broadcasts on the spectrum.
-    """
-    w = angular_frequencies(image_shape, dtype)
-    squares = [-0.5 * wj**2 for wj in w]
-    ndim = len(image_shape)
+
+def _columns(ndim: int, family: str, amplitude: bool) -> list[_Polynomial]:
+    """D log T / d variance of the continuous Gaussian, one a parameter, and 1 for the gain."""
+    axes = np.eye(ndim, dtype=int)
+
+    def term(i: int, j: int) -> _Polynomial:
+        return {tuple((axes[i] + axes[j]).tolist()): -0.5 if i == j else -1.0}
+
+    squares = [term(j, j) for j in range(ndim)]
     if family == "isotropic":
-        columns = [reduce(jnp.add, squares)]
+        columns = [reduce(operator.or_, squares)]
     elif family == "axis_aligned":
         columns = squares
     else:
-        columns = [
-            squares[i] if i == j else -w[i] * w[j] for i in range(ndim) for j in range(i, ndim)
-        ]
-    return columns + [jnp.ones((1,) * ndim, dtype)] * amplitude
+        columns = [term(i, j) for i in range(ndim) for j in range(i, ndim)]
+    return columns + [{(0,) * ndim: 1.0}] * amplitude
 
 
 def _modelled(params: BlurParams, spectra: Spectra) -> jax.Array:
