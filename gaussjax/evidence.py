@@ -1,11 +1,10 @@
 """What a verdict is made of: inner products over the pixels, which add up over parts of a frame.
 
 Most figures are quadratic in a few *columns* that are made for every pixel: the slopes of the
-prediction, itself, 1, the residual and B - A. One matrix of the inner products of the columns holds
+prediction, itself, 1 and the residual. One matrix of the inner products of the columns holds
 them.
 """
 
-import math
 from dataclasses import dataclass
 
 import jax
@@ -13,9 +12,12 @@ import jax.numpy as jnp
 
 from gaussjax.bands import sampled
 from gaussjax.linear_algebra import inverse_small, product, solve_small
+from gaussjax.sums import sums_of_rows
 
 # Blocks of a sample whose sums tell how the scores of neighbours depend on each other.
 _NUM_BLOCKS = 64
+# Px of an axis that a block is long at least.
+_LEAST_STRETCH = 4
 
 
 @jax.tree_util.register_dataclass
@@ -24,9 +26,10 @@ class Evidence:
     """Sums over the compared pixels, of a large frame over bands of them.
 
     Attributes:
-        products: inner products of the columns, weighted, ``[ndim + 4, ndim + 4]``.
+        products: inner products of the columns, weighted, ``[i, i]`` with i = ndim + 3.
         scatter: sums over blocks of neighbours of the products of any two inner products of the
-            columns that tell a displacement, ``[i i, i i]`` with i = ndim + 3.
+            columns, ``[i i, i i]``.
+        change: weighted sum of squares of B - A.
         powers: number of pixels, and sums of the second and the fourth power of the whitened
             residual, ``[3]``.
         neighbours: per axis, of pixels and the next ones: sums of products of the whitened
@@ -35,6 +38,7 @@ class Evidence:
 
     products: jax.Array
     scatter: jax.Array
+    change: jax.Array
     powers: jax.Array
     neighbours: jax.Array
 
@@ -51,21 +55,16 @@ class Evidence:
     @property
     def weight(self) -> jax.Array:
         """Sum of their weights."""
-        return self.products[-3, -3]
+        return self.products[-2, -2]
 
     @property
     def contrast(self) -> jax.Array:
         """Weighted sum of squares of B without its mean."""
-        predicted, one, residual = -4, -3, -2
+        predicted, one, residual = -3, -2, -1
         power = self.products[predicted, predicted] - 2 * self.products[predicted, residual]
         power = power + self.products[residual, residual]
         level = self.products[predicted, one] - self.products[residual, one]
         return jnp.maximum(power - level**2 / jnp.where(self.weight > 0, self.weight, 1), 0)
-
-    @property
-    def change(self) -> jax.Array:
-        """Weighted sum of squares of B - A."""
-        return self.products[-1, -1]
 
     @property
     def kurtosis(self) -> jax.Array:
@@ -87,7 +86,7 @@ class Evidence:
 
         Beside a gain and an offset, whose lack must not be taken for a shift.
         """
-        i = self.ndim + 3  # without B - A
+        i = self.ndim + 3
         normal, score = self.products[: i - 1, : i - 1], self.products[: i - 1, i - 1]
         # A flat prediction has no shift.
         normal = normal + jnp.diag(jnp.where(jnp.diag(normal) > 0, 0, 1).astype(normal.dtype))
@@ -133,46 +132,52 @@ def gather(
         widths[axis + 1] = (max(-step, 0), max(step, 0))
         return jnp.pad(image, widths)
 
-    root = jnp.sqrt(window)
     ones = jnp.ones_like(window)
     columns = []
     for axis in range(ndim):
         slope = 0.5 * (moved(predicted, axis, 1) - moved(predicted, axis, -1))
         # At the edge of a band there is none; that of a frame is not compared.
-        columns.append(root * slope * moved(ones, axis, 1) * moved(ones, axis, -1))
-    columns += [root * predicted, root, root * residual, root * difference]
-    products = _block_products(jnp.stack(columns))
-    i = ndim + 3
-    flat = products[:, :i, :i].reshape(-1, i * i)
+        columns.append(slope * moved(ones, axis, 1) * moved(ones, axis, -1))
+    columns += [predicted, ones, residual]
+    each = range(len(columns))
     compared = jnp.where(window > 0, ones, 0)
     squares = whitened**2
-    rows = []
+    along_axes = []
     for axis in range(ndim):
         product_of_two = whitened * moved(whitened, axis, 1)
         both = squares * moved(compared, axis, 1) + compared * moved(squares, axis, 1)
-        sums = product_of_two, 0.5 * both, product_of_two**2
-        rows.append(jnp.stack([jnp.sum(values) for values in sums]))
+        along_axes += [product_of_two, 0.5 * both, product_of_two**2]
+    weighted = [window * column for column in columns]
+    pairs = [(i, j) for i in each for j in each[i:]]
+    powers = [compared, squares, squares**2]
+    # A signal has one row.
+    summands = [weighted[i] * columns[j] for i, j in pairs] + powers + along_axes
+    summands = [x if ndim > 1 else x[:, None] for x in (*summands, window * difference**2)]
+    if ndim > 2:
+        summands = [jnp.moveaxis(x, 1, -2) for x in summands]
+    found = sums_of_rows(summands)
+    blocks = {pair: _block_totals(x) for pair, x in zip(pairs, found, strict=False)}
+    flat = jnp.stack([blocks[min(i, j), max(i, j)] for i in each for j in each])
+    totals = jnp.stack([jnp.sum(x) for x in found[len(pairs) :]])
     return Evidence(
-        products=jnp.sum(products, axis=0),
-        scatter=product(flat.T, flat),
-        powers=jnp.stack([jnp.sum(values) for values in (compared, squares, squares**2)]),
-        neighbours=jnp.stack(rows),
+        products=jnp.sum(flat, axis=1).reshape(len(columns), len(columns)),
+        scatter=product(flat, flat.T),
+        change=totals[-1],
+        powers=totals[:3],
+        neighbours=totals[3:-1].reshape(ndim, 3),
     )
 
 
-def _block_products(columns: jax.Array) -> jax.Array:
-    """Inner products of ``[j, bands, rows, ...]`` over blocks of neighbours, ``[blocks, j, j]``."""
-    j, bands, *shape = columns.shape
-    split = min(len(shape), 2)
-    counts = [max(round((_NUM_BLOCKS / bands) ** (1 / split)), 1)] * split
-    lengths = [-(-n // count) for n, count in zip(shape, counts, strict=False)]
-    excess = [c * n - size for c, n, size in zip(counts, lengths, shape, strict=False)]
-    padding = [(0, 0), (0, 0), *((0, extra) for extra in excess), *[(0, 0)] * (len(shape) - split)]
-    halves = [part for pair in zip(counts, lengths, strict=True) for part in pair]
-    blocks = jnp.pad(columns, padding).reshape(j, bands, *halves, -1)
-    outer = [1, *range(2, 2 + 2 * split, 2)]
-    inner = [k for k in range(1, blocks.ndim) if k not in outer]
-    blocks = blocks.transpose(*outer, 0, *inner).reshape(
-        -1, j, math.prod(lengths) * blocks.shape[-1]
-    )
-    return product(blocks, blocks.swapaxes(1, 2))
+def _block_totals(sums: jax.Array) -> jax.Array:
+    """Sums of the sums of rows ``[bands, ...]`` over stretches of every axis, ``[blocks]``."""
+    bands, *axes = sums.shape
+    wanted = max(round((_NUM_BLOCKS / bands) ** (1 / len(axes))), 1)
+    for axis, size in enumerate(axes, 1):
+        length = max(-(-size // wanted), min(_LEAST_STRETCH, size))
+        count = -(-size // length)
+        # Zeros add nothing.
+        widths = [(0, 0)] * sums.ndim
+        widths[axis] = (0, count * length - size)
+        shape = (*sums.shape[:axis], count, length, *sums.shape[axis + 1 :])
+        sums = jnp.sum(jnp.pad(sums, widths).reshape(shape), axis=axis + 1)
+    return sums.reshape(-1)

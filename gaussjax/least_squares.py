@@ -10,6 +10,7 @@ Optimization", 2nd ed., Springer 2006, ch. 6.2 and 10.3.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -77,7 +78,7 @@ class Linearization:
         information: ``J' W J``, ``[k, k]``.
         scatter: of the scores ``W r J``, ``[k, k]``.
         num_pixels: compared.
-        evidence: for the verdict.
+        rest: what the evidence for the verdict is made of: the residual at the end.
         origin: the vector at the beginning, ``[k]``.
         gradient: there, ``[k]``.
         correction: of the information, that was used there, ``[k, k]``.
@@ -87,7 +88,7 @@ class Linearization:
     information: jax.Array
     scatter: jax.Array
     num_pixels: jax.Array
-    evidence: Evidence
+    rest: Any
     origin: jax.Array
     gradient: jax.Array
     correction: jax.Array
@@ -141,8 +142,17 @@ class LeastSquares(ImageCriterion):
     def _linear(self, sums, origin, step, residual, fields, window) -> Linearization:
         """Linearization at the end of a step, where the residual is this."""
         blocks = score_blocks(residual, fields, window)
-        evidence = self.evidence(step.vector, window, residual, window.values * residual)
-        return linearization(sums, origin, step, inner_products(blocks, blocks), evidence)
+        rest = self.rest(step.vector, window, residual)
+        return linearization(sums, origin, step, inner_products(blocks, blocks), rest)
+
+    def rest(self, vector: jax.Array, window: Window, residual: jax.Array) -> Any:
+        """What is kept of a pass for :meth:`evidence_of`, which only the last pass needs."""
+        return residual
+
+    def evidence_of(self, fit: Fit) -> Evidence:
+        """For the verdict."""
+        window, residual = self.window(fit.margins), fit.linear.rest
+        return self.evidence(fit.vector, window, residual, window.values * residual)
 
     def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:
         """J' W r."""
@@ -167,7 +177,7 @@ class LeastSquares(ImageCriterion):
             everything=linear.squares,
             squares=linear.squares,
             outliers=jnp.zeros_like(noise_variance),
-            evidence=linear.evidence,
+            evidence=self.evidence_of(fit),
         )
 
 
@@ -198,7 +208,7 @@ def score_blocks(residual, fields, window: Window, parts: int = 1) -> jax.Array:
     return jnp.stack([window.block_totals(residual * field, counts) for field in fields])
 
 
-def linearization(sums: Moments, origin, step: Step, scatter, evidence) -> Linearization:
+def linearization(sums: Moments, origin, step: Step, scatter, rest) -> Linearization:
     """What a step from ``origin`` leaves."""
     move = step.vector - origin
     change = 2 * move @ sums.gradient + move @ sums.information @ move
@@ -207,7 +217,7 @@ def linearization(sums: Moments, origin, step: Step, scatter, evidence) -> Linea
         information=sums.information,
         scatter=scatter,
         num_pixels=sums.num_pixels,
-        evidence=evidence,
+        rest=rest,
         origin=origin,
         gradient=sums.gradient,
         correction=step.correction,

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from gaussjax.boundary import Window
 from gaussjax.criterion import Fit, Improvement
+from gaussjax.evidence import Evidence
 from gaussjax.least_squares import LeastSquares, linearization, moments, next_step
 from gaussjax.model import BlurModel
 from gaussjax.pair import Pair
@@ -40,6 +41,14 @@ class StreamedLeastSquares(LeastSquares):
         scatter = sums.scatter - jnp.outer(mean, mean)
         linear = linearization(sums, fit.vector, step, scatter, evidence)
         return Improvement(step.vector, linear, step.ahead, step.size, jnp.int32(0))
+
+    def rest(self, vector: jax.Array, window: Window, residual: jax.Array) -> Evidence:
+        """The evidence itself, as the residual is never there at once."""
+        return self.evidence(vector, window, residual, window.values * residual)
+
+    def evidence_of(self, fit: Fit) -> Evidence:
+        """As gathered in the last pass."""
+        return fit.linear.rest
 
 
 def _gathering(model: BlurModel, tile: tuple[int, ...]):

@@ -27,6 +27,7 @@ FLOORS = {
     "radial_bins": 1,
     "solvers": 1,
     "spectra": 1,
+    "sums": 0,
     "spectral_moments": 1,
     "uncertainty": 1,
     "whitening": 1,
