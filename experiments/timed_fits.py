@@ -41,7 +41,7 @@ FITS: dict[str, TimedFit] = {
     "estimate_blur, full + gain + shift": TimedFit(jax.jit(_full)),
 }
 BATCHED = jax.jit(jax.vmap(estimate_blur))
-CHUNK = 64  # pairs that are fitted at once, of more: what is kept of them stays in the caches
+CHUNK = 100  # pairs that are fitted at once, of more: what is kept of them stays in the caches
 CHUNKED = jax.jit(lambda a, b: jax.lax.map(lambda p: estimate_blur(*p), (a, b), batch_size=CHUNK))
 
 # On numpy arrays of float32.
