@@ -26,10 +26,3 @@ def sums_of_rows(values: Sequence[jax.Array]) -> list[jax.Array]:
 def _jvp(primals, tangents):
     # JAX differentiates no reduction of several arrays at once.
     return sums_of_rows(*primals), [jnp.sum(x, axis=-2) for x in tangents[0]]
-
-
-def totals(values: Sequence[jax.Array]) -> list[jax.Array]:
-    """Sum each array, all of one shape and type, over all axes."""
-    if values[0].ndim < 2:
-        return [jnp.sum(x) for x in values]
-    return [jnp.sum(x) for x in sums_of_rows(list(values))]

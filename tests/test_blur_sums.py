@@ -67,7 +67,7 @@ def test_the_coarse_start_is_within_a_step_of_the_blur(dtype, rng):
         assert 2**-0.5 < found / sigma**2 < 2**0.5
 
 
-@pytest.mark.parametrize("distance", [1e-4, 0.5])
+@pytest.mark.parametrize("distance", [1e-4, 0.03, 0.5])
 def test_polishing_reaches_the_minimum_from_near_and_from_far(distance, x64, rng):
     shape = (24, 31)
     scene = rng.normal(size=shape)

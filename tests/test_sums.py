@@ -1,0 +1,46 @@
+"""Sums that are made together are those made one by one, under every transformation."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gaussjax.spectral_moments import frequency_moments
+from gaussjax.sums import sums_of_rows
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (3, 1, 4), (2, 6, 5, 3)])
+def test_sums_of_rows(shape, rng, dtype, tolerance):
+    values = [jnp.asarray(x, dtype) for x in rng.normal(size=(4, *shape))]
+    for found, each in zip(sums_of_rows(values), values, strict=True):
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, np.sum(each, axis=-2), rtol=tolerance, atol=tolerance)
+
+
+def test_their_derivatives_and_batches(rng, x64):
+    images = jnp.asarray(rng.normal(size=(3, 6, 5)))
+
+    def together(image):
+        return sum(jnp.sum(x**2) for x in sums_of_rows([image, jnp.sin(image)]))
+
+    def one_by_one(image):
+        return sum(jnp.sum(jnp.sum(x, axis=-2) ** 2) for x in (image, jnp.sin(image)))
+
+    for transformed in (jax.grad, jax.hessian):
+        found = jax.jit(jax.vmap(transformed(together)))(images)
+        np.testing.assert_allclose(found, jax.vmap(transformed(one_by_one))(images), atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(12,), (8, 9), (5, 6, 7)])
+def test_moments_of_the_half_plane_are_those_of_the_plane(shape, rng, x64):
+    image = rng.normal(size=shape)
+    power = np.abs(np.fft.fftn(image)) ** 2
+    half = jnp.asarray(np.abs(np.fft.rfftn(image)) ** 2)
+    w = np.meshgrid(*(2 * np.pi * np.fft.fftfreq(n) for n in shape), indexing="ij")
+    # Even: an odd power of the frequency has one sign at Nyquist, which is its own mirror.
+    exponents = [(0,) * len(shape), (2,) * len(shape), (4, *[0] * (len(shape) - 1))]
+    found = frequency_moments(half, exponents, shape)
+    assert found.keys() == set(exponents)
+    for several, value in found.items():
+        factors = np.prod([wj**e for wj, e in zip(w, several, strict=True)], axis=0)
+        np.testing.assert_allclose(value, np.sum(power * factors) / power.size, rtol=1e-12)
