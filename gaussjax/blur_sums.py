@@ -109,10 +109,8 @@ def blur_sums(
             [p * columns for p, columns in zip(passed, each, strict=True)]
             for each in (plain, squared)
         )
-    squares, products = (
-        bilinear_form(power, squared, image_shape),
-        bilinear_form(cross, plain, image_shape),
-    )
+    squares = bilinear_form(power, squared, image_shape)
+    products = bilinear_form(cross, plain, image_shape)
 
     def entry(tensor, usual, changed):
         return tensor[tuple(changed.get(axis, usual) for axis in range(ndim))]

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 # Okabe & Ito's palette, safe for the common kinds of colour blindness.
 _BLUE, _ORANGE, _VERMILION = "#56B4E9", "#E69F00", "#D55E00"
 _PANEL = (6.4, 3.8)  # inches
-# What lies further from the median than so many quarters of the pairs do is beyond the axis.
-_QUARTERS = 5.0
+# What lies further from the median than so many times the quartile on its side is off the axis.
+_QUARTILES = 5.0
 _MOST_BINS = 80
 
 
@@ -93,8 +93,8 @@ def _range(sigmas: np.ndarray, joint: float, error: float) -> tuple[float, float
     edges = []
     if sigmas.size:
         lower, middle, upper = np.percentile(sigmas, (25, 50, 75))
-        near = (sigmas >= middle - _QUARTERS * (middle - lower)) & (
-            sigmas <= middle + _QUARTERS * (upper - middle)
+        near = (sigmas >= middle - _QUARTILES * (middle - lower)) & (
+            sigmas <= middle + _QUARTILES * (upper - middle)
         )
         edges += [np.min(sigmas[near]), np.max(sigmas[near])]
     edges += [value for value in (joint - error, joint, joint + error) if np.isfinite(value)]

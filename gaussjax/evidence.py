@@ -150,7 +150,7 @@ def gather(
     weighted = [window * column for column in columns]
     pairs = [(i, j) for i in each for j in each[i:]]
     powers = [compared, squares, squares**2]
-    # A signal has one row.
+    # A signal has one row; of a volume the rows are those of its first axis.
     summands = [weighted[i] * columns[j] for i, j in pairs] + powers + along_axes
     summands = [x if ndim > 1 else x[:, None] for x in (*summands, window * difference**2)]
     if ndim > 2:

@@ -13,7 +13,6 @@ from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from gaussjax.arguments import check_option
 from gaussjax.assembly import assemble
@@ -180,9 +179,7 @@ def _solve_log_ratio(
     weighted = weights * (0.5 * jnp.log(jnp.where(squared > 0, squared, 1)))
     columns = _columns(len(shape), family, amplitude)
     inverse = inverse_small(_normal_matrix(weights, columns, shape))
-    moments = frequency_moments(weighted, (e for column in columns for e in column), shape)
-    projected = [sum(factor * moments[e] for e, factor in c.items()) for c in columns]
-    solution = inverse @ jnp.stack(projected)
+    solution = inverse @ _totals(weighted, columns, shape)
     p = num_variances(family, len(shape))
     gain = jnp.exp(solution[p]) if amplitude else None
     return BlurParams(solution[:p], gain=gain, family=family), inverse / scale
@@ -190,14 +187,14 @@ def _solve_log_ratio(
 
 def _normal_matrix(weights: jax.Array, columns: list[_Polynomial], image_shape) -> jax.Array:
     """``sum m weights x_i x_j``."""
-    products = [[_product(x, y) for y in columns] for x in columns]
-    exponents = (e for row in products for polynomial in row for e in polynomial)
-    moments = frequency_moments(weights, exponents, image_shape)
+    products = [_product(x, y) for x in columns for y in columns]
+    return _totals(weights, products, image_shape).reshape(len(columns), len(columns))
 
-    def total(polynomial):
-        return sum(factor * moments[e] for e, factor in polynomial.items())
 
-    return jnp.stack([jnp.stack([total(polynomial) for polynomial in row]) for row in products])
+def _totals(values: jax.Array, polynomials: list[_Polynomial], image_shape) -> jax.Array:
+    """``sum m values x`` for each polynomial x."""
+    moments = frequency_moments(values, (e for x in polynomials for e in x), image_shape)
+    return jnp.stack([sum(factor * moments[e] for e, factor in x.items()) for x in polynomials])
 
 
 def _product(x: _Polynomial, y: _Polynomial) -> _Polynomial:
@@ -210,10 +207,9 @@ def _product(x: _Polynomial, y: _Polynomial) -> _Polynomial:
 
 def _columns(ndim: int, family: str, amplitude: bool) -> list[_Polynomial]:
     """D log T / d variance of the continuous Gaussian, one a parameter, and 1 for the gain."""
-    axes = np.eye(ndim, dtype=int)
 
     def term(i: int, j: int) -> _Polynomial:
-        return {tuple((axes[i] + axes[j]).tolist()): -0.5 if i == j else -1.0}
+        return {tuple((k == i) + (k == j) for k in range(ndim)): -0.5 if i == j else -1.0}
 
     squares = [term(j, j) for j in range(ndim)]
     if family == "isotropic":

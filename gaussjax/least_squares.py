@@ -78,7 +78,8 @@ class Linearization:
         information: ``J' W J``, ``[k, k]``.
         scatter: of the scores ``W r J``, ``[k, k]``.
         num_pixels: compared.
-        rest: what the evidence for the verdict is made of: the residual at the end.
+        rest: what the evidence for the verdict is made of: the residual at the end; of a frame
+            that is streamed the evidence itself.
         origin: the vector at the beginning, ``[k]``.
         gradient: there, ``[k]``.
         correction: of the information, that was used there, ``[k, k]``.

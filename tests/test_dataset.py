@@ -47,6 +47,7 @@ def test_noise_free_pairs_give_the_sigma_of_scipy(dtype, tolerance):
 def test_float64_images_are_narrowed_where_jax_has_no_float64():
     wide, narrow = fitted(crops(3, dtype=np.float64)), fitted(crops(3, dtype=np.float32))
     assert wide.pairs.sigma.dtype == np.float32
+    np.testing.assert_allclose(wide.sigma, SIGMA, rtol=1e-5)
     np.testing.assert_allclose(wide.sigma, narrow.sigma, rtol=1e-6)
 
 

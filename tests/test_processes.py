@@ -101,9 +101,12 @@ def test_two_processes_find_what_one_does(single):
 
 @pytest.mark.parametrize(
     ("fault", "reason"),
-    [("pairs", "two processes begin with the same pairs"), ("options", "differ in their options")],
+    [
+        ("pairs", "two processes begin with the same pairs"),
+        ("options", "the processes differ in their options"),
+    ],
 )
 def test_processes_that_do_not_belong_together_say_so(fault, reason):
     for code, _, errors in finished(2, 1, fault):
         assert code != 0
-        assert f"ValueError: {reason}" in errors or f"the processes {reason}" in errors
+        assert f"ValueError: {reason}" in errors
