@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gaussjax.image_decoders import looks_like_colour
 from gaussjax.pair_reader import BadPair, LoadedPair
 
 # Numbers in a batch, of one image each: some 8 MB in float32.
@@ -159,7 +160,7 @@ def _fault(reference: np.ndarray, blurred: np.ndarray) -> str:
         return f"shapes differ: {reference.shape} and {blurred.shape}"
     if not 1 <= reference.ndim <= 3 or min(reference.shape) < 2:
         return f"shape {reference.shape} is no signal, image or volume"
-    if reference.ndim == 3 and reference.shape[-1] in (3, 4):
+    if looks_like_colour(reference.shape):
         return f"shape {reference.shape} looks like a colour image: reduce it to luminance"
     if any(image.dtype.kind not in "buif" for image in (reference, blurred)):
         return f"not real numbers: {reference.dtype} and {blurred.dtype}"

@@ -45,6 +45,11 @@ class Decoded:
     notes: tuple[str, ...]
 
 
+def looks_like_colour(shape: tuple[int, ...]) -> bool:
+    """An array of this shape is rather an image with colours last than a volume."""
+    return len(shape) == 3 and shape[-1] in (3, 4)
+
+
 def full_scale(dtype: np.dtype, bits: int | None = None) -> int | None:
     """The sample that stands for white, or None where the type does not say."""
     if dtype.kind != "u" or dtype.itemsize > 2:

@@ -21,6 +21,7 @@ from gaussjax.image_decoders import (
     ImageFileError,
     decode_npy,
     decode_pillow,
+    looks_like_colour,
 )
 from gaussjax.tiff_decoder import decode_tiff
 
@@ -165,7 +166,7 @@ def to_values(
             notes.append("colour reduced to luminance (0.2126 R + 0.7152 G + 0.0722 B)")
         else:
             values = _as_float(samples, dtype, white)
-    if rank == 3 and not decoded.colour and values.shape[-1] in (3, 4):
+    if not decoded.colour and looks_like_colour(values.shape):
         notes.append(f"shape {values.shape} is a volume here; the last axis is not read as colour")
     if decoded.orientation in range(2, 9):
         values = _turn_upright(values, decoded.orientation)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from gaussjax.image_decoders import Decoded, full_scale
+from gaussjax.image_decoders import Decoded, full_scale, looks_like_colour
 from gaussjax.image_files import ImageFileError, one_line_errors, read_values, to_values
 from gaussjax.pair_sources import PairFiles, Source, open_stack
 
@@ -159,7 +159,7 @@ def _check_shapes(files: PairFiles, reference: np.ndarray, blurred: np.ndarray) 
             f"{files.reference} and {files.blurred}: are of shape {reference.shape}"
             f" and {blurred.shape}"
         )
-    if reference.ndim == 3 and reference.shape[-1] in (3, 4):
+    if looks_like_colour(reference.shape):
         raise ImageFileError(
             f"{files.reference}: shape {reference.shape} looks like a colour image: reduce it to"
             " luminance"

@@ -16,7 +16,7 @@ from typing import overload
 
 import numpy as np
 
-from gaussjax.image_decoders import map_npy
+from gaussjax.image_decoders import looks_like_colour, map_npy
 from gaussjax.image_files import ImageFileError, one_line_errors
 
 __all__ = [
@@ -225,7 +225,7 @@ def open_stack(path: str | PathLike[str]) -> np.ndarray:
             raise ImageFileError(f"is of rank {stack.ndim}; a stack is [n, y, x] or [n, z, y, x]")
         if stack.dtype.kind not in "buif":
             raise ImageFileError(f"samples of type {stack.dtype} are not real numbers")
-        if stack.ndim == 4 and stack.shape[-1] in (3, 4):
+        if looks_like_colour(stack.shape[1:]):
             raise ImageFileError(
                 f"its shape {stack.shape} looks like colour images: reduce them to luminance"
             )
