@@ -65,15 +65,20 @@ def fit_frequency_ratio(
     # The weights need T and s roughly: the rounds are on a folded pair.
     few = spectra.folded()
 
-    def reweighted(_, state):
-        params, noise = state
-        params, _ = _solve_log_ratio(few, trusted(few, params, noise), family, amplitude)
-        return params, _noise_power(params, few)
+    # A loop also of the first round: what it reads is laid out side by side before, and stays in
+    # the first cache.
+    def one_round(_, state):
+        weights, _, _ = state
+        params, _ = _solve_log_ratio(few, weights, family, amplitude)
+        noise = _noise_power(params, few)
+        return trusted(few, params, noise), params, noise
 
     power = without_zero_frequency(few.reference_power)
-    params, _ = _solve_log_ratio(few, squared_magnitude(few.transfer) * power, family, amplitude)
-    state = params, _noise_power(params, few)
-    params, noise = jax.lax.fori_loop(0, 2, reweighted, state)
+    nothing = jnp.zeros(num_variances(family, power.ndim), power.dtype)
+    gain = jnp.ones((), power.dtype) if amplitude else None
+    first = squared_magnitude(few.transfer) * power
+    state = first, BlurParams(nothing, gain=gain, family=family), jnp.zeros((), power.dtype)
+    _, params, noise = jax.lax.fori_loop(0, 3, one_round, state)
     params, inverse = _solve_log_ratio(spectra, trusted(spectra, params, noise), family, amplitude)
     return _result(params, spectra, inverse, 1)
 
@@ -169,20 +174,22 @@ def _solve_log_ratio(
 ) -> tuple[BlurParams, jax.Array]:
     """Least squares of log |H| with weights m ``trusted``: parameters and inverse normal matrix."""
     shape = spectra.image_shape
-    squared = squared_magnitude(spectra.transfer)
-    # Of C, not of H: a quotient in two sums is written out for them.
-    usable = (spectra.cross_power.real != 0) | (spectra.cross_power.imag != 0)
-    # The power of an image in its own unit may be too small to be squared in float32.
+    # The power of an image in its own unit may be too small to be squared in float32, or too large.
     scale = jnp.max(without_zero_frequency(spectra.folded().reference_power))
-    scale = jnp.where(scale > 0, scale, 1)
-    weights = jnp.where(usable, trusted * (1 / scale), 0)
-    weighted = weights * (0.5 * jnp.log(jnp.where(squared > 0, squared, 1)))
+    unit = 1 / jnp.where(scale > 0, scale, 1)
+    # |H|^2 from P and C, here alone: H itself would be written out for all that asks for it.
+    power = unit * spectra.reference_power
+    cross = (unit * spectra.cross_power.real) ** 2 + (unit * spectra.cross_power.imag) ** 2
+    usable = (cross > 0) & (power**2 > 0)
+    squared = jnp.where(usable, cross, 1) / jnp.where(usable, power**2, 1)
+    weights = jnp.where(usable, unit * trusted, 0)
+    weighted = weights * (0.5 * jnp.log(squared))
     columns = _columns(len(shape), family, amplitude)
     inverse = inverse_small(_normal_matrix(weights, columns, shape))
     solution = inverse @ _totals(weighted, columns, shape)
     p = num_variances(family, len(shape))
     gain = jnp.exp(solution[p]) if amplitude else None
-    return BlurParams(solution[:p], gain=gain, family=family), inverse / scale
+    return BlurParams(solution[:p], gain=gain, family=family), unit * inverse
 
 
 def _normal_matrix(weights: jax.Array, columns: list[_Polynomial], image_shape) -> jax.Array:

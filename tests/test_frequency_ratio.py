@@ -41,6 +41,21 @@ def test_every_form_recovers_sigma(fit, scene, dtype):
     assert estimate.sigma.dtype == dtype
 
 
+@pytest.mark.parametrize("fit", FITS[:2], ids=NAMES[:2])
+@pytest.mark.parametrize("exponent", [-40, 26])
+def test_the_unit_of_the_pixels_does_not_matter_in_single_precision(fit, exponent, scene):
+    blurred = periodic_blur(scene, np.eye(2))
+    estimates = []
+    for unit in (1.0, 2.0**exponent):  # whose products round alike
+        pair = (np.float32(unit) * image.astype(np.float32) for image in (scene, blurred))
+        estimates.append(fit(gj.pair_spectra(*pair)))
+    one, other = (e.sigma for e in estimates)
+    np.testing.assert_allclose(other, one, rtol=1e-5)
+    one, other = (e.sigma_standard_error for e in estimates)
+    # Of a pair without noise it is rounding, whose own squares are tiny.
+    np.testing.assert_allclose(other, one, rtol=1e-2)
+
+
 @pytest.mark.parametrize("fit", FITS, ids=NAMES)
 def test_every_form_recovers_each_family(fit, x64):
     scene = natural_scene((47, 63), seed=5)
