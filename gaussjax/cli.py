@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussjax.cli_dataset import run_dataset
 from gaussjax.cli_inputs import check_lengths, fit_options, keep_inputs, notes_on
 from gaussjax.cli_map import run_map
 from gaussjax.cli_options import BAD_INPUT, DEFAULT_TRUNCATE, PADDED_BOUNDARIES
@@ -41,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         SystemExit: after --help, --version and errors in the arguments.
     """
     options = parse_arguments(arguments)
-    run = {"estimate": _estimate, "dataset": run_dataset, "map": run_map, "blur": _blur}
+    run = {"estimate": _estimate, "dataset": _dataset, "map": run_map, "blur": _blur}
     try:
         return run[options.command](options)
     except BrokenPipeError:
@@ -109,6 +108,12 @@ def _draw(
     comparison = compare_families(*pair, **shared)
     draw_report(*pair, estimate, profile, comparison, mask=mask).savefig(path, dpi=160)
     return replace(findings, profile=profile, comparison=comparison)
+
+
+def _dataset(options: argparse.Namespace) -> int:
+    from gaussjax.cli_dataset import run_dataset  # with all that reads folders
+
+    return run_dataset(options)
 
 
 def _blur(options: argparse.Namespace) -> int:

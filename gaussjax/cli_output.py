@@ -2,16 +2,18 @@
 
 import argparse
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gaussjax.adequacy import Verdict
 from gaussjax.cli_text import plain
-from gaussjax.empirical_transfer import TransferProfile
-from gaussjax.family_comparison import FamilyComparison
 from gaussjax.result import FWHM_PER_SIGMA, BlurEstimate
 from gaussjax.solvers import Status
+
+if TYPE_CHECKING:  # of a figure only
+    from gaussjax.empirical_transfer import TransferProfile
+    from gaussjax.family_comparison import FamilyComparison
 
 UNTRUSTED = (Verdict.EXPLAINED_POORLY, Verdict.NOT_IDENTIFIABLE, Verdict.MISALIGNED)
 
@@ -31,8 +33,8 @@ class Findings:
     estimate: BlurEstimate
     shape: tuple[int, ...]
     notes: list[str]
-    profile: TransferProfile | None = None
-    comparison: FamilyComparison | None = None
+    profile: "TransferProfile | None" = None
+    comparison: "FamilyComparison | None" = None
 
     @property
     def verdict(self) -> Verdict:

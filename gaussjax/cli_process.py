@@ -97,6 +97,8 @@ def _hasty_flags() -> str:
     flags = "--xla_backend_optimization_level=0"
     if version("jaxlib").startswith("0.10."):  # later releases refuse to start with it
         flags += " --xla_cpu_use_fusion_emitters=false"
+        # Parts of a program, compiled side by side, take longer to cut than such code to compile.
+        flags += " --xla_cpu_parallel_codegen_split_count=1"
     return flags
 
 
