@@ -8,6 +8,7 @@ from jax.flatten_util import ravel_pytree
 
 from gaussjax.adequacy import Adequacy, Verdict
 from gaussjax.kernels import Kernel, least_nominal_sigma
+from gaussjax.linear_algebra import diagonal
 from gaussjax.params import BlurParams
 from gaussjax.result import BlurEstimate, sigma_error, variance_error
 from gaussjax.solvers import Status
@@ -55,7 +56,7 @@ def assemble(
     """
     if noise_std is None:
         noise_std = jnp.stack([jnp.zeros_like(noise_variance), jnp.sqrt(noise_variance)])
-    errors = jnp.sqrt(jnp.diag(covariance))
+    errors = jnp.sqrt(diagonal(covariance))
     p = params.variance.shape[0]
     sigma = params.sigma(ndim)
     if params.family == "full":
@@ -139,4 +140,4 @@ def _principal_errors(params: BlurParams, covariance: jax.Array, ndim: int) -> j
     gap = jnp.abs(values[:, None] - values[None])
     pushed = jnp.minimum(2 * spread / jnp.where(gap > 0, gap, 1), 0.5 * gap)
     pushed = jnp.where(jnp.eye(ndim, dtype=bool), 0, pushed)
-    return jnp.sqrt(jnp.diag(spread) + jnp.sum(pushed**2, axis=1))
+    return jnp.sqrt(diagonal(spread) + jnp.sum(pushed**2, axis=1))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 
-from gaussjax.grid import angular_frequencies, half_plane_sum, half_plane_weights
+from gaussjax.grid import half_plane_sum, half_plane_weights
 from gaussjax.kernels import Kernel
 from gaussjax.linear_algebra import definite, product
 from gaussjax.params import BlurParams
@@ -68,8 +68,6 @@ def blur_sums(
     image_shape: tuple[int, ...],
     kernel: Kernel,
     reach: int,
-    *,
-    smoothing: jax.Array | None = None,
 ) -> BlurSums:
     """The sums at ``params``.
 
@@ -80,7 +78,6 @@ def blur_sums(
         image_shape: of the images.
         kernel: the convention.
         reach: largest kernel radius in px.
-        smoothing: px of Gaussian blur of both images before; of a separable T only.
     """
     ndim = len(image_shape)
     if not is_separable(params.family, ndim):
@@ -102,13 +99,6 @@ def blur_sums(
     squared = [
         jnp.stack([jnp.ones_like(x), x * x, x * x1, x1 * x1, x * x2], axis=1) for x, x1, x2 in axes
     ]
-    if smoothing is not None:
-        w = angular_frequencies(image_shape, power.dtype)
-        passed = [jnp.exp(-((smoothing * wj.reshape(-1, 1)) ** 2)) for wj in w]
-        plain, squared = (
-            [p * columns for p, columns in zip(passed, each, strict=True)]
-            for each in (plain, squared)
-        )
     squares = bilinear_form(power, squared, image_shape)
     products = bilinear_form(cross, plain, image_shape)
 

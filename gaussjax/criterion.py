@@ -2,9 +2,10 @@
 
 A criterion holds a frame and a model. Beside the vector of the model it may keep a *context*:
 numbers that it estimates from the residual on the way, such as a scale or two noise levels.
+Criteria are pytrees, so that a fit differentiates by what they hold.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import jax
@@ -130,6 +131,10 @@ class Criterion(Protocol):
         """The context at a vector, ``[q]``."""
         ...
 
+    def blank(self, vector: jax.Array) -> Any:
+        """``linear`` of an :class:`Improvement` before the first pass: room without values."""
+        ...
+
     def improve(self, fit: Fit, lower: jax.Array, upper: jax.Array) -> Improvement:
         """Minimise over the vector, with margins and context held as they are: one pass."""
         ...
@@ -153,11 +158,11 @@ class ImageCriterion:
 
     Attributes:
         frame: the pair.
-        model: its model.
+        model: its model (static).
     """
 
     frame: Frame
-    model: BlurModel
+    model: BlurModel = field(metadata={"static": True})
 
     def window(self, margins: jax.Array) -> Window:
         """W."""

@@ -19,7 +19,7 @@ P. Whittle, "Estimation and information in stationary time series", Ark. Mat. 2,
 frequencies).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import jax
 import jax.numpy as jnp
@@ -65,6 +65,7 @@ class Transforms:
     u_slopes: jax.Array
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class ErrorsInVariables(ImageCriterion):
     """``1/2 sum |u|^2 / D_m``; a :class:`~gaussjax.criterion.Criterion`.
@@ -73,12 +74,12 @@ class ErrorsInVariables(ImageCriterion):
 
     Attributes:
         estimated: the noise levels follow from the residual: a regression of |u|^2 on the two
-            spectra that white noise in B and in A would leave in it.
+            spectra that white noise in B and in A would leave in it (static).
         noise: the levels that were given, or those to start from, ``[2]``.
         ceiling: the largest that estimated levels may be, ``[2]``.
     """
 
-    estimated: bool
+    estimated: bool = field(metadata={"static": True})
     noise: jax.Array
     ceiling: jax.Array
 
@@ -89,6 +90,15 @@ class ErrorsInVariables(ImageCriterion):
         more of the noise in A, through the edge, than their own. A softer one wastes pixels.
         """
         return frame_window(self.frame, margins, 2 + 0.5 * margins)
+
+    def blank(self, vector: jax.Array) -> Transforms:
+        """Room for the transforms."""
+        transform = self.frame.spectrum
+        return Transforms(
+            jax.lax.empty(self.frame.blurred.shape, vector.dtype),
+            jax.lax.empty(transform.shape, transform.dtype),
+            jax.lax.empty((vector.size, *transform.shape), transform.dtype),
+        )
 
     def linearize(self, vector: jax.Array, margins: jax.Array) -> Transforms:
         """Transforms at a vector."""

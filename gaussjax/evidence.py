@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gaussjax.bands import sampled
-from gaussjax.linear_algebra import inverse_small, product, solve_small
+from gaussjax.linear_algebra import diagonal, diagonal_matrix, inverse_small, product
 from gaussjax.sums import sums_of_rows
 
 # Blocks of a sample whose sums tell how the scores of neighbours depend on each other.
@@ -89,15 +90,22 @@ class Evidence:
         i = self.ndim + 3
         normal, score = self.products[: i - 1, : i - 1], self.products[: i - 1, i - 1]
         # A flat prediction has no shift.
-        normal = normal + jnp.diag(jnp.where(jnp.diag(normal) > 0, 0, 1).astype(normal.dtype))
-        solution = solve_small(normal, score)
+        normal = normal + diagonal_matrix((diagonal(normal) <= 0).astype(normal.dtype))
+        inverse = inverse_small(normal)
+        solution = inverse @ score
         # The scores of a block are its products times this.
         rest = jnp.append(-solution, 1)
         scatter = self.scatter.reshape(i, i, i, i)[:-1, :, :-1]
         spread = jnp.einsum("aibj,i,j->ab", scatter, rest, rest, precision="highest")
-        inverse = inverse_small(normal)
-        errors = jnp.sqrt(jnp.maximum(jnp.diag(inverse @ spread @ inverse), 0))
+        errors = jnp.sqrt(jnp.maximum(diagonal(inverse @ spread @ inverse), 0))
         return solution[: self.ndim], errors[: self.ndim]
+
+
+def blank_evidence(ndim: int, dtype) -> Evidence:
+    """Room for the evidence of a frame of this rank, without values."""
+    i = ndim + 3
+    shapes = (i, i), (i * i, i * i), (), (3,), (ndim, 3)
+    return Evidence(*(jax.lax.empty(shape, dtype) for shape in shapes))
 
 
 def gather(
@@ -155,10 +163,11 @@ def gather(
     summands = [x if ndim > 1 else x[:, None] for x in (*summands, window * difference**2)]
     if ndim > 2:
         summands = [jnp.moveaxis(x, 1, -2) for x in summands]
-    found = sums_of_rows(summands)
-    blocks = {pair: _block_totals(x) for pair, x in zip(pairs, found, strict=False)}
-    flat = jnp.stack([blocks[min(i, j), max(i, j)] for i in each for j in each])
-    totals = jnp.stack([jnp.sum(x) for x in found[len(pairs) :]])
+    found = jnp.stack(sums_of_rows(summands))
+    both_ways = np.asarray([pairs.index((min(i, j), max(i, j))) for i in each for j in each])
+    flat = jnp.take(_block_totals(found[: len(pairs)]), both_ways, axis=0, mode="clip")
+    rest = found[len(pairs) :]
+    totals = jnp.sum(rest, axis=tuple(range(1, rest.ndim)))
     return Evidence(
         products=jnp.sum(flat, axis=1).reshape(len(columns), len(columns)),
         scatter=product(flat, flat.T),
@@ -169,15 +178,18 @@ def gather(
 
 
 def _block_totals(sums: jax.Array) -> jax.Array:
-    """Sums of the sums of rows ``[bands, ...]`` over stretches of every axis, ``[blocks]``."""
-    bands, *axes = sums.shape
+    """Of each, sums of the sums of rows ``[bands, ...]`` over stretches of every axis.
+
+    ``[k, bands, ...] -> [k, blocks]``.
+    """
+    count, bands, *axes = sums.shape
     wanted = max(round((_NUM_BLOCKS / bands) ** (1 / len(axes))), 1)
-    for axis, size in enumerate(axes, 1):
+    for axis, size in enumerate(axes, 2):
         length = max(-(-size // wanted), min(_LEAST_STRETCH, size))
-        count = -(-size // length)
+        stretches = -(-size // length)
         # Zeros add nothing.
         widths = [(0, 0)] * sums.ndim
-        widths[axis] = (0, count * length - size)
-        shape = (*sums.shape[:axis], count, length, *sums.shape[axis + 1 :])
+        widths[axis] = (0, stretches * length - size)
+        shape = (*sums.shape[:axis], stretches, length, *sums.shape[axis + 1 :])
         sums = jnp.sum(jnp.pad(sums, widths).reshape(shape), axis=axis + 1)
-    return sums.reshape(-1)
+    return sums.reshape(count, -1)

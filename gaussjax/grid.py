@@ -9,6 +9,7 @@ the half plane with the weights of :func:`half_plane_weights`, which also carry 
 """
 
 import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +29,27 @@ def forward_transform(images: jax.Array, ndim: int) -> jax.Array:
 def inverse_transform(spectra: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
     """Inverse of :func:`forward_transform`; ``image_shape`` tells odd sizes from even ones."""
     return jnp.fft.irfftn(spectra, s=image_shape, axes=image_axes(len(image_shape)))
+
+
+def inverse_transforms(
+    spectra: Sequence[jax.Array], image_shape: tuple[int, ...]
+) -> list[jax.Array]:
+    """:func:`inverse_transform` of each, which may run side by side, each on a core of its own.
+
+    Inside of a program the CPU gives a transform, be it of a stack, a single core. And unless told
+    otherwise XLA writes an image over the spectrum of one before, for which it then has to wait. So
+    every spectrum is needed once more at the end: for a number that is zero, which XLA cannot know.
+    """
+    images = [inverse_transform(spectrum, image_shape) for spectrum in spectra]
+    ndim = len(image_shape)
+    # The last image has to be there to tell that it is the zero frequency which is asked for; of a
+    # real image its imaginary part is 0.
+    row = jnp.isnan(images[-1][(0,) * ndim]).astype(jnp.int32)
+    place = [row] + [jnp.zeros_like(row)] * (ndim - 1)
+    for spectrum in spectra[:-1]:
+        number = jax.lax.dynamic_slice(spectrum, place, (1,) * ndim, allow_negative_indices=False)
+        images[0] += number.imag
+    return images
 
 
 def along_axis(values: jax.Array, axis: int, ndim: int) -> jax.Array:

@@ -26,7 +26,7 @@ from gaussjax.criterion import (
     held_back,
 )
 from gaussjax.evidence import Evidence
-from gaussjax.linear_algebra import definite, inner_products, inverse_small
+from gaussjax.linear_algebra import definite, diagonal, inner_products, inverse_small
 from gaussjax.result import rounding_variance
 from gaussjax.solvers import bounded_step, step_tolerance
 from gaussjax.uncertainty import (
@@ -113,6 +113,7 @@ class Step:
     size: jax.Array
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class LeastSquares(ImageCriterion):
     """``1/2 sum_x W r^2``, a :class:`~gaussjax.criterion.Criterion`."""
@@ -120,6 +121,13 @@ class LeastSquares(ImageCriterion):
     def context(self, vector: jax.Array, margins: jax.Array, previous: jax.Array) -> jax.Array:
         """None is needed: ``[0]``."""
         return previous
+
+    def blank(self, vector: jax.Array) -> Linearization:
+        """Room for one."""
+        k = vector.size
+        number, row, square = (jax.lax.empty(n, vector.dtype) for n in ((), (k,), (k, k)))
+        rest = self.blank_rest()
+        return Linearization(number, square, square, number, rest, row, row, square)
 
     def improve(self, fit: Fit, lower, upper) -> Improvement:
         """One pass."""
@@ -149,6 +157,10 @@ class LeastSquares(ImageCriterion):
     def rest(self, vector: jax.Array, window: Window, residual: jax.Array) -> Any:
         """What is kept of a pass for :meth:`evidence_of`, which only the last pass needs."""
         return residual
+
+    def blank_rest(self) -> Any:
+        """Room for it."""
+        return jax.lax.empty(self.frame.blurred.shape, self.frame.blurred.dtype)
 
     def evidence_of(self, fit: Fit) -> Evidence:
         """For the verdict."""
@@ -254,12 +266,12 @@ def next_step(
 ) -> Step:
     """A Newton step from the moments at ``fit.vector``, and what it leaves to do."""
     vector, information = fit.vector, sums.information
-    diagonal = jnp.diag(information)
-    diagonal = jnp.where(diagonal > 0, diagonal, 1)
-    lacking = jnp.max(jnp.abs(sums.turning) / diagonal)
+    own = diagonal(information)
+    own = jnp.where(own > 0, own, 1)
+    lacking = jnp.max(jnp.abs(sums.turning) / own)
     correction = _corrected(sums, fit)
     # Over a long way the gradient changes by more than its slope: no more than is lacking counts.
-    part = jnp.max(jnp.abs(correction) / jnp.sqrt(jnp.outer(diagonal, diagonal)))
+    part = jnp.max(jnp.abs(correction) / jnp.sqrt(jnp.outer(own, own)))
     correction = correction * jnp.minimum(1, _ALLOWED * lacking / jnp.where(part > 0, part, 1))
     curvature = definite(information + correction, information)
     step = bounded_step(vector, sums.gradient, curvature, lower, upper)

@@ -4,6 +4,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 # Graphics cards round the factors of a product to 10 bits unless they are told not to.
 product = partial(jnp.matmul, precision="highest")
@@ -31,6 +32,16 @@ def long_products(stack: jax.Array, array: jax.Array) -> jax.Array:
     return products[:, 0]
 
 
+def diagonal(matrix: jax.Array) -> jax.Array:
+    """Diagonal of ``[p, p]``: a slice, where ``jnp.diag`` is a gather for every platform."""
+    return matrix.reshape(-1)[:: len(matrix) + 1]
+
+
+def diagonal_matrix(vector: jax.Array) -> jax.Array:
+    """``[p, p]`` with this diagonal."""
+    return jnp.where(np.eye(len(vector), dtype=bool), vector[None], 0)
+
+
 def solve_small(matrix: jax.Array, vector: jax.Array) -> jax.Array:
     """Solution x of ``matrix x = vector``, ``[p, p]`` and ``[p]``; not finite when singular.
 
@@ -41,7 +52,7 @@ def solve_small(matrix: jax.Array, vector: jax.Array) -> jax.Array:
 
 def inverse_small(matrix: jax.Array) -> jax.Array:
     """Inverse of ``[p, p]``, as of :func:`solve_small`; not finite when singular."""
-    return _eliminated(matrix, jnp.eye(len(matrix), dtype=matrix.dtype))
+    return _eliminated(matrix, jnp.asarray(np.eye(len(matrix)), matrix.dtype))
 
 
 def _eliminated(matrix: jax.Array, right: jax.Array) -> jax.Array:
@@ -84,7 +95,7 @@ def definite(matrix: jax.Array, fallback: jax.Array) -> jax.Array:
     # The eigenvalue of a number takes long to compile.
     if matrix.size == 1:
         return jnp.where(matrix > 0.05 * fallback, matrix, fallback)
-    diagonal = jnp.diag(fallback)
-    scale = jnp.where(diagonal > 0, 1 / jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1)), 1)
+    unit = diagonal(fallback)
+    scale = jnp.where(unit > 0, 1 / jnp.sqrt(jnp.where(unit > 0, unit, 1)), 1)
     least = jnp.min(jnp.linalg.eigvalsh(matrix * jnp.outer(scale, scale)))
     return jnp.where(least > 0.05, matrix, fallback)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gaussjax.grid import forward_transform, half_plane_weights, inverse_transform
+from gaussjax.grid import forward_transform, half_plane_weights, inverse_transforms
 from gaussjax.kernels import Kernel
-from gaussjax.linear_algebra import long_products, product
+from gaussjax.linear_algebra import diagonal, long_products, product
 from gaussjax.params import BlurParams, num_variances
 from gaussjax.residuals import Frame
 from gaussjax.transfer import axis_margins, is_separable, response_factors, system_response
@@ -56,6 +56,11 @@ class BlurModel:
     def num_variances(self) -> int:
         """Number of leading entries of the vector that are variances."""
         return num_variances(self.family, self.ndim)
+
+    @property
+    def num_parameters(self) -> int:
+        """Length of the vector."""
+        return self.num_variances + self.gain + self.offset + self.shift * self.ndim
 
     def pack(self, variance, gain, level, shift) -> jax.Array:
         """The vector of these values; those that are not fitted are left out."""
@@ -140,16 +145,15 @@ class BlurModel:
             ``r = predicted - B``, ``[*frame]``, and ``J = d r / d vector``, ``[k, *frame]``.
         """
         response, slopes = self.responses(vector, frame.blurred.shape)
-        change = _inverse(response - 1, frame)
-        # A transform each, which may run side by side: one of a stack keeps to a single core.
-        fields = [_inverse(slope, frame) for slope in slopes]
+        # R - 1 against B - A: a small blur is not lost in the rounding of the images.
+        spectra = [factor * frame.spectrum for factor in (response - 1, *slopes)]
+        change, *fields = inverse_transforms(spectra, frame.blurred.shape)
         if self.gain:
             # What the gain multiplies is at hand already, but for a gain of 0.
             gain = vector[self.num_variances]
             predicted = frame.blurred - frame.difference + change
             fields[self.num_variances] = predicted / jnp.where(gain == 0, 1, gain)
         fields = jnp.stack(fields)
-        # R - 1 against B - A: a small blur is not lost in the rounding of the images.
         residual = change + self.level(vector, frame) - frame.difference
         return residual, fields + self._levels(vector, frame)
 
@@ -181,15 +185,10 @@ class BlurModel:
         return jax.jacfwd(jax.jacfwd(along))(vector)
 
 
-def _inverse(response: jax.Array, frame: Frame) -> jax.Array:
-    """The reference filtered by a response."""
-    return inverse_transform(response * frame.spectrum, frame.blurred.shape)
-
-
 def prediction_margins(params: BlurParams, kernel: Kernel, largest: tuple[int, ...]) -> jax.Array:
     """Px per axis that a prediction is wrong inside of an edge, at most ``largest``; ``[ndim]``."""
     ndim = len(largest)
     wanted = axis_margins(params, kernel, ndim)
-    sharpens = jnp.diag(params.covariance_matrix(ndim)) < 0
+    sharpens = diagonal(params.covariance_matrix(ndim)) < 0
     wanted = jnp.where(sharpens, wanted + _INVERSE_MARGIN, wanted)
     return jnp.minimum(wanted, jnp.asarray(largest, wanted.dtype))

@@ -16,6 +16,7 @@ from gaussjax.criterion import Fit
 from gaussjax.errors_in_variables import ErrorsInVariables
 from gaussjax.kernels import Kernel
 from gaussjax.least_squares import LeastSquares
+from gaussjax.linear_algebra import diagonal
 from gaussjax.model import BlurModel
 from gaussjax.pair import Pair
 from gaussjax.part import Part, liveliest_part
@@ -24,7 +25,7 @@ from gaussjax.residuals import centre_and_scale
 from gaussjax.result import BlurEstimate, rounding_variance
 from gaussjax.robust import Robust
 from gaussjax.solvers import Status
-from gaussjax.spectra import pair_spectra
+from gaussjax.spectra import folded_image, pair_spectra
 from gaussjax.start import Start, find_start, orient_bounds, variance_bounds
 from gaussjax.streamed_least_squares import StreamedLeastSquares
 from gaussjax.tiles import tile_shape
@@ -95,7 +96,7 @@ def fit_pair(
         shift=options.shift,
     )
     part = liveliest_part(reference, blurred)
-    spectra, energy, unit = _start_spectra(reference, blurred, usable, part, options)
+    spectra, energy, unit = _start_spectra(reference, blurred, usable, noise, part, options)
     start = find_start(
         jax.lax.stop_gradient(spectra),
         initial,
@@ -147,8 +148,8 @@ def _filled(image: jax.Array, known: jax.Array | None) -> jax.Array:
     return jnp.where(known > 0, image, mean)
 
 
-def _start_spectra(reference, blurred, usable: Usable, part: Part, options: Options):
-    """Spectra of the Hann-windowed part, which hides the edge well enough for a start.
+def _start_spectra(reference, blurred, usable: Usable, noise, part: Part, options: Options):
+    """Spectra of the Hann-windowed, folded part, which hide the edge well enough for a start.
 
     And the energy of the window: white noise of variance v has the power v times it. The unit of
     the part comes third.
@@ -159,9 +160,10 @@ def _start_spectra(reference, blurred, usable: Usable, part: Part, options: Opti
     unit = jax.lax.stop_gradient(jnp.max(jnp.abs(reference)))
     unit = jnp.where(unit > 0, unit, 1)
     reference, blurred = reference / unit, blurred / unit
-    knowns = (
-        None if known is None else part.of(known) for known in (usable.reference, usable.blurred)
-    )
+    # A pixel without weight is as good as missing.
+    weighted = None if usable.weights is None else (usable.weights > 0).astype(reference.dtype)
+    knowns = (usable.reference, usable.blurred, weighted)
+    knowns = (None if known is None else part.of(known) for known in knowns)
     window = jnp.ones_like(reference)
     if options.boundary != "periodic" or reference.shape != whole:
         window = borders.taper(reference.shape, reference.dtype)
@@ -173,8 +175,11 @@ def _start_spectra(reference, blurred, usable: Usable, part: Part, options: Opti
     other = centre
     if options.gain or options.offset:
         other = jnp.sum(window * blurred) / total
-    spectra = pair_spectra(window * (reference - centre), window * (blurred - other))
-    return spectra, jnp.sum(window**2), unit
+    images = window * (reference - centre), window * (blurred - other)
+    if noise is None and not options.shift:
+        # All that such a start looks at. Noise and the peak of a correlation take all frequencies.
+        images = (folded_image(image) for image in images)
+    return pair_spectra(*images), jnp.sum(window**2), unit
 
 
 def _pair(
@@ -224,11 +229,8 @@ def _fit(criterion: AnyCriterion, scout: AnyCriterion | None, start: Start, cont
         vector = jnp.where(found, near.vector, vector)
         context = jnp.where(found, near.context, context)
         num_steps = num_steps + near.num_steps
-    held = replace(criterion, frame=jax.lax.stop_gradient(frame))
-    if isinstance(held, StreamedLeastSquares):
-        held = replace(held, pair=jax.lax.stop_gradient(held.pair))
     # How the start came about does not matter to the optimum.
-    vector, context = jax.lax.stop_gradient((vector, context))
+    held, vector, context = jax.lax.stop_gradient((criterion, vector, context))
     fit = fit_passes(held, vector, context, low, high)
     fit = replace(fit, num_steps=num_steps + fit.num_steps)
     return implicit_fit(criterion, fit), low, high
@@ -264,7 +266,7 @@ def _result(criterion: AnyCriterion, pair: Pair, fit: Fit, start: Start, low, hi
         outliers=summary.outliers,
         num_pixels=num_pixels,
         chi_square=summary.chi_square,
-        variance=jnp.diag(model.params(fit.vector).covariance_matrix(model.ndim)),
+        variance=diagonal(model.params(fit.vector).covariance_matrix(model.ndim)),
         rounding=rounding_variance(fit.vector.dtype),
     )
     # Six standard deviations of chance.

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.arguments import check_option
+from gaussjax.linear_algebra import diagonal, diagonal_matrix
 
 FAMILIES = ("isotropic", "axis_aligned", "full")
 
@@ -36,7 +37,7 @@ class BlurParams:
     def covariance_matrix(self, ndim: int) -> jax.Array:
         """Covariance S of the Gaussian in px^2, ``[ndim, ndim]``."""
         if self.family != "full":
-            return jnp.diag(jnp.broadcast_to(self.variance, (ndim,)))
+            return diagonal_matrix(jnp.broadcast_to(self.variance, (ndim,)))
         rows, columns = jnp.triu_indices(ndim)
         upper = jnp.zeros((ndim, ndim), self.variance.dtype).at[rows, columns].set(self.variance)
         return upper + jnp.triu(upper, 1).T
@@ -85,9 +86,9 @@ def num_variances(family: str, ndim: int) -> int:
 def project_family(covariance: jax.Array, family: str) -> jax.Array:
     """The ``family`` member nearest to a covariance ``[ndim, ndim]``, as a variance vector."""
     if family == "isotropic":
-        return jnp.mean(jnp.diag(covariance))[None]
+        return jnp.mean(diagonal(covariance))[None]
     if family == "axis_aligned":
-        return jnp.diag(covariance)
+        return diagonal(covariance)
     return covariance[jnp.triu_indices(covariance.shape[0])]
 
 

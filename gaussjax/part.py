@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 import jax
 import jax.numpy as jnp
 
+# Frames of fewer px are their own part: another pass, and its compilation, would cost more than it
+# spares.
+_LEAST_PIXELS = 640**2
 # px per axis that a start looks at, at least ...
 _LEAST_SIZE = 256
 # ... and this part of a longer axis.
@@ -29,20 +32,26 @@ class Part:
 
     def of(self, image: jax.Array) -> jax.Array:
         """The pixels of an image in this part."""
-        return jax.lax.dynamic_slice(image, list(self.corner), self.shape)
+        if image.shape == self.shape:
+            return image
+        # A corner is never negative: else every index would be wrapped around first.
+        return jax.lax.dynamic_slice(
+            image, list(self.corner), self.shape, allow_negative_indices=False
+        )
 
 
 def liveliest_part(reference: jax.Array, blurred: jax.Array) -> Part:
     """The part of a frame with the largest sum of squares of B - A.
 
-    What an image tells of its blur is what the blur changes. A frame that is not much larger than
-    a part is a part itself.
+    What an image tells of its blur is what the blur changes. A small frame, or one that is not much
+    larger than a part, is a part itself.
     """
     shape = reference.shape
     blocks, lengths = [], []
     for size in shape:
         wanted = max(_LEAST_SIZE, int(_LEAST_PART * size))
-        length = wanted // _BLOCKS if 2 * wanted <= 3 * size // 2 else size
+        is_cut = reference.size >= _LEAST_PIXELS and 2 * wanted <= 3 * size // 2
+        length = wanted // _BLOCKS if is_cut else size
         lengths.append(length)
         blocks.append(_BLOCKS if length < size else 1)
     if max(blocks) == 1:

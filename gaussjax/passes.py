@@ -1,7 +1,7 @@
 """The loop around every fit: margins and contexts follow the estimate until nothing moves."""
 
 from dataclasses import replace
-from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -60,13 +60,11 @@ def fit_passes(
         return found, count + 1
 
     vector = jnp.clip(start, lower, upper)
-    margins = jnp.full(criterion.model.ndim, -1, start.dtype)
-    like = jax.eval_shape(criterion.linearize, vector, margins)
     initial = Fit(
         vector=vector,
         context=context,
-        margins=margins,
-        linear=jax.tree.map(lambda leaf: jax.lax.empty(leaf.shape, leaf.dtype), like),
+        margins=jnp.full(criterion.model.ndim, -1, start.dtype),
+        linear=criterion.blank(vector),
         size=jnp.full((), jnp.inf, start.dtype),
         converged=jnp.asarray(False),
         num_steps=jnp.asarray(0, jnp.int32),
@@ -76,50 +74,64 @@ def fit_passes(
 
 
 def implicit_fit(criterion: Criterion, fit: Fit) -> Fit:
-    """The same fit, differentiable by whatever the criterion depends on.
+    """The same fit, differentiable by what the criterion holds.
 
     The optimum solves ``G(x; data) = 0`` with x the vector and the context, so that
-    ``dx = -(dG / dx)^-1 dG``: no step of the solver is unrolled. Margins count as constant.
+    ``dx = -(dG / dx)^-1 dG``: no step of the solver is unrolled. Margins count as constant. Nothing
+    of this is looked at unless a derivative is asked for.
     """
-    size = fit.vector.size
-    margins = jax.lax.stop_gradient(fit.margins)
-
-    def stationarity(unknowns):
-        vector, context = unknowns[:size], unknowns[size:]
-        gradient = criterion.gradient(vector, margins, context)
-        drift = context - criterion.context(vector, margins, context)
-        return jnp.concatenate([gradient, drift])
-
-    def tangent_solve(linear, right_hand_side):
-        # A few unknowns: the dense matrix is the simplest solver. Where the pair does not determine
-        # them, nothing is known of the derivative either: zero, which poisons no sum of a batch.
-        matrix = jax.jacfwd(linear)(right_hand_side)
-        regular = jnp.all(jnp.isfinite(inverse_small(jax.lax.stop_gradient(matrix))))
-        matrix = jnp.where(regular, matrix, jnp.eye(len(matrix), dtype=matrix.dtype))
-        return jnp.where(regular, solve_small(matrix, right_hand_side), 0)
-
-    solution = jax.lax.stop_gradient(jnp.concatenate([fit.vector, fit.context]))
-    solution = jax.lax.custom_root(stationarity, solution, lambda _, x: x, tangent_solve)
-    vector = solution[:size]
-    linear = _known(
-        lambda frame, *at: replace(criterion, frame=frame).linearize(*at),  # pyright: ignore
-        jax.lax.stop_gradient(fit.linear),
-        criterion.frame,
-        vector,
-        margins,
-    )
-    still = jax.lax.stop_gradient(replace(fit, vector=None, context=None, linear=None))
-    return replace(still, vector=vector, context=solution[size:], linear=linear)
+    fit = jax.lax.stop_gradient(fit)
+    unknowns = jnp.concatenate([fit.vector, fit.context])
+    unknowns = _optimum(unknowns, criterion, fit.margins)
+    vector, context = jnp.split(unknowns, [fit.vector.size])
+    linear = _linearization(fit.linear, criterion, vector, fit.margins)
+    return replace(fit, vector=vector, context=context, linear=linear)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _known(function, value, *arguments):
-    """``value``, which is known to be ``function(*arguments)``, with the derivatives of that."""
-    return value
+@jax.custom_jvp
+def _optimum(unknowns: jax.Array, criterion: Criterion, margins: jax.Array) -> jax.Array:
+    """``unknowns``, vector and context at the optimum, with their derivatives."""
+    return unknowns
 
 
-@_known.defjvp
-def _known_jvp(function, primals, tangents):
-    value, *arguments = primals
-    _, tangent = jax.jvp(function, tuple(arguments), tuple(tangents[1:]))
-    return value, tangent
+@_optimum.defjvp
+def _optimum_jvp(primals, tangents):
+    unknowns, criterion, margins = primals
+    # Once more, so that derivatives of this derivative know how the unknowns move.
+    unknowns = _optimum(unknowns, criterion, margins)
+
+    def by_criterion(criterion):
+        return _stationarity(unknowns, criterion, margins)
+
+    _, drift = jax.jvp(by_criterion, (criterion,), (tangents[1],))
+    # A few unknowns: the dense matrix is the simplest solver. Where the pair does not determine
+    # them, nothing is known of the derivative either: zero, which poisons no sum of a batch.
+    matrix = jax.jacfwd(_stationarity)(unknowns, criterion, margins)
+    regular = jnp.all(jnp.isfinite(inverse_small(jax.lax.stop_gradient(matrix))))
+    matrix = jnp.where(regular, matrix, jnp.eye(len(matrix), dtype=matrix.dtype))
+    return unknowns, jnp.where(regular, -solve_small(matrix, drift), 0)
+
+
+def _stationarity(unknowns: jax.Array, criterion: Criterion, margins: jax.Array) -> jax.Array:
+    """G: the gradient by the vector, and how far the context is from what follows from it."""
+    vector, context = jnp.split(unknowns, [criterion.model.num_parameters])
+    gradient = criterion.gradient(vector, margins, context)
+    drift = context - criterion.context(vector, margins, context)
+    return jnp.concatenate([gradient, drift])
+
+
+@jax.custom_jvp
+def _linearization(linear: Any, criterion: Criterion, vector: jax.Array, margins: jax.Array) -> Any:
+    """``linear``, which is known to be the criterion's at the vector, with its derivatives."""
+    return linear
+
+
+@_linearization.defjvp
+def _linearization_jvp(primals, tangents):
+    linear, *at = primals
+
+    def function(criterion, vector, margins):
+        return criterion.linearize(vector, margins)
+
+    _, tangent = jax.jvp(function, tuple(at), tuple(tangents[1:]))
+    return linear, tangent

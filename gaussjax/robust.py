@@ -1,7 +1,7 @@
 """Robust losses on the compared pixels: the criterion that minimises ``sum_x W rho(r / s)``."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
@@ -43,6 +43,7 @@ class Linearization:
     fields: jax.Array
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Robust(ImageCriterion):
     """``s^2 sum_x W rho(r / s)``, s from the residual; a :class:`~gaussjax.criterion.Criterion`.
@@ -52,10 +53,10 @@ class Robust(ImageCriterion):
     of it.
 
     Attributes:
-        loss: "absolute", "huber" or a rho function.
+        loss: "absolute", "huber" or a rho function (static).
     """
 
-    loss: str | Callable
+    loss: str | Callable = field(metadata={"static": True})
 
     @property
     def rho(self) -> Callable:
@@ -83,6 +84,13 @@ class Robust(ImageCriterion):
             cost=scale**2 * jnp.sum(window.values * self.rho(z)),
             gradient=scale * inner_products(fields, (window.values * psi)[None])[:, 0],
             curvature=definite(convex + turning, convex),
+        )
+
+    def blank(self, vector: jax.Array) -> Linearization:
+        """Room for residual and Jacobian."""
+        shape, dtype = self.frame.blurred.shape, vector.dtype
+        return Linearization(
+            jax.lax.empty(shape, dtype), jax.lax.empty((vector.size, *shape), dtype)
         )
 
     def linearize(self, vector: jax.Array, margins: jax.Array) -> Linearization:

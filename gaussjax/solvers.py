@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 
-from gaussjax.linear_algebra import inner_products, solve_small
+from gaussjax.linear_algebra import diagonal, diagonal_matrix, inner_products, solve_small
 
 if TYPE_CHECKING:
     import optax
@@ -173,12 +173,12 @@ def bounded_step(
     held = ((params <= lower) & (gradient > 0)) | ((params >= upper) & (gradient < 0))
     # Scaling by the diagonal makes the damping free of units. A parameter without any influence
     # gets a unit row, so that its step is zero instead of 0/0.
-    diagonal = jnp.diag(curvature)
-    moves = ~held & (diagonal > 0)
-    scale = jnp.where(moves, jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1)), 1)
+    own = diagonal(curvature)
+    moves = ~held & (own > 0)
+    scale = jnp.where(moves, jnp.sqrt(jnp.where(own > 0, own, 1)), 1)
     free = moves.astype(params.dtype)
     scaled = curvature / jnp.outer(scale, scale) * jnp.outer(free, free)
-    scaled = scaled + jnp.diag(1 - free + damping)
+    scaled = scaled + diagonal_matrix(1 - free + damping)
     return -solve_small(scaled, free * gradient / scale) / scale
 
 

@@ -23,14 +23,22 @@ def bilinear_form(
 
 
 def frequency_moments(
-    values: jax.Array, exponents: Iterable[tuple[int, ...]], image_shape: tuple[int, ...]
+    values: jax.Array,
+    exponents: Iterable[tuple[int, ...]],
+    image_shape: tuple[int, ...],
+    smoothing: jax.Array | None = None,
 ) -> dict[tuple[int, ...], jax.Array]:
-    """``sum m values prod_j w_j^e_j`` (w in rad/px) by the exponents e, one for each axis."""
+    """``sum m values prod_j w_j^e_j`` (w in rad/px) by the exponents e, one for each axis.
+
+    Of products of the transforms of two images, both blurred before by ``smoothing`` px.
+    """
     exponents = set(exponents)
     needed = sorted({e for several in exponents for e in several})
-    vectors = [
-        jnp.stack([w.reshape(-1) ** e for e in needed], axis=1)
-        for w in angular_frequencies(image_shape, values.dtype)
-    ]
+    vectors = []
+    for w in angular_frequencies(image_shape, values.dtype):
+        columns = jnp.stack([w.reshape(-1) ** e for e in needed], axis=1)
+        if smoothing is not None:
+            columns = columns * jnp.exp(-((smoothing * w.reshape(-1, 1)) ** 2))
+        vectors.append(columns)
     form = bilinear_form(values, vectors, image_shape)
     return {several: form[tuple(map(needed.index, several))] for several in exponents}

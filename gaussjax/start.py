@@ -1,6 +1,7 @@
 """Where a fit starts, and in which direction a pair blurs."""
 
 import math
+import operator
 from dataclasses import dataclass, replace
 
 import jax
@@ -10,12 +11,13 @@ from gaussjax.alignment import correlation_peak, translated
 from gaussjax.blur_sums import blur_sums, coarse_variance, minimise
 from gaussjax.grid import half_plane_sum, half_plane_weights
 from gaussjax.kernels import Kernel, nominal_variance
-from gaussjax.linear_algebra import definite
+from gaussjax.linear_algebra import definite, diagonal
 from gaussjax.model import BlurModel
 from gaussjax.params import BlurParams, as_params, project_family, signed_square
 from gaussjax.residuals import without_zero_frequency
 from gaussjax.solvers import Evaluation, gauss_newton, newton
 from gaussjax.spectra import Spectra
+from gaussjax.spectral_moments import frequency_moments
 from gaussjax.transfer import is_separable
 from gaussjax.whitening import (
     excess_scatter,
@@ -93,22 +95,29 @@ def small_blur_variances(
     power = without_zero_frequency(spectra.reference_power)
     cross = without_zero_frequency(spectra.cross_power.real)
     shape = spectra.image_shape
-    none = BlurParams(jnp.zeros(1, power.dtype))
+    each = range(len(shape))
+    zero = (0,) * len(shape)
+    squares = [tuple(2 * (k == j) for k in each) for j in each]
+    fourth = [tuple(map(operator.add, first, other)) for first in squares for other in squares]
 
     def smoothed(smoothing):
-        return blur_sums(power, cross, none, shape, Kernel(), 0, smoothing=smoothing)
+        """Sums of P times 1, |w|^2 / 2 and its square, and of Re C times the first two."""
+        powers = frequency_moments(power, [zero, *squares, *fourth], shape, smoothing)
+        crosses = frequency_moments(cross, [zero, *squares], shape, smoothing)
+        slope, cross_slope = (sum(of[e] for e in squares) / 2 for of in (powers, crosses))
+        return powers[zero], slope, sum(powers[e] for e in fourth) / 4, crosses[zero], cross_slope
 
     # The error's weights are the square of the estimate's.
-    sums = jax.vmap(smoothed)(_SMOOTHING * jnp.asarray([0, 1, math.sqrt(2)], power.dtype))
-    total = jnp.where(sums.power > 0, sums.power, 1)
-    slope, cross_slope = -sums.power_slope[:, 0], -sums.cross_slope[:, 0]
+    smoothings = _SMOOTHING * jnp.asarray([0, 1, math.sqrt(2)], power.dtype)
+    energy, slope, curvature, cross_energy, cross_slope = jax.vmap(smoothed)(smoothings)
+    total = jnp.where(energy > 0, energy, 1)
     level, centre = jnp.ones_like(total), jnp.zeros_like(total)
     if gain:
-        level, centre = sums.cross / total, slope / total
+        level, centre = cross_energy / total, slope / total
         centre = centre.at[2].set(centre[1])
-    scale = sums.information[:, 0, 0] - 2 * centre * slope + centre**2 * sums.power
+    scale = curvature - 2 * centre * slope + centre**2 * energy
     scale = jnp.where(scale > 0, scale, 1)
-    variance = level * (slope - centre * sums.power) - (cross_slope - centre * sums.cross)
+    variance = level * (slope - centre * energy) - (cross_slope - centre * cross_energy)
     variance = variance / scale
     # H = gain (1 - v |w|^2 / 2), and the gain is H at zero.
     at_zero = level + variance * centre
@@ -299,8 +308,8 @@ def _as_nominal(
         return jax.vmap(nominal)(moments)
     # Off the diagonal the correlation is kept.
     covariance = BlurParams(moments, family=family).covariance_matrix(ndim)
-    diagonal = jnp.diag(covariance)
-    ratio = jnp.sqrt(jnp.abs(jax.vmap(nominal)(diagonal) / jnp.where(diagonal == 0, 1, diagonal)))
+    own = diagonal(covariance)
+    ratio = jnp.sqrt(jnp.abs(jax.vmap(nominal)(own) / jnp.where(own == 0, 1, own)))
     # A sampled kernel exists for definite covariances only.
     values, vectors = jnp.linalg.eigh(covariance * jnp.outer(ratio, ratio))
     clipped = jnp.maximum(values, _LEAST_START)

@@ -1,7 +1,7 @@
 """Least squares on a large frame, whose sums are gathered a tile at a time."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import jax
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from gaussjax.boundary import Window
 from gaussjax.criterion import Fit, Improvement
-from gaussjax.evidence import Evidence
+from gaussjax.evidence import Evidence, blank_evidence
 from gaussjax.least_squares import LeastSquares, linearization, moments, next_step
 from gaussjax.model import BlurModel
 from gaussjax.pair import Pair
@@ -17,6 +17,7 @@ from gaussjax.residuals import Frame, frame_window
 from gaussjax.tiles import sum_over_tiles, tiles_fit
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class StreamedLeastSquares(LeastSquares):
     """:class:`LeastSquares` of a pair of which no more than a few tiles are transformed at once.
@@ -26,11 +27,11 @@ class StreamedLeastSquares(LeastSquares):
 
     Attributes:
         pair: of the frame.
-        tile: shape of the tiles.
+        tile: shape of the tiles (static).
     """
 
     pair: Pair
-    tile: tuple[int, ...]
+    tile: tuple[int, ...] = field(metadata={"static": True})
 
     def improve(self, fit: Fit, lower, upper) -> Improvement:
         """One pass."""
@@ -45,6 +46,10 @@ class StreamedLeastSquares(LeastSquares):
     def rest(self, vector: jax.Array, window: Window, residual: jax.Array) -> Evidence:
         """The evidence itself, as the residual is never there at once."""
         return self.evidence(vector, window, residual, window.values * residual)
+
+    def blank_rest(self) -> Evidence:
+        """Room for it."""
+        return blank_evidence(self.model.ndim, self.frame.blurred.dtype)
 
     def evidence_of(self, fit: Fit) -> Evidence:
         """As gathered in the last pass."""

@@ -16,6 +16,7 @@ from gaussjax.grid import (
     inverse_transform,
 )
 from gaussjax.kernels import KERNELS, Kernel, axis_transfer, nominal_sigma
+from gaussjax.linear_algebra import diagonal
 from gaussjax.params import BlurParams, as_params
 
 
@@ -242,7 +243,7 @@ def _blur(image, params: BlurParams, *, kernel: Kernel, boundary: str, reach: in
 
 def axis_margins(params: BlurParams, kernel: Kernel, ndim: int) -> jax.Array:
     """Pixels per axis that the blur and the shift reach over an edge, ``[ndim]``, floating."""
-    sigma = nominal_sigma(jnp.diag(params.covariance_matrix(ndim)))
+    sigma = nominal_sigma(diagonal(params.covariance_matrix(ndim)))
     margins = kernel.margin_at(sigma)
     if params.shift is not None:
         margins = margins + jnp.ceil(jnp.abs(jax.lax.stop_gradient(params.shift)))
@@ -254,7 +255,7 @@ def known_reach(params: BlurParams, kernel: Kernel, ndim: int, fallback: int) ->
     if is_traced(params):
         return fallback
     with jax.ensure_compile_time_eval():
-        sigma = float(jnp.max(nominal_sigma(jnp.diag(params.covariance_matrix(ndim)))))
+        sigma = float(jnp.max(nominal_sigma(diagonal(params.covariance_matrix(ndim)))))
         shift = 0.0 if params.shift is None else float(jnp.max(jnp.abs(params.shift)))
     if not math.isfinite(sigma + shift):
         raise ValueError(f"sigma and shift must be finite, got sigma {sigma} and shift {shift}")

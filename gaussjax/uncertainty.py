@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from gaussjax.linear_algebra import inverse_small
+from gaussjax.linear_algebra import diagonal, inverse_small
 
 # Blocks of the sandwich, over all axes together: their sums tell a variance to sqrt(2 / 256).
 NUM_BLOCKS = 256
@@ -43,5 +43,6 @@ def block_counts(shape: tuple[int, ...], parts: int = 1) -> tuple[int, ...]:
 
 def wider_covariance(classical: jax.Array, sandwich: jax.Array) -> jax.Array:
     """The sandwich where it says that the classical form is too narrow, else the classical."""
-    ratio = jnp.diag(sandwich) / jnp.where(jnp.diag(classical) > 0, jnp.diag(classical), 1)
+    wanted, given = diagonal(sandwich), diagonal(classical)
+    ratio = wanted / jnp.where(given > 0, given, 1)
     return jnp.where(jnp.max(ratio) > DEPENDENT_FROM, sandwich, classical)

@@ -111,3 +111,16 @@ def test_no_gradient_is_nan_where_the_pair_does_not_tell(name, x64):
     for image in (reference, np.ones((64, 64))):
         _, gradients = total_and_gradients(name)(image, image)
         assert all(jnp.isfinite(each).all() for each in gradients)
+
+
+def test_second_derivatives_follow_the_optimum(x64):
+    reference, blurred = noisy_pair()
+    direction = np.sin(np.arange(64) / 5)[:, None] * (reference - reference.mean())
+
+    def sigma(step):
+        return gj.estimate_blur(reference, blurred + step * direction).sigma
+
+    h = 1e-4
+    slope = jax.jit(jax.grad(sigma))
+    numerical = (slope(h) - slope(-h)) / (2 * h)
+    np.testing.assert_allclose(jax.grad(jax.grad(sigma))(0.0), numerical, rtol=1e-3)

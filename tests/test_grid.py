@@ -71,3 +71,16 @@ def test_indices_are_numpys_up_to_the_sign_of_nyquist(shape):
         expected = np.fft.rfftfreq(n, 1 / n) if is_last else np.fft.fftfreq(n, 1 / n)
         np.testing.assert_array_equal(np.abs(index), np.abs(expected))
         np.testing.assert_array_equal(np.mod(index, n), np.mod(expected, n))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_transforms_side_by_side_are_those_one_by_one(shape, dtype, rng):
+    images = rng.normal(size=(3, *shape)).astype(dtype)
+    spectra = [grid.forward_transform(jnp.asarray(image), len(shape)) for image in images]
+    found = grid.inverse_transforms(spectra, shape)
+    for image, spectrum in zip(found, spectra, strict=True):
+        np.testing.assert_array_equal(image, grid.inverse_transform(spectrum, shape))
+    # The plane of a NaN in the last does not reach into an index that does not exist.
+    spectra[-1] = spectra[-1] * jnp.nan
+    second = grid.inverse_transforms(spectra, shape)[1]
+    np.testing.assert_array_equal(second, grid.inverse_transform(spectra[1], shape))

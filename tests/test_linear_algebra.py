@@ -5,7 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaussjax.linear_algebra import inner_products, inverse_small, long_products, solve_small
+from gaussjax.linear_algebra import (
+    diagonal,
+    diagonal_matrix,
+    inner_products,
+    inverse_small,
+    long_products,
+    solve_small,
+)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8, 11])
@@ -64,3 +71,12 @@ def test_inner_products_are_the_plain_sums(count, rng, dtype, tolerance):
         atol=tolerance * first[0].size,
         rtol=0,
     )
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_diagonals(size, rng):
+    matrix = rng.normal(size=(size, size)).astype(np.float32)
+    matrix[0, -1] = np.nan if size > 1 else 1.0
+    np.testing.assert_array_equal(diagonal(matrix), np.diag(matrix))
+    vector = matrix[:, 0]
+    np.testing.assert_array_equal(diagonal_matrix(vector), np.diag(vector))
