@@ -34,7 +34,7 @@ def run(
     seed: int,
     sizes: Sequence[int] = (128, 256, 512, 1024, 2048, 4096),
     batches: Sequence[tuple[int, int]] = ((256, 64), (256, 32), (10_000, 32)),
-    rounds: int = 9,
+    rounds: int = 15,
     command: int = 512,
     starts: int = 5,
     memory: int = 4096,

@@ -31,17 +31,27 @@ def _full(a, b):
     return estimate_blur(a, b, family="full", gain=True, shift=True)
 
 
-# The whole estimate, with error bar, status and verdict. All but one are jitted by the caller.
+def _ratio(a, b):
+    return fit_frequency_ratio(pair_spectra(a, b))
+
+
+def _gauss_newton(a, b):
+    return fit_gauss_newton(pair_spectra(a, b))
+
+
+# The whole estimate, with error bar, status and verdict, in one program if jitted by the caller.
 FITS: dict[str, TimedFit] = {
-    "closed form": TimedFit(jax.jit(lambda a, b: fit_frequency_ratio(pair_spectra(a, b)))),
-    "Gauss-Newton": TimedFit(jax.jit(lambda a, b: fit_gauss_newton(pair_spectra(a, b)))),
+    "closed form": TimedFit(jax.jit(_ratio)),
+    "closed form, not jitted": TimedFit(_ratio),
+    "Gauss-Newton": TimedFit(jax.jit(_gauss_newton)),
+    "Gauss-Newton, not jitted": TimedFit(_gauss_newton),
     "estimate_blur": TimedFit(jax.jit(estimate_blur)),
     "estimate_blur, not jitted": TimedFit(estimate_blur),
     "estimate_blur, noise_std": TimedFit(jax.jit(_given), ("1 % in both",)),
     "estimate_blur, full + gain + shift": TimedFit(jax.jit(_full)),
 }
 BATCHED = jax.jit(jax.vmap(estimate_blur))
-CHUNK = 100  # pairs that are fitted at once, of more: what is kept of them stays in the caches
+CHUNK = 200  # pairs that are fitted at once, of more: what is kept of them stays in the caches
 CHUNKED = jax.jit(lambda a, b: jax.lax.map(lambda p: estimate_blur(*p), (a, b), batch_size=CHUNK))
 
 # On numpy arrays of float32.
