@@ -11,6 +11,7 @@ from jax.sharding import Mesh, PartitionSpec
 from gaussjax.boundary import largest_margins
 from gaussjax.criterion import FIELD_SCALE
 from gaussjax.kernels import Kernel
+from gaussjax.linear_algebra import diagonal
 from gaussjax.model import BlurModel
 from gaussjax.pair_record import PairFit, PairRecord, pair_record
 from gaussjax.pair_root import Figures, Root, figures, find_root, root_errors
@@ -224,7 +225,7 @@ def _searched(reference, blurred, present, filters: Filters, origin: Origin, opt
 
     def is_far(own: _Own):
         found = own.root.vector
-        blurs = jnp.diag(model.params(found).covariance_matrix(model.ndim)) > 0
+        blurs = diagonal(model.params(found).covariance_matrix(model.ndim)) > 0
         near = jnp.abs(found - own.origin) <= _NEAR * (jnp.max(jnp.abs(found)) + FIELD_SCALE)
         # NaN is not far.
         return tells & jnp.all(blurs) & jnp.any(~near) & (own.num_rounds < _ROUNDS)

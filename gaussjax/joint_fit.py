@@ -11,6 +11,7 @@ from gaussjax.batch_sums import JointOptions
 from gaussjax.criterion import FIELD_SCALE
 from gaussjax.joint_start import JointStart
 from gaussjax.joint_sums import JointSums
+from gaussjax.linear_algebra import diagonal
 from gaussjax.pair_record import root_estimate
 from gaussjax.pair_root import Figures, find_root, root_errors
 from gaussjax.result import BlurEstimate
@@ -100,7 +101,7 @@ def _fit(
     # how far the root is off for it, which is its own error, or with nuisances all of the way. A
     # second pass has shown it: no further than that one has moved.
     way = jnp.abs(root.vector - origin)
-    error = jnp.sqrt(jnp.diag(errors.covariance))
+    error = jnp.sqrt(diagonal(errors.covariance))
     changed = way / (jnp.max(jnp.abs(root.vector)) + FIELD_SCALE)
     off = jnp.maximum(error, way) if options.nuisances.count else error
     moved = jnp.where(repeated, way, changed * off)

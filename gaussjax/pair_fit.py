@@ -149,7 +149,7 @@ def _filled(image: jax.Array, known: jax.Array | None) -> jax.Array:
 
 
 def _start_spectra(reference, blurred, usable: Usable, noise, part: Part, options: Options):
-    """Spectra of the Hann-windowed, folded part, which hide the edge well enough for a start.
+    """Spectra of the Hann-windowed part, which hides the edge well enough for a start.
 
     And the energy of the window: white noise of variance v has the power v times it. The unit of
     the part comes third.

@@ -7,7 +7,13 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.criterion import FIELD_SCALE, held_back
-from gaussjax.linear_algebra import inner_products, inverse_small, product, solve_small
+from gaussjax.linear_algebra import (
+    diagonal,
+    inner_products,
+    inverse_small,
+    product,
+    solve_small,
+)
 from gaussjax.pair_sums import PairSums
 from gaussjax.solvers import step_tolerance
 from gaussjax.uncertainty import wider_covariance
@@ -191,5 +197,5 @@ def root_errors(
 
 def has_converged(root: Root, covariance: jax.Array) -> jax.Array:
     """Another step would be small, or small against the error bars."""
-    errors = jnp.sqrt(jnp.abs(jnp.diag(covariance)))
+    errors = jnp.sqrt(jnp.abs(diagonal(covariance)))
     return jnp.all(root.ahead <= jnp.maximum(step_tolerance(root.vector), _NEGLIGIBLE * errors))

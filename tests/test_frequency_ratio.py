@@ -50,8 +50,10 @@ def test_the_unit_of_the_pixels_does_not_matter_in_single_precision(fit, exponen
         pair = (np.float32(unit) * image.astype(np.float32) for image in (scene, blurred))
         estimates.append(fit(gj.pair_spectra(*pair)))
     one, other = (e.sigma for e in estimates)
+    np.testing.assert_allclose(one, 1, rtol=1e-3)
     np.testing.assert_allclose(other, one, rtol=1e-5)
     one, other = (e.sigma_standard_error for e in estimates)
+    assert one > 0
     # Of a pair without noise it is rounding, whose own squares are tiny.
     np.testing.assert_allclose(other, one, rtol=1e-2)
 
