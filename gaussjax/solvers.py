@@ -103,6 +103,11 @@ def step_tolerance(params: jax.Array) -> jax.Array:
     return eps**0.75 * (jnp.abs(params) + 1e-3)
 
 
+def coarse_tolerance(dtype) -> float:
+    """Tolerances of a step whose square is one: Newton's next step would be the last."""
+    return 0.1 * float(jnp.finfo(dtype).eps) ** -0.375
+
+
 def newton_init(start: jax.Array) -> SolverState:
     """State at ``start``, not yet evaluated: the first step proposes the start itself."""
     return SolverState(
@@ -190,6 +195,7 @@ def newton(
     upper: jax.Array | float = jnp.inf,
     magnitude: jax.Array | float = 0.0,
     uncertainty: jax.Array | float = 0.0,
+    tolerance: float = 1.0,
     max_steps: int = 100,
 ) -> SolverState:
     """Minimise an objective by damped Newton steps with box bounds.
@@ -202,10 +208,11 @@ def newton(
         magnitude: norm of the terms whose difference the residual is. Rounding leaves a residual
             of eps times this, and a step that promises no more is taken as convergence.
         uncertainty: differences of the cost below this are rounding; the gradients decide then.
+        tolerance: of the proposed step, in units of :func:`step_tolerance`.
         max_steps: evaluations after which the state is returned not converged.
 
     Returns:
-        The final state. It stops when the proposed step is below :func:`step_tolerance`.
+        The final state. It stops when the proposed step is below the tolerance.
 
     Source: K. Levenberg 1944; D. W. Marquardt, J. SIAM 11(2), 1963.
     """
@@ -213,7 +220,8 @@ def newton(
     upper = jnp.broadcast_to(jnp.asarray(upper, start.dtype), start.shape)
 
     def unfinished(state: SolverState) -> jax.Array:
-        return ~state.converged & (state.num_steps < max_steps)
+        found = (state.step_size <= tolerance) & jnp.isfinite(state.evaluation.cost)
+        return ~found & (state.num_steps < max_steps)
 
     def step(state: SolverState) -> SolverState:
         return newton_step(evaluate, state, lower, upper, magnitude, uncertainty)

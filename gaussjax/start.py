@@ -15,7 +15,7 @@ from gaussjax.linear_algebra import definite, diagonal
 from gaussjax.model import BlurModel
 from gaussjax.params import BlurParams, as_params, project_family, signed_square
 from gaussjax.residuals import without_zero_frequency
-from gaussjax.solvers import Evaluation, gauss_newton, newton
+from gaussjax.solvers import Evaluation, coarse_tolerance, gauss_newton, newton
 from gaussjax.spectra import Spectra
 from gaussjax.spectral_moments import frequency_moments
 from gaussjax.transfer import is_separable
@@ -212,7 +212,8 @@ def find_start(
             params = surrogate.params(variance)
             return blur_sums(power, cross, params, shape, surrogate.kernel, 0)
 
-        state = minimise(sums_at, located, magnitude=1.0)
+        near = coarse_tolerance(dtype)
+        state = minimise(sums_at, located, magnitude=1.0, tolerance=near)
     else:
         state = gauss_newton(_spectral_residual(oriented, surrogate), located, magnitude=1.0)
     vector, num_steps = state.params, state.num_steps
