@@ -2,7 +2,7 @@
 
 import jax
 
-# Pixels of a large image that are looked at, about, in bands of so many rows ...
+# Pixels of a large image that are looked at, about, in bands of so many rows between two more ...
 _SAMPLE = 2**15
 _BAND = 4
 # ... of which there are at least so many: a quarter of the rows still holds a few.
@@ -19,8 +19,16 @@ def sampled(image: jax.Array, parts: int = 1) -> jax.Array:
     rows = image.shape[0]
     wanted = max(_SAMPLE * rows // (_BAND * image.size), _LEAST_BANDS)
     num_bands = -(-wanted // parts)
-    if image.ndim == 1 or _BAND * num_bands >= rows:
+    height = _BAND + 2
+    if image.ndim == 1 or height * num_bands >= rows:
         return image[None]
     period = rows // num_bands
     bands = image[: period * num_bands].reshape(num_bands, period, *image.shape[1:])
-    return bands[:, (period - _BAND) // 2 :][:, :_BAND]
+    return bands[:, (period - height) // 2 :][:, :height]
+
+
+def inner(bands: jax.Array, axis: int = 0, step: int = 0) -> jax.Array:
+    """The pixels of bands that have all neighbours, or those a step along an axis further on."""
+    steps = (step * (k == axis) for k in range(bands.ndim - 1))
+    sizes = bands.shape[1:]
+    return bands[:, *(slice(1 + s, n - 1 + s) for s, n in zip(steps, sizes, strict=True))]

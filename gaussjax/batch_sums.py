@@ -204,7 +204,9 @@ def _searched(reference, blurred, present, filters: Filters, origin: Origin, opt
     model = options.model(reference.shape)
     sharp, soft = (blurred, reference) if options.exchanged else (reference, blurred)
     centre = jnp.mean(sharp)
-    frame = make_frame(sharp, soft, options.boundary, 0, centre=centre, scale=origin.unit)
+    frame = make_frame(
+        sharp, soft, soft - sharp, options.boundary, 0, centre=centre, scale=origin.unit
+    )
 
     def at(vector, filters):
         margins = model.margins(_WIDER**2 * vector)

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.grid import along_axis
+from gaussjax.sums import row_sums
 
 # Our names on the left, the padding rule of numpy.pad on the right. SciPy's "reflect" repeats the
 # edge pixel, which NumPy calls "symmetric".
@@ -97,21 +98,21 @@ class Window:
             return jnp.sum(self.values**power)
         return reduce(jnp.multiply, (jnp.sum(profile**power) for profile in self.profiles))
 
-    def total(self, image: jax.Array) -> jax.Array:
-        """Weighted sum of an image, axis by axis: quicker than with the weights written out."""
-        return self.block_totals(image, (1,) * len(self.profiles)).reshape(())
+    def totals(self, images: list[jax.Array]) -> list[jax.Array]:
+        """Weighted sums of images, made in one loop."""
+        sums = row_sums([(self.values * image)[None] for image in images])
+        return [jnp.sum(each) for each in sums]
 
     def block_totals(self, image: jax.Array, counts: tuple[int, ...]) -> jax.Array:
         """Weighted sums of an image over blocks of its pixels, ``counts`` of them per axis."""
-        if self.map is not None:
-            image = image * self.map
+        # What makes the image takes the weights in passing; of a batch the sums share a matrix.
+        image = image * self.values
         for axis in reversed(range(image.ndim)):
-            profile, count = self.profiles[axis], counts[axis]
-            length = -(-profile.size // count)
-            member = np.arange(profile.size) // length == np.arange(count)[:, None]
-            weights = jnp.where(member, profile[None], 0)
+            size, count = image.shape[axis], counts[axis]
+            member = np.arange(size) // -(-size // count) == np.arange(count)[:, None]
             # The axis of the sums comes last, behind those that came before.
-            image = jnp.tensordot(image, weights, axes=((axis,), (1,)), precision="highest")
+            member = jnp.asarray(member, image.dtype)
+            image = jnp.tensordot(image, member, axes=((axis,), (1,)), precision="highest")
         return image.transpose()
 
     @property

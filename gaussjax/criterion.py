@@ -174,4 +174,12 @@ class ImageCriterion:
         """Of a residual of the frame, one of several ``parts``, and of that with white noise."""
         # Without the level, which may be large.
         predicted = self.frame.blurred + residual - self.model.level(vector, self.frame)
-        return gather(self.frame.difference, window.values, predicted, residual, whitened, parts)
+        return gather(
+            self.frame.difference,
+            window.values,
+            predicted,
+            residual,
+            whitened,
+            parts,
+            periodic=self.frame.boundary == "periodic",
+        )

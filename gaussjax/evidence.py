@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.bands import sampled
+from gaussjax.bands import inner, sampled
 from gaussjax.linear_algebra import diagonal, diagonal_matrix, inverse_small, product
-from gaussjax.sums import sums_of_rows
+from gaussjax.sums import row_sums
 
 # Blocks of a sample whose sums tell how the scores of neighbours depend on each other.
 _NUM_BLOCKS = 64
-# Px of an axis that a block is long at least.
+# Rows that a block has at least.
 _LEAST_STRETCH = 4
 
 
@@ -115,6 +115,8 @@ def gather(
     residual: jax.Array,
     whitened: jax.Array,
     parts: int = 1,
+    *,
+    periodic: bool = False,
 ) -> Evidence:
     """Evidence of a frame, or of one of its parts.
 
@@ -125,49 +127,33 @@ def gather(
         residual: predicted - B.
         whitened: the residual with white noise, times the window.
         parts: of the frame, of which this is one (static).
+        periodic: beyond an edge lies the other one. Else pixels at an edge, which lack neighbours,
+            are left out (static).
     """
     images = difference, window, predicted, residual, whitened
-    difference, window, predicted, residual, whitened = (sampled(x, parts) for x in images)
+    bands = [sampled(image, parts) for image in images]
+    if periodic and len(bands[0]) == 1:
+        bands = [jnp.pad(image[0], 1, mode="wrap")[None] for image in bands]
+    difference, window, predicted, residual, whitened = bands
     ndim = window.ndim - 1
-
-    def moved(image: jax.Array, axis: int, step: int) -> jax.Array:
-        """By a pixel along an axis; periodic, but 0 at the edge of a band of several."""
-        if axis > 0 or len(image) == 1:
-            return jnp.roll(image, -step, axis + 1)
-        size = image.shape[axis + 1]
-        image = jax.lax.slice_in_dim(image, max(step, 0), size + min(step, 0), axis=axis + 1)
-        widths = [(0, 0)] * image.ndim
-        widths[axis + 1] = (max(-step, 0), max(step, 0))
-        return jnp.pad(image, widths)
-
-    ones = jnp.ones_like(window)
-    columns = []
+    compared, squares = jnp.where(window > 0, 1, jnp.zeros_like(window)), whitened**2
+    here = inner(compared)
+    columns, along_axes = [], []
     for axis in range(ndim):
-        slope = 0.5 * (moved(predicted, axis, 1) - moved(predicted, axis, -1))
-        # At the edge of a band there is none; that of a frame is not compared.
-        columns.append(slope * moved(ones, axis, 1) * moved(ones, axis, -1))
-    columns += [predicted, ones, residual]
-    each = range(len(columns))
-    compared = jnp.where(window > 0, ones, 0)
-    squares = whitened**2
-    along_axes = []
-    for axis in range(ndim):
-        product_of_two = whitened * moved(whitened, axis, 1)
-        both = squares * moved(compared, axis, 1) + compared * moved(squares, axis, 1)
+        columns.append(0.5 * (inner(predicted, axis, 1) - inner(predicted, axis, -1)))
+        product_of_two = inner(whitened) * inner(whitened, axis, 1)
+        both = inner(squares) * inner(compared, axis, 1) + here * inner(squares, axis, 1)
         along_axes += [product_of_two, 0.5 * both, product_of_two**2]
-    weighted = [window * column for column in columns]
+    columns += [inner(predicted), jnp.ones_like(here), inner(residual)]
+    each = range(len(columns))
+    weighted = [inner(window) * column for column in columns]
     pairs = [(i, j) for i in each for j in each[i:]]
-    powers = [compared, squares, squares**2]
-    # A signal has one row; of a volume the rows are those of its first axis.
+    powers = [here, inner(squares), inner(squares) ** 2]
     summands = [weighted[i] * columns[j] for i, j in pairs] + powers + along_axes
-    summands = [x if ndim > 1 else x[:, None] for x in (*summands, window * difference**2)]
-    if ndim > 2:
-        summands = [jnp.moveaxis(x, 1, -2) for x in summands]
-    found = jnp.stack(sums_of_rows(summands))
+    found = jnp.stack(row_sums([*summands, inner(window) * inner(difference) ** 2]))
     both_ways = np.asarray([pairs.index((min(i, j), max(i, j))) for i in each for j in each])
     flat = jnp.take(_block_totals(found[: len(pairs)]), both_ways, axis=0, mode="clip")
-    rest = found[len(pairs) :]
-    totals = jnp.sum(rest, axis=tuple(range(1, rest.ndim)))
+    totals = jnp.sum(found[len(pairs) :], axis=(1, 2))
     return Evidence(
         products=jnp.sum(flat, axis=1).reshape(len(columns), len(columns)),
         scatter=product(flat, flat.T),
@@ -178,18 +164,14 @@ def gather(
 
 
 def _block_totals(sums: jax.Array) -> jax.Array:
-    """Of each, sums of the sums of rows ``[bands, ...]`` over stretches of every axis.
+    """Of sums of rows those over blocks of neighbouring rows, ``[k, bands, rows] -> [k, blocks]``.
 
-    ``[k, bands, ...] -> [k, blocks]``.
+    A block lies within a band.
     """
-    count, bands, *axes = sums.shape
-    wanted = max(round((_NUM_BLOCKS / bands) ** (1 / len(axes))), 1)
-    for axis, size in enumerate(axes, 2):
-        length = max(-(-size // wanted), min(_LEAST_STRETCH, size))
-        stretches = -(-size // length)
-        # Zeros add nothing.
-        widths = [(0, 0)] * sums.ndim
-        widths[axis] = (0, stretches * length - size)
-        shape = (*sums.shape[:axis], stretches, length, *sums.shape[axis + 1 :])
-        sums = jnp.sum(jnp.pad(sums, widths).reshape(shape), axis=axis + 1)
-    return sums.reshape(count, -1)
+    count, bands, rows = sums.shape
+    wanted = max(round(_NUM_BLOCKS / bands), 1)
+    length = max(-(-rows // wanted), min(_LEAST_STRETCH, rows), 1)
+    blocks = -(-rows // length)
+    # Zeros add nothing.
+    sums = jnp.pad(sums, ((0, 0), (0, 0), (0, blocks * length - rows)))
+    return jnp.sum(sums.reshape(count, bands * blocks, length), axis=2)

@@ -37,8 +37,9 @@ def inverse_transforms(
     """:func:`inverse_transform` of each, which may run side by side, each on a core of its own.
 
     Inside of a program the CPU gives a transform, be it of a stack, a single core. And unless told
-    otherwise XLA writes an image over the spectrum of one before, for which it then has to wait. So
-    every spectrum is needed once more at the end: for a number that is zero, which XLA cannot know.
+    otherwise XLA writes results over a spectrum of which nothing more is needed, and they wait for
+    its transform, those of another frame, too. So every spectrum is needed once more at the end:
+    for a number that is zero, which XLA cannot know.
     """
     images = [inverse_transform(spectrum, image_shape) for spectrum in spectra]
     ndim = len(image_shape)
@@ -46,7 +47,7 @@ def inverse_transforms(
     # real image its imaginary part is 0.
     row = jnp.isnan(images[-1][(0,) * ndim]).astype(jnp.int32)
     place = [row] + [jnp.zeros_like(row)] * (ndim - 1)
-    for spectrum in spectra[:-1]:
+    for spectrum in spectra:
         number = jax.lax.dynamic_slice(spectrum, place, (1,) * ndim, allow_negative_indices=False)
         images[0] += number.imag
     return images

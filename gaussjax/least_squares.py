@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gaussjax.bands import sampled
+from gaussjax.bands import inner, sampled
 from gaussjax.boundary import Window
 from gaussjax.criterion import (
     Fit,
@@ -29,6 +29,7 @@ from gaussjax.evidence import Evidence
 from gaussjax.linear_algebra import definite, diagonal, inner_products, inverse_small
 from gaussjax.result import rounding_variance
 from gaussjax.solvers import bounded_step, step_tolerance
+from gaussjax.sums import row_sums
 from gaussjax.uncertainty import (
     block_counts,
     fisher_covariance,
@@ -201,11 +202,13 @@ def moments(residual: jax.Array, fields: jax.Array, window: Window, parts: int =
     """
     blocks = score_blocks(residual, fields, window, parts)
     if len(fields) == 1:
-        information = window.total(fields[0] ** 2)[None, None]
+        squares, information = window.totals([residual**2, fields[0] ** 2])
+        information = information[None, None]
     else:
+        (squares,) = window.totals([residual**2])
         information = inner_products(window.values[None] * fields, fields)
     return Moments(
-        squares=window.total(residual**2),
+        squares=squares,
         gradient=jnp.sum(blocks, axis=tuple(range(1, blocks.ndim))),
         information=information,
         scatter=inner_products(blocks, blocks),
@@ -243,22 +246,16 @@ def _turning(weighted: jax.Array, fields: jax.Array, parts: int) -> jax.Array:
     By a few bands of rows: it only has to tell how far a step can be trusted.
     """
     parts = _FEWER_BANDS * parts
-
-    def cut(image, first, axis):
-        return jax.lax.slice_in_dim(image, first, image.shape[axis] - 2 + first, axis=axis)
-
     bands = sampled(weighted, parts)
-    rows = []
+    summands = []
     for field in fields:
         sample = sampled(field, parts)
-        total = jnp.zeros((), sample.dtype)
-        for axis in range(1, sample.ndim):
-            curvature = cut(sample, 0, axis) - 2 * cut(sample, 1, axis) + cut(sample, 2, axis)
-            # Of a band some rows are lost at its edges.
-            lost = bands.size / curvature.size
-            total += 0.5 * lost * jnp.sum(cut(bands, 1, axis) * curvature)
-        rows.append(total)
-    return (weighted.size / bands.size) * jnp.stack(rows)
+        for axis in range(field.ndim):
+            bend = inner(sample, axis, -1) - 2 * inner(sample) + inner(sample, axis, 1)
+            summands.append(0.5 * inner(bands) * bend)
+    # Made and added up in one loop, so that no slice is written out.
+    totals = jnp.stack([jnp.sum(x) for x in row_sums(summands)]).reshape(len(fields), -1)
+    return weighted.size / max(summands[0].size, 1) * jnp.sum(totals, axis=1)
 
 
 def next_step(

@@ -67,9 +67,12 @@ class Pair:
         if self.weights is not None:
             other = self.weights if other is None else other * self.weights
         sharp, soft = self._oriented(self.reference, self.blurred)
+        # Of the images as they came: oriented ones would be written out first.
+        sign = jnp.where(self.exchanged, -1, 1).astype(sharp.dtype)
         return make_frame(
             sharp,
             soft,
+            sign * (self.blurred - self.reference),
             self.boundary,
             self.pad,
             centre=self.centre,

@@ -24,7 +24,7 @@ from gaussjax.passes import fit_passes, implicit_fit
 from gaussjax.residuals import centre_and_scale
 from gaussjax.result import BlurEstimate, rounding_variance
 from gaussjax.robust import Robust
-from gaussjax.solvers import Status
+from gaussjax.solvers import Status, coarse_tolerance
 from gaussjax.spectra import folded_image, pair_spectra
 from gaussjax.start import Start, find_start, orient_bounds, variance_bounds
 from gaussjax.streamed_least_squares import StreamedLeastSquares
@@ -224,7 +224,8 @@ def _fit(criterion: AnyCriterion, scout: AnyCriterion | None, start: Start, cont
     num_steps = start.num_steps
     if scout is not None:
         # What a part tells leaves a large frame little to do.
-        near = fit_passes(scout, vector, context, low, high, tolerance=_coarse(vector.dtype))
+        tolerance = coarse_tolerance(vector.dtype)
+        near = fit_passes(scout, vector, context, low, high, tolerance=tolerance)
         found = near.converged & jnp.all(jnp.isfinite(near.vector))
         vector = jnp.where(found, near.vector, vector)
         context = jnp.where(found, near.context, context)
@@ -236,15 +237,9 @@ def _fit(criterion: AnyCriterion, scout: AnyCriterion | None, start: Start, cont
     return implicit_fit(criterion, fit), low, high
 
 
-def _coarse(dtype) -> float:
-    """Tolerances whose square is one: a step leaves the square of what there was to go."""
-    return 0.1 * float(jnp.finfo(dtype).eps) ** -0.375
-
-
 def _result(criterion: AnyCriterion, pair: Pair, fit: Fit, start: Start, low, high) -> BlurEstimate:
     model, frame = criterion.model, criterion.frame
-    # Of the images as they came: exchanged ones would be written out first.
-    total = jnp.sum((pair.blurred - pair.reference) / pair.scale)
+    total = jnp.sum(frame.difference)
     summary = criterion.summary(fit)
     num_pixels = summary.num_pixels
     noise = jnp.where(start.exchanged, summary.noise[::-1], summary.noise)

@@ -157,12 +157,13 @@ def pair_sums(
         scores = scores - jnp.multiply.outer(gain * known.product(known.fields), share)
         of_fields = inner_products(known.coefficients, known.fields)
         slopes = slopes - jnp.multiply.outer(of_fields, share)
+    squares, change = window.totals([residual**2, frame.difference**2])
     return PairSums(
         coefficients=coefficients,
         scores=scores,
         slopes=slopes,
-        squares=window.total(residual**2),
-        change=window.total(frame.difference**2),
+        squares=squares,
+        change=change,
         structure=_structure(window.values * residual),
         num_pixels=window.num_pixels,
         gain=gain,

@@ -76,6 +76,7 @@ def centre_and_scale(
 def make_frame(
     reference: jax.Array,
     blurred: jax.Array,
+    difference: jax.Array,
     boundary: str,
     pad: int,
     *,
@@ -89,6 +90,7 @@ def make_frame(
     Args:
         reference: A, with some finite value where it is missing.
         blurred: B likewise.
+        difference: B - A.
         boundary: one of ``BOUNDARIES``.
         pad: extension in px; matters to the padded boundaries only.
         centre: of A, and
@@ -107,7 +109,7 @@ def make_frame(
     return Frame(
         spectrum=forward_transform(extended, reference.ndim),
         blurred=borders.embed(unit * (blurred - centre), pad),
-        difference=borders.embed(unit * (blurred - reference), pad),
+        difference=borders.embed(unit * difference, pad),
         centre=centre,
         scale=scale,
         known=known,
@@ -195,7 +197,8 @@ def image_loss(
     fallback = (max(reference.shape) + 1) // 2 if padded else max(reference.shape)
     reach = known_reach(params, convention, reference.ndim, fallback)
     centre, scale = centre_and_scale(reference)
-    frame = make_frame(reference, blurred, boundary, reach, centre=centre, scale=scale)
+    difference = blurred - reference
+    frame = make_frame(reference, blurred, difference, boundary, reach, centre=centre, scale=scale)
     margins = axis_margins(params, convention, reference.ndim)
     window = frame_window(frame, margins)
     residual = predict(params, frame, convention, reach) - frame.blurred

@@ -71,8 +71,10 @@ def test_totals_of_a_window_are_those_of_its_weights(shape, counts, has_map, rng
     profiles = tuple(jnp.asarray(rng.random(n)) for n in shape)
     window = borders.Window(profiles, jnp.asarray(pixels) if has_map else None)
     weighted = np.asarray(window.values) * image
-    np.testing.assert_allclose(window.total(jnp.asarray(image)), weighted.sum(), rtol=1e-12)
-    blocks = window.block_totals(jnp.asarray(image), counts)
+    expected = [weighted.sum(), (weighted * image).sum()]
+    image = jnp.asarray(image)
+    np.testing.assert_allclose(window.totals([image, image**2]), expected, rtol=1e-12)
+    blocks = window.block_totals(image, counts)
     assert blocks.shape == counts
     for block in np.ndindex(counts):
         lengths = [-(-n // count) for n, count in zip(shape, counts, strict=True)]

@@ -27,13 +27,14 @@ def test_bands_are_rows_of_the_image(shape, bands):
         assert found[-1].min() > image[-2 * shape[0] // bands].min()
 
 
-def evidence(residual, predicted=None, difference=None, window=None, parts=1):
+def evidence(residual, predicted=None, difference=None, window=None, parts=1, periodic=False):
     """Of a white residual, unless the case is about something else."""
     residual = jnp.asarray(residual)
     window = jnp.ones_like(residual) if window is None else jnp.asarray(window)
     predicted = residual if predicted is None else jnp.asarray(predicted)
     difference = residual if difference is None else jnp.asarray(difference)
-    return gather(difference, window, predicted, residual, window * residual, parts)
+    whitened = window * residual
+    return gather(difference, window, predicted, residual, whitened, parts, periodic=periodic)
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.3])
@@ -60,6 +61,39 @@ def test_contrast_and_change_are_sums_of_squares(shape, rng, x64):
     expected = np.average(difference**2, weights=window)
     np.testing.assert_allclose(found.change / found.weight, expected, rtol=0.2)
     np.testing.assert_allclose(found.weight / found.count, np.mean(window), rtol=0.1)
+
+
+@pytest.mark.parametrize("shape", [(2,), (50,), (2, 9), (20, 30), (4, 5, 6)])
+def test_every_pixel_of_a_small_periodic_frame_counts(shape, rng, x64):
+    predicted, residual, difference = rng.normal(size=(3, *shape))
+    window = rng.random(shape) + (rng.random(shape) < 0.8) - 0.5
+    window = np.maximum(window, 0)
+    found = evidence(residual, predicted, difference, window, periodic=True)
+    total = np.sum(window)
+    np.testing.assert_allclose(found.weight, total, rtol=1e-12)
+    assert found.count == np.sum(window > 0)
+    blurred = predicted - residual
+    expected = np.sum(window * (blurred - np.sum(window * blurred) / total) ** 2)
+    np.testing.assert_allclose(found.contrast, expected, rtol=1e-9)
+    np.testing.assert_allclose(found.change, np.sum(window * difference**2), rtol=1e-12)
+    for axis in range(len(shape)):
+        slope = (np.roll(predicted, -1, axis) - np.roll(predicted, 1, axis)) / 2
+        np.testing.assert_allclose(
+            found.products[axis, -1], np.sum(window * slope * residual), rtol=1e-9, atol=1e-12
+        )
+        whitened = window * residual
+        both = [np.sum(whitened * np.roll(whitened, -1, axis))]
+        known = np.where(window > 0, 1, 0)
+        both += [np.sum(whitened**2 * (np.roll(known, 1, axis) + np.roll(known, -1, axis))) / 2]
+        np.testing.assert_allclose(found.neighbours[axis, :2], both, rtol=1e-9, atol=1e-12)
+
+
+def test_of_other_frames_pixels_without_neighbours_are_left_out(rng, x64):
+    predicted, residual, difference = rng.normal(size=(3, 20, 30))
+    found = evidence(residual, predicted, difference)
+    assert found.count == 18 * 28
+    expected = np.sum(difference[1:-1, 1:-1] ** 2)
+    np.testing.assert_allclose(found.change, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (600, 500)])

@@ -30,7 +30,8 @@ def images():
 
 def framed(a, b):
     centre, scale = jnp.asarray(a.mean()), jnp.asarray(0.5)
-    return make_frame(jnp.asarray(a), jnp.asarray(b), "valid", 0, centre=centre, scale=scale)
+    a, b = jnp.asarray(a), jnp.asarray(b)
+    return make_frame(a, b, b - a, "valid", 0, centre=centre, scale=scale)
 
 
 def filters(variances):

@@ -53,6 +53,12 @@ def test_a_frame_too_small_for_its_blur(dtype):
     assert gj.estimate_blur(*pair, kernel="sampled").status == Status.TOO_SMALL
 
 
+@pytest.mark.parametrize("shape", [(2,), (2, 64), (64, 3), (2, 30, 30)])
+def test_a_frame_of_hardly_any_pixels(shape, rng):
+    pair = rng.normal(size=(2, *shape)).astype(np.float32)
+    assert gj.estimate_blur(*pair).status == Status.TOO_SMALL
+
+
 def test_pixels_that_are_not_finite(pair):
     estimate = jax.jit(gj.estimate_blur)
     for bad in (np.nan, np.inf):

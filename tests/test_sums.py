@@ -6,25 +6,29 @@ import numpy as np
 import pytest
 
 from gaussjax.spectral_moments import frequency_moments
-from gaussjax.sums import sums_of_rows
+from gaussjax.sums import row_sums
 
 
+@pytest.mark.parametrize("count", [1, 4, 30])
 @pytest.mark.parametrize("shape", [(5, 7), (3, 1, 4), (2, 6, 5, 3)])
-def test_sums_of_rows(shape, rng, dtype, tolerance):
-    values = [jnp.asarray(x, dtype) for x in rng.normal(size=(4, *shape))]
-    for found, each in zip(sums_of_rows(values), values, strict=True):
-        assert found.dtype == dtype
-        np.testing.assert_allclose(found, np.sum(each, axis=-2), rtol=tolerance, atol=tolerance)
+def test_row_sums(shape, count, rng, dtype, tolerance):
+    values = [jnp.asarray(x, dtype) for x in rng.normal(size=(count, *shape))]
+    found = row_sums(values)
+    assert len(found) == count
+    for total, each in zip(found, values, strict=True):
+        assert total.dtype == dtype
+        expected = np.sum(np.reshape(each, (*shape[:2], -1)), axis=2)
+        np.testing.assert_allclose(total, expected, rtol=tolerance, atol=tolerance)
 
 
 def test_their_derivatives_and_batches(rng, x64):
-    images = jnp.asarray(rng.normal(size=(3, 6, 5)))
+    images = jnp.asarray(rng.normal(size=(3, 2, 6, 5)))
 
     def together(image):
-        return sum(jnp.sum(x**2) for x in sums_of_rows([image, jnp.sin(image)]))
+        return sum(jnp.sum(x**2) for x in row_sums([image, jnp.sin(image)]))
 
     def one_by_one(image):
-        return sum(jnp.sum(jnp.sum(x, axis=-2) ** 2) for x in (image, jnp.sin(image)))
+        return sum(jnp.sum(jnp.sum(x, axis=2) ** 2) for x in (image, jnp.sin(image)))
 
     for transformed in (jax.grad, jax.hessian):
         found = jax.jit(jax.vmap(transformed(together)))(images)

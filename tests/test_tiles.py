@@ -43,7 +43,7 @@ def test_every_pixel_inside_counts_once(margins, rng, x64):
     assert tiles_fit(jnp.asarray(margins), tile)
 
     def of_tile(frame, window):
-        return (window.num_pixels, window.total(frame.blurred)), window.num_pixels
+        return (window.num_pixels, *window.totals([frame.blurred])), window.num_pixels
 
     (count, total), some = jax.jit(lambda m: sum_over_tiles(of_tile, pair, tile, m))(
         jnp.asarray(margins, float)
