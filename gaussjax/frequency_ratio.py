@@ -5,7 +5,6 @@ and in the log of the gain. The fits differ in which frequencies they trust, and
 leave out the zero frequency, where an offset would sit. They read the Gaussian as continuous.
 """
 
-import itertools
 import math
 import operator
 from dataclasses import replace
@@ -24,7 +23,12 @@ from gaussjax.residuals import spectral_residual, spectral_squares, without_zero
 from gaussjax.result import BlurEstimate, rounding_variance
 from gaussjax.solvers import Status, gauss_newton
 from gaussjax.spectra import Spectra
-from gaussjax.spectral_moments import frequency_moments
+from gaussjax.spectral_moments import (
+    Polynomial,
+    frequency_product,
+    polynomial_product,
+    polynomial_sums,
+)
 from gaussjax.transfer import gaussian_transfer
 from gaussjax.whitening import squared_magnitude
 
@@ -165,10 +169,6 @@ def fit_free_kernel(
     return _result(params, spectra, inverse @ meat @ inverse, state.num_steps)
 
 
-# A polynomial of the frequencies: coefficients by exponents, one exponent for each axis.
-_Polynomial = dict[tuple[int, ...], float]
-
-
 def _solve_log_ratio(
     spectra: Spectra, trusted: jax.Array, family: str, amplitude: bool
 ) -> tuple[BlurParams, jax.Array]:
@@ -186,37 +186,23 @@ def _solve_log_ratio(
     weighted = weights * (0.5 * jnp.log(squared))
     columns = _columns(len(shape), family, amplitude)
     inverse = inverse_small(_normal_matrix(weights, columns, shape))
-    solution = inverse @ _totals(weighted, columns, shape)
+    solution = inverse @ polynomial_sums(weighted, columns, shape)
     p = num_variances(family, len(shape))
     gain = jnp.exp(solution[p]) if amplitude else None
     return BlurParams(solution[:p], gain=gain, family=family), unit * inverse
 
 
-def _normal_matrix(weights: jax.Array, columns: list[_Polynomial], image_shape) -> jax.Array:
+def _normal_matrix(weights: jax.Array, columns: list[Polynomial], image_shape) -> jax.Array:
     """``sum m weights x_i x_j``."""
-    products = [_product(x, y) for x in columns for y in columns]
-    return _totals(weights, products, image_shape).reshape(len(columns), len(columns))
+    products = [polynomial_product(x, y) for x in columns for y in columns]
+    return polynomial_sums(weights, products, image_shape).reshape(len(columns), len(columns))
 
 
-def _totals(values: jax.Array, polynomials: list[_Polynomial], image_shape) -> jax.Array:
-    """``sum m values x`` for each polynomial x."""
-    moments = frequency_moments(values, (e for x in polynomials for e in x), image_shape)
-    return jnp.stack([sum(factor * moments[e] for e, factor in x.items()) for x in polynomials])
-
-
-def _product(x: _Polynomial, y: _Polynomial) -> _Polynomial:
-    found: _Polynomial = {}
-    for (e, a), (f, b) in itertools.product(x.items(), y.items()):
-        both = tuple(map(operator.add, e, f))
-        found[both] = found.get(both, 0.0) + a * b
-    return found
-
-
-def _columns(ndim: int, family: str, amplitude: bool) -> list[_Polynomial]:
+def _columns(ndim: int, family: str, amplitude: bool) -> list[Polynomial]:
     """D log T / d variance of the continuous Gaussian, one a parameter, and 1 for the gain."""
 
-    def term(i: int, j: int) -> _Polynomial:
-        return {tuple((k == i) + (k == j) for k in range(ndim)): -0.5 if i == j else -1.0}
+    def term(i: int, j: int) -> Polynomial:
+        return frequency_product(i, j, ndim, -0.5 if i == j else -1.0)
 
     squares = [term(j, j) for j in range(ndim)]
     if family == "isotropic":

@@ -1,12 +1,17 @@
 """Sums over all frequencies of a spectrum times functions of single axes, by thin products."""
 
-from collections.abc import Iterable
+import functools
+import itertools
+import operator
 
 import jax
 import jax.numpy as jnp
 
 from gaussjax.grid import angular_frequencies, half_plane_weights
 from gaussjax.linear_algebra import product
+
+# Of the frequencies: coefficients by exponents, one exponent for each axis (w in rad/px).
+Polynomial = dict[tuple[int, ...], float]
 
 
 def bilinear_form(
@@ -22,18 +27,17 @@ def bilinear_form(
     return total
 
 
-def frequency_moments(
+def polynomial_sums(
     values: jax.Array,
-    exponents: Iterable[tuple[int, ...]],
+    polynomials: list[Polynomial],
     image_shape: tuple[int, ...],
     smoothing: jax.Array | None = None,
-) -> dict[tuple[int, ...], jax.Array]:
-    """``sum m values prod_j w_j^e_j`` (w in rad/px) by the exponents e, one for each axis.
+) -> jax.Array:
+    """``sum m values x`` for each polynomial x of the frequencies, ``[k]``.
 
     Of products of the transforms of two images, both blurred before by ``smoothing`` px.
     """
-    exponents = set(exponents)
-    needed = sorted({e for several in exponents for e in several})
+    needed = sorted({e for x in polynomials for several in x for e in several})
     vectors = []
     for w in angular_frequencies(image_shape, values.dtype):
         columns = jnp.stack([w.reshape(-1) ** e for e in needed], axis=1)
@@ -41,4 +45,23 @@ def frequency_moments(
             columns = columns * jnp.exp(-((smoothing * w.reshape(-1, 1)) ** 2))
         vectors.append(columns)
     form = bilinear_form(values, vectors, image_shape)
-    return {several: form[tuple(map(needed.index, several))] for several in exponents}
+
+    def total(x: Polynomial) -> jax.Array:
+        terms = [factor * form[tuple(map(needed.index, e))] for e, factor in x.items()]
+        return functools.reduce(operator.add, terms)
+
+    return jnp.stack([total(x) for x in polynomials])
+
+
+def polynomial_product(x: Polynomial, y: Polynomial) -> Polynomial:
+    """``x y``."""
+    found: Polynomial = {}
+    for (e, a), (f, b) in itertools.product(x.items(), y.items()):
+        both = tuple(map(operator.add, e, f))
+        found[both] = found.get(both, 0.0) + a * b
+    return found
+
+
+def frequency_product(i: int, j: int, ndim: int, factor: float) -> Polynomial:
+    """``factor w_i w_j``."""
+    return {tuple((k == i) + (k == j) for k in range(ndim)): factor}

@@ -1,7 +1,6 @@
 """Where a fit starts, and in which direction a pair blurs."""
 
 import math
-import operator
 from dataclasses import dataclass, replace
 
 import jax
@@ -17,7 +16,12 @@ from gaussjax.params import BlurParams, as_params, project_family, signed_square
 from gaussjax.residuals import without_zero_frequency
 from gaussjax.solvers import Evaluation, coarse_tolerance, gauss_newton, newton
 from gaussjax.spectra import Spectra
-from gaussjax.spectral_moments import frequency_moments
+from gaussjax.spectral_moments import (
+    Polynomial,
+    frequency_product,
+    polynomial_product,
+    polynomial_sums,
+)
 from gaussjax.transfer import is_separable
 from gaussjax.whitening import (
     excess_scatter,
@@ -95,21 +99,21 @@ def small_blur_variances(
     power = without_zero_frequency(spectra.reference_power)
     cross = without_zero_frequency(spectra.cross_power.real)
     shape = spectra.image_shape
-    each = range(len(shape))
-    zero = (0,) * len(shape)
-    squares = [tuple(2 * (k == j) for k in each) for j in each]
-    fourth = [tuple(map(operator.add, first, other)) for first in squares for other in squares]
+    one: Polynomial = {(0,) * len(shape): 1.0}
+    half_square: Polynomial = {}
+    for j in range(len(shape)):
+        half_square |= frequency_product(j, j, len(shape), 0.5)
+    fourth = polynomial_product(half_square, half_square)
 
     def smoothed(smoothing):
         """Sums of P times 1, |w|^2 / 2 and its square, and of Re C times the first two."""
-        powers = frequency_moments(power, [zero, *squares, *fourth], shape, smoothing)
-        crosses = frequency_moments(cross, [zero, *squares], shape, smoothing)
-        slope, cross_slope = (sum(of[e] for e in squares) / 2 for of in (powers, crosses))
-        return powers[zero], slope, sum(powers[e] for e in fourth) / 4, crosses[zero], cross_slope
+        powers = polynomial_sums(power, [one, half_square, fourth], shape, smoothing)
+        return powers, polynomial_sums(cross, [one, half_square], shape, smoothing)
 
     # The error's weights are the square of the estimate's.
     smoothings = _SMOOTHING * jnp.asarray([0, 1, math.sqrt(2)], power.dtype)
-    energy, slope, curvature, cross_energy, cross_slope = jax.vmap(smoothed)(smoothings)
+    powers, crosses = jax.vmap(smoothed, out_axes=1)(smoothings)
+    (energy, slope, curvature), (cross_energy, cross_slope) = powers, crosses
     total = jnp.where(energy > 0, energy, 1)
     level, centre = jnp.ones_like(total), jnp.zeros_like(total)
     if gain:
