@@ -19,7 +19,15 @@ from experiments.fresh_processes import cold_start, peak_memory
 from experiments.speed_figure import plot
 from experiments.speed_table import table
 from experiments.stopwatch import FLOORS, floors, on_device, seconds_in_turn
-from experiments.timed_fits import BATCHED, CHUNKED, FITS, SEARCHES, search
+from experiments.timed_fits import (
+    BATCHED,
+    CHUNKED,
+    FITS,
+    SEARCHES,
+    SPECTRA,
+    search,
+    transforms,
+)
 
 SIGMA, PATCH_SIGMA = 2.0, 1.0  # px
 LARGEST = {  # px per side, of what takes minutes beyond
@@ -61,12 +69,13 @@ def _singles(sizes: Sequence[int], rounds: int, random: np.random.Generator) -> 
         **{name: fit.noises for name, fit in FITS.items()},
         **dict.fromkeys(SEARCHES, ("1 % in B",)),
     }
-    found: dict[str, Any] = {"floor": {name: [] for name in FLOORS}}
+    found: dict[str, Any] = {"floor": {name: [] for name in FLOORS}, "spectra": []}
     for part in ("seconds", "compile", "error"):
         found[part] = {n: {noise: [] for noise in noises} for n, noises in names.items()}
     for size in tqdm(sizes, "sizes", disable=None):
         pairs = cropped_pairs(size, SIGMA, random)
         calls: dict[Any, Any] = dict(floors(pairs["no noise"]))
+        calls["spectra"] = on_device(SPECTRA, *pairs["no noise"])
         for name, noises in names.items():
             for noise in noises if size <= LARGEST.get(name, size) else ():
                 calls[name, noise] = (
@@ -77,6 +86,7 @@ def _singles(sizes: Sequence[int], rounds: int, random: np.random.Generator) -> 
         first, times, results = seconds_in_turn(calls, rounds)
         for name in FLOORS:
             found["floor"][name].append(times[name])
+        found["spectra"].append(times["spectra"])
         for name, noises in names.items():
             for noise in noises:
                 key = name, noise
@@ -94,12 +104,17 @@ def _batch(count: int, size: int, rounds: int, random: np.random.Generator) -> d
     """Seconds of ``count`` pairs, the median error of those answered, and how many are not."""
     stacks = cropped_patches(size, count, PATCH_SIGMA, random)
     fit = BATCHED if count <= 256 else CHUNKED
-    calls = {**floors(stacks), "estimate_blur": on_device(fit, *stacks)}
+    calls = {
+        **floors(stacks),
+        "transforms": on_device(transforms, *stacks),
+        "estimate_blur": on_device(fit, *stacks),
+    }
     _, times, results = seconds_in_turn(calls, rounds)
     sigma, status = (np.asarray(getattr(results["estimate_blur"], n)) for n in ("sigma", "status"))
     analysis = fit.lower(*stacks).compile().memory_analysis()
     return {
         "floor": {name: times[name] for name in FLOORS},
+        "transforms": times["transforms"],
         "seconds": times["estimate_blur"],
         "error": float(np.median(np.abs(sigma[status == 0] / PATCH_SIGMA - 1))),
         "refused": int(np.sum(status != 0)),

@@ -100,8 +100,9 @@ def table(numbers: dict[str, Any]) -> str:
     for name, times in single["floor"].items():
         cells = "".join(f"{1e3 * value:>16.3g}" for value in times)
         lines.append(f"{f'two FFTs: {name}':60}{cells}")
-    for name, parts in single["seconds"].items():
-        for noise, times in parts.items():
+    parts = {"spectra of both images": {"no fit": single["spectra"]}, **single["seconds"]}
+    for name, by_noise in parts.items():
+        for noise, times in by_noise.items():
             cells = [
                 "-" if value is None else f"{1e3 * value:.3g} ({value / floor:.2g})"
                 for value, floor in zip(times, quickest(single["floor"]), strict=True)
@@ -116,7 +117,8 @@ def table(numbers: dict[str, Any]) -> str:
     for each in numbers["batches"]:
         lines.append(
             f"{each['pairs']} pairs of {each['size']} px: {1e3 * each['seconds']:.3g} ms,"
-            f" {each['seconds'] / min(each['floor'].values()):.2g} times the floor, median error"
+            f" {each['seconds'] / min(each['floor'].values()):.2g} times the floor, of which"
+            f" {each['transforms'] / min(each['floor'].values()):.2g} for transforms, median error"
             f" {100 * each['error']:.2g} %, {each['refused']} refused, temporary memory"
             f" {each['temporary_bytes'] / each['image_bytes']:.2g} times the images"
         )

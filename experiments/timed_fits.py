@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import cv2
 import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy import ndimage, optimize
 
@@ -50,9 +51,23 @@ FITS: dict[str, TimedFit] = {
     "estimate_blur, noise_std": TimedFit(jax.jit(_given), ("1 % in both",)),
     "estimate_blur, full + gain + shift": TimedFit(jax.jit(_full)),
 }
+# What the fits to spectra cannot do without.
+SPECTRA = jax.jit(pair_spectra)
 BATCHED = jax.jit(jax.vmap(estimate_blur))
 CHUNK = 200  # pairs that are fitted at once, of more: what is kept of them stays in the caches
 CHUNKED = jax.jit(lambda a, b: jax.lax.map(lambda p: estimate_blur(*p), (a, b), batch_size=CHUNK))
+
+
+@jax.jit
+def transforms(a: jax.Array, b: jax.Array) -> list[jax.Array]:
+    """The transforms of ``BATCHED`` alone: of both images, of A once more, twice two back."""
+    start = [jnp.fft.rfft2(image) for image in (a, b)]
+    spectrum = jnp.fft.rfft2(2 * a)
+    first = [jnp.fft.irfft2(factor * spectrum) for factor in (1, 2)]
+    # A second pass needs the first one's result.
+    step = sum(image[:, :1, :1] for image in first)
+    return [*start, *(jnp.fft.irfft2((factor + step) * spectrum) for factor in (1, 2))]
+
 
 # On numpy arrays of float32.
 SEARCHES: dict[str, Callable] = {
