@@ -60,7 +60,8 @@ _LARGEST_SHIFT = 0.25
 class Adequacy:
     """How well the fitted model explains the compared pixels.
 
-    Of a large frame all but the residual's mean square is told by evenly spread bands of rows.
+    Of a large frame all but the residual's mean square is told by evenly spread bands of rows, and
+    unless it is periodic without the pixels at its edge, which lack neighbours.
 
     Attributes:
         unexplained: mean square of the residual over the variance of B.
