@@ -54,7 +54,7 @@ FITS: dict[str, TimedFit] = {
 # What the fits to spectra cannot do without.
 SPECTRA = jax.jit(pair_spectra)
 BATCHED = jax.jit(jax.vmap(estimate_blur))
-CHUNK = 200  # pairs that are fitted at once, of more: what is kept of them stays in the caches
+CHUNK = 500  # pairs that are fitted at once, of more: what is kept of them stays in the caches
 CHUNKED = jax.jit(lambda a, b: jax.lax.map(lambda p: estimate_blur(*p), (a, b), batch_size=CHUNK))
 
 

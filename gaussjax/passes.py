@@ -30,6 +30,8 @@ def fit_passes(
         upper: likewise.
         tolerance: in units of the solver's, of what another pass would change.
     """
+    # Of a kernel that is cut off every tap counts; of others a pixel more or less does not.
+    slack = 0 if criterion.model.kernel.is_finite else 1
 
     def unfinished(state):
         fit, count = state
@@ -38,17 +40,15 @@ def fit_passes(
     def one_pass(state):
         fit, count = state
         follows = count < FOLLOWING_PASSES
-        margins = jnp.where(follows, criterion.model.margins(fit.vector), fit.margins)
+        wanted = criterion.model.margins(fit.vector)
+        # A pixel too many is left as it is: back and forth would cost a pass each.
+        outgrown = (wanted > fit.margins) | (wanted < fit.margins - slack)
+        margins = jnp.where(follows & outgrown, wanted, fit.margins)
         context = criterion.context(fit.vector, margins, fit.context)
         fit = replace(fit, margins=margins, context=context)
         better = criterion.improve(fit, lower, upper)
         wanted = criterion.model.margins(better.vector)
-        # Of a kernel that is cut off every tap counts; of others a pixel more or less does not.
-        if criterion.model.kernel.is_finite:
-            fits = jnp.all(margins == wanted)
-        else:
-            fits = jnp.all(jnp.abs(margins - wanted) <= 1)
-        fits = fits | ~follows
+        fits = jnp.all(jnp.abs(margins - wanted) <= slack) | ~follows
         found = replace(
             fit,
             vector=better.vector,
