@@ -44,7 +44,7 @@ def run(
     batches: Sequence[tuple[int, int]] = ((256, 64), (256, 32), (10_000, 32)),
     rounds: int = 15,
     command: int = 512,
-    starts: int = 5,
+    starts: int = 9,
     memory: int = 4096,
 ) -> dict[str, Any]:
     """Seconds and errors by name, noise and size; of batches; of fresh processes, and bytes."""
