@@ -299,8 +299,12 @@ def test_speed_answer():
     seconds = [each[index] for each in compiled]
     start = speed_table.start_ratios(found)
     images = found["memory"]["bytes"]
+    batch = found["batches"][0]
+    floor = min(batch["floor"].values())
     assert_said(
         "What does an estimate cost?",
+        f"{batch['pairs']} pairs of {batch['size']} px take {batch['seconds'] / floor:.0f} times their",
+        f"transforms; {batch['transforms'] / floor:.1f} times is",
         f"the ratio {ratio('closed form')}",
         f"Gauss-Newton on spectra {ratio('Gauss-Newton')}",
         f"`estimate_blur` {ratio('estimate_blur')} with",
