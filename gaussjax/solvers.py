@@ -90,7 +90,11 @@ class SolverState:
     @property
     def converged(self) -> jax.Array:
         """True when the last proposed step was too small to matter."""
-        return (self.step_size <= 1) & jnp.isfinite(self.evaluation.cost)
+        return self.within(1)
+
+    def within(self, tolerance: float) -> jax.Array:
+        """True when it was no longer than so many tolerances."""
+        return (self.step_size <= tolerance) & jnp.isfinite(self.evaluation.cost)
 
 
 def step_tolerance(params: jax.Array) -> jax.Array:
@@ -220,8 +224,7 @@ def newton(
     upper = jnp.broadcast_to(jnp.asarray(upper, start.dtype), start.shape)
 
     def unfinished(state: SolverState) -> jax.Array:
-        found = (state.step_size <= tolerance) & jnp.isfinite(state.evaluation.cost)
-        return ~found & (state.num_steps < max_steps)
+        return ~state.within(tolerance) & (state.num_steps < max_steps)
 
     def step(state: SolverState) -> SolverState:
         return newton_step(evaluate, state, lower, upper, magnitude, uncertainty)

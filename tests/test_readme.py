@@ -303,8 +303,8 @@ def test_speed_answer():
     floor = min(batch["floor"].values())
     assert_said(
         "What does an estimate cost?",
-        f"{batch['pairs']} pairs of {batch['size']} px take",
-        f"take {batch['seconds'] / floor:.0f} times their transforms;"
+        f"{batch['pairs']} pairs of {batch['size']} px take"
+        f" {batch['seconds'] / floor:.0f} times their transforms;"
         f" {batch['transforms'] / floor:.1f} times is",
         f"the ratio {ratio('closed form')}",
         f"Gauss-Newton on spectra {ratio('Gauss-Newton')}",
