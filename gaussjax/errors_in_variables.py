@@ -33,7 +33,12 @@ from gaussjax.criterion import (
     Summary,
     held_back,
 )
-from gaussjax.grid import forward_transform, half_plane_weights, inverse_transform
+from gaussjax.grid import (
+    forward_transform,
+    half_plane_sum,
+    half_plane_weights,
+    inverse_transform,
+)
 from gaussjax.linear_algebra import definite, inner_products, inverse_small
 from gaussjax.residuals import frame_window
 from gaussjax.result import rounding_variance
@@ -107,10 +112,12 @@ class ErrorsInVariables(ImageCriterion):
     def _linearized(self, vector, window) -> tuple[Transforms, jax.Array]:
         """Transforms and the fields of the model."""
         residual, fields = self.model.residual(vector, self.frame)
-        transforms = forward_transform(
-            window.values[None] * jnp.concatenate([residual[None], fields]), self.model.ndim
+        # One by one, side by side: inside of a program a transform of a stack has a single core.
+        u, *slopes = (
+            forward_transform(window.values * image, self.model.ndim)
+            for image in (residual, *fields)
         )
-        return Transforms(residual, transforms[0], transforms[1:]), fields
+        return Transforms(residual, u, jnp.stack(slopes)), fields
 
     def _passed(self, vector: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
         """The spectrum that white noise of A leaves in u, per v_A, and its derivatives."""
@@ -126,19 +133,23 @@ class ErrorsInVariables(ImageCriterion):
         slopes, value = jax.jacfwd(lambda v: (passed(v),) * 2, has_aux=True)(vector)
         return value, jnp.moveaxis(slopes, -1, 0)
 
-    def _sums(self, at: Transforms, vector, window, context):
-        """Cost, gradient and scatter of the whitened u, and the excess of the scatter."""
+    def _sums(self, at: Transforms, vector, window, context) -> tuple[jax.Array, ...]:
+        """Cost, gradient and scatter of the whitened u."""
         passed, passed_slopes = self._passed(vector, window)
         weights = half_plane_weights(window.shape, vector.dtype)
-        response, response_slopes = self.model.responses(vector, window.shape)
-        excess = excess_scatter(response, response_slopes, context, weights * window.sum(2))
-        return *whitened_sums(at.u, at.u_slopes, passed, passed_slopes, context, weights), excess
+        return whitened_sums(at.u, at.u_slopes, passed, passed_slopes, context, weights)
+
+    def _excess(self, vector, window, noise) -> jax.Array:
+        """Of the scatter, over the mean of the second derivative."""
+        weights = window.sum(2) * half_plane_weights(window.shape, vector.dtype)
+        return excess_scatter(*self.model.responses(vector, window.shape), noise, weights)
 
     def improve(self, fit: Fit, lower, upper) -> Improvement:
         """One Newton step, with the mean of the second derivative."""
         vector, window = fit.vector, self.window(fit.margins)
         at, fields = self._linearized(vector, window)
-        _, gradient, scatter, excess = self._sums(at, vector, window, fit.context)
+        _, gradient, scatter = self._sums(at, vector, window, fit.context)
+        excess = self._excess(vector, window, fit.context)
         step = bounded_step(vector, gradient, definite(scatter - excess, scatter), lower, upper)
         found = jnp.clip(vector + held_back(step, vector), lower, upper)
         move = found - vector
@@ -184,10 +195,7 @@ class ErrorsInVariables(ImageCriterion):
         # Only the ratio of the levels is taken on trust: the residual tells how strong they are.
         noise = chi_square * context
         scatter = scatter / chi_square
-        response, response_slopes = self.model.responses(vector, window.shape)
-        inverse = inverse_small(
-            scatter - excess_scatter(response, response_slopes, noise, weights * energy)
-        )
+        inverse = inverse_small(scatter - self._excess(vector, window, noise))
         # Pixels on the ramp count less in the score than in its derivative.
         scatter = scatter * window.sum(4) / energy
         density = noise[1] + noise[0] * passed
@@ -201,7 +209,7 @@ class ErrorsInVariables(ImageCriterion):
         floor = rounding_variance(vector.dtype) * inverse_small(
             real_products(weights[None] * at.u_slopes, at.u_slopes)
         )
-        squares = jnp.sum(weights * squared_magnitude(at.u))
+        squares = half_plane_sum(squared_magnitude(at.u), window.shape)
         whitened = inverse_transform(at.u / jnp.sqrt(density), window.shape)
         everything = jnp.sum(window.values * at.residual**2)
         return Summary(

@@ -43,11 +43,15 @@ def whitened_sums(u, slopes, passed, passed_slopes, noise, weights) -> tuple[jax
 def excess_scatter(response, response_slopes, noise, weights) -> jax.Array:
     """What J'J has on top of the mean of the second derivative: noise of A in the slopes.
 
-    ``sum v_A Re(conj(R_i) R_j) / D - 1/4 D_i D_j / D^2``, for a variance
-    ``sum T_i T_j v_A v_B / D^2``; ``[k, k]``.
+    ``sum v_A Re(conj(R_i) R_j) / D - 1/4 D_i D_j / D^2``, for a real R
+    ``sum R_i R_j v_A v_B / D^2``; ``[k, k]``.
     """
     v_reference, v_blurred = noise
     density = v_blurred + v_reference * squared_magnitude(response)
+    if not jnp.iscomplexobj(response):
+        root = jnp.sqrt(v_reference) * jnp.sqrt(v_blurred) * jnp.sqrt(weights)
+        slopes = (root / density)[None] * response_slopes
+        return inner_products(slopes, slopes)
     root = jnp.sqrt(weights / density)
     by_slope = jnp.sqrt(v_reference) * root[None] * response_slopes
     density_slopes = 2 * v_reference * jnp.real(jnp.conj(response)[None] * response_slopes)

@@ -1,4 +1,4 @@
-"""Spectra as seen through a window, axis by axis and altogether."""
+"""Spectra as seen through a window, axis by axis and altogether, and sums over them."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import pytest
 
 from gaussjax import boundary as borders
 from gaussjax.grid import along_axis
-from gaussjax.whitening import smeared, smeared_product
+from gaussjax.whitening import excess_scatter, smeared, smeared_product
 
 
 @pytest.mark.parametrize("shape", [(30,), (16, 21), (8, 9, 10)])
@@ -39,3 +39,16 @@ def test_sums_of_a_window_are_those_of_its_values(dtype, tolerance, rng):
         for power in (1, 2, 4):
             expected = np.sum(np.asarray(window.values, float) ** power)
             np.testing.assert_allclose(window.sum(power), expected, rtol=tolerance)
+
+
+@pytest.mark.parametrize("noise", [(0.3, 0.2), (1e-9, 1e-3), (0.5, 1e-7)])
+def test_excess_of_a_real_response_is_that_of_a_complex_one(noise, x64, rng):
+    response = jnp.asarray(rng.uniform(0.1, 1, (9, 6)))
+    slopes = jnp.asarray(rng.normal(size=(3, 9, 6)))
+    weights = jnp.asarray(rng.uniform(1, 2, (1, 6)))
+    noise = jnp.asarray(noise)
+    found = excess_scatter(response, slopes, noise, weights)
+    # The general form is a difference of sums no larger than this; v_B may leave little of it.
+    scale = jnp.max(jnp.sum(weights[None] * (slopes / response[None]) ** 2, axis=(1, 2)))
+    general = excess_scatter(response + 0j, slopes + 0j, noise, weights)
+    np.testing.assert_allclose(found, general, rtol=1e-12, atol=1e-14 * scale)
