@@ -210,16 +210,17 @@ def find_start(
         0,
         jnp.zeros(ndim, dtype),
     )
+    near = coarse_tolerance(dtype)
     if plain and is_separable(model.family, ndim):
 
         def sums_at(variance):
             params = surrogate.params(variance)
             return blur_sums(power, cross, params, shape, surrogate.kernel, 0)
 
-        near = coarse_tolerance(dtype)
         state = minimise(sums_at, located, magnitude=1.0, tolerance=near)
     else:
-        state = gauss_newton(_spectral_residual(oriented, surrogate), located, magnitude=1.0)
+        residual = _spectral_residual(oriented, surrogate)
+        state = gauss_newton(residual, located, magnitude=1.0, tolerance=near)
     vector, num_steps = state.params, state.num_steps
     levels = jnp.zeros(2, dtype)
     if noise is not None:
