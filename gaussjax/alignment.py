@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from gaussjax.grid import angular_frequencies, inverse_transform
 from gaussjax.spectra import Spectra
+from gaussjax.transfer import shift_phase
 
 # px of smoothing of the correlation whose peak is the shift.
 _CORRELATION_WIDTH = 1.5
@@ -32,6 +33,5 @@ def correlation_peak(spectra: Spectra) -> jax.Array:
 
 def translated(spectra: Spectra, shift: jax.Array) -> Spectra:
     """The pair with B moved back by ``shift`` px, as if it were periodic."""
-    frequencies = angular_frequencies(spectra.image_shape, shift.dtype)
-    phase = sum(s * w for s, w in zip(shift, frequencies, strict=True))
-    return replace(spectra, cross_power=spectra.cross_power * jnp.exp(1j * phase))
+    phase = shift_phase(-shift, spectra.image_shape)
+    return replace(spectra, cross_power=spectra.cross_power * phase)

@@ -136,7 +136,8 @@ class LeastSquares(ImageCriterion):
         residual, fields = self.model.residual(fit.vector, self.frame)
         sums = moments(residual, fields, window)
         step = next_step(sums, fit, lower, upper, self.model.num_variances)
-        residual = residual + jnp.tensordot(step.vector - fit.vector, fields, 1)
+        move = step.vector - fit.vector
+        residual += sum(part * x for part, x in zip(move, fields, strict=True))
         linear = self._linear(sums, fit.vector, step, residual, fields, window)
         return Improvement(step.vector, linear, step.ahead, step.size, jnp.int32(0))
 
@@ -201,12 +202,11 @@ def moments(residual: jax.Array, fields: jax.Array, window: Window, parts: int =
     Of a frame, or of one that is one of several ``parts``.
     """
     blocks = score_blocks(residual, fields, window, parts)
-    if len(fields) == 1:
-        squares, information = window.totals([residual**2, fields[0] ** 2])
-        information = information[None, None]
-    else:
-        (squares,) = window.totals([residual**2])
-        information = inner_products(window.values[None] * fields, fields)
+    k = len(fields)
+    pairs = [(i, j) for i in range(k) for j in range(i + 1)]
+    squares, *totals = window.totals([residual**2, *(fields[i] * fields[j] for i, j in pairs)])
+    entries = [totals[pairs.index((max(i, j), min(i, j)))] for i in range(k) for j in range(k)]
+    information = jnp.stack(entries).reshape(k, k)
     return Moments(
         squares=squares,
         gradient=jnp.sum(blocks, axis=tuple(range(1, blocks.ndim))),

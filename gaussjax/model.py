@@ -6,17 +6,29 @@ In the frame's own centre and scale the offset becomes a *level*, the mean that 
 ``gain g * A``: unlike the offset it is hardly correlated with the gain.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
 
-from gaussjax.grid import forward_transform, half_plane_weights, inverse_transforms
+from gaussjax.grid import (
+    angular_frequencies,
+    forward_transform,
+    half_plane_weights,
+    inverse_transforms,
+)
 from gaussjax.kernels import Kernel
 from gaussjax.linear_algebra import diagonal, long_products, product
 from gaussjax.params import BlurParams, num_variances
 from gaussjax.residuals import Frame
-from gaussjax.transfer import axis_margins, is_separable, response_factors, system_response
+from gaussjax.transfer import (
+    axis_margins,
+    gaussian_transfer,
+    is_separable,
+    response_factors,
+    shift_phase,
+    system_response,
+)
 
 # The inverse of a narrow kernel has no finite support; its tail is gone after a few px more.
 _INVERSE_MARGIN = 6
@@ -114,10 +126,24 @@ class BlurModel:
 
     def responses(self, vector: jax.Array, shape: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
         """R and its derivatives by the vector, ``[*spectrum]`` and ``[k, *spectrum]``."""
-        slopes, response = jax.jacfwd(lambda v: (self.response(v, shape),) * 2, has_aux=True)(
-            vector
-        )
-        return response, jnp.moveaxis(slopes, -1, 0)
+        p, params = self.num_variances, self.params(vector)
+
+        def transfer(variance):
+            moved = replace(params, variance=variance)
+            return (gaussian_transfer(moved, shape, self.kernel, self.reach),) * 2
+
+        # Of T alone, which is real: derivatives of gain and phase by the variances are zeros that
+        # would be written out.
+        by_variance, plain = jax.jacfwd(transfer, has_aux=True)(params.variance)
+        shifted = 1 if params.shift is None else shift_phase(params.shift, shape)
+        factor = shifted if params.gain is None else params.gain * shifted
+        response = factor * plain
+        slopes = [factor * by_variance[..., j] for j in range(p)]
+        slopes += [shifted * plain] if self.gain else []
+        slopes += [jnp.zeros_like(response)] if self.offset else []
+        if self.shift:
+            slopes += [-1j * w * response for w in angular_frequencies(shape, vector.dtype)]
+        return response, jnp.stack(slopes)
 
     def project(self, coefficients: jax.Array, vector: jax.Array, shape) -> jax.Array:
         """``Re sum_w c (R - 1)`` for a stack of spectra c, ``[k, *spectrum] -> [k]``.
@@ -145,22 +171,21 @@ class BlurModel:
             ``r = predicted - B``, ``[*frame]``, and ``J = d r / d vector``, ``[k, *frame]``.
         """
         response, slopes = self.responses(vector, frame.blurred.shape)
+        p = self.num_variances
+        blurs = [*slopes[:p], *slopes[p + self.gain + self.offset :]]
         # R - 1 against B - A: a small blur is not lost in the rounding of the images.
-        spectra = [factor * frame.spectrum for factor in (response - 1, *slopes)]
+        spectra = [factor * frame.spectrum for factor in (response - 1, *blurs)]
         change, *fields = inverse_transforms(spectra, frame.blurred.shape)
+        if self.offset:
+            fields.insert(p, jnp.zeros_like(change))
         if self.gain:
             # What the gain multiplies is at hand already, but for a gain of 0.
-            gain = vector[self.num_variances]
             predicted = frame.blurred - frame.difference + change
-            fields[self.num_variances] = predicted / jnp.where(gain == 0, 1, gain)
-        fields = jnp.stack(fields)
-        residual = change + self.level(vector, frame) - frame.difference
-        return residual, fields + self._levels(vector, frame)
-
-    def _levels(self, vector: jax.Array, frame: Frame) -> jax.Array:
-        """What the level adds to each field, ``[k, 1, ...]``."""
+            fields.insert(p, predicted / jnp.where(vector[p] == 0, 1, vector[p]))
         slopes = jax.grad(self.level)(vector, frame)
-        return slopes.reshape(-1, *[1] * self.ndim)
+        residual = change + self.level(vector, frame) - frame.difference
+        # Stacked last: to whoever asks for single fields the compiler gives those, and no stack.
+        return residual, jnp.stack([x + slope for x, slope in zip(fields, slopes, strict=True)])
 
     def products(self, images: jax.Array, frame: Frame) -> jax.Array:
         """The c with which :meth:`project` gives ``<image, predicted - A>``; of stacked images."""

@@ -14,7 +14,7 @@ from gaussjax.linear_algebra import definite, diagonal
 from gaussjax.model import BlurModel
 from gaussjax.params import BlurParams, as_params, project_family, signed_square
 from gaussjax.residuals import without_zero_frequency
-from gaussjax.solvers import Evaluation, coarse_tolerance, gauss_newton, newton
+from gaussjax.solvers import Evaluation, coarse_tolerance, newton
 from gaussjax.spectra import Spectra
 from gaussjax.spectral_moments import (
     Polynomial,
@@ -27,6 +27,7 @@ from gaussjax.whitening import (
     excess_scatter,
     noise_ceiling,
     noise_regression,
+    real_products,
     squared_magnitude,
     whitened_sums,
 )
@@ -219,8 +220,7 @@ def find_start(
 
         state = minimise(sums_at, located, magnitude=1.0, tolerance=near)
     else:
-        residual = _spectral_residual(oriented, surrogate)
-        state = gauss_newton(residual, located, magnitude=1.0, tolerance=near)
+        state = newton(_misfit(oriented, surrogate), located, magnitude=1.0, tolerance=near)
     vector, num_steps = state.params, state.num_steps
     levels = jnp.zeros(2, dtype)
     if noise is not None:
@@ -243,21 +243,28 @@ def find_start(
     )
 
 
-def _spectral_residual(spectra: Spectra, model: BlurModel):
-    """sqrt(m P) (R - H) over the reference's contrast, by the vector; real."""
+def _misfit(spectra: Spectra, model: BlurModel):
+    """Half the sum of ``m P |R - H|^2`` over the reference's energy, by the vector, for a solver.
+
+    Where no shift is fitted R is real, and the imaginary part of H a constant that is left out.
+    """
     power = without_zero_frequency(spectra.reference_power)
     root = jnp.sqrt(half_plane_weights(spectra.image_shape, power.dtype) * power)
     contrast = jnp.sqrt(jnp.sum(root**2))
     root = root / jnp.where(contrast > 0, contrast, 1)
 
-    def residual(vector):
-        response = model.response(vector, spectra.image_shape)
-        if not model.shift:
-            return root * (response - spectra.transfer.real)
-        misfit = response - spectra.transfer
-        return jnp.stack([root * misfit.real, root * misfit.imag])
+    transfer = spectra.transfer if model.shift else spectra.transfer.real
 
-    return residual
+    def evaluate(vector):
+        response, slopes = model.responses(vector, spectra.image_shape)
+        misfit, slopes = root * (response - transfer), root[None] * slopes
+        return Evaluation(
+            cost=0.5 * jnp.sum(squared_magnitude(misfit)),
+            gradient=real_products(slopes, misfit[None])[:, 0],
+            curvature=real_products(slopes, slopes),
+        )
+
+    return evaluate
 
 
 def _follow_noise(

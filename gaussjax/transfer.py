@@ -129,10 +129,14 @@ def system_response(
     if params.gain is not None:
         response = params.gain * response
     if params.shift is not None:
-        w = angular_frequencies(image_shape, response.dtype)
-        phase = sum(s * wj for s, wj in zip(params.shift, w, strict=True))
-        response = response * jnp.exp(-1j * phase)
+        response = response * shift_phase(params.shift, image_shape)
     return response
+
+
+def shift_phase(shift: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
+    """``exp(-i w . shift)`` on the half-plane grid, for a shift in px, ``[ndim]``."""
+    w = angular_frequencies(image_shape, shift.dtype)
+    return jnp.exp(-1j * sum(s * wj for s, wj in zip(shift, w, strict=True)))
 
 
 def response_factors(

@@ -128,5 +128,8 @@ def squared_magnitude(z: jax.Array) -> jax.Array:
 
 
 def real_products(first: jax.Array, second: jax.Array) -> jax.Array:
-    """Real part of the inner products of two stacks of complex arrays."""
-    return inner_products(first.real, second.real) + inner_products(first.imag, second.imag)
+    """Real part of the inner products of two stacks of arrays, real or complex."""
+    products = inner_products(first.real, second.real)
+    if jnp.iscomplexobj(first) and jnp.iscomplexobj(second):
+        products = products + inner_products(first.imag, second.imag)
+    return products

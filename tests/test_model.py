@@ -38,3 +38,21 @@ def test_projection_is_the_sum_over_frequencies(family, shape, rng, tolerance, d
     # No blur and no gain changes nothing at all.
     nothing = model.pack(0 * variance, jnp.asarray(1.0, dtype), 0, 0 * moved)
     np.testing.assert_array_equal(both_ways(coefficients, nothing)[0], 0)
+
+
+@pytest.mark.parametrize("nuisances", ["", "gain", "shift", "gain offset shift"])
+@pytest.mark.parametrize("shape", [(24,), (20, 17), (12, 9, 10)], ids=["1d", "2d", "3d"])
+@pytest.mark.parametrize("family", ["isotropic", "axis_aligned", "full"])
+def test_slopes_are_the_derivatives_of_the_response(family, shape, nuisances, x64):
+    ndim = len(shape)
+    options = dict.fromkeys(nuisances.split(), True)
+    model = BlurModel(family, Kernel("continuous"), 12, tuple(n // 3 for n in shape), **options)
+    variance = jnp.linspace(1.0, 1.5, model.num_variances)
+    if family == "full":
+        variance = (jnp.eye(ndim) + 0.1)[jnp.triu_indices(ndim)]
+    vector = model.pack(variance, jnp.asarray(0.9), 0.3, jnp.linspace(-0.7, 1.3, ndim))
+    expected = jax.jacfwd(lambda v: model.response(v, shape))(vector)
+    response, slopes = jax.jit(model.responses, static_argnums=1)(vector, shape)
+    np.testing.assert_allclose(response, model.response(vector, shape), rtol=1e-12)
+    np.testing.assert_allclose(slopes, jnp.moveaxis(expected, -1, 0), rtol=1e-12, atol=1e-14)
+    assert jnp.iscomplexobj(slopes) == model.shift
