@@ -5,9 +5,8 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 
-from gaussjax.grid import angular_frequencies, inverse_transform
+from gaussjax.grid import angular_frequencies, inverse_transform, shift_phase
 from gaussjax.spectra import Spectra
-from gaussjax.transfer import shift_phase
 
 # px of smoothing of the correlation whose peak is the shift.
 _CORRELATION_WIDTH = 1.5

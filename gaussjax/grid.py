@@ -84,6 +84,12 @@ def angular_frequencies(image_shape: tuple[int, ...], dtype) -> list[jax.Array]:
     ]
 
 
+def shift_phase(shift: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
+    """``exp(-i w . shift)`` on the half-plane grid, for a shift in px, ``[ndim]``."""
+    w = angular_frequencies(image_shape, shift.dtype)
+    return jnp.exp(-1j * sum(s * wj for s, wj in zip(shift, w, strict=True)))
+
+
 def half_plane_weights(image_shape: tuple[int, ...], dtype) -> jax.Array:
     """Weights ``m`` of the last axis with ``sum_x x y = sum_w m Re(conj(X) Y)`` (Parseval).
 

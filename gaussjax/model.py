@@ -16,6 +16,7 @@ from gaussjax.grid import (
     forward_transform,
     half_plane_weights,
     inverse_transforms,
+    shift_phase,
 )
 from gaussjax.kernels import Kernel
 from gaussjax.linear_algebra import diagonal, long_products, product
@@ -26,7 +27,6 @@ from gaussjax.transfer import (
     gaussian_transfer,
     is_separable,
     response_factors,
-    shift_phase,
     system_response,
 )
 

@@ -14,6 +14,7 @@ from gaussjax.grid import (
     forward_transform,
     frequency_indices,
     inverse_transform,
+    shift_phase,
 )
 from gaussjax.kernels import KERNELS, Kernel, axis_transfer, nominal_sigma
 from gaussjax.linear_algebra import diagonal
@@ -131,12 +132,6 @@ def system_response(
     if params.shift is not None:
         response = response * shift_phase(params.shift, image_shape)
     return response
-
-
-def shift_phase(shift: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
-    """``exp(-i w . shift)`` on the half-plane grid, for a shift in px, ``[ndim]``."""
-    w = angular_frequencies(image_shape, shift.dtype)
-    return jnp.exp(-1j * sum(s * wj for s, wj in zip(shift, w, strict=True)))
 
 
 def response_factors(
