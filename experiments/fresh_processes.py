@@ -39,6 +39,20 @@ print(json.dumps({"images": images, "grown": grown, "buffers":
     analysis.temp_size_in_bytes + analysis.argument_size_in_bytes
     + analysis.output_size_in_bytes}))
 """
+# Median seconds of one fit, called again and again.
+TIMED = """
+import sys
+import numpy as np
+from experiments.cropped_pairs import cropped_pairs
+from experiments.stopwatch import on_device, seconds_in_turn
+from experiments.timed_fits import FITS
+name, size, sigma, rounds = sys.argv[1], *map(float, sys.argv[2:])
+fit = FITS[name]
+pair = cropped_pairs(int(size), sigma, np.random.default_rng(0))[fit.noises[-1]]
+print(seconds_in_turn({name: on_device(fit.fit, *pair)}, int(rounds))[1][name])
+"""
+# malloc of glibc from 2.35 on asks for huge pages, where the system grants them on request.
+HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 # Resident at its peak, bytes, after the joint fit of two folders.
 MANY = """
 import re, sys
@@ -71,6 +85,13 @@ def peak_memory(size: int) -> dict[str, int] | None:
         return None
     done = _run(["-c", PEAK, str(size)], {})
     return json.loads(done.stdout)
+
+
+def with_huge_pages(name: str, size: int, sigma: float, rounds: int) -> dict[str, float]:
+    """Seconds of a fit in processes of their own: as usual, and on huge pages of memory."""
+    arguments = ["-c", TIMED, name, *map(str, (size, sigma, rounds))]
+    variables: dict[str, dict[str, str]] = {"usual": {}, "huge": HUGE_PAGES}
+    return {kind: float(_run(arguments, each).stdout) for kind, each in variables.items()}
 
 
 def memory_of_many_pairs(source: Path, folder: Path, count: int) -> int:

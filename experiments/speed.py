@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from experiments import common
 from experiments.cropped_pairs import cropped_pairs, cropped_patches
-from experiments.fresh_processes import cold_start, peak_memory
+from experiments.fresh_processes import cold_start, peak_memory, with_huge_pages
 from experiments.speed_figure import plot
 from experiments.speed_table import table
 from experiments.stopwatch import FLOORS, floors, on_device, seconds_in_turn
@@ -46,6 +46,7 @@ def run(
     command: int = 512,
     starts: int = 9,
     memory: int = 4096,
+    paged: Sequence[tuple[str, int]] = (("Gauss-Newton", 2048), ("estimate_blur, noise_std", 1024)),
 ) -> dict[str, Any]:
     """Seconds and errors by name, noise and size; of batches; of fresh processes, and bytes."""
     random = np.random.default_rng(seed)
@@ -60,6 +61,10 @@ def run(
         ],
         "start": {"size": command, "seconds": cold_start(command, SIGMA, random, starts)},
         "memory": {"size": memory, "bytes": peak_memory(memory)},
+        "pages": [
+            {"fit": fit, "size": size, "seconds": with_huge_pages(fit, size, SIGMA, rounds)}
+            for fit, size in paged
+        ],
     }
 
 
@@ -136,6 +141,7 @@ EXPERIMENT = common.Experiment(
         "command": 64,
         "starts": 1,
         "memory": 64,
+        "paged": (("closed form", 64),),
     },
 )
 

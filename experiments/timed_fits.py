@@ -40,14 +40,19 @@ def _gauss_newton(a, b):
     return fit_gauss_newton(pair_spectra(a, b))
 
 
+def alone(name: str) -> str:
+    """Name of the same fit as it is, not jitted by its caller."""
+    return f"{name}, not jitted"
+
+
 # The whole estimate, with error bar, status and verdict, in one program if jitted by the caller.
 FITS: dict[str, TimedFit] = {
     "closed form": TimedFit(jax.jit(_ratio)),
-    "closed form, not jitted": TimedFit(_ratio),
+    alone("closed form"): TimedFit(_ratio),
     "Gauss-Newton": TimedFit(jax.jit(_gauss_newton)),
-    "Gauss-Newton, not jitted": TimedFit(_gauss_newton),
+    alone("Gauss-Newton"): TimedFit(_gauss_newton),
     "estimate_blur": TimedFit(jax.jit(estimate_blur)),
-    "estimate_blur, not jitted": TimedFit(estimate_blur),
+    alone("estimate_blur"): TimedFit(estimate_blur),
     "estimate_blur, noise_std": TimedFit(jax.jit(_given), ("1 % in both",)),
     "estimate_blur, full + gain + shift": TimedFit(jax.jit(_full)),
 }
