@@ -11,6 +11,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from gaussjax.sums import row_sums
+
 LOSSES = ("squared", "absolute", "huber")
 # 95 % efficient where the noise is normal.
 HUBER_THRESHOLD = 1.345
@@ -52,8 +54,31 @@ def median_scale(residual: jax.Array, window: jax.Array) -> jax.Array:
     """
     size = jnp.abs(residual)
     fixed = jax.lax.stop_gradient(size)
-    median = jnp.nanmedian(jnp.where(window > 0, fixed, jnp.nan))
+    median = _median(fixed, window > 0)
     distance = (fixed - median) / (_MEDIAN_WIDTH * jnp.where(median > 0, median, 1))
     near = jnp.where(window > 0, jnp.exp(-0.5 * distance**2), 0)
     change = jnp.sum(near * (size - fixed)) / jnp.maximum(jnp.sum(near), 1)
     return STD_PER_MAD * (median + change)
+
+
+def _median(values: jax.Array, inside: jax.Array) -> jax.Array:
+    """The least value that half of those ``inside`` do not exceed; of none, 0. None is negative.
+
+    Floats that are not negative are ordered as their bits are, so that the median's are found from
+    the first to the last, two at a time, by counts. A sort takes a hundred times as long.
+    """
+    digits = 8 * values.dtype.itemsize - 1
+    integer = {31: jnp.int32, 63: jnp.int64}[digits]
+    bits = jax.lax.bitcast_convert_type(values, integer)
+    bits = jnp.where(inside, bits, jnp.iinfo(integer).max)
+    half = (jnp.sum(inside) + 1) // 2
+
+    def two_more(k, least):
+        width = jnp.left_shift(integer(1), jnp.maximum(digits - 2 * (k + 1), 0).astype(integer))
+        thresholds = [least + count * width for count in (1, 2, 3)]
+        rows = row_sums([(bits < each).astype(values.dtype)[None] for each in thresholds])
+        passed = [jnp.sum(below.astype(jnp.int32)) < half for below in rows]
+        return least + width * sum(each.astype(integer) for each in passed)
+
+    least = jax.lax.fori_loop(0, -(-digits // 2), two_more, integer(0))
+    return jax.lax.bitcast_convert_type(least, values.dtype)

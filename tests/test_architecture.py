@@ -16,7 +16,7 @@ FLOORS = {
     "linear_algebra": 0,
     "part": 0,
     "bands": 0,
-    "losses": 0,
+    "losses": 1,
     "image_decoders": 0,
     "cli_cache": 0,
     "cli_types": 0,

@@ -1,5 +1,6 @@
 """Robust losses: the true minimum of the absolute sum, and outliers that do no harm."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -95,6 +96,22 @@ def test_scale_is_the_standard_deviation_of_normal_noise(x64):
     window[:50] = 0
     noise[:50] = 1e6
     np.testing.assert_allclose(median_scale(jnp.asarray(noise), jnp.asarray(window)), 3, rtol=0.02)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 300])
+def test_scale_is_made_of_the_median_itself(count, dtype, rng):
+    # Of any magnitude, some of them zero, some alike, and with pixels that do not count.
+    sizes = np.exp(rng.uniform(-60, 60, (5, 20, 30))).astype(dtype)
+    sizes[0] = 0
+    sizes[1, :, ::2] = 3
+    windows = np.zeros((5, 600), dtype)
+    for window in windows:
+        window[rng.permutation(600)[:count]] = 1
+    windows = windows.reshape(sizes.shape)
+    found = jax.jit(jax.vmap(median_scale))(sizes * rng.choice([-1, 1], sizes.shape), windows)
+    for scale, size, window in zip(found, sizes, windows, strict=True):
+        expected = np.sort(size[window > 0])[(count - 1) // 2]
+        np.testing.assert_allclose(scale, 1.4826 * expected, rtol=4 * np.finfo(dtype).eps)
 
 
 def test_an_unknown_loss_is_refused():
