@@ -87,11 +87,16 @@ def peak_memory(size: int) -> dict[str, int] | None:
     return json.loads(done.stdout)
 
 
-def with_huge_pages(name: str, size: int, sigma: float, rounds: int) -> dict[str, float]:
-    """Seconds of a fit in processes of their own: as usual, and on huge pages of memory."""
+def with_huge_pages(
+    name: str, size: int, sigma: float, rounds: int, processes: int
+) -> dict[str, list[float]]:
+    """Seconds of a fit, by process: as usual, and in turn with it on huge pages of memory."""
     arguments = ["-c", TIMED, name, *map(str, (size, sigma, rounds))]
-    variables: dict[str, dict[str, str]] = {"usual": {}, "huge": HUGE_PAGES}
-    return {kind: float(_run(arguments, each).stdout) for kind, each in variables.items()}
+    found: dict[str, list[float]] = {"usual": [], "huge": []}
+    for _ in range(processes):
+        for kind, variables in (("usual", {}), ("huge", HUGE_PAGES)):
+            found[kind].append(float(_run(arguments, variables).stdout))
+    return found
 
 
 def memory_of_many_pairs(source: Path, folder: Path, count: int) -> int:

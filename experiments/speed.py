@@ -46,7 +46,8 @@ def run(
     command: int = 512,
     starts: int = 9,
     memory: int = 4096,
-    paged: Sequence[tuple[str, int]] = (("Gauss-Newton", 2048), ("estimate_blur, noise_std", 1024)),
+    paged: Sequence[tuple[str, int]] = (("Gauss-Newton", 2048), ("estimate_blur, noise_std", 2048)),
+    processes: int = 5,
 ) -> dict[str, Any]:
     """Seconds and errors by name, noise and size; of batches; of fresh processes, and bytes."""
     random = np.random.default_rng(seed)
@@ -62,7 +63,7 @@ def run(
         "start": {"size": command, "seconds": cold_start(command, SIGMA, random, starts)},
         "memory": {"size": memory, "bytes": peak_memory(memory)},
         "pages": [
-            {"fit": fit, "size": size, "seconds": with_huge_pages(fit, size, SIGMA, rounds)}
+            {"fit": fit, "size": size, "seconds": with_huge_pages(fit, size, SIGMA, 9, processes)}
             for fit, size in paged
         ],
     }
@@ -142,6 +143,7 @@ EXPERIMENT = common.Experiment(
         "starts": 1,
         "memory": 64,
         "paged": (("closed form", 64),),
+        "processes": 1,
     },
 )
 

@@ -92,6 +92,11 @@ def start_ratios(numbers: dict[str, Any]) -> dict[str, float]:
     return {name: value / base for name, value in medians.items()}
 
 
+def paged(fit: dict[str, Any]) -> list[float]:
+    """Milliseconds of a fit as usual and on huge pages of memory, medians."""
+    return [1e3 * float(np.median(fit["seconds"][kind])) for kind in ("usual", "huge")]
+
+
 def table(numbers: dict[str, Any]) -> str:
     """The bars; then milliseconds with ratios, seconds to compile, and the batches."""
     lines = [f"{'':60}{'bar':>8}{'measured':>10}{'':>10}{'error, %':>10}"]
@@ -130,8 +135,8 @@ def table(numbers: dict[str, Any]) -> str:
         )
     medians = {name: np.median(v) for name, v in numbers["start"]["seconds"].items()}
     lines += ["", "Start, s: " + ", ".join(f"{name} {v:.2f}" for name, v in medians.items())]
-    lines += ["", "Milliseconds in a fresh process, with huge pages"]
+    lines += ["", "Milliseconds in a process of its own: as usual, on huge pages of memory"]
     for each in numbers["pages"]:
-        few, huge = (1e3 * each["seconds"][name] for name in ("usual", "huge"))
-        lines.append(f"{each['fit']}, {each['size']} px: {few:.3g}, {huge:.3g}")
+        usual, huge = paged(each)
+        lines.append(f"{each['fit']}, {each['size']} px: {usual:.3g}, {huge:.3g}")
     return "\n".join(lines)
