@@ -296,7 +296,7 @@ def test_speed_answer():
     def paged(name):
         (each,) = (each for each in found["pages"] if each["fit"] == name)
         usual, huge = speed_table.paged(each)
-        return f"{huge:.2g} instead of {usual:.2g} ms"
+        return f"{huge:.0f} instead of {usual:.0f} ms"
 
     judged = speed_table.rows(found)
     # Of the first noise: the second runs the same program.
