@@ -137,6 +137,7 @@ class LeastSquares(ImageCriterion):
         sums = moments(residual, fields, window)
         step = next_step(sums, fit, lower, upper, self.model.num_variances)
         move = step.vector - fit.vector
+        # Not a product with the stack of the fields, which would have to be made for it.
         residual += sum(part * x for part, x in zip(move, fields, strict=True))
         linear = self._linear(sums, fit.vector, step, residual, fields, window)
         return Improvement(step.vector, linear, step.ahead, step.size, jnp.int32(0))

@@ -182,10 +182,10 @@ class BlurModel:
             # What the gain multiplies is at hand already, but for a gain of 0.
             predicted = frame.blurred - frame.difference + change
             fields.insert(p, predicted / jnp.where(vector[p] == 0, 1, vector[p]))
-        slopes = jax.grad(self.level)(vector, frame)
-        residual = change + self.level(vector, frame) - frame.difference
+        level, by_vector = jax.value_and_grad(self.level)(vector, frame)
+        residual = change + level - frame.difference
         # Stacked last: to whoever asks for single fields the compiler gives those, and no stack.
-        return residual, jnp.stack([x + slope for x, slope in zip(fields, slopes, strict=True)])
+        return residual, jnp.stack([x + more for x, more in zip(fields, by_vector, strict=True)])
 
     def products(self, images: jax.Array, frame: Frame) -> jax.Array:
         """The c with which :meth:`project` gives ``<image, predicted - A>``; of stacked images."""
