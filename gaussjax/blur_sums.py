@@ -160,7 +160,7 @@ def _dense_sums(power, cross, params: BlurParams, image_shape, kernel, reach) ->
 def coarse_variance(
     power: jax.Array, cross: jax.Array, image_shape: tuple[int, ...], kernel: Kernel
 ) -> jax.Array:
-    """The isotropic variance of a geometric series, px^2, that has the least f: any start."""
+    """The isotropic variance, px^2, near which a geometric series of them has the least f."""
     octaves = math.ceil(2 * math.log2(max(image_shape))) + 6
     series = [0.0] + [0.02 * 2.0 ** (0.5 * k) for k in range(2 * octaves)]
     variances = jnp.asarray(series, power.dtype)
@@ -178,7 +178,12 @@ def coarse_variance(
 
     t = jax.vmap(factors, out_axes=1)(variances)
     cost = 0.5 * total(power, [x**2 for x in t]) - total(cross, t)
-    return variances[jnp.argmin(cost)]
+    # Between the series: the vertex of the parabola through three costs over log variance.
+    before, here, after = cost[1:-2], cost[2:-1], cost[3:]
+    bend = before - 2 * here + after
+    offset = 0.5 * (before - after) / jnp.where(bend > 0, bend, 1)
+    between = variances.at[2:-1].multiply(2 ** (0.5 * jnp.clip(offset, -0.5, 0.5)))
+    return between[jnp.argmin(cost)]
 
 
 def minimise(sums_at: Callable[[jax.Array], BlurSums], start: jax.Array, **options) -> SolverState:
