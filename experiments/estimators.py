@@ -145,7 +145,7 @@ def spectral_fits(setting: Setting) -> dict[str, Estimator]:
 
 def hann_spectra(reference: jax.Array, blurred: jax.Array) -> Spectra:
     """Spectra of a pair that fades to its mean towards the edges."""
-    window = taper(reference.shape, reference.dtype)
+    window = taper(reference.shape, reference.dtype).values
     centre = jnp.sum(window * reference) / jnp.sum(window)
     return pair_spectra(window * (reference - centre), window * (blurred - centre))
 

@@ -8,7 +8,8 @@ kernel reaches, blurred periodically, and compared only inside a *window*:
     valid                      no extension, only pixels that the blur cannot reach from outside
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import jax
@@ -91,6 +92,11 @@ class Window:
             jnp.multiply, (along_axis(p, axis, ndim) for axis, p in enumerate(self.profiles))
         )
         return values if self.map is None else values * self.map
+
+    def masked(self, maps: Iterable[jax.Array | None]) -> "Window":
+        """The same weights times maps of the frame's shape; None is 1 everywhere."""
+        found = [each for each in (self.map, *maps) if each is not None]
+        return replace(self, map=reduce(jnp.multiply, found)) if found else self
 
     def sum(self, power: int = 1) -> jax.Array:
         """Sum of a power of the weights; without a look at the pixels where there is no map."""
@@ -183,16 +189,17 @@ def erode(known: jax.Array, margins: jax.Array) -> jax.Array:
     return 1 - missing.astype(known.dtype)
 
 
-def taper(image_shape: tuple[int, ...], dtype) -> jax.Array:
+def everywhere(image_shape: tuple[int, ...], dtype) -> Window:
+    """1 for every pixel."""
+    return Window(tuple(jnp.ones(n, dtype) for n in image_shape), None)
+
+
+def taper(image_shape: tuple[int, ...], dtype) -> Window:
     """Separable Hann window, sin^2(pi (k + 1/2) / n) per axis.
 
     Source: F. J. Harris, "On the use of windows for harmonic analysis with the discrete Fourier
     transform", Proc. IEEE 66(1), 1978.
     """
-    ndim = len(image_shape)
-    # Known before the program runs, so that no sine is taken for every pixel.
-    profiles = [np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in image_shape]
-    return reduce(
-        jnp.multiply,
-        (along_axis(jnp.asarray(p, dtype), axis, ndim) for axis, p in enumerate(profiles)),
-    )
+    # Known before the program runs, so that no sine is taken.
+    profiles = (np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in image_shape)
+    return Window(tuple(jnp.asarray(profile, dtype) for profile in profiles), None)

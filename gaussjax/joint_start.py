@@ -59,10 +59,8 @@ def _start(references, blurreds, noise_std, initial, *, options: JointOptions):
     unit = jnp.sqrt(jnp.mean(jnp.var(references, axis=axes)))
     unit = jnp.where(unit > 0, unit, 1)
     # The window hides the edge well enough for a start.
-    window = jnp.ones(shape, references.dtype)
-    if options.boundary != "periodic":
-        window = borders.taper(shape, references.dtype)
-    window = window[None]
+    make = borders.everywhere if options.boundary == "periodic" else borders.taper
+    window = make(shape, references.dtype).values[None]
 
     def centre(images):
         return jnp.sum(window * images, axis=axes, keepdims=True) / jnp.sum(window)

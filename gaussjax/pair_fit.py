@@ -164,22 +164,19 @@ def _start_spectra(reference, blurred, usable: Usable, noise, part: Part, option
     weighted = None if usable.weights is None else (usable.weights > 0).astype(reference.dtype)
     knowns = (usable.reference, usable.blurred, weighted)
     knowns = (None if known is None else part.of(known) for known in knowns)
-    window = jnp.ones_like(reference)
-    if options.boundary != "periodic" or reference.shape != whole:
-        window = borders.taper(reference.shape, reference.dtype)
-    for known in knowns:
-        window = window if known is None else window * known
-    total = jnp.sum(window)
+    tapers = options.boundary != "periodic" or reference.shape != whole
+    make = borders.taper if tapers else borders.everywhere
+    window = make(reference.shape, reference.dtype).masked(knowns)
+    total = window.sum()
     total = jnp.where(total > 0, total, 1)
-    centre = jnp.sum(window * reference) / total
-    other = centre
-    if options.gain or options.offset:
-        other = jnp.sum(window * blurred) / total
-    images = window * (reference - centre), window * (blurred - other)
+    centre, other = (each / total for each in window.totals([reference, blurred]))
+    if not (options.gain or options.offset):
+        other = centre
+    images = window.values * (reference - centre), window.values * (blurred - other)
     if noise is None and not options.shift:
         # All that such a start looks at. Noise and the peak of a correlation take all frequencies.
         images = (folded_image(image) for image in images)
-    return pair_spectra(*images), jnp.sum(window**2), unit
+    return pair_spectra(*images), window.sum(2), unit
 
 
 def _pair(

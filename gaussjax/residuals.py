@@ -1,7 +1,6 @@
 """Residuals and losses of a blur, in the spectral and in the image domain; all differentiable."""
 
-from dataclasses import dataclass, field, replace
-from functools import reduce
+from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
@@ -136,14 +135,12 @@ def frame_window(
     """
     dtype = frame.blurred.dtype
     if frame.boundary == "periodic":
-        ones = tuple(jnp.ones(size, dtype) for size in frame.blurred.shape)
-        window = borders.Window(ones, None)
+        window = borders.everywhere(frame.blurred.shape, dtype)
     else:
         inside = margins if frame.boundary == "valid" else jnp.zeros_like(margins)
         window = borders.interior_window(frame.image_shape, frame.pad, inside, dtype, ramps)
-    maps = [] if frame.known is None else [borders.erode(frame.known, margins)]
-    maps += [] if frame.weights is None else [frame.weights]
-    return replace(window, map=reduce(jnp.multiply, maps)) if maps else window
+    known = None if frame.known is None else borders.erode(frame.known, margins)
+    return window.masked([known, frame.weights])
 
 
 def predict(params: BlurParams, frame: Frame, kernel: Kernel, reach: int) -> jax.Array:
