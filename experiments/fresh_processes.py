@@ -1,12 +1,16 @@
-"""What only a process of its own can show: how long a command takes to start, and peak memory."""
+"""What only a process of its own can show: its luck with memory, its start, and its peak."""
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -46,10 +50,11 @@ import numpy as np
 from experiments.cropped_pairs import cropped_pairs
 from experiments.stopwatch import on_device, seconds_in_turn
 from experiments.timed_fits import FITS
-name, size, sigma, rounds = sys.argv[1], *map(float, sys.argv[2:])
+name, sigma = sys.argv[1], float(sys.argv[2])
+size, seed, rounds = map(int, sys.argv[3:])
 fit = FITS[name]
-pair = cropped_pairs(int(size), sigma, np.random.default_rng(0))[fit.noises[-1]]
-print(seconds_in_turn({name: on_device(fit.fit, *pair)}, int(rounds))[1][name])
+pair = cropped_pairs(size, sigma, np.random.default_rng(seed))[fit.noises[-1]]
+print(seconds_in_turn({name: on_device(fit.fit, *pair)}, rounds)[1][name])
 """
 # malloc of glibc from 2.35 on asks for huge pages, where the system grants them on request.
 HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
@@ -60,6 +65,12 @@ from gaussjax import fit_dataset, open_pairs
 fit_dataset(open_pairs(*sys.argv[1:]))
 print(1024 * int(re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1]))
 """
+
+
+def afresh(work: Callable, *arguments: Any) -> Any:
+    """What a function returns in a process that has done nothing before."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
 
 
 def cold_start(size: int, sigma: float, random: np.random.Generator, rounds: int) -> dict:
@@ -88,10 +99,10 @@ def peak_memory(size: int) -> dict[str, int] | None:
 
 
 def with_huge_pages(
-    name: str, size: int, sigma: float, rounds: int, processes: int
+    name: str, size: int, sigma: float, seed: int, rounds: int, processes: int
 ) -> dict[str, list[float]]:
     """Seconds of a fit, by process: as usual, and in turn with it on huge pages of memory."""
-    arguments = ["-c", TIMED, name, *map(str, (size, sigma, rounds))]
+    arguments = ["-c", TIMED, name, *map(str, (sigma, size, seed, rounds))]
     found: dict[str, list[float]] = {"usual": [], "huge": []}
     for _ in range(processes):
         for kind, variables in (("usual", {}), ("huge", HUGE_PAGES)):

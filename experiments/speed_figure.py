@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from experiments.common import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from experiments.drawing import name_lines, plain_ticks
-from experiments.speed_table import BARS, ratios
+from experiments.speed_bars import BARS, by_process, ratios
 from experiments.stopwatch import quickest
 
 COLOURS = {
@@ -22,21 +22,27 @@ COLOURS = {
 
 
 def plot(numbers: dict[str, Any]) -> Figure:
-    """Left: milliseconds with the floor. Right: ratios to it; dashed, what they may be."""
+    """Left: milliseconds with the floor. Right: ratios to it; dashed, what they may be.
+
+    Medians of the processes; shaded, from the least to the most.
+    """
     figure = Figure(figsize=(7, 3.8), layout="constrained")
     time, ratio = figure.subplots(1, 2)
     sizes = np.array(numbers["sizes"])
-    floor = quickest(numbers["single"]["floor"])
+    floors = by_process(numbers, lambda one: quickest(one["single"]["floor"]))
+    floor = np.median(floors, axis=0)
     time.loglog(sizes, 1e3 * floor, "o:", color=BLACK)
     ratio.axhline(1, color=BLACK, linewidth=1, linestyle=":")
     entries = [(1.0, "two FFTs", BLACK)]
     for name, colour in COLOURS.items():
         found = ratios(numbers, name)
-        timed = np.isfinite(found)
-        time.loglog(sizes[timed], 1e3 * (found * floor)[timed], "o-", color=colour)
-        ratio.loglog(sizes[timed], found[timed], "o-", color=colour)
+        timed = np.all(np.isfinite(found), axis=0)
+        for axes, values in ((time, 1e3 * found * floors), (ratio, found)):
+            least, middle, most = np.quantile(values[:, timed], (0, 0.5, 1), axis=0)
+            axes.loglog(sizes[timed], middle, "o-", color=colour)
+            axes.fill_between(sizes[timed], least, most, color=colour, alpha=0.25, linewidth=0)
         words = name.replace(", ", ",\n")
-        entries.append((found[timed][-1], words, colour))
+        entries.append((middle[-1], words, colour))
         bar, where = BARS.get(name, (np.nan, ()))
         ratio.plot(where, [bar] * len(where), color=colour, linewidth=1, linestyle="--")
     for axes in (time, ratio):
