@@ -33,7 +33,8 @@ def seconds_in_turn(
 ) -> tuple[dict[Any, float], dict[Any, float], dict[Any, Any]]:
     """Of every call: seconds the first took beyond the median, that median, and what it returned.
 
-    The first call compiles; the median is of ``rounds`` later ones, one of each call a round.
+    The first call compiles; the median is of ``rounds`` later ones, one of each call a round, in an
+    order of its own.
     """
     results: dict[Any, Any] = {}
 
@@ -43,7 +44,12 @@ def seconds_in_turn(
         return time.perf_counter() - start
 
     first = {name: seconds(name) for name in calls}
-    times = [{name: seconds(name) for name in calls} for _ in range(rounds)]
+    # What a call finds in caches and memory is what the one before left: never the same one.
+    order, random = list(calls), np.random.default_rng(0)
+    times = []
+    for _ in range(rounds):
+        random.shuffle(order)
+        times.append({name: seconds(name) for name in order})
     medians = {name: float(np.median([each[name] for each in times])) for name in calls}
     return {name: first[name] - medians[name] for name in calls}, medians, results
 
