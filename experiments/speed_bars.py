@@ -75,9 +75,9 @@ def rows(numbers: dict[str, Any]) -> list[Row]:
     tested = [clean[k] for k, size in enumerate(sizes) if size in BARS["estimate_blur"][1]]
     worst = max(tested or clean)
     found.append(Row("estimate_blur, error without noise", [worst], EXACT, worst))
-    few, *others = numbers["processes"][0]["batches"]
+    small, *others = numbers["processes"][0]["batches"]
     text = "batch of {pairs} pairs of {size} px"
-    found.append(Row(text.format(**few), batch_ratios(numbers, "seconds"), 4.0, few["error"]))
+    found.append(Row(text.format(**small), batch_ratios(numbers, "seconds"), 4.0, small["error"]))
     if len(others) == 2:
         few, many = others
         each = by_process(numbers, lambda one: [b["seconds"] / b["pairs"] for b in one["batches"]])
