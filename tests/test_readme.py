@@ -22,7 +22,7 @@ from experiments.__main__ import EXPERIMENTS
 from experiments.comparison_table import errors_over_bound, failures, relative_errors, rms
 from experiments.noise_table import noise_name, summarise
 from experiments.seed_figure import judge
-from experiments.timed_fits import FITS
+from experiments.timed_fits import FITS, alone
 from gaussjax import Status
 
 ROOT = Path(__file__).parents[1]
@@ -328,6 +328,19 @@ def test_speed_answer():
         f"`noise_std` {paged('estimate_blur, noise_std')} at",
         f"{sum(row.is_met for row in judged)} of {len(judged)} bars",
     )
+    fits = ("closed form", "Gauss-Newton")
+    unmet = {row.what for row in judged if not row.is_met}
+    expected = {
+        f"{fit}{form}, {size} px"
+        for fit in fits
+        for form in ("", ", not jitted")
+        for size in (256, 512, 1024)
+    }
+    assert unmet == expected | {"closed form, 2048 px", "batch of 256 pairs of 64 px"}
+    largest = found["sizes"].index(2048)
+    for fit in fits:
+        jitted, direct = (speed_bars.ratios(found, name)[:, largest] for name in (fit, alone(fit)))
+        assert np.median(direct) < np.median(jitted)
 
 
 def test_fleet_answer():
