@@ -19,7 +19,7 @@ from gaussjax.grid import half_plane_sum
 from gaussjax.kernels import Kernel
 from gaussjax.linear_algebra import inner_products, inverse_small
 from gaussjax.params import FAMILIES, BlurParams, num_variances
-from gaussjax.residuals import spectral_residual, spectral_squares, without_zero_frequency
+from gaussjax.residuals import spectral_residual, squared_misfit, without_zero_frequency
 from gaussjax.result import BlurEstimate, rounding_variance
 from gaussjax.solvers import Status, gauss_newton
 from gaussjax.spectra import Spectra
@@ -45,7 +45,9 @@ def fit_frequency_ratio(
     modelled power ``P T^2`` exceeds the noise. White noise in B gives log |H| the variance
     s^2 / (P T^2), so the weights are optimal; and it has mean zero as long as the noise is
     smaller than the signal. T and s come from three such passes over the pair folded to some 128
-    px a side, each with the weights of the one before; the first weighs by ``|C|^2 / P``.
+    px a side, each with the weights of the one before; the first weighs by ``|C|^2 / P``. Where
+    T > 1, B is the sharper image: there the noise is in A, and the weight ``Q / T^2``, so that
+    swapping the images negates the estimate.
 
     Args:
         spectra: of one or many pairs, from :func:`~gaussjax.spectra.pair_spectra`.
@@ -61,8 +63,7 @@ def fit_frequency_ratio(
     check_option(family, FAMILIES, "family")
 
     def trusted(of: Spectra, params: BlurParams, noise: jax.Array) -> jax.Array:
-        power = without_zero_frequency(of.reference_power)
-        signal = power * _modelled(params, of) ** 2
+        signal = _signal(params, of)
         # Within a factor 2 in amplitude log |1 + noise / signal| is harmonic, hence unbiased.
         return jnp.where(signal > 4 * noise, signal, 0)
 
@@ -113,7 +114,7 @@ def fit_pointwise_ratio(
     trusted = (power > threshold**2 * jnp.max(power)).astype(power.dtype)
     params, inverse = _solve_log_ratio(spectra, trusted, family, amplitude)
     # Equal weights on unequal variances s^2 / (P T^2): the sandwich form.
-    signal = power * _modelled(params, spectra) ** 2
+    signal = _signal(params, spectra)
     usable = (trusted > 0) & (signal > 0) & (jnp.abs(spectra.transfer) > 0)
     spread = jnp.where(usable, 1 / jnp.where(usable, signal, 1), 0)
     columns = _columns(len(spectra.image_shape), family, amplitude)
@@ -214,15 +215,32 @@ def _columns(ndim: int, family: str, amplitude: bool) -> list[Polynomial]:
     return columns + [{(0,) * ndim: 1.0}] * amplitude
 
 
-def _modelled(params: BlurParams, spectra: Spectra) -> jax.Array:
+def _responses(params: BlurParams, spectra: Spectra) -> tuple[jax.Array, jax.Array]:
+    """``gain min(T, 1)`` of A and ``min(1 / T, 1)`` of B, between which the residual is.
+
+    Of a blur the second is 1. Where T > 1 it is A that is compared, as a blurred B: T a - b would
+    be its noise a thousandfold.
+    """
     gain = 1 if params.gain is None else params.gain
-    return gain * gaussian_transfer(params, spectra.image_shape, _CONTINUOUS, 0)
+    inverse = replace(params, variance=-params.variance)
+    forward, back = (
+        jnp.minimum(gaussian_transfer(each, spectra.image_shape, _CONTINUOUS, 0), 1)
+        for each in (params, inverse)
+    )
+    return gain * forward, back
 
 
-def _squares(params: BlurParams, spectra: Spectra) -> jax.Array:
-    """Sum of squared residuals, the zero frequency left out."""
-    squares = spectral_squares(params, spectra, _CONTINUOUS, 0)
-    return half_plane_sum(squares, spectra.image_shape, zero_frequency=False)
+def _signal(params: BlurParams, spectra: Spectra) -> jax.Array:
+    """Power of the softer image as the sharper one, which has no noise, and the blur predict it."""
+    forward, back = _responses(params, spectra)
+    blurs = spectra.reference_power * forward**2
+    return without_zero_frequency(jnp.where(back < 1, spectra.blurred_power * back**2, blurs))
+
+
+def _squares(params: BlurParams, spectra: Spectra, *, zero_frequency: bool) -> jax.Array:
+    """Sum of squared residuals."""
+    squares = squared_misfit(*_responses(params, spectra), spectra)
+    return half_plane_sum(squares, spectra.image_shape, zero_frequency=zero_frequency)
 
 
 def _noise_power(params: BlurParams, spectra: Spectra) -> jax.Array:
@@ -230,8 +248,8 @@ def _noise_power(params: BlurParams, spectra: Spectra) -> jax.Array:
     power = spectra.reference_power
     energy = half_plane_sum(power, spectra.image_shape, zero_frequency=False)
     # What rounding alone would leave is added, or a noise-free pair would have no error bar.
-    squares = _squares(params, spectra) + rounding_variance(power.dtype) * energy
-    return squares / spectra.num_pairs
+    squares = _squares(params, spectra, zero_frequency=False)
+    return (squares + rounding_variance(power.dtype) * energy) / spectra.num_pairs
 
 
 def _result(
@@ -245,14 +263,11 @@ def _result(
         # The fit's last parameter is log gain; d gain = gain d log gain.
         scale = jnp.ones(len(covariance), covariance.dtype).at[-1].set(params.gain)
         covariance = covariance * jnp.outer(scale, scale)
-    zero = (0,) * len(spectra.image_shape)
-    means = spectral_squares(params, spectra, _CONTINUOUS, 0)[zero] / math.prod(spectra.image_shape)
-    squares = _squares(params, spectra) + means
     return assemble(
         params,
         ndim=len(spectra.image_shape),
         covariance=covariance,
-        loss=0.5 * squares,
+        loss=0.5 * _squares(params, spectra, zero_frequency=True),
         noise_variance=noise_variance,
         num_pixels=num_pixels,
         num_steps=jnp.asarray(num_steps, jnp.int32),

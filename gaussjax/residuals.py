@@ -239,15 +239,19 @@ def loss(
 
 def spectral_squares(params: BlurParams, spectra: Spectra, kernel: Kernel, reach: int) -> jax.Array:
     """``P |T - H|^2 + R``, what the blur leaves of every frequency."""
-    response = system_response(params, spectra.image_shape, kernel, reach)
+    return squared_misfit(system_response(params, spectra.image_shape, kernel, reach), 1, spectra)
+
+
+def squared_misfit(response: jax.Array, factor: jax.Array | float, spectra: Spectra) -> jax.Array:
+    """``sum |response a - factor b|^2`` over the pairs, at every frequency."""
     # Squares of differences only: T^2 P - 2 T C + Q has no correct digit in float32. And not of
     # H, which the compiler would write out for all that asks for it.
     power = spectra.reference_power
     inverse = 1 / jnp.where(power > 0, power, 1)
-    misfit = response * power - spectra.cross_power
+    misfit = response * power - factor * spectra.cross_power
     squared = jnp.real(misfit) * (inverse * jnp.real(misfit))
     squared = squared + jnp.imag(misfit) * (inverse * jnp.imag(misfit))
-    return jnp.where(power > 0, squared, 0) + spectra.unexplained_power
+    return jnp.where(power > 0, squared, 0) + factor**2 * spectra.unexplained_power
 
 
 def spectral_residual(
