@@ -29,6 +29,7 @@ from gaussjax.spectral_moments import (
     polynomial_product,
     polynomial_sums,
 )
+from gaussjax.start import is_sharpened
 from gaussjax.transfer import gaussian_transfer
 from gaussjax.whitening import squared_magnitude
 
@@ -45,9 +46,9 @@ def fit_frequency_ratio(
     modelled power ``P T^2`` exceeds the noise. White noise in B gives log |H| the variance
     s^2 / (P T^2), so the weights are optimal; and it has mean zero as long as the noise is
     smaller than the signal. T and s come from three such passes over the pair folded to some 128
-    px a side, each with the weights of the one before; the first weighs by ``|C|^2 / P``. Where
-    T > 1, B is the sharper image: there the noise is in A, and the weight ``Q / T^2``, so that
-    swapping the images negates the estimate.
+    px a side, each with the weights of the one before; the first weighs by ``|C|^2 / P``. Of a
+    pair whose B is the sharper image noise in A counts instead, with the weights ``Q / T^2``, so
+    that swapping the images negates the estimate.
 
     Args:
         spectra: of one or many pairs, from :func:`~gaussjax.spectra.pair_spectra`.
@@ -63,29 +64,31 @@ def fit_frequency_ratio(
     check_option(family, FAMILIES, "family")
 
     def trusted(of: Spectra, params: BlurParams, noise: jax.Array) -> jax.Array:
-        signal = _signal(params, of)
+        signal = _signal(params, of, exchanged)
         # Within a factor 2 in amplitude log |1 + noise / signal| is harmonic, hence unbiased.
         return jnp.where(signal > 4 * noise, signal, 0)
 
     # The weights need T and s roughly: the rounds are on a folded pair.
     few = spectra.folded()
+    exchanged = is_sharpened(few, gain=amplitude)
 
     # A loop also of the first round: what it reads is laid out side by side before, and stays in
     # the first cache.
     def one_round(_, state):
         weights, _, _ = state
         params, _ = _solve_log_ratio(few, weights, family, amplitude)
-        noise = _noise_power(params, few)
+        noise = _noise_power(params, few, exchanged)
         return trusted(few, params, noise), params, noise
 
     power = without_zero_frequency(few.reference_power)
     nothing = jnp.zeros(num_variances(family, power.ndim), power.dtype)
     gain = jnp.ones((), power.dtype) if amplitude else None
-    first = squared_magnitude(few.transfer) * power
+    # The power of the softer image.
+    first = power * jnp.where(exchanged, 1, squared_magnitude(few.transfer))
     state = first, BlurParams(nothing, gain=gain, family=family), jnp.zeros((), power.dtype)
     _, params, noise = jax.lax.fori_loop(0, 3, one_round, state)
     params, inverse = _solve_log_ratio(spectra, trusted(spectra, params, noise), family, amplitude)
-    return _result(params, spectra, inverse, 1)
+    return _result(params, spectra, inverse, 1, exchanged)
 
 
 @partial(jax.jit, static_argnames=("family", "amplitude"))
@@ -114,7 +117,7 @@ def fit_pointwise_ratio(
     trusted = (power > threshold**2 * jnp.max(power)).astype(power.dtype)
     params, inverse = _solve_log_ratio(spectra, trusted, family, amplitude)
     # Equal weights on unequal variances s^2 / (P T^2): the sandwich form.
-    signal = _signal(params, spectra)
+    signal = _signal(params, spectra, False)
     usable = (trusted > 0) & (signal > 0) & (jnp.abs(spectra.transfer) > 0)
     spread = jnp.where(usable, 1 / jnp.where(usable, signal, 1), 0)
     columns = _columns(len(spectra.image_shape), family, amplitude)
@@ -215,49 +218,61 @@ def _columns(ndim: int, family: str, amplitude: bool) -> list[Polynomial]:
     return columns + [{(0,) * ndim: 1.0}] * amplitude
 
 
-def _responses(params: BlurParams, spectra: Spectra) -> tuple[jax.Array, jax.Array]:
-    """``gain min(T, 1)`` of A and ``min(1 / T, 1)`` of B, between which the residual is.
+def _responses(
+    params: BlurParams, spectra: Spectra, exchanged: jax.Array | bool
+) -> tuple[jax.Array, jax.Array]:
+    """Gain T of A and 1 of B, or gain of A and 1 / T of B where B is the sharper image.
 
-    Of a blur the second is 1. Where T > 1 it is A that is compared, as a blurred B: T a - b would
-    be its noise a thousandfold.
+    Between them the residual is: T a - b would be the noise of A a thousandfold.
     """
     gain = 1 if params.gain is None else params.gain
-    inverse = replace(params, variance=-params.variance)
+    nothing = jnp.zeros_like(params.variance)
     forward, back = (
-        jnp.minimum(gaussian_transfer(each, spectra.image_shape, _CONTINUOUS, 0), 1)
-        for each in (params, inverse)
+        gaussian_transfer(replace(params, variance=variance), spectra.image_shape, _CONTINUOUS, 0)
+        for variance in (
+            jnp.where(exchanged, nothing, params.variance),
+            jnp.where(exchanged, -params.variance, nothing),
+        )
     )
     return gain * forward, back
 
 
-def _signal(params: BlurParams, spectra: Spectra) -> jax.Array:
+def _signal(params: BlurParams, spectra: Spectra, exchanged: jax.Array | bool) -> jax.Array:
     """Power of the softer image as the sharper one, which has no noise, and the blur predict it."""
-    forward, back = _responses(params, spectra)
-    blurs = spectra.reference_power * forward**2
-    return without_zero_frequency(jnp.where(back < 1, spectra.blurred_power * back**2, blurs))
+    forward, back = _responses(params, spectra, exchanged)
+    power = jnp.where(
+        exchanged, spectra.blurred_power * back**2, spectra.reference_power * forward**2
+    )
+    return without_zero_frequency(power)
 
 
-def _squares(params: BlurParams, spectra: Spectra, *, zero_frequency: bool) -> jax.Array:
+def _squares(
+    params: BlurParams, spectra: Spectra, exchanged: jax.Array | bool, *, zero_frequency: bool
+) -> jax.Array:
     """Sum of squared residuals."""
-    squares = squared_misfit(*_responses(params, spectra), spectra)
+    squares = squared_misfit(*_responses(params, spectra, exchanged), spectra)
     return half_plane_sum(squares, spectra.image_shape, zero_frequency=zero_frequency)
 
 
-def _noise_power(params: BlurParams, spectra: Spectra) -> jax.Array:
+def _noise_power(params: BlurParams, spectra: Spectra, exchanged: jax.Array | bool) -> jax.Array:
     """N s^2, the power of white noise of the residual's variance s^2."""
     power = spectra.reference_power
     energy = half_plane_sum(power, spectra.image_shape, zero_frequency=False)
     # What rounding alone would leave is added, or a noise-free pair would have no error bar.
-    squares = _squares(params, spectra, zero_frequency=False)
+    squares = _squares(params, spectra, exchanged, zero_frequency=False)
     return (squares + rounding_variance(power.dtype) * energy) / spectra.num_pairs
 
 
 def _result(
-    params: BlurParams, spectra: Spectra, spread: jax.Array, num_steps: jax.Array | int
+    params: BlurParams,
+    spectra: Spectra,
+    spread: jax.Array,
+    num_steps: jax.Array | int,
+    exchanged: jax.Array | bool = False,
 ) -> BlurEstimate:
     """The estimate, with the covariance s^2 ``spread``."""
     num_pixels = math.prod(spectra.image_shape) * spectra.num_pairs
-    noise_variance = _noise_power(params, spectra) / math.prod(spectra.image_shape)
+    noise_variance = _noise_power(params, spectra, exchanged) / math.prod(spectra.image_shape)
     covariance = noise_variance * spread
     if params.gain is not None:
         # The fit's last parameter is log gain; d gain = gain d log gain.
@@ -267,7 +282,7 @@ def _result(
         params,
         ndim=len(spectra.image_shape),
         covariance=covariance,
-        loss=0.5 * _squares(params, spectra, zero_frequency=True),
+        loss=0.5 * _squares(params, spectra, exchanged, zero_frequency=True),
         noise_variance=noise_variance,
         num_pixels=num_pixels,
         num_steps=jnp.asarray(num_steps, jnp.int32),

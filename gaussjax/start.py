@@ -134,6 +134,16 @@ def small_blur_variances(
     return variance[0], variance[1], error
 
 
+def is_sharpened(spectra: Spectra, *, gain: bool = False) -> jax.Array:
+    """True where B is the sharper image, of noise in either of the two."""
+    return _direction(*small_blur_variances(spectra, gain=gain)) < EXCHANGE_BELOW
+
+
+def _direction(small: jax.Array, smooth: jax.Array, error: jax.Array) -> jax.Array:
+    """A variance whose sign tells the direction, from those of :func:`small_blur_variances`."""
+    return jnp.minimum(small, smooth + _SMOOTH_MARGIN + 5 * error)
+
+
 def find_start(
     spectra: Spectra,
     initial,
@@ -167,8 +177,7 @@ def find_start(
         aligned = aligned.folded()
     # Noise in A reads as blur and may hide that B is the sharper image; less so after smoothing.
     small, smooth, error = small_blur_variances(aligned, gain=model.gain)
-    certain = smooth + _SMOOTH_MARGIN + 5 * error
-    direction, threshold = jnp.minimum(small, certain), EXCHANGE_BELOW
+    direction, threshold = _direction(small, smooth, error), EXCHANGE_BELOW
     ceiling = jnp.zeros(2, dtype)
     if noise is not None:
         # Noise in A reads as blur, in B as the opposite after a swap: the difference of both

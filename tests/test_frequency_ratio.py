@@ -135,3 +135,10 @@ def test_swapping_the_images_negates_the_ratio(family, noise, scene, rng, dtype)
     if noise:
         errors = back.standard_error.variance, there.standard_error.variance
         np.testing.assert_allclose(*errors, rtol=1e-3)
+
+
+def test_noise_where_the_reference_has_nothing_is_not_taken_for_sharpness(scene, rng, x64):
+    blurred = periodic_blur(scene, 0.36 * np.eye(2))
+    blurred = blurred + 0.6 * np.std(blurred) * rng.normal(size=blurred.shape)
+    estimate = gj.fit_frequency_ratio(gj.pair_spectra(scene, blurred))
+    assert abs(estimate.sigma - 0.6) < 4 * estimate.sigma_standard_error
