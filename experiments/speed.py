@@ -3,7 +3,7 @@
 float32. The floor is the transform of both images by the quickest of SciPy (one worker and two) and
 JAX; below it only reading the images is left. Everything is timed in turn, round after round, after
 a first call whose extra time is compilation; medians. Scenes are cropped, so that content leaks in.
-And all of it in several processes, because where its memory lies decides half of a process's time.
+And all of it in several processes, whose medians differ: the median of those is judged.
 """
 
 import sys

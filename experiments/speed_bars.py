@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import numpy as np
@@ -48,15 +50,21 @@ def by_process(numbers: dict[str, Any], pick: Callable[[dict[str, Any]], Any]) -
     return np.array([pick(each) for each in numbers["processes"]], float)
 
 
+def of_single_pairs(numbers: dict[str, Any], *path: str) -> np.ndarray:
+    """What stands at a path below "single", ``[process, size]``."""
+    return by_process(numbers, lambda one: reduce(getitem, path, one["single"]))
+
+
+def floors(numbers: dict[str, Any]) -> np.ndarray:
+    """Seconds of the quickest two FFTs, ``[process, size]``."""
+    return by_process(numbers, lambda one: quickest(one["single"]["floor"]))
+
+
 def ratios(numbers: dict[str, Any], name: str) -> np.ndarray:
     """Time over the quickest floor, ``[process, size]``, of the noise that takes longest."""
-
-    def of_one(process: dict[str, Any]) -> np.ndarray:
-        single = process["single"]
-        times = np.array(list(single["seconds"][name].values()), float)
-        return np.max(times, axis=0) / quickest(single["floor"])
-
-    return by_process(numbers, of_one)
+    noises = numbers["processes"][0]["single"]["seconds"][name]
+    times = [of_single_pairs(numbers, "seconds", name, noise) for noise in noises]
+    return np.max(times, axis=0) / floors(numbers)
 
 
 def rows(numbers: dict[str, Any]) -> list[Row]:

@@ -7,8 +7,7 @@ from matplotlib.figure import Figure
 
 from experiments.common import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from experiments.drawing import name_lines, plain_ticks
-from experiments.speed_bars import BARS, by_process, ratios
-from experiments.stopwatch import quickest
+from experiments.speed_bars import BARS, floors, ratios
 
 COLOURS = {
     "closed form": GREEN,
@@ -29,15 +28,14 @@ def plot(numbers: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(7, 3.8), layout="constrained")
     time, ratio = figure.subplots(1, 2)
     sizes = np.array(numbers["sizes"])
-    floors = by_process(numbers, lambda one: quickest(one["single"]["floor"]))
-    floor = np.median(floors, axis=0)
-    time.loglog(sizes, 1e3 * floor, "o:", color=BLACK)
+    floor = floors(numbers)
+    time.loglog(sizes, 1e3 * np.median(floor, axis=0), "o:", color=BLACK)
     ratio.axhline(1, color=BLACK, linewidth=1, linestyle=":")
     entries = [(1.0, "two FFTs", BLACK)]
     for name, colour in COLOURS.items():
         found = ratios(numbers, name)
         timed = np.all(np.isfinite(found), axis=0)
-        for axes, values in ((time, 1e3 * found * floors), (ratio, found)):
+        for axes, values in ((time, 1e3 * found * floor), (ratio, found)):
             least, middle, most = np.quantile(values[:, timed], (0, 0.5, 1), axis=0)
             axes.loglog(sizes[timed], middle, "o-", color=colour)
             axes.fill_between(sizes[timed], least, most, color=colour, alpha=0.25, linewidth=0)

@@ -4,17 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from experiments.speed_bars import batch_ratios, by_process, rows
-from experiments.stopwatch import quickest
+from experiments.speed_bars import batch_ratios, by_process, floors, of_single_pairs, rows
 
 
 def seconds_to_compile(numbers: dict[str, Any], name: str) -> np.ndarray:
     """Of the first noise, as the second runs the same program: medians by size."""
-
-    def of_one(process: dict[str, Any]) -> list[float]:
-        return next(iter(process["single"]["compile"][name].values()))
-
-    return np.median(by_process(numbers, of_one), axis=0)
+    first = next(iter(numbers["processes"][0]["single"]["compile"][name]))
+    return np.median(of_single_pairs(numbers, "compile", name, first), axis=0)
 
 
 def paged(fit: dict[str, Any]) -> list[float]:
@@ -37,24 +33,21 @@ def table(numbers: dict[str, Any]) -> str:
     head = "".join(f"{size:>16}" for size in numbers["sizes"])
     lines += ["", f"{'Milliseconds (over the quickest floor), medians':60}{head}"]
     for name in single["floor"]:
-        seconds = by_process(numbers, lambda one, name=name: one["single"]["floor"][name])
-        cells = "".join(f"{1e3 * value:>16.3g}" for value in np.median(seconds, axis=0))
-        lines.append(f"{f'two FFTs: {name}':60}{cells}")
-    parts = {"spectra of both images": ["no fit"], **single["seconds"]}
-    for name, noises in parts.items():
-        for noise in noises:
-
-            def of_one(process, name=name, noise=noise):
-                one = process["single"]
-                times = one["seconds"][name][noise] if name in one["seconds"] else one["spectra"]
-                times = np.array(times, float)
-                return times, times / quickest(one["floor"])
-
-            cells = [
-                "-" if np.isnan(seconds) else f"{1e3 * seconds:.3g} ({ratio:.2g})"
-                for seconds, ratio in np.median(by_process(numbers, of_one), axis=0).T
-            ]
-            lines.append(f"{f'{name}; {noise}':60}" + "".join(f"{cell:>16}" for cell in cells))
+        seconds = np.median(of_single_pairs(numbers, "floor", name), axis=0)
+        lines.append(
+            f"{f'two FFTs: {name}':60}" + "".join(f"{1e3 * value:>16.3g}" for value in seconds)
+        )
+    timed = {"spectra of both images; no fit": ("spectra",)}
+    for name, noises in single["seconds"].items():
+        timed |= {f"{name}; {noise}": ("seconds", name, noise) for noise in noises}
+    for what, path in timed.items():
+        times = of_single_pairs(numbers, *path)
+        medians = (np.median(each, axis=0) for each in (times, times / floors(numbers)))
+        cells = [
+            "-" if np.isnan(seconds) else f"{1e3 * seconds:.3g} ({ratio:.2g})"
+            for seconds, ratio in zip(*medians, strict=True)
+        ]
+        lines.append(f"{what:60}" + "".join(f"{cell:>16}" for cell in cells))
     lines += ["", "Seconds to compile"]
     for name in single["compile"]:
         medians = seconds_to_compile(numbers, name)
