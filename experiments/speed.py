@@ -26,6 +26,7 @@ from experiments.timed_fits import (
     FITS,
     SEARCHES,
     SPECTRA,
+    passes,
     search,
     transforms,
 )
@@ -95,13 +96,14 @@ def _singles(sizes: Sequence[int], rounds: int, random: np.random.Generator) -> 
         **{name: fit.noises for name, fit in FITS.items()},
         **dict.fromkeys(SEARCHES, ("1 % in B",)),
     }
-    found: dict[str, Any] = {"floor": {name: [] for name in FLOORS}, "spectra": []}
+    found: dict[str, Any] = {"floor": {name: [] for name in FLOORS}, "spectra": [], "passes": []}
     for part in ("seconds", "compile", "error"):
         found[part] = {n: {noise: [] for noise in noises} for n, noises in names.items()}
     for size in sizes:
         pairs = cropped_pairs(size, SIGMA, random)
         calls: dict[Any, Any] = dict(floors(pairs["no noise"]))
         calls["spectra"] = on_device(SPECTRA, *pairs["no noise"])
+        calls["passes"] = on_device(passes, *pairs["no noise"], np.full((), SIGMA, "f4"))
         for name, noises in names.items():
             for noise in noises if size <= LARGEST.get(name, size) else ():
                 calls[name, noise] = (
@@ -112,7 +114,8 @@ def _singles(sizes: Sequence[int], rounds: int, random: np.random.Generator) -> 
         first, times, results = seconds_in_turn(calls, rounds)
         for name in FLOORS:
             found["floor"][name].append(times[name])
-        found["spectra"].append(times["spectra"])
+        for name in ("spectra", "passes"):
+            found[name].append(times[name])
         for name, noises in names.items():
             for noise in noises:
                 key = name, noise

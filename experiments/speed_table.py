@@ -37,7 +37,10 @@ def table(numbers: dict[str, Any]) -> str:
         lines.append(
             f"{f'two FFTs: {name}':60}" + "".join(f"{1e3 * value:>16.3g}" for value in seconds)
         )
-    timed = {"spectra of both images; no fit": ("spectra",)}
+    timed: dict[str, tuple[str, ...]] = {
+        "spectra of both images; no fit": ("spectra",),
+        "spectra, log |H| and the misfit summed once; no fit": ("passes",),
+    }
     for name, noises in single["seconds"].items():
         timed |= {f"{name}; {noise}": ("seconds", name, noise) for noise in noises}
     for what, path in timed.items():

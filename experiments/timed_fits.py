@@ -10,7 +10,17 @@ import numpy as np
 from scipy import ndimage, optimize
 
 from experiments.cropped_pairs import NOISES
-from gaussjax import estimate_blur, fit_frequency_ratio, fit_gauss_newton, pair_spectra
+from gaussjax import (
+    BlurParams,
+    estimate_blur,
+    fit_frequency_ratio,
+    fit_gauss_newton,
+    loss,
+    pair_spectra,
+    transfer_function,
+)
+from gaussjax.grid import angular_frequencies, half_plane_sum
+from gaussjax.residuals import without_zero_frequency
 
 NOISE_STD = NOISES["1 % in both"]
 UPPER, MARGIN = 5.0, 20  # px, of a search by other libraries
@@ -58,6 +68,29 @@ FITS: dict[str, TimedFit] = {
 }
 # What the fits to spectra cannot do without.
 SPECTRA = jax.jit(pair_spectra)
+
+
+@jax.jit
+def passes(a: jax.Array, b: jax.Array, sigma: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Spectra, and what a closed form with an error bar sums over them: log |H|, then the misfit.
+
+    Each once, with the weights of a known sigma: no start, no noise level, no direction, no status.
+    """
+    spectra = pair_spectra(a, b)
+    half_square = 0.5 * sum(w**2 for w in angular_frequencies(spectra.image_shape, a.dtype))
+    power = without_zero_frequency(spectra.reference_power)
+    passed = power * transfer_function(sigma, spectra.image_shape) ** 2
+    squared = spectra.transfer.real**2 + spectra.transfer.imag**2
+    weights = jnp.where(squared > 0, passed, 0)
+    logarithm = 0.5 * jnp.log(jnp.where(squared > 0, squared, 1))
+
+    def total(values: jax.Array) -> jax.Array:
+        return half_plane_sum(values, spectra.image_shape)
+
+    variance = -total(half_square * weights * logarithm) / total(half_square**2 * weights)
+    return variance, loss(BlurParams(variance[None]), spectra)
+
+
 BATCHED = jax.jit(jax.vmap(estimate_blur))
 CHUNK = 500  # pairs that are fitted at once, of more: what is kept of them stays in the caches
 CHUNKED = jax.jit(lambda a, b: jax.lax.map(lambda p: estimate_blur(*p), (a, b), batch_size=CHUNK))

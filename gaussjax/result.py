@@ -32,7 +32,8 @@ class BlurEstimate:
         sigma_standard_error: of ``sigma``, px, by propagation of the variance's.
         covariance_matrix: of the Gaussian, px^2, ``[ndim, ndim]``.
         loss: half the sum of squared residuals over the compared pixels, in pixel units squared.
-        noise_variance: residual variance per compared pixel, degrees of freedom removed.
+        noise_variance: residual variance per compared pixel, degrees of freedom removed. It and the
+            loss are 0 or infinite where the square of the images' unit does not fit the dtype.
         noise_std: standard deviations of the noise in ``reference`` and in ``blurred``, ``[2]``, in
             the unit of the images: as given or estimated; 0 and the residual's when it was not
             asked about.

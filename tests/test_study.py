@@ -19,7 +19,8 @@ from experiments import (
     training,
 )
 from experiments.__main__ import EXPERIMENTS, main
-from experiments.timed_fits import FITS, SEARCHES, search
+from experiments.timed_fits import FITS, SEARCHES, passes, search
+from gaussjax import blur
 
 
 def test_frequency_ratio(tmp_path, capsys):
@@ -130,6 +131,14 @@ def test_speed(tmp_path, capsys):
         assert text in printed
 
 
+def test_the_passes_of_the_closed_form_alone_are_a_fit(rng):
+    scene = rng.normal(size=(48, 50)).astype(np.float32)
+    blurred = blur(scene, 1.5, boundary="periodic")
+    variance, misfit = passes(scene, blurred, np.float32(1.5))
+    np.testing.assert_allclose(variance, 1.5**2, rtol=1e-4)
+    assert misfit < 1e-8 * np.sum(scene**2)
+
+
 def test_a_ratio_is_of_the_slowest_noise_to_the_quickest_floor_in_every_process():
     def process(unit):
         seconds = {"no noise": [2 * unit, 9 * unit], "1 % in B": [3 * unit, None]}
@@ -174,8 +183,8 @@ def test_pairs_that_are_timed_are_cut_out_of_one_scene():
 
 def test_search_finds_the_sigma_that_is_timed():
     pair = cropped_pairs.cropped_pairs(128, 2.0, np.random.default_rng(0))["1 % in B"]
-    for blur in SEARCHES.values():
-        assert search(blur, pair) == pytest.approx(2.0, rel=0.01)
+    for blurred_by in SEARCHES.values():
+        assert search(blurred_by, pair) == pytest.approx(2.0, rel=0.01)
 
 
 def test_throughput(tmp_path, capsys):
