@@ -9,7 +9,6 @@ images negates the variance.
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import jax
@@ -22,7 +21,8 @@ from experiments.estimators import hann_spectra
 from experiments.noise_figure import plot
 from experiments.noise_table import table
 from experiments.photographs import CROP, PHOTOGRAPHS, middle, scene
-from gaussjax import BlurEstimate, estimate_blur, fit_frequency_ratio
+from gaussjax import BlurEstimate, estimate_blur
+from gaussjax.frequency_ratio import weighted_ratio_fit
 
 # Standard deviations of the noise in A and in B, over that of A.
 NOISES = ((0.05, 0.025), (0.1, 0.05), (0.2, 0.1), (0.05, 0.002))
@@ -35,13 +35,12 @@ def front_door(reference, blurred, noise_std) -> BlurEstimate:
 
 def first_ratio(reference, blurred, levels) -> BlurEstimate:
     """H1 = C / P: right where all the noise is in B."""
-    return fit_frequency_ratio(hann_spectra(reference, blurred))
+    return weighted_ratio_fit(hann_spectra(reference, blurred), False)
 
 
 def second_ratio(reference, blurred, levels) -> BlurEstimate:
     """H2 = Q / C*, which is one over the H1 of the exchanged pair: all the noise in A."""
-    found = fit_frequency_ratio(hann_spectra(blurred, reference))
-    return replace(found, sigma=-found.sigma)
+    return weighted_ratio_fit(hann_spectra(reference, blurred), True)
 
 
 # Each from A, B and their two levels of noise.

@@ -62,6 +62,22 @@ def fit_frequency_ratio(
         ValueError: unknown family.
     """
     check_option(family, FAMILIES, "family")
+    exchanged = is_sharpened(spectra.folded(), gain=amplitude)
+    return weighted_ratio_fit(spectra, exchanged, family=family, amplitude=amplitude)
+
+
+@partial(jax.jit, static_argnames=("family", "amplitude"))
+def weighted_ratio_fit(
+    spectra: Spectra,
+    exchanged: jax.Array | bool,
+    *,
+    family: str = "isotropic",
+    amplitude: bool = False,
+) -> BlurEstimate:
+    """:func:`fit_frequency_ratio` with the noise in B, or in A where ``exchanged``.
+
+    The fits of H1 and of H2, whichever image is the softer one.
+    """
 
     def trusted(of: Spectra, params: BlurParams, noise: jax.Array) -> jax.Array:
         signal = _signal(params, of, exchanged)
@@ -70,7 +86,6 @@ def fit_frequency_ratio(
 
     # The weights need T and s roughly: the rounds are on a folded pair.
     few = spectra.folded()
-    exchanged = is_sharpened(few, gain=amplitude)
 
     # A loop also of the first round: what it reads is laid out side by side before, and stays in
     # the first cache.

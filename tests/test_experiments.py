@@ -90,6 +90,10 @@ def test_noisy_reference_supports_its_claims(tmp_path, capsys):
     assert np.all(assumed["covered"][:, 0] == 0)
     for classical in (first, second):
         assert np.all(classical["rms"] > 3 * given["rms"])
+    # H2 is H1 back, negated, and another answer.
+    there, back = (numbers["answers"][f"{name}, Hann window"] for name in ("H1", "H2"))
+    np.testing.assert_allclose(there["swapped"], -np.array(back["sigma"])[..., 0], rtol=1e-5)
+    assert np.all(second["rms"] > 2 * first["rms"])
     # Exchanging the images negates the variance.
     for right in (given, estimated):
         assert np.max(right["swap"]) < 1e-6

@@ -205,7 +205,8 @@ def test_classical_transfer_functions_answer():
     for name in ("noise of both given", "noise of both estimated"):
         assert np.max(summarise(found, name)["swap"]) < 1e-6
     assert first["swap"][cell] > 100
-    assert not any(np.any(summarise(found, name)["declined"]) for name in found["answers"])
+    declined = [np.sum(summarise(found, name)["declined"]) for name in found["answers"]]
+    assert max(declined) == 1
 
 
 def test_convergence_answer():
@@ -264,7 +265,7 @@ def test_training_answer():
     )
     removed = 1 - np.median(least / unchanged, axis=1)[-1]
     assert removed == pytest.approx(1 / 6, rel=0.05)
-    assert np.sum(np.array(found["answers"]["interior: absolute"]["status"][0]) != 0) == 2
+    assert np.sum(np.array(found["answers"]["interior: absolute"]["status"][0]) != 0) == 1
     assert excess["interior: absolute"] < 1e-5
 
 
