@@ -21,6 +21,7 @@ from gaussjax import (
 )
 from gaussjax.grid import angular_frequencies, half_plane_sum
 from gaussjax.residuals import without_zero_frequency
+from gaussjax.whitening import squared_magnitude
 
 NOISE_STD = NOISES["1 % in both"]
 UPPER, MARGIN = 5.0, 20  # px, of a search by other libraries
@@ -80,7 +81,7 @@ def passes(a: jax.Array, b: jax.Array, sigma: jax.Array) -> tuple[jax.Array, jax
     half_square = 0.5 * sum(w**2 for w in angular_frequencies(spectra.image_shape, a.dtype))
     power = without_zero_frequency(spectra.reference_power)
     passed = power * transfer_function(sigma, spectra.image_shape) ** 2
-    squared = spectra.transfer.real**2 + spectra.transfer.imag**2
+    squared = squared_magnitude(spectra.transfer)
     weights = jnp.where(squared > 0, passed, 0)
     logarithm = 0.5 * jnp.log(jnp.where(squared > 0, squared, 1))
 

@@ -131,12 +131,18 @@ def test_speed(tmp_path, capsys):
         assert text in printed
 
 
-def test_the_passes_of_the_closed_form_alone_are_a_fit(rng):
+@pytest.mark.parametrize("sigma", [0.8, 1.5])
+def test_the_passes_of_the_closed_form_alone_are_a_fit(sigma, rng):
     scene = rng.normal(size=(48, 50)).astype(np.float32)
-    blurred = blur(scene, 1.5, boundary="periodic")
-    variance, misfit = passes(scene, blurred, np.float32(1.5))
-    np.testing.assert_allclose(variance, 1.5**2, rtol=1e-4)
+    blurred = blur(scene, sigma, boundary="periodic")
+    # Without noise the weights, here those of another blur, do not matter.
+    variance, misfit = passes(scene, blurred, np.float32(1.2))
+    np.testing.assert_allclose(variance, sigma**2, rtol=1e-4)
     assert misfit < 1e-8 * np.sum(scene**2)
+    # One count brighter everywhere: the mean is part of the misfit, and of nothing else.
+    variance, misfit = passes(scene, blurred + 1, np.float32(1.2))
+    np.testing.assert_allclose(variance, sigma**2, rtol=1e-4)
+    np.testing.assert_allclose(misfit, 0.5 * scene.size, rtol=1e-3)
 
 
 def test_a_ratio_is_of_the_slowest_noise_to_the_quickest_floor_in_every_process():
