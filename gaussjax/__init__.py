@@ -23,6 +23,43 @@ if TYPE_CHECKING:
     from gaussjax.spectra import Spectra, add_spectra, pair_spectra, sum_spectra
     from gaussjax.transfer import blur, transfer_function
 
+# Where each public name lives: it is imported when it is first used. The command line lives in this
+# package too, and must answer ``--help`` without the seconds that importing JAX takes.
+_HOMES = {
+    "Adequacy": "adequacy",
+    "BlurEstimate": "result",
+    "BlurMap": "local_blur",
+    "BlurParams": "params",
+    "DatasetEstimate": "dataset_result",
+    "FamilyComparison": "family_comparison",
+    "PairSet": "pair_set",
+    "Spectra": "spectra",
+    "Status": "solvers",
+    "TransferProfile": "empirical_transfer",
+    "Verdict": "adequacy",
+    "add_spectra": "spectra",
+    "blur": "transfer",
+    "blur_map": "local_blur",
+    "compare_families": "family_comparison",
+    "draw_map": "map_drawing",
+    "draw_report": "report",
+    "estimate_blur": "estimate",
+    "fit_dataset": "dataset",
+    "fit_free_kernel": "frequency_ratio",
+    "fit_frequency_ratio": "frequency_ratio",
+    "fit_gauss_newton": "fit",
+    "fit_optax": "fit",
+    "fit_pointwise_ratio": "frequency_ratio",
+    "image_loss": "residuals",
+    "loss": "residuals",
+    "map_rows": "map_drawing",
+    "open_pairs": "pair_set",
+    "pair_spectra": "spectra",
+    "sum_spectra": "spectra",
+    "transfer_function": "transfer",
+    "transfer_profile": "empirical_transfer",
+}
+
 __all__ = [
     "Adequacy",
     "BlurEstimate",
@@ -58,40 +95,14 @@ __all__ = [
     "transfer_profile",
 ]
 
-_MODULES = (
-    "adequacy",
-    "dataset",
-    "dataset_result",
-    "empirical_transfer",
-    "estimate",
-    "family_comparison",
-    "fit",
-    "frequency_ratio",
-    "local_blur",
-    "map_drawing",
-    "pair_set",
-    "params",
-    "report",
-    "residuals",
-    "result",
-    "solvers",
-    "spectra",
-    "transfer",
-)
-
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used.
-
-    The command line lives in this package too, and must answer ``--help`` and errors in its
-    arguments without the seconds that importing JAX takes.
-    """
-    if name in __all__:
-        for module in (import_module(f"{__name__}.{module}") for module in _MODULES):
-            if hasattr(module, name):
-                globals()[name] = getattr(module, name)
-                return globals()[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import a public name when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

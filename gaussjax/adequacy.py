@@ -33,7 +33,6 @@ _MESSAGES = {
     Verdict.NOT_IDENTIFIABLE: "the pair does not tell its blur",
     Verdict.MISALIGNED: "the images are misaligned: fit the shift, or register them first",
 }
-
 # A residual is structured where neighbours correlate beyond this many standard deviations of
 # white noise ...
 _SIGNIFICANT = 6.0

@@ -22,10 +22,8 @@ from gaussjax.sums import row_sums
 # Our names on the left, the padding rule of numpy.pad on the right. SciPy's "reflect" repeats the
 # edge pixel, which NumPy calls "symmetric".
 _PAD_MODES = {"reflect": "symmetric", "nearest": "edge", "zero": "constant"}
-
 BOUNDARIES = ("valid", "periodic", *_PAD_MODES)
 PADDED_BOUNDARIES = tuple(_PAD_MODES)
-
 # "valid" keeps at least this fraction of every axis to compare.
 _LEAST_INTERIOR = 0.25
 

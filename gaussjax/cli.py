@@ -24,6 +24,7 @@ from gaussjax.image_files import ImageFileError, output_suffix, read_image, writ
 if TYPE_CHECKING:
     from gaussjax.cli_output import Findings
 
+
 _BROKEN_PIPE = 141  # what a shell reports for a process ended by SIGPIPE
 
 

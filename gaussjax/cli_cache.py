@@ -22,7 +22,6 @@ from pathlib import Path
 
 VARIABLE = "GAUSSJAX_CACHE"  # another folder, or 0 for none
 LARGEST_SIZE = 64 * 2**20  # bytes; a program takes about a fifth of a megabyte
-
 _ENTRIES = "*-cache"  # as JAX calls them
 _RUN = "run-"  # folders of runs that are under way
 _LONGEST_RUN = 24 * 3600  # seconds; older ones were left by processes that were killed

@@ -20,6 +20,7 @@ from gaussjax.pair_sources import Problem
 if TYPE_CHECKING:
     from gaussjax.dataset_result import DatasetEstimate
 
+
 FIRST = 10  # of what was left out are named where all could be too many
 _SAVE_EVERY = 30.0  # seconds
 

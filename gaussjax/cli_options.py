@@ -6,14 +6,12 @@ from gaussjax import cli_types as types
 
 BAD_INPUT = 2  # exit code
 DEFAULT_TRUNCATE = 4.0  # as in estimate_blur; None on the command line tells "not given"
-
 # The same names as in the modules that own them, which import JAX.
 FAMILIES = ("isotropic", "axis_aligned", "full")
 KERNELS = ("continuous", "sampled", "integrated", "discrete")
 PADDED_BOUNDARIES = ("reflect", "nearest", "zero")
 BOUNDARIES = ("valid", "periodic", *PADDED_BOUNDARIES)
 LOSSES = ("squared", "absolute", "huber")
-
 KERNEL_HELP = """\
 kernels (what "sigma" means to the tool that blurs; they differ below about 1 px):
   continuous  the Gaussian exp(-sigma^2 w^2 / 2) itself, for optics and physics

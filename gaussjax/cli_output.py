@@ -11,9 +11,10 @@ from gaussjax.cli_text import plain
 from gaussjax.result import FWHM_PER_SIGMA, BlurEstimate
 from gaussjax.solvers import Status
 
-if TYPE_CHECKING:  # of a figure only
+if TYPE_CHECKING:
     from gaussjax.empirical_transfer import TransferProfile
     from gaussjax.family_comparison import FamilyComparison
+
 
 UNTRUSTED = (Verdict.EXPLAINED_POORLY, Verdict.NOT_IDENTIFIABLE, Verdict.MISALIGNED)
 

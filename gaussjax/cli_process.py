@@ -12,7 +12,6 @@ from gaussjax.cli_cache import kept_programs
 
 INTERRUPTED = 130  # what a shell reports for a process ended by SIGINT
 INTERRUPTED_MESSAGE = "gaussjax: interrupted"
-
 # Up to this many pixels compiling takes longer than what is compiled.
 _LARGEST_HASTY = 2048**2
 

@@ -60,9 +60,9 @@ def fit_dataset(
 
     Args:
         pairs: yields ``(reference, blurred)``, ``(name, reference, blurred)``, mappings with these
-            keys, or is a :class:`~gaussjax.pair_set.PairSet`. Images of several shapes may mix;
+            keys, or is a :class:`~gaussjax.PairSet`. Images of several shapes may mix;
             each shape is compiled once. An iterator can be passed over only once.
-        family: as in :func:`~gaussjax.estimate.estimate_blur`, as are the next three.
+        family: as in :func:`~gaussjax.estimate_blur`, as are the next three.
         kernel: what sigma means on the pixel grid.
         truncate: "sampled": radius in sigmas.
         radius: "sampled": radius in px.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+
 # Okabe & Ito's palette, safe for the common kinds of colour blindness.
 _BLUE, _ORANGE, _VERMILION = "#56B4E9", "#E69F00", "#D55E00"
 _PANEL = (6.4, 3.8)  # inches
@@ -25,7 +26,7 @@ def draw_sigmas(estimate: DatasetEstimate) -> "Figure":
     Only pairs with status 0 are shown; what lies beyond the axis is counted in the title.
 
     Args:
-        estimate: from :func:`~gaussjax.dataset.fit_dataset`.
+        estimate: from :func:`~gaussjax.fit_dataset`.
 
     Returns:
         Figure of matplotlib with a panel per sigma, to be saved by its ``savefig``; no window is

@@ -38,7 +38,7 @@ class DatasetEstimate:
 
     @property
     def sigma(self) -> np.ndarray:
-        """Of all pairs, px, as in :class:`~gaussjax.result.BlurEstimate`."""
+        """Of all pairs, px, as in :class:`~gaussjax.BlurEstimate`."""
         return np.asarray(self.joint.sigma)
 
     @property

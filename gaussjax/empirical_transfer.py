@@ -79,7 +79,7 @@ def transfer_profile(
     Args:
         reference: A, real, rank 1 to 3.
         blurred: B, of the same shape.
-        estimate: of this pair, by :func:`~gaussjax.estimate.estimate_blur`.
+        estimate: of this pair, by :func:`~gaussjax.estimate_blur`.
         mask: True where a pixel may be used, as in ``estimate_blur``.
         num_bins: between 0 and pi rad/px; those that hold no frequency are left out.
 

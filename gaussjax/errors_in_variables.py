@@ -25,20 +25,8 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.boundary import Window
-from gaussjax.criterion import (
-    FIELD_SCALE,
-    Fit,
-    ImageCriterion,
-    Improvement,
-    Summary,
-    held_back,
-)
-from gaussjax.grid import (
-    forward_transform,
-    half_plane_sum,
-    half_plane_weights,
-    inverse_transform,
-)
+from gaussjax.criterion import FIELD_SCALE, Fit, ImageCriterion, Improvement, Summary, held_back
+from gaussjax.grid import forward_transform, half_plane_sum, half_plane_weights, inverse_transform
 from gaussjax.linear_algebra import definite, inner_products, inverse_small
 from gaussjax.residuals import frame_window
 from gaussjax.result import rounding_variance

@@ -85,7 +85,7 @@ def compare_families(
     Args:
         reference: A, real, rank 1 to 3.
         blurred: B, of the same shape.
-        kernel: as all options, see :func:`~gaussjax.estimate.estimate_blur`; "integrated" has no
+        kernel: as all options, see :func:`~gaussjax.estimate_blur`; "integrated" has no
             full covariance.
         truncate: "sampled" only.
         radius: "sampled" only.

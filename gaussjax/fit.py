@@ -40,11 +40,11 @@ def fit_gauss_newton(
     """Least-squares Gaussian blur of periodic images by damped Gauss-Newton on their spectra.
 
     Minimises ``1/2 sum m P |T(w; theta) - H|^2`` over the variance (px^2); see
-    :func:`~gaussjax.residuals.loss`. A pair whose B is the sharper image is fitted from B to A
+    :func:`~gaussjax.loss`. A pair whose B is the sharper image is fitted from B to A
     and negated, so that swapping the images negates the estimate.
 
     Args:
-        spectra: of one or many pairs, from :func:`~gaussjax.spectra.pair_spectra`.
+        spectra: of one or many pairs, from :func:`~gaussjax.pair_spectra`.
         family: "isotropic", "axis_aligned" or "full".
         kernel: "continuous", "sampled", "integrated" or "discrete".
         truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px.
@@ -150,7 +150,7 @@ def fit_optax(
     truncate: float = 4.0,
     radius=None,
 ) -> BlurEstimate:
-    """Minimise the public :func:`~gaussjax.residuals.loss` by an optax optimiser.
+    """Minimise the public :func:`~gaussjax.loss` by an optax optimiser.
 
     The loss is divided by the energy of the reference, so that learning rates carry over.
 

@@ -51,7 +51,7 @@ def fit_frequency_ratio(
     that swapping the images negates the estimate.
 
     Args:
-        spectra: of one or many pairs, from :func:`~gaussjax.spectra.pair_spectra`.
+        spectra: of one or many pairs, from :func:`~gaussjax.pair_spectra`.
         family: "isotropic", "axis_aligned" or "full".
         amplitude: fit a gain as well.
 

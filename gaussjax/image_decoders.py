@@ -18,7 +18,6 @@ import numpy as np
 # Formats whose samples Pillow hands over unaltered. It also opens PPM, JPEG 2000 and AVIF, but
 # reduces their deeper variants to 8 bit without a word.
 PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
-
 ORIENTATION_TAG = 274  # the same number in EXIF and in TIFF
 
 

@@ -35,7 +35,6 @@ __all__ = [
     "to_values",
     "write_image",
 ]
-
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of linear RGB: ITU-R BT.709
 _BLOCK = 12288  # samples of colour to convert at once
 _RANKS = {".png": (2,), ".tif": (2, 3), ".npy": (1, 2, 3)}

@@ -44,7 +44,7 @@ class JointStart:
 def joint_start(
     references: np.ndarray, blurreds: np.ndarray, noise_std, initial, options: JointOptions
 ) -> JointStart:
-    """From pairs of one shape, ``[n, *shape]``; see :func:`~gaussjax.dataset.fit_dataset`."""
+    """From pairs of one shape, ``[n, *shape]``; see :func:`~gaussjax.fit_dataset`."""
     variance, unit, exchanged = jax.device_get(
         _start(references, blurreds, noise_std, initial, options=options)
     )

@@ -17,14 +17,7 @@ import jax.numpy as jnp
 
 from gaussjax.bands import inner, sampled
 from gaussjax.boundary import Window
-from gaussjax.criterion import (
-    Fit,
-    ImageCriterion,
-    Improvement,
-    Summary,
-    field_scales,
-    held_back,
-)
+from gaussjax.criterion import Fit, ImageCriterion, Improvement, Summary, field_scales, held_back
 from gaussjax.evidence import Evidence
 from gaussjax.linear_algebra import definite, diagonal, inner_products, inverse_small
 from gaussjax.result import rounding_variance

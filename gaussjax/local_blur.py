@@ -100,7 +100,7 @@ def blur_map(
     """Estimate the Gaussian blur that takes ``reference`` to ``blurred`` on tiles of the frame.
 
     The model is ``B(x) = sum_y g(x - y; sigma(x)) A(y) + noise``. Every tile gets the estimate of
-    :func:`~gaussjax.estimate.estimate_blur` on the pixels that its blur cannot reach from beyond
+    :func:`~gaussjax.estimate_blur` on the pixels that its blur cannot reach from beyond
     its own edge. Where sigma varies inside of a tile, the estimate is its variance at the tile's
     entry of ``positions``, to first order, not at its centre. Pure: works under ``jax.jit`` with
     static ``tile``, ``step`` and ``shrink``.

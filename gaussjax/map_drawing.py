@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+
 _SIZE = (10.0, 3.6)  # inches
 # Percent of the values that a range of colours leaves out on either side.
 _OUTLIERS = 0.5
@@ -28,7 +29,7 @@ def draw_map(reference, blur_map: BlurMap) -> "Figure":
 
     Args:
         reference: A, the image that the map is of, ``[height, width]``.
-        blur_map: with one sigma per tile, from :func:`~gaussjax.local_blur.blur_map`.
+        blur_map: with one sigma per tile, from :func:`~gaussjax.blur_map`.
 
     Returns:
         Figure of matplotlib, 10 x 3.6 inches, to be saved by its ``savefig``; no window is opened.

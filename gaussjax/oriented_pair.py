@@ -89,7 +89,7 @@ def orient(reference, blurred, estimate: BlurEstimate, mask=None) -> OrientedPai
         reference: A.
         blurred: B.
         estimate: of this one pair.
-        mask: as in :func:`~gaussjax.estimate.estimate_blur`.
+        mask: as in :func:`~gaussjax.estimate_blur`.
 
     Raises:
         TypeError: images that are not arrays of real numbers.

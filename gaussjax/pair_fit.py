@@ -36,8 +36,6 @@ from gaussjax.whitening import floored_noise
 LARGEST_RELATIVE_ERROR = 0.05
 # ... and the residual is as white as two white noises leave it: neighbours correlate by less.
 LARGEST_AUTOCORRELATION = 0.02
-
-
 AnyCriterion = LeastSquares | Robust | ErrorsInVariables
 
 

@@ -18,7 +18,6 @@ from gaussjax.image_files import ImageFileError, one_line_errors, read_values, t
 from gaussjax.pair_sources import PairFiles, Source, open_stack
 
 __all__ = ["LEAST_SIDE", "BadPair", "LoadedPair", "read_pairs"]
-
 LEAST_SIDE = 8  # px along every axis: smaller images tell nothing of a blur
 _WINDOW_PER_WORKER = 4
 

@@ -20,10 +20,10 @@ class PairRecord:
     """One pair beside the joint fit; with a leading axis, several.
 
     Attributes:
-        sigma: of this pair alone, px, as in :class:`~gaussjax.result.BlurEstimate`; NaN where the
+        sigma: of this pair alone, px, as in :class:`~gaussjax.BlurEstimate`; NaN where the
             pair tells nothing, as a flat one.
         standard_error: of it, px.
-        status: of this pair alone, a :class:`~gaussjax.solvers.Status`.
+        status: of this pair alone, a :class:`~gaussjax.Status`.
         misfit: share of the change from A to B that the joint blur leaves over *and* that is no
             white noise: the covariance of neighbours in the residual over the mean square of
             B - A. About 0 for a pair that the joint blur explains, whatever its noise.

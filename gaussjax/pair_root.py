@@ -7,13 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.criterion import FIELD_SCALE, held_back
-from gaussjax.linear_algebra import (
-    diagonal,
-    inner_products,
-    inverse_small,
-    product,
-    solve_small,
-)
+from gaussjax.linear_algebra import diagonal, inner_products, inverse_small, product, solve_small
 from gaussjax.pair_sums import PairSums
 from gaussjax.solvers import step_tolerance
 from gaussjax.uncertainty import wider_covariance

@@ -31,7 +31,6 @@ __all__ = [
     "shard",
     "stack_pairs",
 ]
-
 # What counts as an image in a folder, in small or capital letters; its content decides the rest.
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".npy")

@@ -18,7 +18,7 @@ class PairStream:
     """Pairs of any iterable; an iterator is passed over once."""
 
     def __init__(self, pairs: Iterable, *, batched: bool) -> None:
-        """See :func:`~gaussjax.dataset.fit_dataset`."""
+        """See :func:`~gaussjax.fit_dataset`."""
         self._pairs = pairs
         self._batched = batched
         self.can_repeat = not isinstance(pairs, Iterator)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+
 # Okabe & Ito's palette, safe for the common kinds of colour blindness.
 _BLUE, _ORANGE, _GREEN, _VERMILION, _GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#808080"
 _SIZE = (10.0, 6.0)  # inches
@@ -46,8 +47,8 @@ def draw_report(
         reference: A, real, rank 1 to 3.
         blurred: B, of the same shape.
         estimate: of this pair.
-        profile: from :func:`~gaussjax.empirical_transfer.transfer_profile`.
-        comparison: from :func:`~gaussjax.family_comparison.compare_families`.
+        profile: from :func:`~gaussjax.transfer_profile`.
+        comparison: from :func:`~gaussjax.compare_families`.
         mask: True where a pixel may be used, as in ``estimate_blur``.
 
     Returns:

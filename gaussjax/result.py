@@ -25,7 +25,7 @@ class BlurEstimate:
     ``jax.device_get`` of it holds NumPy arrays, and then so do its properties.
 
     Attributes:
-        params: the estimate, see :class:`~gaussjax.params.BlurParams`.
+        params: the estimate, see :class:`~gaussjax.BlurParams`.
         standard_error: of every parameter, the same structure and units (variance: px^2).
         sigma: px, signed: scalar, ``[ndim]`` in axis order (axis_aligned) or principal with the
             largest first (full). Negative: ``blurred`` is the sharper image.
@@ -39,7 +39,7 @@ class BlurEstimate:
             asked about.
         num_pixels: number of compared pixels.
         num_steps: of the solver.
-        status: int32, a :class:`~gaussjax.solvers.Status` code; 0 = estimated.
+        status: int32, a :class:`~gaussjax.Status` code; 0 = estimated.
         adequacy: what the fit leaves unexplained, and a verdict on it; None from spectra, which
             keep no pixels.
         kernel: the convention (static).

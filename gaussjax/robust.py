@@ -9,13 +9,7 @@ import jax.numpy as jnp
 from gaussjax.boundary import Window
 from gaussjax.criterion import Fit, ImageCriterion, Improvement, Summary
 from gaussjax.linear_algebra import definite, inner_products, inverse_small
-from gaussjax.losses import (
-    ABSOLUTE_ROUNDING,
-    huber,
-    influence,
-    median_scale,
-    smooth_absolute,
-)
+from gaussjax.losses import ABSOLUTE_ROUNDING, huber, influence, median_scale, smooth_absolute
 from gaussjax.result import rounding_variance
 from gaussjax.solvers import Evaluation, newton, step_tolerance
 from gaussjax.uncertainty import block_counts, sandwich_covariance, wider_covariance

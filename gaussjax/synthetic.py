@@ -46,11 +46,11 @@ def blurred_pair(
 
     Args:
         scene: real array of rank 1 to 3.
-        params_or_sigma: the blur, see :func:`~gaussjax.transfer.blur`.
+        params_or_sigma: the blur, see :func:`~gaussjax.blur`.
         key: a JAX random key for the noise; needed when ``noise_std`` is not 0.
         noise_std: standard deviation of the white noise n, in the unit of the scene.
         crop: px cut off on every side after blurring, so that unseen content leaks in.
-        kernel: convention, as the options that follow it, of :func:`~gaussjax.transfer.blur`.
+        kernel: convention, as the options that follow it, of :func:`~gaussjax.blur`.
         truncate: "sampled" only.
         radius: "sampled" only.
         boundary: of the scene.
