@@ -23,8 +23,8 @@ from experiments.photographs import middle, scene
 from experiments.scipy_reference import continuous_blur
 from gaussjax import BlurParams, Spectra, blur, fit_gauss_newton, loss, pair_spectra
 from gaussjax.kernels import Kernel
+from gaussjax.numerics.newton import Evaluation, newton_init, newton_step
 from gaussjax.residuals import spectral_residual
-from gaussjax.solvers import Evaluation, newton_init, newton_step
 
 SIGMA, NOISE, SIZE = 2.0, 0.01, 256
 SMALL = 0.4  # px, the blur of the landscapes

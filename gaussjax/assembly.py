@@ -8,7 +8,7 @@ from jax.flatten_util import ravel_pytree
 
 from gaussjax.adequacy import Adequacy, Verdict
 from gaussjax.kernels import Kernel, least_nominal_sigma
-from gaussjax.linear_algebra import diagonal
+from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.params import BlurParams
 from gaussjax.result import BlurEstimate, sigma_error, variance_error
 from gaussjax.solvers import Status

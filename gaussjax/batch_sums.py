@@ -9,15 +9,15 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
 from gaussjax.boundary import largest_margins
-from gaussjax.criterion import FIELD_SCALE
 from gaussjax.kernels import Kernel
-from gaussjax.linear_algebra import diagonal
 from gaussjax.model import BlurModel
+from gaussjax.numerics.linear_algebra import diagonal
+from gaussjax.numerics.newton import FIELD_SCALE
+from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair_record import PairFit, PairRecord, pair_record
 from gaussjax.pair_root import Figures, Root, figures, find_root, root_errors
 from gaussjax.pair_sums import Filters, Nuisances, PairSums, make_filters, pair_sums
 from gaussjax.residuals import make_frame
-from gaussjax.result import rounding_variance
 
 # Pixels that a CPU works on at once: their arrays stay in its caches.
 _PIXELS_AT_ONCE = 2**16

@@ -16,9 +16,9 @@ import jax.numpy as jnp
 
 from gaussjax.grid import half_plane_sum, half_plane_weights
 from gaussjax.kernels import Kernel
-from gaussjax.linear_algebra import definite, product
+from gaussjax.numerics.linear_algebra import definite, product
+from gaussjax.numerics.newton import Evaluation, SolverState, bounded_step, newton, newton_init
 from gaussjax.params import BlurParams
-from gaussjax.solvers import Evaluation, SolverState, bounded_step, newton, newton_init
 from gaussjax.spectral_moments import bilinear_form
 from gaussjax.transfer import gaussian_transfer, is_separable, response_factors
 
@@ -52,7 +52,7 @@ class BlurSums:
 
     @property
     def evaluation(self) -> Evaluation:
-        """Of f over the energy, for :func:`~gaussjax.solvers.newton`."""
+        """Of f over the energy, for :func:`~gaussjax.numerics.newton.newton`."""
         scale = 1 / jnp.where(self.energy > 0, self.energy, 1)
         return Evaluation(
             cost=scale * (0.5 * self.power - self.cross),
@@ -187,7 +187,7 @@ def coarse_variance(
 
 
 def minimise(sums_at: Callable[[jax.Array], BlurSums], start: jax.Array, **options) -> SolverState:
-    """The variances that minimise f, by :func:`~gaussjax.solvers.newton` and with its options."""
+    """The variances that minimise f, by :func:`~gaussjax.numerics.newton.newton`."""
 
     def evaluate(variance):
         return sums_at(variance).evaluation

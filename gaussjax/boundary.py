@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.grid import along_axis
-from gaussjax.sums import row_sums
+from gaussjax.numerics.reductions import row_sums
 
 # Our names on the left, the padding rule of numpy.pad on the right. SciPy's "reflect" repeats the
 # edge pixel, which NumPy calls "symmetric".

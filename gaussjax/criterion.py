@@ -9,34 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import jax
-import jax.numpy as jnp
 
 from gaussjax.boundary import Window
 from gaussjax.evidence import Evidence, gather
-from gaussjax.linear_algebra import finite_or
 from gaussjax.model import BlurModel
 from gaussjax.residuals import Frame, frame_window
-
-# px^2 (a variance), px (a shift) or 1 (a gain) on which the fields of a narrow blur change.
-FIELD_SCALE = 0.25
-
-
-def held_back(step: jax.Array, vector: jax.Array) -> jax.Array:
-    """A Newton step of finite length, no longer than what the fields at ``vector`` can tell of."""
-    longest = 0.5 * jnp.abs(vector) + FIELD_SCALE
-    return jnp.clip(finite_or(step, 0), -longest, longest)
-
-
-def field_scales(vector: jax.Array, num_variances: int) -> tuple[jax.Array, jax.Array]:
-    """How far each parameter goes until the fields change, and its size for a tolerance, ``[k]``.
-
-    A covariance may be near zero beside the variances, and a shift by itself.
-    """
-    sizes = jnp.abs(vector)
-    is_variance = jnp.arange(sizes.size) < num_variances
-    sizes = jnp.where(is_variance, jnp.max(sizes[:num_variances]), sizes)
-    scales = sizes + FIELD_SCALE
-    return scales, jnp.where(is_variance, sizes, scales)
 
 
 @jax.tree_util.register_dataclass

@@ -25,16 +25,15 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.boundary import Window
-from gaussjax.criterion import FIELD_SCALE, Fit, ImageCriterion, Improvement, Summary, held_back
+from gaussjax.criterion import Fit, ImageCriterion, Improvement, Summary
 from gaussjax.grid import forward_transform, half_plane_sum, half_plane_weights, inverse_transform
-from gaussjax.linear_algebra import definite, inner_products, inverse_small
+from gaussjax.numerics.linear_algebra import definite, inner_products, inverse_small, real_products
+from gaussjax.numerics.newton import FIELD_SCALE, bounded_step, held_back, step_tolerance
+from gaussjax.numerics.precision import rounding_variance
 from gaussjax.residuals import frame_window
-from gaussjax.result import rounding_variance
-from gaussjax.solvers import bounded_step, step_tolerance
 from gaussjax.whitening import (
     excess_scatter,
     noise_regression,
-    real_products,
     smeared,
     smeared_product,
     squared_magnitude,

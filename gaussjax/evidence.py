@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.bands import inner, sampled
-from gaussjax.linear_algebra import diagonal, diagonal_matrix, inverse_small, product
-from gaussjax.sums import row_sums
+from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix, inverse_small, product
+from gaussjax.numerics.reductions import row_sums
 
 # Blocks of a sample whose sums tell how the scores of neighbours depend on each other.
 _NUM_BLOCKS = 64

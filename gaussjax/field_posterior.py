@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from gaussjax.block_tridiagonal import solve_block_tridiagonal
 from gaussjax.field_variation import Observations
+from gaussjax.numerics.block_tridiagonal import solve_block_tridiagonal
 
 # Precisions of the differences of neighbours, down [ny - 1, nx] and across [ny, nx - 1].
 Ties = tuple[jax.Array, jax.Array]

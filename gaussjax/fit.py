@@ -13,12 +13,14 @@ from gaussjax.assembly import assemble
 from gaussjax.blur_sums import BlurSums, blur_sums, polish
 from gaussjax.grid import half_plane_sum, half_plane_weights
 from gaussjax.kernels import KERNELS, Kernel
-from gaussjax.linear_algebra import inverse_small, solve_small
 from gaussjax.model import BlurModel
+from gaussjax.numerics.linear_algebra import inverse_small, solve_small
+from gaussjax.numerics.newton import gauss_newton, gradient_descent
+from gaussjax.numerics.precision import rounding_variance
 from gaussjax.params import FAMILIES, BlurParams, as_params, project_family
 from gaussjax.residuals import loss, spectral_residual, spectral_squares, without_zero_frequency
-from gaussjax.result import BlurEstimate, rounding_variance
-from gaussjax.solvers import Status, gauss_newton, gradient_descent
+from gaussjax.result import BlurEstimate
+from gaussjax.solvers import Status
 from gaussjax.spectra import Spectra
 from gaussjax.start import find_start, orient, orient_bounds, variance_bounds
 from gaussjax.transfer import is_separable

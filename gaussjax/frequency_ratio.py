@@ -17,11 +17,13 @@ from gaussjax.arguments import check_option
 from gaussjax.assembly import assemble
 from gaussjax.grid import half_plane_sum
 from gaussjax.kernels import Kernel
-from gaussjax.linear_algebra import inner_products, inverse_small
+from gaussjax.numerics.linear_algebra import inner_products, inverse_small
+from gaussjax.numerics.newton import gauss_newton
+from gaussjax.numerics.precision import rounding_variance
 from gaussjax.params import FAMILIES, BlurParams, num_variances
 from gaussjax.residuals import spectral_residual, squared_misfit, without_zero_frequency
-from gaussjax.result import BlurEstimate, rounding_variance
-from gaussjax.solvers import Status, gauss_newton
+from gaussjax.result import BlurEstimate
+from gaussjax.solvers import Status
 from gaussjax.spectra import Spectra
 from gaussjax.spectral_moments import (
     Polynomial,

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.batch_sums import JointOptions
-from gaussjax.criterion import FIELD_SCALE
 from gaussjax.joint_start import JointStart
 from gaussjax.joint_sums import JointSums
-from gaussjax.linear_algebra import diagonal
+from gaussjax.numerics.linear_algebra import diagonal
+from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.pair_record import root_estimate
 from gaussjax.pair_root import Figures, find_root, root_errors
 from gaussjax.result import BlurEstimate

@@ -9,7 +9,7 @@ import numpy as np
 
 from gaussjax import boundary as borders
 from gaussjax.batch_sums import JointOptions
-from gaussjax.result import rounding_variance
+from gaussjax.numerics.precision import rounding_variance
 from gaussjax.spectra import pair_spectra, sum_spectra
 from gaussjax.start import find_start
 

@@ -17,12 +17,12 @@ import jax.numpy as jnp
 
 from gaussjax.bands import inner, sampled
 from gaussjax.boundary import Window
-from gaussjax.criterion import Fit, ImageCriterion, Improvement, Summary, field_scales, held_back
+from gaussjax.criterion import Fit, ImageCriterion, Improvement, Summary
 from gaussjax.evidence import Evidence
-from gaussjax.linear_algebra import definite, diagonal, inner_products, inverse_small
-from gaussjax.result import rounding_variance
-from gaussjax.solvers import bounded_step, step_tolerance
-from gaussjax.sums import row_sums
+from gaussjax.numerics.linear_algebra import definite, diagonal, inner_products, inverse_small
+from gaussjax.numerics.newton import bounded_step, field_scales, held_back, step_tolerance
+from gaussjax.numerics.precision import rounding_variance
+from gaussjax.numerics.reductions import row_sums
 from gaussjax.uncertainty import (
     block_counts,
     fisher_covariance,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from gaussjax.sums import row_sums
+from gaussjax.numerics.reductions import row_sums
 
 LOSSES = ("squared", "absolute", "huber")
 # 95 % efficient where the noise is normal.

@@ -19,7 +19,7 @@ from gaussjax.grid import (
     shift_phase,
 )
 from gaussjax.kernels import Kernel
-from gaussjax.linear_algebra import diagonal, long_products, product
+from gaussjax.numerics.linear_algebra import diagonal, long_products, product
 from gaussjax.params import BlurParams, num_variances
 from gaussjax.residuals import Frame
 from gaussjax.transfer import (

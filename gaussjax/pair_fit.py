@@ -16,15 +16,17 @@ from gaussjax.criterion import Fit
 from gaussjax.errors_in_variables import ErrorsInVariables
 from gaussjax.kernels import Kernel
 from gaussjax.least_squares import LeastSquares
-from gaussjax.linear_algebra import diagonal
 from gaussjax.model import BlurModel
+from gaussjax.numerics.linear_algebra import diagonal
+from gaussjax.numerics.newton import coarse_tolerance
+from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair import Pair
 from gaussjax.part import Part, liveliest_part
 from gaussjax.passes import fit_passes, implicit_fit
 from gaussjax.residuals import centre_and_scale
-from gaussjax.result import BlurEstimate, rounding_variance
+from gaussjax.result import BlurEstimate
 from gaussjax.robust import Robust
-from gaussjax.solvers import Status, coarse_tolerance
+from gaussjax.solvers import Status
 from gaussjax.spectra import folded_image, pair_spectra
 from gaussjax.start import Start, find_start, orient_bounds, variance_bounds
 from gaussjax.streamed_least_squares import StreamedLeastSquares

@@ -6,10 +6,15 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gaussjax.criterion import FIELD_SCALE, held_back
-from gaussjax.linear_algebra import diagonal, inner_products, inverse_small, product, solve_small
+from gaussjax.numerics.linear_algebra import (
+    diagonal,
+    inner_products,
+    inverse_small,
+    product,
+    solve_small,
+)
+from gaussjax.numerics.newton import FIELD_SCALE, held_back, step_tolerance
 from gaussjax.pair_sums import PairSums
-from gaussjax.solvers import step_tolerance
 from gaussjax.uncertainty import wider_covariance
 
 MAX_STEPS = 20

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.arguments import check_option
-from gaussjax.linear_algebra import diagonal, diagonal_matrix
+from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix
 
 FAMILIES = ("isotropic", "axis_aligned", "full")
 

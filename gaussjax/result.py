@@ -185,15 +185,6 @@ def variance_error(sigma: jax.Array, sigma_se: jax.Array) -> jax.Array:
     return sigma_se * (2 * abs(sigma) + sigma_se)
 
 
-def rounding_variance(dtype) -> float:
-    """Variance per pixel that rounding leaves in a residual, in units of the contrast squared.
-
-    Transforms and sums of unit-contrast images carry a few eps of error each. Without this floor
-    the error bar of a noise-free pair would claim digits that the arithmetic does not have.
-    """
-    return float(4 * jnp.finfo(dtype).eps) ** 2
-
-
 def _values(values: jax.Array, errors: jax.Array) -> str:
     pairs = zip(np.atleast_1d(values), np.atleast_1d(errors), strict=True)
     return ", ".join(f"{v:.6g} +- {e:.2g}" for v, e in pairs)

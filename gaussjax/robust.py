@@ -8,10 +8,10 @@ import jax.numpy as jnp
 
 from gaussjax.boundary import Window
 from gaussjax.criterion import Fit, ImageCriterion, Improvement, Summary
-from gaussjax.linear_algebra import definite, inner_products, inverse_small
 from gaussjax.losses import ABSOLUTE_ROUNDING, huber, influence, median_scale, smooth_absolute
-from gaussjax.result import rounding_variance
-from gaussjax.solvers import Evaluation, newton, step_tolerance
+from gaussjax.numerics.linear_algebra import definite, inner_products, inverse_small
+from gaussjax.numerics.newton import Evaluation, newton, step_tolerance
+from gaussjax.numerics.precision import rounding_variance
 from gaussjax.uncertainty import block_counts, sandwich_covariance, wider_covariance
 
 # The context follows in the next pass.

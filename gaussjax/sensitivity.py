@@ -5,8 +5,8 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from gaussjax import boundary as borders
-from gaussjax.linear_algebra import inner_products, solve_small
 from gaussjax.model import prediction_margins
+from gaussjax.numerics.linear_algebra import inner_products, solve_small
 from gaussjax.result import BlurEstimate
 from gaussjax.transfer import blur
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.grid import angular_frequencies, half_plane_weights
-from gaussjax.linear_algebra import product
+from gaussjax.numerics.linear_algebra import product
 
 # Of the frequencies: coefficients by exponents, one exponent for each axis (w in rad/px).
 Polynomial = dict[tuple[int, ...], float]

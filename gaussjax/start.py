@@ -10,11 +10,11 @@ from gaussjax.alignment import correlation_peak, translated
 from gaussjax.blur_sums import blur_sums, coarse_variance, minimise
 from gaussjax.grid import half_plane_sum, half_plane_weights
 from gaussjax.kernels import Kernel, nominal_variance
-from gaussjax.linear_algebra import definite, diagonal
 from gaussjax.model import BlurModel
+from gaussjax.numerics.linear_algebra import definite, diagonal, real_products
+from gaussjax.numerics.newton import Evaluation, coarse_tolerance, newton
 from gaussjax.params import BlurParams, as_params, project_family, signed_square
 from gaussjax.residuals import without_zero_frequency
-from gaussjax.solvers import Evaluation, coarse_tolerance, newton
 from gaussjax.spectra import Spectra
 from gaussjax.spectral_moments import (
     Polynomial,
@@ -27,7 +27,6 @@ from gaussjax.whitening import (
     excess_scatter,
     noise_ceiling,
     noise_regression,
-    real_products,
     squared_magnitude,
     whitened_sums,
 )

@@ -17,7 +17,7 @@ from gaussjax.grid import (
     shift_phase,
 )
 from gaussjax.kernels import KERNELS, Kernel, axis_transfer, nominal_sigma
-from gaussjax.linear_algebra import diagonal
+from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.params import BlurParams, as_params
 
 

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from gaussjax.linear_algebra import diagonal, inverse_small
+from gaussjax.numerics.linear_algebra import diagonal, inverse_small
 
 # Blocks of the sandwich, over all axes together: their sums tell a variance to sqrt(2 / 256).
 NUM_BLOCKS = 256

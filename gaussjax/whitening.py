@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.grid import along_axis, angular_frequencies, forward_transform, inverse_transform
-from gaussjax.linear_algebra import inner_products
+from gaussjax.numerics.linear_algebra import inner_products, real_products
 
 # One noise level is taken to be at least this part of the other (variance): D must not vanish.
 LEAST_RATIO = 1e-6
@@ -125,11 +125,3 @@ def smeared_product(factors: list[jax.Array], profiles: tuple[jax.Array, ...]) -
 def squared_magnitude(z: jax.Array) -> jax.Array:
     """|z|^2, real."""
     return z.real**2 + z.imag**2
-
-
-def real_products(first: jax.Array, second: jax.Array) -> jax.Array:
-    """Real part of the inner products of two stacks of arrays, real or complex."""
-    products = inner_products(first.real, second.real)
-    if jnp.iscomplexobj(first) and jnp.iscomplexobj(second):
-        products = products + inner_products(first.imag, second.imag)
-    return products

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaussjax.linear_algebra import (
+from gaussjax.numerics.linear_algebra import (
     diagonal,
     diagonal_matrix,
     inner_products,

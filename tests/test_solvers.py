@@ -7,7 +7,8 @@ import optax
 import pytest
 import scipy.optimize
 
-from gaussjax.solvers import Status, gauss_newton, gradient_descent
+from gaussjax.numerics.newton import gauss_newton, gradient_descent
+from gaussjax.solvers import Status
 
 TIMES = np.linspace(0, 4, 40)
 

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gaussjax.numerics.reductions import row_sums
 from gaussjax.spectral_moments import frequency_product, polynomial_product, polynomial_sums
-from gaussjax.sums import row_sums
 
 
 @pytest.mark.parametrize("count", [1, 4, 30])

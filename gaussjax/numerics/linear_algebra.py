@@ -99,3 +99,11 @@ def definite(matrix: jax.Array, fallback: jax.Array) -> jax.Array:
     scale = jnp.where(unit > 0, 1 / jnp.sqrt(jnp.where(unit > 0, unit, 1)), 1)
     least = jnp.min(jnp.linalg.eigvalsh(matrix * jnp.outer(scale, scale)))
     return jnp.where(least > 0.05, matrix, fallback)
+
+
+def real_products(first: jax.Array, second: jax.Array) -> jax.Array:
+    """Real part of the inner products of two stacks of arrays, real or complex."""
+    products = inner_products(first.real, second.real)
+    if jnp.iscomplexobj(first) and jnp.iscomplexobj(second):
+        products = products + inner_products(first.imag, second.imag)
+    return products

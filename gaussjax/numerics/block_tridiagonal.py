@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from gaussjax.linear_algebra import product
+from gaussjax.numerics.linear_algebra import product
 
 
 def solve_block_tridiagonal(

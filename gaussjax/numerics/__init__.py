@@ -1,0 +1,1 @@
+"""Arithmetic that knows no image. Imports no other folder of the package."""
