@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from gaussjax.family_comparison import FamilyComparison, compare_families
     from gaussjax.fit import fit_gauss_newton, fit_optax
     from gaussjax.frequency_ratio import fit_free_kernel, fit_frequency_ratio, fit_pointwise_ratio
+    from gaussjax.io.pair_set import PairSet, open_pairs
     from gaussjax.local_blur import BlurMap, blur_map
     from gaussjax.map_drawing import draw_map, map_rows
-    from gaussjax.pair_set import PairSet, open_pairs
     from gaussjax.params import BlurParams
     from gaussjax.report import draw_report
     from gaussjax.residuals import image_loss, loss
@@ -32,7 +32,7 @@ _HOMES = {
     "BlurParams": "params",
     "DatasetEstimate": "dataset_result",
     "FamilyComparison": "family_comparison",
-    "PairSet": "pair_set",
+    "PairSet": "io.pair_set",
     "Spectra": "spectra",
     "Status": "solvers",
     "TransferProfile": "empirical_transfer",
@@ -53,7 +53,7 @@ _HOMES = {
     "image_loss": "residuals",
     "loss": "residuals",
     "map_rows": "map_drawing",
-    "open_pairs": "pair_set",
+    "open_pairs": "io.pair_set",
     "pair_spectra": "spectra",
     "sum_spectra": "spectra",
     "transfer_function": "transfer",

@@ -19,7 +19,7 @@ from gaussjax.cli_map import run_map
 from gaussjax.cli_options import BAD_INPUT, DEFAULT_TRUNCATE, PADDED_BOUNDARIES
 from gaussjax.cli_parser import parse_arguments
 from gaussjax.cli_process import INTERRUPTED, INTERRUPTED_MESSAGE, one_shot_process
-from gaussjax.image_files import ImageFileError, output_suffix, read_image, write_image
+from gaussjax.io.images import ImageFileError, output_suffix, read_image, write_image
 
 if TYPE_CHECKING:
     from gaussjax.cli_output import Findings

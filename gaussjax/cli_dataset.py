@@ -13,9 +13,9 @@ from gaussjax.cli_options import DEFAULT_TRUNCATE
 from gaussjax.cli_process import streaming_process
 from gaussjax.cli_progress import ProgressBar
 from gaussjax.cli_text import printable
-from gaussjax.image_files import ImageFileError
-from gaussjax.pair_set import PairSet, open_pairs
-from gaussjax.pair_sources import Problem
+from gaussjax.io.images import ImageFileError
+from gaussjax.io.pair_set import PairSet, open_pairs
+from gaussjax.io.pair_sources import Problem
 
 if TYPE_CHECKING:
     from gaussjax.dataset_result import DatasetEstimate

@@ -10,8 +10,8 @@ import numpy as np
 
 from gaussjax.cli_text import plain, printable
 from gaussjax.dataset_result import DatasetEstimate
-from gaussjax.pair_reader import BadPair
-from gaussjax.pair_sources import Source
+from gaussjax.io.pair_reader import BadPair
+from gaussjax.io.pair_sources import Source
 from gaussjax.solvers import Status
 
 _FIRST = 10

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gaussjax.cli_options import DEFAULT_TRUNCATE
-from gaussjax.image_files import ImageFile, ImageFileError, read_image
+from gaussjax.io.images import ImageFile, ImageFileError, read_image
 
 
 def read_mask(name: str | None, image: ImageFile) -> np.ndarray | None:

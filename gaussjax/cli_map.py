@@ -6,7 +6,7 @@ import json
 
 from gaussjax.cli_inputs import check_lengths, fit_options, keep_inputs, notes_on
 from gaussjax.cli_process import one_shot_process
-from gaussjax.image_files import ImageFileError, read_image
+from gaussjax.io.images import ImageFileError, read_image
 
 
 def run_map(options: argparse.Namespace) -> int:

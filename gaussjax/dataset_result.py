@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gaussjax.pair_reader import BadPair
+from gaussjax.io.pair_reader import BadPair
 from gaussjax.pair_record import PairRecord
 from gaussjax.random_effects import RandomEffects
 from gaussjax.result import BlurEstimate

@@ -9,12 +9,12 @@ import jax
 import numpy as np
 
 from gaussjax.batch_sums import JointOptions
+from gaussjax.io.pair_reader import BadPair, LoadedPair
+from gaussjax.io.pair_stream import PairStream
 from gaussjax.joint_fit import JointFit, joint_fit
 from gaussjax.joint_pass import JointPass, PassRunner
 from gaussjax.joint_start import JointStart, joint_start
 from gaussjax.joint_sums import JointSums
-from gaussjax.pair_reader import BadPair, LoadedPair
-from gaussjax.pair_stream import PairStream
 from gaussjax.processes import from_every_process
 from gaussjax.start import EXCHANGE_BELOW
 

@@ -10,10 +10,10 @@ import numpy as np
 from jax.sharding import Mesh
 
 from gaussjax.batch_sums import BatchSums, JointOptions, Origin, batch_sums
-from gaussjax.batches import Batch, Batcher
+from gaussjax.io.batches import Batch, Batcher
+from gaussjax.io.pair_reader import BadPair, LoadedPair
 from gaussjax.joint_start import JointStart
 from gaussjax.joint_sums import JointSums, joint_sums
-from gaussjax.pair_reader import BadPair, LoadedPair
 from gaussjax.pair_record import PairRecord
 from gaussjax.solvers import Status
 

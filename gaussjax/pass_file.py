@@ -8,10 +8,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from gaussjax.io.pair_reader import BadPair
 from gaussjax.joint_pass import JointPass
 from gaussjax.joint_start import JointStart
 from gaussjax.joint_sums import JointSums
-from gaussjax.pair_reader import BadPair
 from gaussjax.pair_record import PairRecord
 
 

@@ -15,7 +15,7 @@ import gaussjax.losses
 import gaussjax.transfer
 from gaussjax import cli_cache, cli_options
 from gaussjax.cli import main
-from gaussjax.image_files import read_image
+from gaussjax.io.images import read_image
 
 SIDE = 96
 

@@ -6,8 +6,8 @@ from problems import PHOTOGRAPHS, cropped_scene, photograph
 
 import gaussjax
 from gaussjax.dataset import fit_dataset
+from gaussjax.io.pair_reader import BadPair
 from gaussjax.joint_pass import TooManyBadPairsError
-from gaussjax.pair_reader import BadPair
 from gaussjax.solvers import Status
 
 SIZE, SIGMA = 64, 1.5

@@ -9,7 +9,7 @@ import PIL.ImageOps
 import pytest
 import tifffile
 
-from gaussjax.image_files import ImageFileError, output_suffix, read_image, write_image
+from gaussjax.io.images import ImageFileError, output_suffix, read_image, write_image
 
 HEIGHT, WIDTH = 12, 17
 LUMINANCE = [0.2126, 0.7152, 0.0722]

@@ -13,10 +13,10 @@ import PIL.Image
 import pytest
 import tifffile
 
-import gaussjax.pair_reader as pair_reader
-from gaussjax.image_files import read_image, read_values
-from gaussjax.pair_reader import BadPair, LoadedPair, read_pairs
-from gaussjax.pair_sources import PairFiles, Source, shard, stack_pairs
+import gaussjax.io.pair_reader as pair_reader
+from gaussjax.io.images import read_image, read_values
+from gaussjax.io.pair_reader import BadPair, LoadedPair, read_pairs
+from gaussjax.io.pair_sources import PairFiles, Source, shard, stack_pairs
 
 SIDE = 16
 

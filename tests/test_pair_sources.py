@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from gaussjax.image_files import ImageFileError
-from gaussjax.pair_sources import (
+from gaussjax.io.images import ImageFileError
+from gaussjax.io.pair_sources import (
     PairFiles,
     Problem,
     folder_pairs,
@@ -235,7 +235,7 @@ def test_fingerprint_is_the_same_in_another_process_and_after_a_move(folders):
     assert len(fingerprint) == 64
     moved = [folder.rename(folder.with_name(f"{folder.name}_moved")) for folder in folders]
     code = (
-        "import sys, gaussjax.pair_reader; from gaussjax.pair_sources import open_source;"
+        "import sys, gaussjax.io.pair_reader; from gaussjax.io.pair_sources import open_source;"
         "print(open_source(*sys.argv[1:]).fingerprint()); assert 'jax' not in sys.modules"
     )
     done = subprocess.run(

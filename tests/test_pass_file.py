@@ -3,7 +3,7 @@ import pytest
 from test_dataset import crops
 
 from gaussjax.dataset import fit_dataset
-from gaussjax.pair_reader import BadPair
+from gaussjax.io.pair_reader import BadPair
 from gaussjax.pass_file import StateError
 
 

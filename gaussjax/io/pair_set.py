@@ -4,8 +4,8 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from os import PathLike
 
-from gaussjax.pair_reader import BadPair, LoadedPair, read_pairs
-from gaussjax.pair_sources import Source, open_source, shard
+from gaussjax.io.pair_reader import BadPair, LoadedPair, read_pairs
+from gaussjax.io.pair_sources import Source, open_source, shard
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from gaussjax.image_decoders import Decoded, full_scale, looks_like_colour
-from gaussjax.image_files import ImageFileError, one_line_errors, read_values, to_values
-from gaussjax.pair_sources import PairFiles, Source, open_stack
+from gaussjax.io.decoders import Decoded, full_scale, looks_like_colour
+from gaussjax.io.images import ImageFileError, one_line_errors, read_values, to_values
+from gaussjax.io.pair_sources import PairFiles, Source, open_stack
 
 __all__ = ["LEAST_SIDE", "BadPair", "LoadedPair", "read_pairs"]
 LEAST_SIDE = 8  # px along every axis: smaller images tell nothing of a blur

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.image_decoders import (
+from gaussjax.io.decoders import (
     ORIENTATION_TAG,
     Decoded,
     ImageFileError,

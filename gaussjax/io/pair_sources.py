@@ -16,8 +16,8 @@ from typing import overload
 
 import numpy as np
 
-from gaussjax.image_decoders import looks_like_colour, map_npy
-from gaussjax.image_files import ImageFileError, one_line_errors
+from gaussjax.io.decoders import looks_like_colour, map_npy
+from gaussjax.io.images import ImageFileError, one_line_errors
 
 __all__ = [
     "IMAGE_SUFFIXES",

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import jax.numpy as jnp
 
-from gaussjax.batches import named_pairs
-from gaussjax.pair_reader import BadPair, LoadedPair
+from gaussjax.io.batches import named_pairs
+from gaussjax.io.pair_reader import BadPair, LoadedPair
 
 _Pairs = Iterator[LoadedPair | BadPair]
 # Pairs by whose pixels data are told apart.

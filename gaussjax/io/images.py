@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from gaussjax.image_decoders import (
+from gaussjax.io.decoders import (
     PILLOW_FORMATS,
     Decoded,
     ImageFileError,
@@ -23,7 +23,7 @@ from gaussjax.image_decoders import (
     decode_pillow,
     looks_like_colour,
 )
-from gaussjax.tiff_decoder import decode_tiff
+from gaussjax.io.tiff import decode_tiff
 
 __all__ = [
     "ImageFile",

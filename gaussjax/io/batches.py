@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.image_decoders import looks_like_colour
-from gaussjax.pair_reader import BadPair, LoadedPair
+from gaussjax.io.decoders import looks_like_colour
+from gaussjax.io.pair_reader import BadPair, LoadedPair
 
 # Numbers in a batch, of one image each: some 8 MB in float32.
 _PIXELS = 2**21
@@ -93,8 +93,8 @@ def named_pairs(pairs: Iterable, *, batched: bool, dtype) -> Iterator[LoadedPair
 
     Args:
         pairs: yields ``(reference, blurred)``, ``(name, reference, blurred)``, mappings with these
-            keys, or what :func:`~gaussjax.pair_reader.read_pairs` yields. Without a name a pair is
-            called by its number.
+            keys, or what :func:`~gaussjax.io.pair_reader.read_pairs` yields. Without a name a pair
+            is called by its number.
         batched: each holds stacks of them along a first axis, and a sequence of names.
         dtype: of images that are not floating; what is wider is narrowed to it.
 
