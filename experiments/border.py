@@ -20,7 +20,7 @@ from experiments.drawing import name_lines, plain_ticks, widths
 from experiments.estimators import Estimator, front_door, hann_spectra, on_spectra
 from experiments.photographs import CROP, PHOTOGRAPHS, middle, scene
 from gaussjax import fit_gauss_newton
-from gaussjax.boundary import BOUNDARIES
+from gaussjax.model.options import BOUNDARIES
 
 HANN, FLOAT32 = "Hann window", "valid, float32"
 COLOURS = dict(

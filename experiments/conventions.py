@@ -23,7 +23,7 @@ from experiments.drawing import name_lines, plain_ticks, widths
 from experiments.estimators import one_by_one
 from experiments.photographs import CROP, middle, scene
 from gaussjax import estimate_blur
-from gaussjax.kernels import KERNELS
+from gaussjax.model.options import KERNELS
 
 SIGMAS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.5, 2.0, 3.0, 5.0)  # px
 SIZES = (3, 5, 7, 9, 15, 31)  # px

@@ -22,7 +22,7 @@ from experiments.drawing import name_lines
 from experiments.photographs import middle, scene
 from experiments.scipy_reference import continuous_blur
 from gaussjax import BlurParams, Spectra, blur, fit_gauss_newton, loss, pair_spectra
-from gaussjax.kernels import Kernel
+from gaussjax.model.kernels import Kernel
 from gaussjax.numerics.newton import Evaluation, newton_init, newton_step
 from gaussjax.residuals import spectral_residual
 

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from experiments.scipy_reference import continuous_blur
-from gaussjax.synthetic import random_scene
+from gaussjax.model.synthetic import random_scene
 
 # Noise in A and B, of the contrast.
 NOISES = {"no noise": (0.0, 0.0), "1 % in B": (0.0, 0.01), "1 % in both": (0.01, 0.01)}

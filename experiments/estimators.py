@@ -26,7 +26,7 @@ from gaussjax import (
     fit_pointwise_ratio,
     pair_spectra,
 )
-from gaussjax.boundary import taper
+from gaussjax.model.window import taper
 
 Answers = tuple[np.ndarray, np.ndarray]
 Estimator = Callable[[np.ndarray, np.ndarray], Answers]

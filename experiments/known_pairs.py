@@ -14,7 +14,7 @@ from PIL import Image
 from scipy import ndimage
 
 from experiments.photographs import middle, scene
-from gaussjax.synthetic import random_scene
+from gaussjax.model.synthetic import random_scene
 
 SIGMA = 2.0  # px
 NOISE = 0.01  # in B, of the standard deviation of A

@@ -19,9 +19,8 @@ from gaussjax import (
     pair_spectra,
     transfer_function,
 )
-from gaussjax.grid import angular_frequencies, half_plane_sum
+from gaussjax.model.fourier import angular_frequencies, half_plane_sum, squared_magnitude
 from gaussjax.residuals import without_zero_frequency
-from gaussjax.whitening import squared_magnitude
 
 NOISE_STD = NOISES["1 % in both"]
 UPPER, MARGIN = 5.0, 20  # px, of a search by other libraries

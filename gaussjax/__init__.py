@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from gaussjax.io.pair_set import PairSet, open_pairs
     from gaussjax.local_blur import BlurMap, blur_map
     from gaussjax.map_drawing import draw_map, map_rows
-    from gaussjax.params import BlurParams
+    from gaussjax.model.params import BlurParams
+    from gaussjax.model.transfer import blur, transfer_function
     from gaussjax.report import draw_report
     from gaussjax.residuals import image_loss, loss
     from gaussjax.result import BlurEstimate
     from gaussjax.solvers import Status
     from gaussjax.spectra import Spectra, add_spectra, pair_spectra, sum_spectra
-    from gaussjax.transfer import blur, transfer_function
 
 # Where each public name lives: it is imported when it is first used. The command line lives in this
 # package too, and must answer ``--help`` without the seconds that importing JAX takes.
@@ -29,7 +29,7 @@ _HOMES = {
     "Adequacy": "adequacy",
     "BlurEstimate": "result",
     "BlurMap": "local_blur",
-    "BlurParams": "params",
+    "BlurParams": "model.params",
     "DatasetEstimate": "dataset_result",
     "FamilyComparison": "family_comparison",
     "PairSet": "io.pair_set",
@@ -38,7 +38,7 @@ _HOMES = {
     "TransferProfile": "empirical_transfer",
     "Verdict": "adequacy",
     "add_spectra": "spectra",
-    "blur": "transfer",
+    "blur": "model.transfer",
     "blur_map": "local_blur",
     "compare_families": "family_comparison",
     "draw_map": "map_drawing",
@@ -56,7 +56,7 @@ _HOMES = {
     "open_pairs": "io.pair_set",
     "pair_spectra": "spectra",
     "sum_spectra": "spectra",
-    "transfer_function": "transfer",
+    "transfer_function": "model.transfer",
     "transfer_profile": "empirical_transfer",
 }
 

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.arguments import is_traced
 from gaussjax.evidence import Evidence
+from gaussjax.model.arguments import is_traced
 
 
 class Verdict(enum.IntEnum):

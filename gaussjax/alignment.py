@@ -5,7 +5,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 
-from gaussjax.grid import angular_frequencies, inverse_transform, shift_phase
+from gaussjax.model.fourier import angular_frequencies, inverse_transform, shift_phase
 from gaussjax.spectra import Spectra
 
 # px of smoothing of the correlation whose peak is the shift.

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from gaussjax.adequacy import Adequacy, Verdict
-from gaussjax.kernels import Kernel, least_nominal_sigma
+from gaussjax.model.kernels import Kernel, least_nominal_sigma
+from gaussjax.model.params import BlurParams
 from gaussjax.numerics.linear_algebra import diagonal
-from gaussjax.params import BlurParams
 from gaussjax.result import BlurEstimate, sigma_error, variance_error
 from gaussjax.solvers import Status
 

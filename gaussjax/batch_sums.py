@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
-from gaussjax.boundary import largest_margins
-from gaussjax.kernels import Kernel
-from gaussjax.model import BlurModel
+from gaussjax.model.boundary import largest_margins
+from gaussjax.model.kernels import Kernel
+from gaussjax.model.response import BlurModel
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.numerics.precision import rounding_variance

@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 
-from gaussjax.grid import half_plane_sum, half_plane_weights
-from gaussjax.kernels import Kernel
+from gaussjax.model.fourier import half_plane_sum, half_plane_weights
+from gaussjax.model.kernels import Kernel
+from gaussjax.model.params import BlurParams
+from gaussjax.model.transfer import gaussian_transfer, is_separable, response_factors
 from gaussjax.numerics.linear_algebra import definite, product
 from gaussjax.numerics.newton import Evaluation, SolverState, bounded_step, newton, newton_init
-from gaussjax.params import BlurParams
 from gaussjax.spectral_moments import bilinear_form
-from gaussjax.transfer import gaussian_transfer, is_separable, response_factors
 
 # Of itself that a variance may be from the minimum for Newton's plain steps to be tried, and how
 # many.

@@ -130,7 +130,7 @@ def _blur(options: argparse.Namespace) -> int:
     with one_shot_process(image.values.size):
         import jax
 
-        from gaussjax.transfer import blur
+        from gaussjax.model.transfer import blur
 
         with jax.enable_x64(True):
             blurred = blur(

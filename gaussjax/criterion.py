@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import jax
 
-from gaussjax.boundary import Window
 from gaussjax.evidence import Evidence, gather
-from gaussjax.model import BlurModel
+from gaussjax.model.response import BlurModel
+from gaussjax.model.window import Window
 from gaussjax.residuals import Frame, frame_window
 
 

@@ -8,17 +8,17 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from gaussjax.arguments import as_noise, check_option
 from gaussjax.batch_sums import JointOptions
 from gaussjax.dataset_result import DatasetEstimate
 from gaussjax.first_passes import first_start, next_start, sums_everywhere
-from gaussjax.fit import check_fit_options
 from gaussjax.io.pair_stream import PairStream
 from gaussjax.joint_fit import JointFit, joint_fit
 from gaussjax.joint_pass import JointPass, PassRunner
 from gaussjax.joint_start import JointStart
 from gaussjax.joint_sums import JointSums
-from gaussjax.kernels import Kernel
+from gaussjax.model.arguments import as_noise, check_fit_options
+from gaussjax.model.kernels import Kernel
+from gaussjax.model.options import check_option
 from gaussjax.pair_sums import Nuisances
 from gaussjax.pass_file import StateError, load_pass, save_pass
 from gaussjax.processes import from_every_process

@@ -7,12 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.grid import angular_frequencies, forward_transform
+from gaussjax.model.fourier import angular_frequencies, forward_transform
+from gaussjax.model.params import BlurParams
+from gaussjax.model.transfer import gaussian_transfer, known_reach
 from gaussjax.oriented_pair import OrientedPair, orient
-from gaussjax.params import BlurParams
 from gaussjax.radial_bins import RadialBins
 from gaussjax.result import BlurEstimate
-from gaussjax.transfer import gaussian_transfer, known_reach
 
 # Standard deviations by which a bin's power in A must exceed A's noise to be called signal.
 _SIGNIFICANT = 3.0

@@ -24,9 +24,15 @@ from dataclasses import dataclass, field, replace
 import jax
 import jax.numpy as jnp
 
-from gaussjax.boundary import Window
 from gaussjax.criterion import Fit, ImageCriterion, Improvement, Summary
-from gaussjax.grid import forward_transform, half_plane_sum, half_plane_weights, inverse_transform
+from gaussjax.model.fourier import (
+    forward_transform,
+    half_plane_sum,
+    half_plane_weights,
+    inverse_transform,
+    squared_magnitude,
+)
+from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import definite, inner_products, inverse_small, real_products
 from gaussjax.numerics.newton import FIELD_SCALE, bounded_step, held_back, step_tolerance
 from gaussjax.numerics.precision import rounding_variance
@@ -36,7 +42,6 @@ from gaussjax.whitening import (
     noise_regression,
     smeared,
     smeared_product,
-    squared_magnitude,
     whitened_sums,
 )
 

@@ -6,19 +6,18 @@ from dataclasses import replace
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax import boundary as borders
-from gaussjax.arguments import (
+from gaussjax.model import boundary as borders
+from gaussjax.model.arguments import (
     as_mask_pair,
     as_noise,
     as_pair,
     as_weights,
     check_finite,
-    check_option,
+    check_fit_options,
     is_traced,
 )
-from gaussjax.fit import check_fit_options
-from gaussjax.kernels import Kernel
-from gaussjax.losses import LOSSES
+from gaussjax.model.kernels import Kernel
+from gaussjax.model.options import BOUNDARIES, LOSSES, check_option
 from gaussjax.pair_fit import Options, Usable, fit_pair
 from gaussjax.result import BlurEstimate
 from gaussjax.solvers import Status
@@ -50,7 +49,7 @@ def estimate_blur(
 
     The model is ``B(x) = gain (g * A)(x - shift) + offset + noise``. The loss of the residual is
     minimised over the variance of g (px^2) and the nuisances asked for, on the pixels that can be
-    compared (:mod:`gaussjax.boundary`, ``mask``). A negative sigma says that ``blurred`` is the
+    compared (:mod:`gaussjax.model.window`, ``mask``). A negative sigma says that ``blurred`` is the
     sharper image; swapping the images negates the estimate where both are noisy
     (``noise_std``) or neither is. Pure: works under ``jax.jit`` and, for batches, ``jax.vmap``,
     and differentiates by the images (implicitly, at the optimum).
@@ -61,7 +60,7 @@ def estimate_blur(
         family: "isotropic", "axis_aligned" or "full" covariance. A full covariance need not be
             positive definite: see ``is_positive_definite`` of the result.
         kernel: what sigma means on the pixel grid: "continuous", "sampled" (SciPy, OpenCV),
-            "integrated" or "discrete"; see :mod:`gaussjax.kernels`.
+            "integrated" or "discrete"; see :mod:`gaussjax.model.kernels`.
         truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px, as SciPy.
         radius: "sampled": a fixed radius in px, or a (hashable) function from sigma to it.
         boundary: "valid" compares only pixels that the kernel cannot reach from beyond the edge;
@@ -101,7 +100,7 @@ def estimate_blur(
     Source: the error bars are those of Seber & Wild, "Nonlinear Regression", Wiley 1989, ch. 2;
     White, Econometrica 50(1), 1982; Fuller, "Measurement Error Models", Wiley 1987.
     """
-    check_option(boundary, borders.BOUNDARIES, "boundary")
+    check_option(boundary, BOUNDARIES, "boundary")
     check_fit_options(family, kernel, bounds)
     if not callable(loss):
         check_option(loss, LOSSES, "loss")

@@ -9,15 +9,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.boundary import PADDED_BOUNDARIES
 from gaussjax.estimate import estimate_blur
-from gaussjax.grid import forward_transform, half_plane_weights
-from gaussjax.kernels import Kernel
+from gaussjax.model.fourier import forward_transform, half_plane_weights, squared_magnitude
+from gaussjax.model.kernels import Kernel
+from gaussjax.model.options import PADDED_BOUNDARIES
+from gaussjax.model.params import BlurParams
+from gaussjax.model.transfer import known_reach, system_response
 from gaussjax.oriented_pair import OrientedPair, orient
-from gaussjax.params import BlurParams
 from gaussjax.result import BlurEstimate
-from gaussjax.transfer import known_reach, system_response
-from gaussjax.whitening import floored_noise, smeared, squared_magnitude
+from gaussjax.whitening import floored_noise, smeared
 
 # Sigma, px, that is as good as no blur.
 _NO_SIGMA = 0.01

@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 
-from gaussjax.arguments import check_bounds, check_option
 from gaussjax.assembly import assemble
 from gaussjax.blur_sums import BlurSums, blur_sums, polish
-from gaussjax.grid import half_plane_sum, half_plane_weights
-from gaussjax.kernels import KERNELS, Kernel
-from gaussjax.model import BlurModel
+from gaussjax.model.arguments import check_fit_options
+from gaussjax.model.fourier import half_plane_sum, half_plane_weights
+from gaussjax.model.kernels import Kernel
+from gaussjax.model.options import check_option
+from gaussjax.model.params import BlurParams, as_params, project_family
+from gaussjax.model.response import BlurModel
+from gaussjax.model.transfer import is_separable
 from gaussjax.numerics.linear_algebra import inverse_small, solve_small
 from gaussjax.numerics.newton import gauss_newton, gradient_descent
 from gaussjax.numerics.precision import rounding_variance
-from gaussjax.params import FAMILIES, BlurParams, as_params, project_family
 from gaussjax.residuals import loss, spectral_residual, spectral_squares, without_zero_frequency
 from gaussjax.result import BlurEstimate
 from gaussjax.solvers import Status
 from gaussjax.spectra import Spectra
 from gaussjax.start import find_start, orient, orient_bounds, variance_bounds
-from gaussjax.transfer import is_separable
 
 if TYPE_CHECKING:
     import optax
@@ -282,12 +283,3 @@ def _spectral_result(
             **problems,
         },
     )
-
-
-def check_fit_options(family: str, kernel: str, bounds) -> None:
-    """Raise ValueError for options that no fit takes, and for bounds out of order."""
-    check_option(family, FAMILIES, "family")
-    check_option(kernel, KERNELS, "kernel")
-    check_bounds(bounds)
-    if bounds is not None and family == "full":
-        raise ValueError("bounds are on sigma per axis; family='full' takes none")

@@ -13,14 +13,15 @@ from functools import partial, reduce
 import jax
 import jax.numpy as jnp
 
-from gaussjax.arguments import check_option
 from gaussjax.assembly import assemble
-from gaussjax.grid import half_plane_sum
-from gaussjax.kernels import Kernel
+from gaussjax.model.fourier import half_plane_sum, squared_magnitude
+from gaussjax.model.kernels import Kernel
+from gaussjax.model.options import FAMILIES, check_option
+from gaussjax.model.params import BlurParams, num_variances
+from gaussjax.model.transfer import gaussian_transfer
 from gaussjax.numerics.linear_algebra import inner_products, inverse_small
 from gaussjax.numerics.newton import gauss_newton
 from gaussjax.numerics.precision import rounding_variance
-from gaussjax.params import FAMILIES, BlurParams, num_variances
 from gaussjax.residuals import spectral_residual, squared_misfit, without_zero_frequency
 from gaussjax.result import BlurEstimate
 from gaussjax.solvers import Status
@@ -32,8 +33,6 @@ from gaussjax.spectral_moments import (
     polynomial_sums,
 )
 from gaussjax.start import is_sharpened
-from gaussjax.transfer import gaussian_transfer
-from gaussjax.whitening import squared_magnitude
 
 _CONTINUOUS = Kernel("continuous")
 

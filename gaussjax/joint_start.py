@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax import boundary as borders
 from gaussjax.batch_sums import JointOptions
+from gaussjax.model.window import everywhere, taper
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.spectra import pair_spectra, sum_spectra
 from gaussjax.start import find_start
@@ -59,7 +59,7 @@ def _start(references, blurreds, noise_std, initial, *, options: JointOptions):
     unit = jnp.sqrt(jnp.mean(jnp.var(references, axis=axes)))
     unit = jnp.where(unit > 0, unit, 1)
     # The window hides the edge well enough for a start.
-    make = borders.everywhere if options.boundary == "periodic" else borders.taper
+    make = everywhere if options.boundary == "periodic" else taper
     window = make(shape, references.dtype).values[None]
 
     def centre(images):

@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.bands import inner, sampled
-from gaussjax.boundary import Window
 from gaussjax.criterion import Fit, ImageCriterion, Improvement, Summary
 from gaussjax.evidence import Evidence
+from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import definite, diagonal, inner_products, inverse_small
 from gaussjax.numerics.newton import bounded_step, field_scales, held_back, step_tolerance
 from gaussjax.numerics.precision import rounding_variance

@@ -9,10 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.arguments import as_mask_pair, as_noise, as_pair, as_weights, is_traced
 from gaussjax.field_variation import Observations
-from gaussjax.fit import check_fit_options
-from gaussjax.params import namespace, signed_sqrt, signed_square
+from gaussjax.model.arguments import (
+    as_mask_pair,
+    as_noise,
+    as_pair,
+    as_weights,
+    check_fit_options,
+    is_traced,
+)
+from gaussjax.model.params import namespace, signed_sqrt, signed_square
 from gaussjax.random_field import smooth
 from gaussjax.result import BlurEstimate, sigma_error, variance_error
 from gaussjax.solvers import Status

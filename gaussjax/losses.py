@@ -13,7 +13,6 @@ import jax.numpy as jnp
 
 from gaussjax.numerics.reductions import row_sums
 
-LOSSES = ("squared", "absolute", "huber")
 # 95 % efficient where the noise is normal.
 HUBER_THRESHOLD = 1.345
 # Standard deviations in a median absolute deviation of normal noise.

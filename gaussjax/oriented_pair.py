@@ -10,13 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax import boundary as borders
-from gaussjax.arguments import as_mask_pair, as_pair, check_finite, is_traced
-from gaussjax.kernels import Kernel
-from gaussjax.model import prediction_margins
-from gaussjax.params import BlurParams
+from gaussjax.model import boundary as borders
+from gaussjax.model.arguments import as_mask_pair, as_pair, check_finite, is_traced
+from gaussjax.model.kernels import Kernel
+from gaussjax.model.params import BlurParams
+from gaussjax.model.response import prediction_margins
+from gaussjax.model.transfer import blur
+from gaussjax.model.window import erode, interior_window
 from gaussjax.result import BlurEstimate
-from gaussjax.transfer import blur
 
 # Mean variance, px^2, down to which B as sharpened A is no worse than A as blurred B: the noise of
 # A is amplified by less than e. Noise in B, which looks like sharpness, must not exchange the pair.
@@ -76,9 +77,9 @@ class OrientedPair:
         It rises over ``ramps`` px per axis, ``[ndim]``, from the edge; None: at once.
         """
         dtype = self.sharp.dtype
-        window = borders.interior_window(self.shape, 0, margins, dtype, ramps).values
+        window = interior_window(self.shape, 0, margins, dtype, ramps).values
         if self.known_sharp is not None:
-            window = window * borders.erode(self.known_sharp, margins).astype(dtype)
+            window = window * erode(self.known_sharp, margins).astype(dtype)
         return window if self.known_soft is None else window * self.known_soft.astype(dtype)
 
 

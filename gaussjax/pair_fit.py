@@ -9,14 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from gaussjax import boundary as borders
 from gaussjax.adequacy import assess
 from gaussjax.assembly import assemble
 from gaussjax.criterion import Fit
 from gaussjax.errors_in_variables import ErrorsInVariables
-from gaussjax.kernels import Kernel
 from gaussjax.least_squares import LeastSquares
-from gaussjax.model import BlurModel
+from gaussjax.model import boundary as borders
+from gaussjax.model.kernels import Kernel
+from gaussjax.model.response import BlurModel
+from gaussjax.model.transfer import axis_margins
+from gaussjax.model.window import everywhere, taper
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.newton import coarse_tolerance
 from gaussjax.numerics.precision import rounding_variance
@@ -31,7 +33,6 @@ from gaussjax.spectra import folded_image, pair_spectra
 from gaussjax.start import Start, find_start, orient_bounds, variance_bounds
 from gaussjax.streamed_least_squares import StreamedLeastSquares
 from gaussjax.tiles import tile_shape
-from gaussjax.transfer import axis_margins
 from gaussjax.whitening import floored_noise
 
 # Noise levels that the pair is asked for count as told apart when sigma is known this well ...
@@ -165,7 +166,7 @@ def _start_spectra(reference, blurred, usable: Usable, noise, part: Part, option
     knowns = (usable.reference, usable.blurred, weighted)
     knowns = (None if known is None else part.of(known) for known in knowns)
     tapers = options.boundary != "periodic" or reference.shape != whole
-    make = borders.taper if tapers else borders.everywhere
+    make = taper if tapers else everywhere
     window = make(reference.shape, reference.dtype).masked(knowns)
     total = window.sum()
     total = jnp.where(total > 0, total, 1)

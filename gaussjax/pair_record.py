@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.assembly import assemble
-from gaussjax.model import BlurModel
+from gaussjax.model.params import BlurParams
+from gaussjax.model.response import BlurModel
+from gaussjax.model.transfer import axis_margins
 from gaussjax.pair_root import Figures, Root, RootErrors, has_converged
-from gaussjax.params import BlurParams
 from gaussjax.result import BlurEstimate
 from gaussjax.solvers import Status
-from gaussjax.transfer import axis_margins
 
 
 @jax.tree_util.register_dataclass

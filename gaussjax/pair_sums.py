@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gaussjax.grid import forward_transform, half_plane_weights, inverse_transform
 from gaussjax.least_squares import score_blocks
-from gaussjax.model import BlurModel
+from gaussjax.model.fourier import forward_transform, half_plane_weights, inverse_transform
+from gaussjax.model.response import BlurModel
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
 from gaussjax.residuals import Frame, frame_window
 from gaussjax.uncertainty import block_counts

@@ -6,7 +6,7 @@ from functools import reduce
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.grid import angular_frequencies, half_plane_weights
+from gaussjax.model.fourier import angular_frequencies, half_plane_weights
 
 
 class RadialBins:

@@ -5,19 +5,21 @@ from dataclasses import dataclass, field
 import jax
 import jax.numpy as jnp
 
-from gaussjax import boundary as borders
-from gaussjax.arguments import as_pair, check_option
-from gaussjax.grid import (
+from gaussjax.model import boundary as borders
+from gaussjax.model.arguments import as_pair
+from gaussjax.model.fourier import (
     along_axis,
     forward_transform,
     half_plane_sum,
     half_plane_weights,
     inverse_transform,
 )
-from gaussjax.kernels import KERNELS, Kernel
-from gaussjax.params import BlurParams, as_params
+from gaussjax.model.kernels import Kernel
+from gaussjax.model.options import BOUNDARIES, KERNELS, PADDED_BOUNDARIES, check_option
+from gaussjax.model.params import BlurParams, as_params
+from gaussjax.model.transfer import axis_margins, known_reach, system_response
+from gaussjax.model.window import Window, erode, everywhere, interior_window
 from gaussjax.spectra import Spectra
-from gaussjax.transfer import axis_margins, known_reach, system_response
 
 
 @jax.tree_util.register_dataclass
@@ -97,7 +99,7 @@ def make_frame(
         known: 1 where A is known, 0 where it is missing; None: everywhere.
         weights: of the pixels of B, 0 where it is missing; None: all 1.
     """
-    pad = pad if boundary in borders.PADDED_BOUNDARIES else 0
+    pad = pad if boundary in PADDED_BOUNDARIES else 0
     if known is not None:
         reference = jnp.where(known > 0, reference, centre)
         # What "zero" puts beyond the edge is known.
@@ -119,9 +121,7 @@ def make_frame(
     )
 
 
-def frame_window(
-    frame: Frame, margins: jax.Array, ramps: jax.Array | None = None
-) -> borders.Window:
+def frame_window(frame: Frame, margins: jax.Array, ramps: jax.Array | None = None) -> Window:
     """Weights of the pixels that are compared; 0 or 1 unless the caller gave weights.
 
     For "valid" those ``margins`` px inside, else the frame; in both cases ``margins`` px away from
@@ -135,11 +135,11 @@ def frame_window(
     """
     dtype = frame.blurred.dtype
     if frame.boundary == "periodic":
-        window = borders.everywhere(frame.blurred.shape, dtype)
+        window = everywhere(frame.blurred.shape, dtype)
     else:
         inside = margins if frame.boundary == "valid" else jnp.zeros_like(margins)
-        window = borders.interior_window(frame.image_shape, frame.pad, inside, dtype, ramps)
-    known = None if frame.known is None else borders.erode(frame.known, margins)
+        window = interior_window(frame.image_shape, frame.pad, inside, dtype, ramps)
+    known = None if frame.known is None else erode(frame.known, margins)
     return window.masked([known, frame.weights])
 
 
@@ -186,11 +186,11 @@ def image_loss(
         ValueError: shapes, ranks, or options that do not fit.
     """
     check_option(kernel, KERNELS, "kernel")
-    check_option(boundary, borders.BOUNDARIES, "boundary")
+    check_option(boundary, BOUNDARIES, "boundary")
     reference, blurred = as_pair(reference, blurred)
     convention = Kernel(kernel, truncate, radius)
     params = as_params(params, reference.ndim, reference.dtype)
-    padded = boundary in borders.PADDED_BOUNDARIES
+    padded = boundary in PADDED_BOUNDARIES
     fallback = (max(reference.shape) + 1) // 2 if padded else max(reference.shape)
     reach = known_reach(params, convention, reference.ndim, fallback)
     centre, scale = centre_and_scale(reference)

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.adequacy import Adequacy
-from gaussjax.arguments import is_traced
-from gaussjax.kernels import Kernel
-from gaussjax.params import BlurParams, namespace, signed_sqrt, signed_square
+from gaussjax.model.arguments import is_traced
+from gaussjax.model.kernels import Kernel
+from gaussjax.model.params import BlurParams, namespace, signed_sqrt, signed_square
 from gaussjax.solvers import Status
 
 # Full width at half maximum of a Gaussian, in sigmas: 2 sqrt(2 ln 2).

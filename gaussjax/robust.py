@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import jax
 import jax.numpy as jnp
 
-from gaussjax.boundary import Window
 from gaussjax.criterion import Fit, ImageCriterion, Improvement, Summary
 from gaussjax.losses import ABSOLUTE_ROUNDING, huber, influence, median_scale, smooth_absolute
+from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import definite, inner_products, inverse_small
 from gaussjax.numerics.newton import Evaluation, newton, step_tolerance
 from gaussjax.numerics.precision import rounding_variance

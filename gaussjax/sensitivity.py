@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from gaussjax import boundary as borders
-from gaussjax.model import prediction_margins
+from gaussjax.model import boundary as borders
+from gaussjax.model.response import prediction_margins
+from gaussjax.model.transfer import blur
+from gaussjax.model.window import erode, interior_window
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
 from gaussjax.result import BlurEstimate
-from gaussjax.transfer import blur
 
 
 def sensitive_position(
@@ -80,10 +81,10 @@ def _isotropic(zeros, dtype) -> jax.Array:
 
 def _window(shape, margins, exchanged, known, weights, dtype) -> jax.Array:
     """Weights of the pixels that the fit compares, of the frame's shape."""
-    window = borders.interior_window(shape, 0, margins, dtype).values
+    window = interior_window(shape, 0, margins, dtype).values
     if known[0] is not None or known[1] is not None:
         of_reference, of_blurred = (jnp.ones(shape, int) if k is None else k for k in known)
         sharp = jnp.where(exchanged, of_blurred, of_reference)
         soft = jnp.where(exchanged, of_reference, of_blurred)
-        window = window * (borders.erode(sharp, margins) * soft).astype(dtype)
+        window = window * (erode(sharp, margins) * soft).astype(dtype)
     return window if weights is None else window * weights

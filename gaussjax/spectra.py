@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import jax
 import jax.numpy as jnp
 
-from gaussjax.arguments import as_pair
-from gaussjax.grid import forward_transform
+from gaussjax.model.arguments import as_pair
+from gaussjax.model.fourier import forward_transform
 
 
 @jax.tree_util.register_dataclass

@@ -7,7 +7,7 @@ import operator
 import jax
 import jax.numpy as jnp
 
-from gaussjax.grid import angular_frequencies, half_plane_weights
+from gaussjax.model.fourier import angular_frequencies, half_plane_weights
 from gaussjax.numerics.linear_algebra import product
 
 # Of the frequencies: coefficients by exponents, one exponent for each axis (w in rad/px).

@@ -8,12 +8,13 @@ import jax.numpy as jnp
 
 from gaussjax.alignment import correlation_peak, translated
 from gaussjax.blur_sums import blur_sums, coarse_variance, minimise
-from gaussjax.grid import half_plane_sum, half_plane_weights
-from gaussjax.kernels import Kernel, nominal_variance
-from gaussjax.model import BlurModel
+from gaussjax.model.fourier import half_plane_sum, half_plane_weights, squared_magnitude
+from gaussjax.model.kernels import Kernel, nominal_variance
+from gaussjax.model.params import BlurParams, as_params, project_family, signed_square
+from gaussjax.model.response import BlurModel
+from gaussjax.model.transfer import is_separable
 from gaussjax.numerics.linear_algebra import definite, diagonal, real_products
 from gaussjax.numerics.newton import Evaluation, coarse_tolerance, newton
-from gaussjax.params import BlurParams, as_params, project_family, signed_square
 from gaussjax.residuals import without_zero_frequency
 from gaussjax.spectra import Spectra
 from gaussjax.spectral_moments import (
@@ -22,14 +23,7 @@ from gaussjax.spectral_moments import (
     polynomial_product,
     polynomial_sums,
 )
-from gaussjax.transfer import is_separable
-from gaussjax.whitening import (
-    excess_scatter,
-    noise_ceiling,
-    noise_regression,
-    squared_magnitude,
-    whitened_sums,
-)
+from gaussjax.whitening import excess_scatter, noise_ceiling, noise_regression, whitened_sums
 
 # A forward model with negative variance multiplies by exp(|v| w^2 / 2) and soon amplifies
 # rounding. Below this variance (px^2) the pair is fitted with its roles exchanged instead, and

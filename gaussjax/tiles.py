@@ -7,7 +7,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 
-from gaussjax.boundary import fast_length
+from gaussjax.model.boundary import fast_length
 from gaussjax.pair import Pair
 from gaussjax.part import Part
 from gaussjax.residuals import frame_window

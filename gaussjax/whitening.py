@@ -9,7 +9,13 @@ from functools import reduce
 import jax
 import jax.numpy as jnp
 
-from gaussjax.grid import along_axis, angular_frequencies, forward_transform, inverse_transform
+from gaussjax.model.fourier import (
+    along_axis,
+    angular_frequencies,
+    forward_transform,
+    inverse_transform,
+    squared_magnitude,
+)
 from gaussjax.numerics.linear_algebra import inner_products, real_products
 
 # One noise level is taken to be at least this part of the other (variance): D must not vanish.
@@ -120,8 +126,3 @@ def smeared_product(factors: list[jax.Array], profiles: tuple[jax.Array, ...]) -
         whole = half if axis == ndim - 1 else jnp.concatenate([half, mirrored])
         smooth.append(along_axis(whole, axis, ndim))
     return reduce(jnp.multiply, smooth)
-
-
-def squared_magnitude(z: jax.Array) -> jax.Array:
-    """|z|^2, real."""
-    return z.real**2 + z.imag**2

@@ -7,8 +7,9 @@ import pytest
 
 from gaussjax import BlurParams, blur, pair_spectra, transfer_function
 from gaussjax.blur_sums import blur_sums, coarse_variance, polish
-from gaussjax.grid import half_plane_weights
-from gaussjax.kernels import KERNELS, Kernel
+from gaussjax.model.fourier import half_plane_weights
+from gaussjax.model.kernels import Kernel
+from gaussjax.model.options import KERNELS
 from gaussjax.residuals import without_zero_frequency
 
 SHAPES = [(23,), (12, 15), (13, 14), (6, 7, 8)]

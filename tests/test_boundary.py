@@ -4,12 +4,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaussjax import boundary as borders
+from gaussjax.model import boundary as borders
+from gaussjax.model.options import PADDED_BOUNDARIES
+from gaussjax.model.window import Window, interior_window, taper
 
 NUMPY_MODES = {"reflect": "symmetric", "nearest": "edge", "zero": "constant"}
 
 
-@pytest.mark.parametrize("boundary", borders.PADDED_BOUNDARIES)
+@pytest.mark.parametrize("boundary", PADDED_BOUNDARIES)
 @pytest.mark.parametrize(("shape", "pad"), [((11,), 3), ((6, 9), 4), ((5, 4), 13), ((3, 4, 5), 2)])
 def test_extension_is_numpys_pad_with_a_fast_length(boundary, shape, pad, rng):
     image = rng.normal(size=shape).astype(np.float32)
@@ -39,7 +41,7 @@ def test_fast_length_is_the_least_product_of_2_3_5():
 @pytest.mark.parametrize("pad", [0, 3])
 def test_interior_window_counts_distance_from_the_frame(pad, dtype):
     shape, margins = (7, 10), (2, 3)
-    window = borders.interior_window(shape, pad, jnp.asarray(margins), dtype).values
+    window = interior_window(shape, pad, jnp.asarray(margins), dtype).values
     expected = np.zeros(borders.extended_shape(shape, pad), dtype)
     expected[pad + 2 : pad + 5, pad + 3 : pad + 7] = 1
     np.testing.assert_array_equal(window, expected)
@@ -47,12 +49,12 @@ def test_interior_window_counts_distance_from_the_frame(pad, dtype):
 
 
 def test_margins_wider_than_half_the_frame_leave_nothing():
-    assert not np.any(borders.interior_window((8, 8), 0, jnp.asarray((4, 1)), np.float32).values)
+    assert not np.any(interior_window((8, 8), 0, jnp.asarray((4, 1)), np.float32).values)
 
 
 @pytest.mark.parametrize("shape", [(9,), (8, 9), (4, 5, 6)])
 def test_taper_is_a_symmetric_hann_window(shape, dtype, tolerance):
-    window = borders.taper(shape, dtype).values
+    window = taper(shape, dtype).values
     assert window.shape == shape
     np.testing.assert_allclose(window, jnp.flip(window), atol=tolerance)
     axes = [0.5 * (1 - np.cos(2 * np.pi * (np.arange(n) + 0.5) / n)) for n in shape]
@@ -69,7 +71,7 @@ def test_taper_is_a_symmetric_hann_window(shape, dtype, tolerance):
 def test_totals_of_a_window_are_those_of_its_weights(shape, counts, has_map, rng, x64):
     image, pixels = rng.random(shape), rng.random(shape)
     profiles = tuple(jnp.asarray(rng.random(n)) for n in shape)
-    window = borders.Window(profiles, jnp.asarray(pixels) if has_map else None)
+    window = Window(profiles, jnp.asarray(pixels) if has_map else None)
     weighted = np.asarray(window.values) * image
     expected = [weighted.sum(), (weighted * image).sum()]
     image = jnp.asarray(image)

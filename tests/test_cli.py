@@ -9,10 +9,10 @@ import pytest
 import scipy.ndimage
 from processes import run_process
 
-import gaussjax.boundary
-import gaussjax.kernels
 import gaussjax.losses
-import gaussjax.transfer
+import gaussjax.model.boundary
+import gaussjax.model.kernels
+import gaussjax.model.transfer
 from gaussjax import cli_cache, cli_options
 from gaussjax.cli import main
 from gaussjax.io.images import read_image
@@ -426,11 +426,11 @@ def test_bad_arguments(folder, capsys, arguments, reason):
 
 
 def test_choices_are_those_of_the_library():
-    assert cli_options.FAMILIES == gaussjax.params.FAMILIES
-    assert cli_options.KERNELS == gaussjax.kernels.KERNELS
-    assert cli_options.LOSSES == gaussjax.losses.LOSSES
-    assert cli_options.BOUNDARIES == gaussjax.boundary.BOUNDARIES
-    assert cli_options.PADDED_BOUNDARIES == gaussjax.boundary.PADDED_BOUNDARIES
+    assert cli_options.FAMILIES == gaussjax.model.options.FAMILIES
+    assert cli_options.KERNELS == gaussjax.model.options.KERNELS
+    assert cli_options.LOSSES == gaussjax.model.options.LOSSES
+    assert cli_options.BOUNDARIES == gaussjax.model.options.BOUNDARIES
+    assert cli_options.PADDED_BOUNDARIES == gaussjax.model.options.PADDED_BOUNDARIES
 
 
 def test_help_tells_what_the_choices_mean(capsys):

@@ -10,7 +10,7 @@ from problems import natural_scene, periodic_blur, periodic_problems
 
 import gaussjax as gj
 from gaussjax import Status
-from gaussjax.grid import half_plane_weights
+from gaussjax.model.fourier import half_plane_weights
 
 SHAPE = (47, 63)
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaussjax import grid
+from gaussjax.model import fourier as grid
 
 SHAPES = [(7,), (8,), (6, 8), (6, 7), (5, 8), (5, 7), (4, 3, 6), (3, 4, 5)]
 

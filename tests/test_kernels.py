@@ -7,8 +7,8 @@ import pytest
 import scipy.special
 import scipy.stats
 
-from gaussjax import kernels
-from gaussjax.kernels import Kernel
+from gaussjax.model import kernels
+from gaussjax.model.kernels import Kernel
 
 REACH = 40
 taps = jax.jit(kernels.taps, static_argnums=(0, 2))

@@ -7,7 +7,7 @@ import pytest
 from problems import cropped_photograph
 
 import gaussjax as gj
-from gaussjax.boundary import erode
+from gaussjax.model.window import erode
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaussjax.grid import spectrum_shape
-from gaussjax.kernels import Kernel
-from gaussjax.model import BlurModel
+from gaussjax.model.fourier import spectrum_shape
+from gaussjax.model.kernels import Kernel
+from gaussjax.model.response import BlurModel
 
 
 @pytest.mark.parametrize("shape", [(24,), (20, 17), (12, 9, 10)], ids=["1d", "2d", "3d"])

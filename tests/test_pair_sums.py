@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from problems import natural_scene, periodic_blur
 
-from gaussjax.boundary import largest_margins
-from gaussjax.kernels import Kernel
-from gaussjax.model import BlurModel
+from gaussjax.model.boundary import largest_margins
+from gaussjax.model.kernels import Kernel
+from gaussjax.model.response import BlurModel
 from gaussjax.pair_root import figures, find_root
 from gaussjax.pair_sums import Nuisances, make_filters, pair_sums
 from gaussjax.residuals import make_frame

@@ -9,7 +9,7 @@ import pytest
 import scipy.ndimage
 
 import gaussjax as gj
-from gaussjax.kernels import KERNELS
+from gaussjax.model.options import KERNELS
 
 SHAPES = [(21,), (22,), (12, 14), (12, 15), (13, 14), (13, 15), (6, 7, 8), (7, 8, 9)]
 SCIPY_MODES = {"periodic": "wrap", "reflect": "reflect", "nearest": "nearest", "zero": "constant"}

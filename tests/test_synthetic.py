@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from problems import periodic_blur
 
-from gaussjax import synthetic
-from gaussjax.synthetic import blurred_pair
+from gaussjax.model import synthetic
+from gaussjax.model.synthetic import blurred_pair
 
 random_scene = jax.jit(synthetic.random_scene, static_argnums=1, static_argnames="slope")
 

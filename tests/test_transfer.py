@@ -10,7 +10,7 @@ import scipy.ndimage
 from problems import periodic_blur, seed_blur
 
 import gaussjax as gj
-from gaussjax.kernels import KERNELS
+from gaussjax.model.options import KERNELS
 
 SCIPY_MODES = {
     "periodic": "wrap",

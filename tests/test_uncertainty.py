@@ -7,7 +7,7 @@ import scipy.ndimage
 from problems import cropped_photograph
 
 import gaussjax as gj
-from gaussjax.boundary import Window
+from gaussjax.model.window import Window
 from gaussjax.uncertainty import block_counts, sandwich_covariance, wider_covariance
 
 

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaussjax import boundary as borders
-from gaussjax.grid import along_axis
+from gaussjax.model.fourier import along_axis
+from gaussjax.model.window import Window, interior_window
 from gaussjax.whitening import excess_scatter, smeared, smeared_product
 
 
@@ -14,7 +14,7 @@ from gaussjax.whitening import excess_scatter, smeared, smeared_product
 def test_products_smear_axis_by_axis(shape, dtype, tolerance):
     ndim = len(shape)
     ramps = jnp.full(ndim, 2.5, dtype)
-    window = borders.interior_window(shape, 0, jnp.ones(ndim, int), dtype, ramps)
+    window = interior_window(shape, 0, jnp.ones(ndim, int), dtype, ramps)
     factors = [jnp.exp(-3 * jnp.sin(jnp.pi * jnp.arange(n, dtype=dtype) / n) ** 2) for n in shape]
     factors[-1] = factors[-1][: shape[-1] // 2 + 1]
     product = jnp.ones((1,) * ndim, dtype)
@@ -31,8 +31,8 @@ def test_products_smear_axis_by_axis(shape, dtype, tolerance):
 def test_sums_of_a_window_are_those_of_its_values(dtype, tolerance, rng):
     shape = (12, 17)
     margins, ramps = jnp.asarray([2, 3]), jnp.asarray([3.0, 1.5], dtype)
-    plain = borders.interior_window(shape, 0, margins, dtype, ramps)
-    mapped = borders.Window(plain.profiles, jnp.asarray(rng.uniform(size=shape) > 0.3, dtype))
+    plain = interior_window(shape, 0, margins, dtype, ramps)
+    mapped = Window(plain.profiles, jnp.asarray(rng.uniform(size=shape) > 0.3, dtype))
     for window in (plain, mapped):
         assert window.shape == shape
         assert window.num_pixels == np.sum(np.asarray(window.values) > 0)

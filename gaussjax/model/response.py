@@ -11,24 +11,24 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 
-from gaussjax.grid import (
+from gaussjax.model.fourier import (
     angular_frequencies,
     forward_transform,
     half_plane_weights,
     inverse_transforms,
     shift_phase,
 )
-from gaussjax.kernels import Kernel
-from gaussjax.numerics.linear_algebra import diagonal, long_products, product
-from gaussjax.params import BlurParams, num_variances
-from gaussjax.residuals import Frame
-from gaussjax.transfer import (
+from gaussjax.model.kernels import Kernel
+from gaussjax.model.params import BlurParams, num_variances
+from gaussjax.model.transfer import (
     axis_margins,
     gaussian_transfer,
     is_separable,
     response_factors,
     system_response,
 )
+from gaussjax.numerics.linear_algebra import diagonal, long_products, product
+from gaussjax.residuals import Frame
 
 # The inverse of a narrow kernel has no finite support; its tail is gone after a few px more.
 _INVERSE_MARGIN = 6

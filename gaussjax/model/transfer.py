@@ -6,9 +6,9 @@ from functools import partial, reduce
 import jax
 import jax.numpy as jnp
 
-from gaussjax import boundary as borders
-from gaussjax.arguments import as_image, check_finite, check_option, is_traced
-from gaussjax.grid import (
+from gaussjax.model import boundary as borders
+from gaussjax.model.arguments import as_image, check_finite, is_traced
+from gaussjax.model.fourier import (
     along_axis,
     angular_frequencies,
     forward_transform,
@@ -16,9 +16,10 @@ from gaussjax.grid import (
     inverse_transform,
     shift_phase,
 )
-from gaussjax.kernels import KERNELS, Kernel, axis_transfer, nominal_sigma
+from gaussjax.model.kernels import Kernel, axis_transfer, nominal_sigma
+from gaussjax.model.options import KERNELS, PADDED_BOUNDARIES, check_option
+from gaussjax.model.params import BlurParams, as_params
 from gaussjax.numerics.linear_algebra import diagonal
-from gaussjax.params import BlurParams, as_params
 
 
 def gaussian_transfer(
@@ -159,7 +160,8 @@ def transfer_function(
     """Transfer function of a Gaussian blur on the half-plane frequency grid of an image.
 
     Continuous: ``T(w) = exp(-1/2 w' S w)`` with w in rad/px and S the covariance in px^2; see
-    :mod:`gaussjax.kernels` for the other conventions. ``T(0) = 1`` and ``T(w; -S) = 1 / T(w; S)``.
+    :mod:`gaussjax.model.kernels` for the other conventions. ``T(0) = 1`` and
+    ``T(w; -S) = 1 / T(w; S)``.
 
     Args:
         params: BlurParams (gain, offset and shift are not part of T), or sigma in px: a scalar or
@@ -215,10 +217,10 @@ def blur(
     image = as_image(image, "image")
     check_finite(image, "image")
     check_option(kernel, KERNELS, "kernel")
-    check_option(boundary, ("periodic", *borders.PADDED_BOUNDARIES), "boundary")
+    check_option(boundary, ("periodic", *PADDED_BOUNDARIES), "boundary")
     convention = Kernel(kernel, truncate, radius)
     params = as_params(params_or_sigma, image.ndim, image.dtype)
-    padded = boundary in borders.PADDED_BOUNDARIES
+    padded = boundary in PADDED_BOUNDARIES
     needs_reach = padded or convention.is_finite
     fallback = (max(image.shape) + 1) // 2 if padded else max(image.shape)
     reach = known_reach(params, convention, image.ndim, fallback) if needs_reach else 0
@@ -229,7 +231,7 @@ def blur(
 
 @partial(jax.jit, static_argnames=("kernel", "boundary", "reach"))
 def _blur(image, params: BlurParams, *, kernel: Kernel, boundary: str, reach: int) -> jax.Array:
-    pad = reach if boundary in borders.PADDED_BOUNDARIES else 0
+    pad = reach if boundary in PADDED_BOUNDARIES else 0
     extended = borders.extend(image, boundary, pad)
     response = system_response(params, extended.shape, kernel, reach)
     spectrum = forward_transform(extended, image.ndim) * response

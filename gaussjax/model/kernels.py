@@ -22,8 +22,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-KERNELS = ("continuous", "sampled", "integrated", "discrete")
-
 
 def least_nominal_sigma(dtype) -> float:
     """Nominal sigma (px) below which a sampled or integrated kernel is a delta within rounding.

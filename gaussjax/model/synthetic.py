@@ -3,9 +3,9 @@
 import jax
 import jax.numpy as jnp
 
-from gaussjax.arguments import as_image
-from gaussjax.grid import angular_frequencies, forward_transform, inverse_transform
-from gaussjax.transfer import blur
+from gaussjax.model.arguments import as_image
+from gaussjax.model.fourier import angular_frequencies, forward_transform, inverse_transform
+from gaussjax.model.transfer import blur
 
 
 def random_scene(key: jax.Array, image_shape: tuple[int, ...], *, slope: float = 1.0) -> jax.Array:

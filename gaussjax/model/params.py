@@ -7,10 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.arguments import check_option
+from gaussjax.model.options import FAMILIES, check_option
 from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix
-
-FAMILIES = ("isotropic", "axis_aligned", "full")
 
 
 @jax.tree_util.register_dataclass

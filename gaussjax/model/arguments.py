@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from gaussjax.model.options import FAMILIES, KERNELS, check_option
+
 
 def as_image(image, name: str) -> jax.Array:
     """``image`` as a floating array of rank 1, 2 or 3; integers, booleans and halves are promoted.
@@ -54,12 +56,6 @@ def as_pair(reference, blurred) -> tuple[jax.Array, jax.Array]:
         return reference, blurred
     dtype = jnp.promote_types(reference.dtype, blurred.dtype)
     return reference.astype(dtype), blurred.astype(dtype)
-
-
-def check_option(value: str, allowed: tuple[str, ...], name: str) -> None:
-    """Raise ValueError unless ``value`` is one of ``allowed``."""
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}")
 
 
 def is_traced(*values) -> bool:
@@ -153,3 +149,12 @@ def check_bounds(bounds) -> None:
     values = np.asarray(bounds, dtype=float)
     if values.shape != (2,) or not values[0] < values[1]:
         raise ValueError(f"bounds must be (low, high) in sigma with low < high, got {bounds}")
+
+
+def check_fit_options(family: str, kernel: str, bounds) -> None:
+    """Raise ValueError for options that no fit takes, and for bounds out of order."""
+    check_option(family, FAMILIES, "family")
+    check_option(kernel, KERNELS, "kernel")
+    check_bounds(bounds)
+    if bounds is not None and family == "full":
+        raise ValueError("bounds are on sigma per axis; family='full' takes none")

@@ -118,3 +118,8 @@ def half_plane_sum(
     if len(image_shape) == 1:
         return line
     return jnp.sum(jnp.matmul(values, weights, precision="highest").at[first].set(line))
+
+
+def squared_magnitude(z: jax.Array) -> jax.Array:
+    """|z|^2, real."""
+    return z.real**2 + z.imag**2
