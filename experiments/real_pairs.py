@@ -20,7 +20,7 @@ from experiments.photographs import CROP, PHOTOGRAPHS, scene
 from experiments.processed_pairs import CHROMA, MARGIN, NETWORK, PROCESSES, processed_pairs
 from experiments.scipy_reference import gaussian_residual
 from gaussjax import Status, estimate_blur
-from gaussjax.adequacy import Verdict
+from gaussjax.statistics.verdict import Verdict
 
 
 def run(

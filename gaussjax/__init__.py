@@ -4,7 +4,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gaussjax.adequacy import Adequacy, Verdict
     from gaussjax.dataset import fit_dataset
     from gaussjax.dataset_result import DatasetEstimate
     from gaussjax.empirical_transfer import TransferProfile, transfer_profile
@@ -19,24 +18,26 @@ if TYPE_CHECKING:
     from gaussjax.model.transfer import blur, transfer_function
     from gaussjax.report import draw_report
     from gaussjax.residuals import image_loss, loss
-    from gaussjax.result import BlurEstimate
-    from gaussjax.solvers import Status
     from gaussjax.spectra import Spectra, add_spectra, pair_spectra, sum_spectra
+    from gaussjax.statistics.goodness_of_fit import Adequacy
+    from gaussjax.statistics.result import BlurEstimate
+    from gaussjax.statistics.status import Status
+    from gaussjax.statistics.verdict import Verdict
 
 # Where each public name lives: it is imported when it is first used. The command line lives in this
 # package too, and must answer ``--help`` without the seconds that importing JAX takes.
 _HOMES = {
-    "Adequacy": "adequacy",
-    "BlurEstimate": "result",
+    "Adequacy": "statistics.goodness_of_fit",
+    "BlurEstimate": "statistics.result",
     "BlurMap": "local_blur",
     "BlurParams": "model.params",
     "DatasetEstimate": "dataset_result",
     "FamilyComparison": "family_comparison",
     "PairSet": "io.pair_set",
     "Spectra": "spectra",
-    "Status": "solvers",
+    "Status": "statistics.status",
     "TransferProfile": "empirical_transfer",
-    "Verdict": "adequacy",
+    "Verdict": "statistics.verdict",
     "add_spectra": "spectra",
     "blur": "model.transfer",
     "blur_map": "local_blur",

@@ -31,7 +31,7 @@ def run_dataset(options: argparse.Namespace) -> int:
     _report(pairs.source.problems, options.max_bad)
     with streaming_process():
         from gaussjax.cli_dataset_output import Outcome, record, table, write_rows
-        from gaussjax.solvers import Status
+        from gaussjax.statistics.status import Status
 
         outcome = Outcome(_fit(options, pairs), pairs.source)
         if options.csv:

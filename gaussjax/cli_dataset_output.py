@@ -12,7 +12,7 @@ from gaussjax.cli_text import plain, printable
 from gaussjax.dataset_result import DatasetEstimate
 from gaussjax.io.pair_reader import BadPair
 from gaussjax.io.pair_sources import Source
-from gaussjax.solvers import Status
+from gaussjax.statistics.status import Status
 
 _FIRST = 10
 _LEFT_OUT = "left_out"

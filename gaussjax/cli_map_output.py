@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.adequacy import Verdict
 from gaussjax.cli_output import UNTRUSTED
 from gaussjax.cli_text import nested, printable
 from gaussjax.local_blur import BlurMap
-from gaussjax.solvers import Status
+from gaussjax.statistics.status import Status
+from gaussjax.statistics.verdict import Verdict
 
 
 def are_trusted(found: BlurMap) -> bool:

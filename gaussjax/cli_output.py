@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussjax.adequacy import Verdict
 from gaussjax.cli_text import plain
-from gaussjax.result import FWHM_PER_SIGMA, BlurEstimate
-from gaussjax.solvers import Status
+from gaussjax.statistics.result import FWHM_PER_SIGMA, BlurEstimate
+from gaussjax.statistics.status import Status
+from gaussjax.statistics.verdict import Verdict
 
 if TYPE_CHECKING:
     from gaussjax.empirical_transfer import TransferProfile

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 import jax
 
-from gaussjax.evidence import Evidence, gather
 from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
 from gaussjax.residuals import Frame, frame_window
+from gaussjax.statistics.residual_statistics import Evidence, gather
 
 
 @jax.tree_util.register_dataclass

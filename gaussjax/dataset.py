@@ -22,8 +22,8 @@ from gaussjax.model.options import check_option
 from gaussjax.pair_sums import Nuisances
 from gaussjax.pass_file import StateError, load_pass, save_pass
 from gaussjax.processes import from_every_process
-from gaussjax.random_effects import RandomEffects, random_effects
-from gaussjax.solvers import Status
+from gaussjax.statistics.random_effects import RandomEffects, random_effects
+from gaussjax.statistics.status import Status
 
 BOUNDARIES = ("valid", "periodic")
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gaussjax.dataset_result import DatasetEstimate
-from gaussjax.solvers import Status
+from gaussjax.statistics.status import Status
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,9 +6,9 @@ import numpy as np
 
 from gaussjax.io.pair_reader import BadPair
 from gaussjax.pair_record import PairRecord
-from gaussjax.random_effects import RandomEffects
-from gaussjax.result import BlurEstimate
-from gaussjax.solvers import Status
+from gaussjax.statistics.random_effects import RandomEffects
+from gaussjax.statistics.result import BlurEstimate
+from gaussjax.statistics.status import Status
 
 
 @dataclass(frozen=True)

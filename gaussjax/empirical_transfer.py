@@ -12,7 +12,7 @@ from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import gaussian_transfer, known_reach
 from gaussjax.oriented_pair import OrientedPair, orient
 from gaussjax.radial_bins import RadialBins
-from gaussjax.result import BlurEstimate
+from gaussjax.statistics.result import BlurEstimate
 
 # Standard deviations by which a bin's power in A must exceed A's noise to be called signal.
 _SIGNIFICANT = 3.0

@@ -37,7 +37,7 @@ from gaussjax.numerics.linear_algebra import definite, inner_products, inverse_s
 from gaussjax.numerics.newton import FIELD_SCALE, bounded_step, held_back, step_tolerance
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.residuals import frame_window
-from gaussjax.whitening import (
+from gaussjax.statistics.noise import (
     excess_scatter,
     noise_regression,
     smeared,

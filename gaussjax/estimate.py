@@ -19,8 +19,8 @@ from gaussjax.model.arguments import (
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import BOUNDARIES, LOSSES, check_option
 from gaussjax.pair_fit import Options, Usable, fit_pair
-from gaussjax.result import BlurEstimate
-from gaussjax.solvers import Status
+from gaussjax.statistics.result import BlurEstimate
+from gaussjax.statistics.status import Status
 
 # Padded boundaries without bounds are extended for a sigma of this fraction of the shortest axis.
 LARGEST_SIGMA = 1 / 6

@@ -16,8 +16,8 @@ from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import known_reach, system_response
 from gaussjax.oriented_pair import OrientedPair, orient
-from gaussjax.result import BlurEstimate
-from gaussjax.whitening import floored_noise, smeared
+from gaussjax.statistics.noise import floored_noise, smeared
+from gaussjax.statistics.result import BlurEstimate
 
 # Sigma, px, that is as good as no blur.
 _NO_SIGMA = 0.01

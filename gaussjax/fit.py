@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 
-from gaussjax.assembly import assemble
 from gaussjax.blur_sums import BlurSums, blur_sums, polish
 from gaussjax.model.arguments import check_fit_options
 from gaussjax.model.fourier import half_plane_sum, half_plane_weights
@@ -21,10 +20,11 @@ from gaussjax.numerics.linear_algebra import inverse_small, solve_small
 from gaussjax.numerics.newton import gauss_newton, gradient_descent
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.residuals import loss, spectral_residual, spectral_squares, without_zero_frequency
-from gaussjax.result import BlurEstimate
-from gaussjax.solvers import Status
 from gaussjax.spectra import Spectra
 from gaussjax.start import find_start, orient, orient_bounds, variance_bounds
+from gaussjax.statistics.derived_quantities import assemble
+from gaussjax.statistics.result import BlurEstimate
+from gaussjax.statistics.status import Status
 
 if TYPE_CHECKING:
     import optax

@@ -13,7 +13,6 @@ from functools import partial, reduce
 import jax
 import jax.numpy as jnp
 
-from gaussjax.assembly import assemble
 from gaussjax.model.fourier import half_plane_sum, squared_magnitude
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import FAMILIES, check_option
@@ -23,8 +22,6 @@ from gaussjax.numerics.linear_algebra import inner_products, inverse_small
 from gaussjax.numerics.newton import gauss_newton
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.residuals import spectral_residual, squared_misfit, without_zero_frequency
-from gaussjax.result import BlurEstimate
-from gaussjax.solvers import Status
 from gaussjax.spectra import Spectra
 from gaussjax.spectral_moments import (
     Polynomial,
@@ -33,6 +30,9 @@ from gaussjax.spectral_moments import (
     polynomial_sums,
 )
 from gaussjax.start import is_sharpened
+from gaussjax.statistics.derived_quantities import assemble
+from gaussjax.statistics.result import BlurEstimate
+from gaussjax.statistics.status import Status
 
 _CONTINUOUS = Kernel("continuous")
 

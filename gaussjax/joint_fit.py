@@ -14,7 +14,7 @@ from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.pair_record import root_estimate
 from gaussjax.pair_root import Figures, find_root, root_errors
-from gaussjax.result import BlurEstimate
+from gaussjax.statistics.result import BlurEstimate
 
 # Of itself: what a blur may move in a pass without being far from settled, and what is nothing.
 _FAR, _SLIGHTLY = 0.6, 1e-4

@@ -15,7 +15,7 @@ from gaussjax.io.pair_reader import BadPair, LoadedPair
 from gaussjax.joint_start import JointStart
 from gaussjax.joint_sums import JointSums, joint_sums
 from gaussjax.pair_record import PairRecord
-from gaussjax.solvers import Status
+from gaussjax.statistics.status import Status
 
 
 @dataclass

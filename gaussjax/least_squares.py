@@ -15,20 +15,19 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gaussjax.bands import inner, sampled
 from gaussjax.criterion import Fit, ImageCriterion, Improvement, Summary
-from gaussjax.evidence import Evidence
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import definite, diagonal, inner_products, inverse_small
 from gaussjax.numerics.newton import bounded_step, field_scales, held_back, step_tolerance
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.reductions import row_sums
-from gaussjax.uncertainty import (
-    block_counts,
+from gaussjax.statistics.covariance import (
     fisher_covariance,
     sandwich_covariance,
+    score_blocks,
     wider_covariance,
 )
+from gaussjax.statistics.residual_statistics import Evidence, inner, sampled
 
 # Tolerances that a step has to be long for the change of the gradient along it to be no rounding.
 _TELLING = 100.0
@@ -210,12 +209,6 @@ def moments(residual: jax.Array, fields: jax.Array, window: Window, parts: int =
         num_pixels=window.num_pixels.astype(residual.dtype),
         num_blocks=window.num_pixels * (blocks[0].size / residual.size),
     )
-
-
-def score_blocks(residual, fields, window: Window, parts: int = 1) -> jax.Array:
-    """Sums of the scores ``W r J`` over blocks of neighbours, ``[k, *blocks]``."""
-    counts = block_counts(window.shape, parts)
-    return jnp.stack([window.block_totals(residual * field, counts) for field in fields])
 
 
 def linearization(sums: Moments, origin, step: Step, scatter, rest) -> Linearization:

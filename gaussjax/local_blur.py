@@ -20,8 +20,9 @@ from gaussjax.model.arguments import (
 )
 from gaussjax.model.params import namespace, signed_sqrt, signed_square
 from gaussjax.random_field import smooth
-from gaussjax.result import BlurEstimate, sigma_error, variance_error
-from gaussjax.solvers import Status
+from gaussjax.statistics.covariance import sigma_error, variance_error
+from gaussjax.statistics.result import BlurEstimate
+from gaussjax.statistics.status import Status
 from gaussjax.tile_estimates import TileOptions, estimate_tiles
 from gaussjax.tile_grid import TileGrid, make_grid
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
-from gaussjax.adequacy import Verdict
 from gaussjax.local_blur import BlurMap
-from gaussjax.solvers import Status
+from gaussjax.statistics.status import Status
+from gaussjax.statistics.verdict import Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

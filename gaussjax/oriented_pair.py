@@ -17,7 +17,7 @@ from gaussjax.model.params import BlurParams
 from gaussjax.model.response import prediction_margins
 from gaussjax.model.transfer import blur
 from gaussjax.model.window import erode, interior_window
-from gaussjax.result import BlurEstimate
+from gaussjax.statistics.result import BlurEstimate
 
 # Mean variance, px^2, down to which B as sharpened A is no worse than A as blurred B: the noise of
 # A is amplified by less than e. Noise in B, which looks like sharpness, must not exchange the pair.

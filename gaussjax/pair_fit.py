@@ -9,8 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from gaussjax.adequacy import assess
-from gaussjax.assembly import assemble
 from gaussjax.criterion import Fit
 from gaussjax.errors_in_variables import ErrorsInVariables
 from gaussjax.least_squares import LeastSquares
@@ -26,14 +24,16 @@ from gaussjax.pair import Pair
 from gaussjax.part import Part, liveliest_part
 from gaussjax.passes import fit_passes, implicit_fit
 from gaussjax.residuals import centre_and_scale
-from gaussjax.result import BlurEstimate
 from gaussjax.robust import Robust
-from gaussjax.solvers import Status
 from gaussjax.spectra import folded_image, pair_spectra
 from gaussjax.start import Start, find_start, orient_bounds, variance_bounds
+from gaussjax.statistics.derived_quantities import assemble
+from gaussjax.statistics.goodness_of_fit import assess
+from gaussjax.statistics.noise import floored_noise
+from gaussjax.statistics.result import BlurEstimate
+from gaussjax.statistics.status import Status
 from gaussjax.streamed_least_squares import StreamedLeastSquares
 from gaussjax.tiles import tile_shape
-from gaussjax.whitening import floored_noise
 
 # Noise levels that the pair is asked for count as told apart when sigma is known this well ...
 LARGEST_RELATIVE_ERROR = 0.05

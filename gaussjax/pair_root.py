@@ -15,7 +15,7 @@ from gaussjax.numerics.linear_algebra import (
 )
 from gaussjax.numerics.newton import FIELD_SCALE, held_back, step_tolerance
 from gaussjax.pair_sums import PairSums
-from gaussjax.uncertainty import wider_covariance
+from gaussjax.statistics.covariance import wider_covariance
 
 MAX_STEPS = 20
 # A step of so many standard errors is as good as none.

@@ -18,12 +18,11 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gaussjax.least_squares import score_blocks
 from gaussjax.model.fourier import forward_transform, half_plane_weights, inverse_transform
 from gaussjax.model.response import BlurModel
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
 from gaussjax.residuals import Frame, frame_window
-from gaussjax.uncertainty import block_counts
+from gaussjax.statistics.covariance import block_counts, score_blocks
 
 # Of frames of so many rows, one in eight tells how neighbours correlate.
 _LEAST_ROWS, _ROWS = 64, 8

@@ -11,8 +11,8 @@ import numpy as np
 from gaussjax.empirical_transfer import TransferProfile
 from gaussjax.family_comparison import FamilyComparison
 from gaussjax.oriented_pair import OrientedPair, orient
-from gaussjax.result import BlurEstimate
-from gaussjax.solvers import Status
+from gaussjax.statistics.result import BlurEstimate
+from gaussjax.statistics.status import Status
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

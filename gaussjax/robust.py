@@ -7,12 +7,18 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.criterion import Fit, ImageCriterion, Improvement, Summary
-from gaussjax.losses import ABSOLUTE_ROUNDING, huber, influence, median_scale, smooth_absolute
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import definite, inner_products, inverse_small
 from gaussjax.numerics.newton import Evaluation, newton, step_tolerance
 from gaussjax.numerics.precision import rounding_variance
-from gaussjax.uncertainty import block_counts, sandwich_covariance, wider_covariance
+from gaussjax.statistics.covariance import block_counts, sandwich_covariance, wider_covariance
+from gaussjax.statistics.robust_losses import (
+    ABSOLUTE_ROUNDING,
+    huber,
+    influence,
+    median_scale,
+    smooth_absolute,
+)
 
 # The context follows in the next pass.
 _STEPS_PER_PASS = 20

@@ -9,7 +9,7 @@ from gaussjax.model.response import prediction_margins
 from gaussjax.model.transfer import blur
 from gaussjax.model.window import erode, interior_window
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
-from gaussjax.result import BlurEstimate
+from gaussjax.statistics.result import BlurEstimate
 
 
 def sensitive_position(

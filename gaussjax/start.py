@@ -23,7 +23,7 @@ from gaussjax.spectral_moments import (
     polynomial_product,
     polynomial_sums,
 )
-from gaussjax.whitening import excess_scatter, noise_ceiling, noise_regression, whitened_sums
+from gaussjax.statistics.noise import excess_scatter, noise_ceiling, noise_regression, whitened_sums
 
 # A forward model with negative variance multiplies by exp(|v| w^2 / 2) and soon amplifies
 # rounding. Below this variance (px^2) the pair is fitted with its roles exchanged instead, and

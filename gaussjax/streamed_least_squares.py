@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.criterion import Fit, Improvement
-from gaussjax.evidence import Evidence, blank_evidence
 from gaussjax.least_squares import LeastSquares, linearization, moments, next_step
 from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
 from gaussjax.pair import Pair
 from gaussjax.residuals import Frame, frame_window
+from gaussjax.statistics.residual_statistics import Evidence, blank_evidence
 from gaussjax.tiles import sum_over_tiles, tiles_fit
 
 

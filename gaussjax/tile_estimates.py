@@ -10,8 +10,8 @@ import numpy as np
 
 from gaussjax.estimate import estimate_blur
 from gaussjax.part import Part
-from gaussjax.result import BlurEstimate
 from gaussjax.sensitivity import sensitive_position
+from gaussjax.statistics.result import BlurEstimate
 from gaussjax.tile_grid import TileGrid
 
 # Tiles estimated at once: all wait for the slowest, and all are in memory.

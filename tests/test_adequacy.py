@@ -10,7 +10,7 @@ from PIL import Image
 from problems import cropped_photograph, photograph
 
 import gaussjax as gj
-from gaussjax.adequacy import Verdict
+from gaussjax.statistics.verdict import Verdict
 
 SIZE = 160
 NAMES = ("camera", "astronaut", "coffee")

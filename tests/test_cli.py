@@ -9,10 +9,7 @@ import pytest
 import scipy.ndimage
 from processes import run_process
 
-import gaussjax.losses
-import gaussjax.model.boundary
-import gaussjax.model.kernels
-import gaussjax.model.transfer
+import gaussjax.model.options
 from gaussjax import cli_cache, cli_options
 from gaussjax.cli import main
 from gaussjax.io.images import read_image

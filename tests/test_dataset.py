@@ -8,7 +8,7 @@ import gaussjax
 from gaussjax.dataset import fit_dataset
 from gaussjax.io.pair_reader import BadPair
 from gaussjax.joint_pass import TooManyBadPairsError
-from gaussjax.solvers import Status
+from gaussjax.statistics.status import Status
 
 SIZE, SIGMA = 64, 1.5
 

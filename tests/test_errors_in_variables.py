@@ -10,7 +10,7 @@ from problems import cropped_photograph
 
 import gaussjax as gj
 from gaussjax import Verdict
-from gaussjax.whitening import noise_regression
+from gaussjax.statistics.noise import noise_regression
 
 
 def noisy_pairs(sigma, levels, draws, seed=0, size=128, name="camera"):

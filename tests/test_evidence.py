@@ -5,8 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaussjax.bands import sampled
-from gaussjax.evidence import gather
+from gaussjax.statistics.residual_statistics import gather, sampled
 
 
 @pytest.mark.parametrize(

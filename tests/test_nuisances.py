@@ -6,7 +6,7 @@ import scipy.ndimage
 from problems import photograph
 
 import gaussjax as gj
-from gaussjax.adequacy import Verdict
+from gaussjax.statistics.verdict import Verdict
 
 GAIN, OFFSET, SHIFT = 0.8, 10 / 255, (1.3, -2.6)
 ALL = {"gain": True, "offset": True, "shift": True}

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gaussjax.random_effects import random_effects
+from gaussjax.statistics.random_effects import random_effects
 
 ORIGIN = np.array([2.0])
 

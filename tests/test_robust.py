@@ -8,7 +8,7 @@ import scipy.ndimage
 from problems import cropped_photograph, photograph
 
 import gaussjax as gj
-from gaussjax.losses import huber, influence, median_scale, smooth_absolute
+from gaussjax.statistics.robust_losses import huber, influence, median_scale, smooth_absolute
 
 
 def saturated_pair(name, share=0.02):

@@ -8,7 +8,7 @@ import pytest
 import scipy.optimize
 
 from gaussjax.numerics.newton import gauss_newton, gradient_descent
-from gaussjax.solvers import Status
+from gaussjax.statistics.status import Status
 
 TIMES = np.linspace(0, 4, 40)
 

@@ -8,7 +8,7 @@ from problems import cropped_photograph
 
 import gaussjax as gj
 from gaussjax.model.window import Window
-from gaussjax.uncertainty import block_counts, sandwich_covariance, wider_covariance
+from gaussjax.statistics.covariance import block_counts, sandwich_covariance, wider_covariance
 
 
 def block_totals(scores):

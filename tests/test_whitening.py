@@ -7,7 +7,7 @@ import pytest
 
 from gaussjax.model.fourier import along_axis
 from gaussjax.model.window import Window, interior_window
-from gaussjax.whitening import excess_scatter, smeared, smeared_product
+from gaussjax.statistics.noise import excess_scatter, smeared, smeared_product
 
 
 @pytest.mark.parametrize("shape", [(30,), (16, 21), (8, 9, 10)])

@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.adequacy import Adequacy
 from gaussjax.model.arguments import is_traced
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams, namespace, signed_sqrt, signed_square
-from gaussjax.solvers import Status
+from gaussjax.statistics.covariance import variance_error
+from gaussjax.statistics.goodness_of_fit import Adequacy
+from gaussjax.statistics.status import Status
 
 # Full width at half maximum of a Gaussian, in sigmas: 2 sqrt(2 ln 2).
 FWHM_PER_SIGMA = 2.0 * (2.0 * np.log(2.0)) ** 0.5
@@ -168,21 +169,6 @@ class BlurEstimate:
             rows.append(("verdict", str(self.adequacy.message)))
         rows += [("status", f"{int(self.status)} {self.message}"), ("precision", precision)]
         return "\n".join(f"{name:<10}{text}" for name, text in rows)
-
-
-def sigma_error(sigma: jax.Array, variance_se: jax.Array) -> jax.Array:
-    """Standard error of |sigma| from that of the variance: sqrt(sigma^2 + se) - |sigma|.
-
-    se / (2 sigma) to first order, but finite at zero blur.
-    """
-    root = jnp.sqrt(sigma**2 + variance_se)
-    # The difference of roots, written without its cancellation.
-    return variance_se / jnp.where(root > 0, root + jnp.abs(sigma), 1)
-
-
-def variance_error(sigma: jax.Array, sigma_se: jax.Array) -> jax.Array:
-    """Inverse of :func:`sigma_error`."""
-    return sigma_se * (2 * abs(sigma) + sigma_se)
 
 
 def _values(values: jax.Array, errors: jax.Array) -> str:

@@ -1,38 +1,15 @@
 """Is a Gaussian blur the right story? Figures of what a fit leaves unexplained, and a verdict."""
 
-import enum
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.evidence import Evidence
 from gaussjax.model.arguments import is_traced
+from gaussjax.statistics.residual_statistics import Evidence
+from gaussjax.statistics.verdict import Verdict
 
-
-class Verdict(enum.IntEnum):
-    """What an estimate says about its pair, beside the status of the fit."""
-
-    EXPLAINED = 0
-    EXPLAINED_POORLY = 1
-    SHARPER = 2
-    NOT_IDENTIFIABLE = 3
-    MISALIGNED = 4
-
-    @property
-    def message(self) -> str:
-        """One plain sentence."""
-        return _MESSAGES[self]
-
-
-_MESSAGES = {
-    Verdict.EXPLAINED: "a Gaussian blur explains the pair",
-    Verdict.EXPLAINED_POORLY: "a Gaussian blur explains the pair poorly",
-    Verdict.SHARPER: "the second image is the sharper one",
-    Verdict.NOT_IDENTIFIABLE: "the pair does not tell its blur",
-    Verdict.MISALIGNED: "the images are misaligned: fit the shift, or register them first",
-}
 # A residual is structured where neighbours correlate beyond this many standard deviations of
 # white noise ...
 _SIGNIFICANT = 6.0

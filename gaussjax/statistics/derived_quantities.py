@@ -6,12 +6,14 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from gaussjax.adequacy import Adequacy, Verdict
 from gaussjax.model.kernels import Kernel, least_nominal_sigma
 from gaussjax.model.params import BlurParams
 from gaussjax.numerics.linear_algebra import diagonal
-from gaussjax.result import BlurEstimate, sigma_error, variance_error
-from gaussjax.solvers import Status
+from gaussjax.statistics.covariance import sigma_error, variance_error
+from gaussjax.statistics.goodness_of_fit import Adequacy
+from gaussjax.statistics.result import BlurEstimate
+from gaussjax.statistics.status import Status
+from gaussjax.statistics.verdict import Verdict
 
 _LEAST_GRAVE_FIRST = (
     Status.AT_BOUND,

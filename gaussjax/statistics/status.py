@@ -1,4 +1,4 @@
-"""solvers."""
+"""The status of an estimate: what became of the fit, with a sentence for each code."""
 
 import enum
 

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import diagonal, inverse_small
 
 # Blocks of the sandwich, over all axes together: their sums tell a variance to sqrt(2 / 256).
@@ -46,3 +47,24 @@ def wider_covariance(classical: jax.Array, sandwich: jax.Array) -> jax.Array:
     wanted, given = diagonal(sandwich), diagonal(classical)
     ratio = wanted / jnp.where(given > 0, given, 1)
     return jnp.where(jnp.max(ratio) > DEPENDENT_FROM, sandwich, classical)
+
+
+def score_blocks(residual, fields, window: Window, parts: int = 1) -> jax.Array:
+    """Sums of the scores ``W r J`` over blocks of neighbours, ``[k, *blocks]``."""
+    counts = block_counts(window.shape, parts)
+    return jnp.stack([window.block_totals(residual * field, counts) for field in fields])
+
+
+def sigma_error(sigma: jax.Array, variance_se: jax.Array) -> jax.Array:
+    """Standard error of |sigma| from that of the variance: sqrt(sigma^2 + se) - |sigma|.
+
+    se / (2 sigma) to first order, but finite at zero blur.
+    """
+    root = jnp.sqrt(sigma**2 + variance_se)
+    # The difference of roots, written without its cancellation.
+    return variance_se / jnp.where(root > 0, root + jnp.abs(sigma), 1)
+
+
+def variance_error(sigma: jax.Array, sigma_se: jax.Array) -> jax.Array:
+    """Inverse of :func:`sigma_error`."""
+    return sigma_se * (2 * abs(sigma) + sigma_se)
