@@ -24,7 +24,7 @@ from experiments.scipy_reference import continuous_blur
 from gaussjax import BlurParams, Spectra, blur, fit_gauss_newton, loss, pair_spectra
 from gaussjax.model.kernels import Kernel
 from gaussjax.numerics.newton import Evaluation, newton_init, newton_step
-from gaussjax.residuals import spectral_residual
+from gaussjax.spectra.loss import spectral_residual
 
 SIGMA, NOISE, SIZE = 2.0, 0.01, 256
 SMALL = 0.4  # px, the blur of the landscapes

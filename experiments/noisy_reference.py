@@ -22,7 +22,7 @@ from experiments.noise_figure import plot
 from experiments.noise_table import table
 from experiments.photographs import CROP, PHOTOGRAPHS, middle, scene
 from gaussjax import BlurEstimate, estimate_blur
-from gaussjax.frequency_ratio import weighted_ratio_fit
+from gaussjax.spectra.frequency_ratio import weighted_ratio_fit
 
 # Standard deviations of the noise in A and in B, over that of A.
 NOISES = ((0.05, 0.025), (0.1, 0.05), (0.2, 0.1), (0.05, 0.002))

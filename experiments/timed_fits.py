@@ -20,7 +20,7 @@ from gaussjax import (
     transfer_function,
 )
 from gaussjax.model.fourier import angular_frequencies, half_plane_sum, squared_magnitude
-from gaussjax.residuals import without_zero_frequency
+from gaussjax.spectra.loss import without_zero_frequency
 
 NOISE_STD = NOISES["1 % in both"]
 UPPER, MARGIN = 5.0, 20  # px, of a search by other libraries

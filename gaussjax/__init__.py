@@ -9,16 +9,21 @@ if TYPE_CHECKING:
     from gaussjax.empirical_transfer import TransferProfile, transfer_profile
     from gaussjax.estimate import estimate_blur
     from gaussjax.family_comparison import FamilyComparison, compare_families
-    from gaussjax.fit import fit_gauss_newton, fit_optax
-    from gaussjax.frequency_ratio import fit_free_kernel, fit_frequency_ratio, fit_pointwise_ratio
     from gaussjax.io.pair_set import PairSet, open_pairs
     from gaussjax.local_blur import BlurMap, blur_map
     from gaussjax.map_drawing import draw_map, map_rows
     from gaussjax.model.params import BlurParams
     from gaussjax.model.transfer import blur, transfer_function
     from gaussjax.report import draw_report
-    from gaussjax.residuals import image_loss, loss
-    from gaussjax.spectra import Spectra, add_spectra, pair_spectra, sum_spectra
+    from gaussjax.residuals import image_loss
+    from gaussjax.spectra.cross_spectra import Spectra, add_spectra, pair_spectra, sum_spectra
+    from gaussjax.spectra.frequency_ratio import (
+        fit_free_kernel,
+        fit_frequency_ratio,
+        fit_pointwise_ratio,
+    )
+    from gaussjax.spectra.iterative_fit import fit_gauss_newton, fit_optax
+    from gaussjax.spectra.loss import loss
     from gaussjax.statistics.goodness_of_fit import Adequacy
     from gaussjax.statistics.result import BlurEstimate
     from gaussjax.statistics.status import Status
@@ -34,11 +39,11 @@ _HOMES = {
     "DatasetEstimate": "dataset_result",
     "FamilyComparison": "family_comparison",
     "PairSet": "io.pair_set",
-    "Spectra": "spectra",
+    "Spectra": "spectra.cross_spectra",
     "Status": "statistics.status",
     "TransferProfile": "empirical_transfer",
     "Verdict": "statistics.verdict",
-    "add_spectra": "spectra",
+    "add_spectra": "spectra.cross_spectra",
     "blur": "model.transfer",
     "blur_map": "local_blur",
     "compare_families": "family_comparison",
@@ -46,17 +51,17 @@ _HOMES = {
     "draw_report": "report",
     "estimate_blur": "estimate",
     "fit_dataset": "dataset",
-    "fit_free_kernel": "frequency_ratio",
-    "fit_frequency_ratio": "frequency_ratio",
-    "fit_gauss_newton": "fit",
-    "fit_optax": "fit",
-    "fit_pointwise_ratio": "frequency_ratio",
+    "fit_free_kernel": "spectra.frequency_ratio",
+    "fit_frequency_ratio": "spectra.frequency_ratio",
+    "fit_gauss_newton": "spectra.iterative_fit",
+    "fit_optax": "spectra.iterative_fit",
+    "fit_pointwise_ratio": "spectra.frequency_ratio",
     "image_loss": "residuals",
-    "loss": "residuals",
+    "loss": "spectra.loss",
     "map_rows": "map_drawing",
     "open_pairs": "io.pair_set",
-    "pair_spectra": "spectra",
-    "sum_spectra": "spectra",
+    "pair_spectra": "spectra.cross_spectra",
+    "sum_spectra": "spectra.cross_spectra",
     "transfer_function": "model.transfer",
     "transfer_profile": "empirical_transfer",
 }

@@ -16,7 +16,7 @@ from gaussjax.joint_pass import JointPass, PassRunner
 from gaussjax.joint_start import JointStart, joint_start
 from gaussjax.joint_sums import JointSums
 from gaussjax.processes import from_every_process
-from gaussjax.start import EXCHANGE_BELOW
+from gaussjax.spectra.orientation import EXCHANGE_BELOW
 
 # Pairs, of all processes, that tell where to start, and passes over them.
 _FIRST_PAIRS = 64

@@ -10,8 +10,8 @@ import numpy as np
 from gaussjax.batch_sums import JointOptions
 from gaussjax.model.window import everywhere, taper
 from gaussjax.numerics.precision import rounding_variance
-from gaussjax.spectra import pair_spectra, sum_spectra
-from gaussjax.start import find_start
+from gaussjax.spectra.cross_spectra import pair_spectra, sum_spectra
+from gaussjax.spectra.start import find_start
 
 
 @dataclass(frozen=True)

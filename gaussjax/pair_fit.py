@@ -25,8 +25,9 @@ from gaussjax.part import Part, liveliest_part
 from gaussjax.passes import fit_passes, implicit_fit
 from gaussjax.residuals import centre_and_scale
 from gaussjax.robust import Robust
-from gaussjax.spectra import folded_image, pair_spectra
-from gaussjax.start import Start, find_start, orient_bounds, variance_bounds
+from gaussjax.spectra.cross_spectra import folded_image, pair_spectra
+from gaussjax.spectra.orientation import orient_bounds, variance_bounds
+from gaussjax.spectra.start import Start, find_start
 from gaussjax.statistics.derived_quantities import assemble
 from gaussjax.statistics.goodness_of_fit import assess
 from gaussjax.statistics.noise import floored_noise

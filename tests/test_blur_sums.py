@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from gaussjax import BlurParams, blur, pair_spectra, transfer_function
-from gaussjax.blur_sums import blur_sums, coarse_variance, polish
 from gaussjax.model.fourier import half_plane_weights
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import KERNELS
-from gaussjax.residuals import without_zero_frequency
+from gaussjax.spectra.least_squares import blur_sums, coarse_variance, polish
+from gaussjax.spectra.loss import without_zero_frequency
 
 SHAPES = [(23,), (12, 15), (13, 14), (6, 7, 8)]
 # Every shape with every kernel, and either of them with both families.

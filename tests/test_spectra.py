@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gaussjax as gj
-from gaussjax.spectra import folded_image
+from gaussjax.spectra.cross_spectra import folded_image
 
 SHAPE = (12, 15)
 pair = jax.jit(gj.pair_spectra)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gaussjax.numerics.reductions import row_sums
-from gaussjax.spectral_moments import frequency_product, polynomial_product, polynomial_sums
+from gaussjax.spectra.moments import frequency_product, polynomial_product, polynomial_sums
 
 
 @pytest.mark.parametrize("count", [1, 4, 30])

@@ -21,15 +21,15 @@ from gaussjax.model.transfer import gaussian_transfer
 from gaussjax.numerics.linear_algebra import inner_products, inverse_small
 from gaussjax.numerics.newton import gauss_newton
 from gaussjax.numerics.precision import rounding_variance
-from gaussjax.residuals import spectral_residual, squared_misfit, without_zero_frequency
-from gaussjax.spectra import Spectra
-from gaussjax.spectral_moments import (
+from gaussjax.spectra.cross_spectra import Spectra
+from gaussjax.spectra.loss import spectral_residual, squared_misfit, without_zero_frequency
+from gaussjax.spectra.moments import (
     Polynomial,
     frequency_product,
     polynomial_product,
     polynomial_sums,
 )
-from gaussjax.start import is_sharpened
+from gaussjax.spectra.orientation import is_sharpened
 from gaussjax.statistics.derived_quantities import assemble
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status

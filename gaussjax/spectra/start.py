@@ -1,38 +1,24 @@
 """Where a fit starts, and in which direction a pair blurs."""
 
-import math
 from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
 
-from gaussjax.alignment import correlation_peak, translated
-from gaussjax.blur_sums import blur_sums, coarse_variance, minimise
-from gaussjax.model.fourier import half_plane_sum, half_plane_weights, squared_magnitude
+from gaussjax.model.fourier import half_plane_weights, squared_magnitude
 from gaussjax.model.kernels import Kernel, nominal_variance
-from gaussjax.model.params import BlurParams, as_params, project_family, signed_square
+from gaussjax.model.params import BlurParams, as_params, project_family
 from gaussjax.model.response import BlurModel
 from gaussjax.model.transfer import is_separable
 from gaussjax.numerics.linear_algebra import definite, diagonal, real_products
 from gaussjax.numerics.newton import Evaluation, coarse_tolerance, newton
-from gaussjax.residuals import without_zero_frequency
-from gaussjax.spectra import Spectra
-from gaussjax.spectral_moments import (
-    Polynomial,
-    frequency_product,
-    polynomial_product,
-    polynomial_sums,
-)
+from gaussjax.spectra.cross_spectra import Spectra
+from gaussjax.spectra.least_squares import blur_sums, coarse_variance, minimise
+from gaussjax.spectra.loss import without_zero_frequency
+from gaussjax.spectra.orientation import EXCHANGE_BELOW, direction_of, orient, small_blur_variances
+from gaussjax.spectra.phase_correlation import correlation_peak, translated
 from gaussjax.statistics.noise import excess_scatter, noise_ceiling, noise_regression, whitened_sums
 
-# A forward model with negative variance multiplies by exp(|v| w^2 / 2) and soon amplifies
-# rounding. Below this variance (px^2) the pair is fitted with its roles exchanged instead, and
-# negated. Not at zero: there noise in B would pull the estimate away from no blur.
-EXCHANGE_BELOW = -0.1
-# px^2 that the sharper image has to be sharper by after smoothing, which leaves less to go by.
-_SMOOTH_MARGIN = 0.4
-# px of smoothing that leave, of photographs with noise, frequencies that are mostly signal.
-_SMOOTHING = 2.0
 # px^2, principal variance from which a full sampled kernel starts at least.
 _LEAST_START = 0.05
 # Rounds in which noise levels and blur follow each other.
@@ -61,80 +47,6 @@ class Start:
     ceiling: jax.Array
     exchanged: jax.Array
     num_steps: jax.Array
-
-
-def variance_bounds(bounds, dtype) -> tuple[jax.Array, jax.Array]:
-    """Bounds in sigma (px), or None, as bounds in variance (px^2)."""
-    if bounds is None:
-        return jnp.asarray(-jnp.inf, dtype), jnp.asarray(jnp.inf, dtype)
-    low, high = (jnp.asarray(bound, dtype) for bound in bounds)
-    return signed_square(low), signed_square(high)
-
-
-def orient_bounds(lower, upper, exchanged) -> tuple[jax.Array, jax.Array]:
-    """Bounds on the variance of the oriented pair: negated and swapped when it is exchanged."""
-    return jnp.where(exchanged, -upper, lower), jnp.where(exchanged, -lower, upper)
-
-
-def small_blur_variances(
-    spectra: Spectra, *, gain: bool = False
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Least-squares variance of T = 1 - v |w|^2 / 2, px^2, isotropic: plain, smoothed, its error.
-
-    ``v = sum m P |w|^2 / 2 (1 - Re H) / sum m P |w|^4 / 4``. Of a large blur it knows the sign
-    only; but that it knows, because it is linear in B, whose noise thus leaves it unbiased. The
-    noise is read from the imaginary part of H, which no symmetric blur has. The second value is
-    of both images smoothed before, which hides noise, and the third its standard error.
-
-    Args:
-        spectra: of the pair.
-        gain: fit a gain beside the variance.
-    """
-    power = without_zero_frequency(spectra.reference_power)
-    cross = without_zero_frequency(spectra.cross_power.real)
-    shape = spectra.image_shape
-    one: Polynomial = {(0,) * len(shape): 1.0}
-    half_square: Polynomial = {}
-    for j in range(len(shape)):
-        half_square |= frequency_product(j, j, len(shape), 0.5)
-    fourth = polynomial_product(half_square, half_square)
-
-    def smoothed(smoothing):
-        """Sums of P times 1, |w|^2 / 2 and its square, and of Re C times the first two."""
-        powers = polynomial_sums(power, [one, half_square, fourth], shape, smoothing)
-        return powers, polynomial_sums(cross, [one, half_square], shape, smoothing)
-
-    # The error's weights are the square of the estimate's.
-    smoothings = _SMOOTHING * jnp.asarray([0, 1, math.sqrt(2)], power.dtype)
-    powers, crosses = jax.vmap(smoothed, out_axes=1)(smoothings)
-    (energy, slope, curvature), (cross_energy, cross_slope) = powers, crosses
-    total = jnp.where(energy > 0, energy, 1)
-    level, centre = jnp.ones_like(total), jnp.zeros_like(total)
-    if gain:
-        level, centre = cross_energy / total, slope / total
-        centre = centre.at[2].set(centre[1])
-    scale = curvature - 2 * centre * slope + centre**2 * energy
-    scale = jnp.where(scale > 0, scale, 1)
-    variance = level * (slope - centre * energy) - (cross_slope - centre * cross_energy)
-    variance = variance / scale
-    # H = gain (1 - v |w|^2 / 2), and the gain is H at zero.
-    at_zero = level + variance * centre
-    variance = variance / jnp.where(at_zero > 0, at_zero, 1)
-    noise = half_plane_sum(power * spectra.transfer.imag**2, shape)
-    # Of N frequencies, N / 2 are independent.
-    error = jnp.sqrt(noise * scale[2] * 2 / math.prod(shape)) / scale[1]
-    error = error / jnp.where(at_zero[1] > 0, at_zero[1], 1)
-    return variance[0], variance[1], error
-
-
-def is_sharpened(spectra: Spectra, *, gain: bool = False) -> jax.Array:
-    """True where B is the sharper image, of noise in either of the two."""
-    return _direction(*small_blur_variances(spectra, gain=gain)) < EXCHANGE_BELOW
-
-
-def _direction(small: jax.Array, smooth: jax.Array, error: jax.Array) -> jax.Array:
-    """A variance whose sign tells the direction, from those of :func:`small_blur_variances`."""
-    return jnp.minimum(small, smooth + _SMOOTH_MARGIN + 5 * error)
 
 
 def find_start(
@@ -170,7 +82,7 @@ def find_start(
         aligned = aligned.folded()
     # Noise in A reads as blur and may hide that B is the sharper image; less so after smoothing.
     small, smooth, error = small_blur_variances(aligned, gain=model.gain)
-    direction, threshold = _direction(small, smooth, error), EXCHANGE_BELOW
+    direction, threshold = direction_of(small, smooth, error), EXCHANGE_BELOW
     ceiling = jnp.zeros(2, dtype)
     if noise is not None:
         # Noise in A reads as blur, in B as the opposite after a swap: the difference of both
@@ -329,10 +241,3 @@ def _as_nominal(
     values, vectors = jnp.linalg.eigh(covariance * jnp.outer(ratio, ratio))
     clipped = jnp.maximum(values, _LEAST_START)
     return project_family((vectors * clipped[None]) @ vectors.T, family)
-
-
-def orient(spectra: Spectra, exchanged: jax.Array) -> Spectra:
-    """The pair with its roles exchanged where ``exchanged``."""
-    return jax.tree.map(
-        lambda kept, swapped: jnp.where(exchanged, swapped, kept), spectra, spectra.swapped()
-    )

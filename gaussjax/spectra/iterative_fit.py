@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 
-from gaussjax.blur_sums import BlurSums, blur_sums, polish
 from gaussjax.model.arguments import check_fit_options
 from gaussjax.model.fourier import half_plane_sum, half_plane_weights
 from gaussjax.model.kernels import Kernel
@@ -19,9 +18,11 @@ from gaussjax.model.transfer import is_separable
 from gaussjax.numerics.linear_algebra import inverse_small, solve_small
 from gaussjax.numerics.newton import gauss_newton, gradient_descent
 from gaussjax.numerics.precision import rounding_variance
-from gaussjax.residuals import loss, spectral_residual, spectral_squares, without_zero_frequency
-from gaussjax.spectra import Spectra
-from gaussjax.start import find_start, orient, orient_bounds, variance_bounds
+from gaussjax.spectra.cross_spectra import Spectra
+from gaussjax.spectra.least_squares import BlurSums, blur_sums, polish
+from gaussjax.spectra.loss import loss, spectral_residual, spectral_squares, without_zero_frequency
+from gaussjax.spectra.orientation import orient, orient_bounds, variance_bounds
+from gaussjax.spectra.start import find_start
 from gaussjax.statistics.derived_quantities import assemble
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status

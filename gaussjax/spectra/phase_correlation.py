@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.fourier import angular_frequencies, inverse_transform, shift_phase
-from gaussjax.spectra import Spectra
+from gaussjax.spectra.cross_spectra import Spectra
 
 # px of smoothing of the correlation whose peak is the shift.
 _CORRELATION_WIDTH = 1.5

@@ -20,7 +20,7 @@ from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import gaussian_transfer, is_separable, response_factors
 from gaussjax.numerics.linear_algebra import definite, product
 from gaussjax.numerics.newton import Evaluation, SolverState, bounded_step, newton, newton_init
-from gaussjax.spectral_moments import bilinear_form
+from gaussjax.spectra.moments import bilinear_form
 
 # Of itself that a variance may be from the minimum for Newton's plain steps to be tried, and how
 # many.

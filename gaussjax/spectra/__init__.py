@@ -1,0 +1,4 @@
+"""Periodic images by their cross-spectra: closed form, Gauss-Newton, start.
+
+May import ``statistics`` and every folder below it.
+"""

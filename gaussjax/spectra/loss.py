@@ -1,0 +1,83 @@
+"""The squared misfit of a blur on spectra: by frequency, as a sum, and as a residual."""
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.model.fourier import along_axis, half_plane_sum, half_plane_weights
+from gaussjax.model.kernels import Kernel
+from gaussjax.model.options import KERNELS, check_option
+from gaussjax.model.params import BlurParams, as_params
+from gaussjax.model.transfer import known_reach, system_response
+from gaussjax.spectra.cross_spectra import Spectra
+
+
+def loss(
+    params, spectra: Spectra, *, kernel: str = "continuous", truncate: float = 4.0, radius=None
+) -> jax.Array:
+    """Half the sum of squared residuals of periodic images, from their spectra alone.
+
+    ``1/2 sum_x (g*A - B)^2 = 1/2 sum_w m (P |T - H|^2 + R)``, equal to ``image_loss`` with
+    ``boundary="periodic"``; summed over all pairs in ``spectra``.
+
+    Args:
+        params: BlurParams (without offset), or sigma in px: a scalar or one per axis.
+        spectra: of one or many pairs.
+        kernel: "continuous", "sampled", "integrated" or "discrete".
+        truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px.
+        radius: "sampled": a fixed radius in px, or a function from sigma to it.
+
+    Raises:
+        ValueError: unknown kernel, params of a wrong shape, or params with an offset, which the
+            spectra do not determine.
+    """
+    check_option(kernel, KERNELS, "kernel")
+    ndim = len(spectra.image_shape)
+    power = spectra.reference_power
+    params = as_params(params, ndim, power.dtype)
+    if params.offset is not None:
+        raise ValueError("spectra carry no offset; use image_loss, or params with offset=None")
+    convention = Kernel(kernel, truncate, radius)
+    reach = known_reach(params, convention, ndim, max(spectra.image_shape))
+    squares = spectral_squares(params, spectra, convention, reach)
+    return 0.5 * half_plane_sum(squares, spectra.image_shape)
+
+
+def spectral_squares(params: BlurParams, spectra: Spectra, kernel: Kernel, reach: int) -> jax.Array:
+    """``P |T - H|^2 + R``, what the blur leaves of every frequency."""
+    return squared_misfit(system_response(params, spectra.image_shape, kernel, reach), 1, spectra)
+
+
+def squared_misfit(response: jax.Array, factor: jax.Array | float, spectra: Spectra) -> jax.Array:
+    """``sum |response a - factor b|^2`` over the pairs, at every frequency."""
+    # Squares of differences only: T^2 P - 2 T C + Q has no correct digit in float32. And not of
+    # H, which the compiler would write out for all that asks for it.
+    power = spectra.reference_power
+    inverse = 1 / jnp.where(power > 0, power, 1)
+    misfit = response * power - factor * spectra.cross_power
+    squared = jnp.real(misfit) * (inverse * jnp.real(misfit))
+    squared = squared + jnp.imag(misfit) * (inverse * jnp.imag(misfit))
+    return jnp.where(power > 0, squared, 0) + factor**2 * spectra.unexplained_power
+
+
+def spectral_residual(
+    params: BlurParams, spectra: Spectra, kernel: Kernel, reach: int
+) -> jax.Array:
+    """sqrt(m P) (T - Re H) without the zero frequency, over the reference's contrast: for solvers.
+
+    The terms T sqrt(m P) have norm 1 at zero blur.
+
+    A symmetric kernel has a real T, so the imaginary part of H is a constant of the loss.
+    """
+    power = spectra.reference_power
+    weights = half_plane_weights(spectra.image_shape, power.dtype)
+    root = jnp.sqrt(weights * without_zero_frequency(power))
+    contrast = jnp.sqrt(jnp.sum(root**2))
+    response = system_response(params, spectra.image_shape, kernel, reach)
+    return root / jnp.where(contrast > 0, contrast, 1) * (response - spectra.transfer.real)
+
+
+def without_zero_frequency(spectrum: jax.Array) -> jax.Array:
+    """Set the zero frequency to 0: T(0) = 1 whatever sigma is, and an offset would sit there."""
+    # By a comparison, which the compiler fuses with what follows, while .at[] copies the spectrum.
+    indices = [along_axis(jnp.arange(n), k, spectrum.ndim) for k, n in enumerate(spectrum.shape)]
+    return jnp.where(sum(indices) == 0, 0, spectrum)

@@ -1,0 +1,107 @@
+"""Which image of a pair is the sharper one, and the pair with its roles swapped."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.model.fourier import half_plane_sum
+from gaussjax.model.params import signed_square
+from gaussjax.spectra.cross_spectra import Spectra
+from gaussjax.spectra.loss import without_zero_frequency
+from gaussjax.spectra.moments import (
+    Polynomial,
+    frequency_product,
+    polynomial_product,
+    polynomial_sums,
+)
+
+# A forward model with negative variance multiplies by exp(|v| w^2 / 2) and soon amplifies
+# rounding. Below this variance (px^2) the pair is fitted with its roles exchanged instead, and
+# negated. Not at zero: there noise in B would pull the estimate away from no blur.
+EXCHANGE_BELOW = -0.1
+# px^2 that the sharper image has to be sharper by after smoothing, which leaves less to go by.
+_SMOOTH_MARGIN = 0.4
+# px of smoothing that leave, of photographs with noise, frequencies that are mostly signal.
+_SMOOTHING = 2.0
+
+
+def variance_bounds(bounds, dtype) -> tuple[jax.Array, jax.Array]:
+    """Bounds in sigma (px), or None, as bounds in variance (px^2)."""
+    if bounds is None:
+        return jnp.asarray(-jnp.inf, dtype), jnp.asarray(jnp.inf, dtype)
+    low, high = (jnp.asarray(bound, dtype) for bound in bounds)
+    return signed_square(low), signed_square(high)
+
+
+def orient_bounds(lower, upper, exchanged) -> tuple[jax.Array, jax.Array]:
+    """Bounds on the variance of the oriented pair: negated and swapped when it is exchanged."""
+    return jnp.where(exchanged, -upper, lower), jnp.where(exchanged, -lower, upper)
+
+
+def small_blur_variances(
+    spectra: Spectra, *, gain: bool = False
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Least-squares variance of T = 1 - v |w|^2 / 2, px^2, isotropic: plain, smoothed, its error.
+
+    ``v = sum m P |w|^2 / 2 (1 - Re H) / sum m P |w|^4 / 4``. Of a large blur it knows the sign
+    only; but that it knows, because it is linear in B, whose noise thus leaves it unbiased. The
+    noise is read from the imaginary part of H, which no symmetric blur has. The second value is
+    of both images smoothed before, which hides noise, and the third its standard error.
+
+    Args:
+        spectra: of the pair.
+        gain: fit a gain beside the variance.
+    """
+    power = without_zero_frequency(spectra.reference_power)
+    cross = without_zero_frequency(spectra.cross_power.real)
+    shape = spectra.image_shape
+    one: Polynomial = {(0,) * len(shape): 1.0}
+    half_square: Polynomial = {}
+    for j in range(len(shape)):
+        half_square |= frequency_product(j, j, len(shape), 0.5)
+    fourth = polynomial_product(half_square, half_square)
+
+    def smoothed(smoothing):
+        """Sums of P times 1, |w|^2 / 2 and its square, and of Re C times the first two."""
+        powers = polynomial_sums(power, [one, half_square, fourth], shape, smoothing)
+        return powers, polynomial_sums(cross, [one, half_square], shape, smoothing)
+
+    # The error's weights are the square of the estimate's.
+    smoothings = _SMOOTHING * jnp.asarray([0, 1, math.sqrt(2)], power.dtype)
+    powers, crosses = jax.vmap(smoothed, out_axes=1)(smoothings)
+    (energy, slope, curvature), (cross_energy, cross_slope) = powers, crosses
+    total = jnp.where(energy > 0, energy, 1)
+    level, centre = jnp.ones_like(total), jnp.zeros_like(total)
+    if gain:
+        level, centre = cross_energy / total, slope / total
+        centre = centre.at[2].set(centre[1])
+    scale = curvature - 2 * centre * slope + centre**2 * energy
+    scale = jnp.where(scale > 0, scale, 1)
+    variance = level * (slope - centre * energy) - (cross_slope - centre * cross_energy)
+    variance = variance / scale
+    # H = gain (1 - v |w|^2 / 2), and the gain is H at zero.
+    at_zero = level + variance * centre
+    variance = variance / jnp.where(at_zero > 0, at_zero, 1)
+    noise = half_plane_sum(power * spectra.transfer.imag**2, shape)
+    # Of N frequencies, N / 2 are independent.
+    error = jnp.sqrt(noise * scale[2] * 2 / math.prod(shape)) / scale[1]
+    error = error / jnp.where(at_zero[1] > 0, at_zero[1], 1)
+    return variance[0], variance[1], error
+
+
+def is_sharpened(spectra: Spectra, *, gain: bool = False) -> jax.Array:
+    """True where B is the sharper image, of noise in either of the two."""
+    return direction_of(*small_blur_variances(spectra, gain=gain)) < EXCHANGE_BELOW
+
+
+def direction_of(small: jax.Array, smooth: jax.Array, error: jax.Array) -> jax.Array:
+    """A variance whose sign tells the direction, from those of :func:`small_blur_variances`."""
+    return jnp.minimum(small, smooth + _SMOOTH_MARGIN + 5 * error)
+
+
+def orient(spectra: Spectra, exchanged: jax.Array) -> Spectra:
+    """The pair with its roles exchanged where ``exchanged``."""
+    return jax.tree.map(
+        lambda kept, swapped: jnp.where(exchanged, swapped, kept), spectra, spectra.swapped()
+    )
