@@ -7,15 +7,15 @@ if TYPE_CHECKING:
     from gaussjax.dataset import fit_dataset
     from gaussjax.dataset_result import DatasetEstimate
     from gaussjax.empirical_transfer import TransferProfile, transfer_profile
-    from gaussjax.estimate import estimate_blur
     from gaussjax.family_comparison import FamilyComparison, compare_families
     from gaussjax.io.pair_set import PairSet, open_pairs
     from gaussjax.local_blur import BlurMap, blur_map
     from gaussjax.map_drawing import draw_map, map_rows
     from gaussjax.model.params import BlurParams
     from gaussjax.model.transfer import blur, transfer_function
+    from gaussjax.pair.estimate import estimate_blur
+    from gaussjax.pair.prediction import image_loss
     from gaussjax.report import draw_report
-    from gaussjax.residuals import image_loss
     from gaussjax.spectra.cross_spectra import Spectra, add_spectra, pair_spectra, sum_spectra
     from gaussjax.spectra.frequency_ratio import (
         fit_free_kernel,
@@ -49,14 +49,14 @@ _HOMES = {
     "compare_families": "family_comparison",
     "draw_map": "map_drawing",
     "draw_report": "report",
-    "estimate_blur": "estimate",
+    "estimate_blur": "pair.estimate",
     "fit_dataset": "dataset",
     "fit_free_kernel": "spectra.frequency_ratio",
     "fit_frequency_ratio": "spectra.frequency_ratio",
     "fit_gauss_newton": "spectra.iterative_fit",
     "fit_optax": "spectra.iterative_fit",
     "fit_pointwise_ratio": "spectra.frequency_ratio",
-    "image_loss": "residuals",
+    "image_loss": "pair.prediction",
     "loss": "spectra.loss",
     "map_rows": "map_drawing",
     "open_pairs": "io.pair_set",

@@ -14,10 +14,10 @@ from gaussjax.model.response import BlurModel
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.numerics.precision import rounding_variance
+from gaussjax.pair.frame import make_frame
 from gaussjax.pair_record import PairFit, PairRecord, pair_record
 from gaussjax.pair_root import Figures, Root, figures, find_root, root_errors
 from gaussjax.pair_sums import Filters, Nuisances, PairSums, make_filters, pair_sums
-from gaussjax.residuals import make_frame
 
 # Pixels that a CPU works on at once: their arrays stay in its caches.
 _PIXELS_AT_ONCE = 2**16

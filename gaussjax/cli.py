@@ -75,7 +75,7 @@ def _estimate(options: argparse.Namespace) -> int:
         import jax
 
         from gaussjax.cli_output import Findings, record, table
-        from gaussjax.estimate import estimate_blur
+        from gaussjax.pair.estimate import estimate_blur
 
         with jax.enable_x64(True):  # the files have no precision to spare
             estimate = estimate_blur(

@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.estimate import estimate_blur
 from gaussjax.model.fourier import forward_transform, half_plane_weights, squared_magnitude
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import known_reach, system_response
 from gaussjax.oriented_pair import OrientedPair, orient
+from gaussjax.pair.estimate import estimate_blur
 from gaussjax.statistics.noise import floored_noise, smeared
 from gaussjax.statistics.result import BlurEstimate
 
@@ -192,7 +192,7 @@ def _deviance(
     window: jax.Array,
     levels: jax.Array | None,
 ) -> jax.Array:
-    """-2 ln likelihood up to a constant; see :mod:`gaussjax.errors_in_variables` for the noise."""
+    """-2 ln likelihood up to a constant; as :mod:`~gaussjax.pair.errors_in_variables` has it."""
     if not _is_finite(params):
         return jnp.full((), jnp.nan, window.dtype)
     residual = pair.soft - pair.predicted(params, kernel)

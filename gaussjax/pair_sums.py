@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from gaussjax.model.fourier import forward_transform, half_plane_weights, inverse_transform
 from gaussjax.model.response import BlurModel
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
-from gaussjax.residuals import Frame, frame_window
+from gaussjax.pair.frame import Frame, frame_window
 from gaussjax.statistics.covariance import block_counts, score_blocks
 
 # Of frames of so many rows, one in eight tells how neighbours correlate.

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.estimate import estimate_blur
-from gaussjax.part import Part
+from gaussjax.pair.crop import Part
+from gaussjax.pair.estimate import estimate_blur
 from gaussjax.sensitivity import sensitive_position
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.tile_grid import TileGrid

@@ -7,9 +7,9 @@ from problems import natural_scene, periodic_blur
 from gaussjax.model.boundary import largest_margins
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.response import BlurModel
+from gaussjax.pair.frame import make_frame
 from gaussjax.pair_root import figures, find_root
 from gaussjax.pair_sums import Nuisances, make_filters, pair_sums
-from gaussjax.residuals import make_frame
 
 SHAPE = (48, 54)
 MODEL = BlurModel("axis_aligned", Kernel("continuous"), 60, largest_margins(SHAPE))

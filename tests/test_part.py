@@ -8,7 +8,7 @@ import scipy.ndimage
 from problems import natural_scene
 
 import gaussjax as gj
-from gaussjax.part import liveliest_part
+from gaussjax.pair.crop import liveliest_part
 
 
 @pytest.mark.parametrize("corner", [(10, 20), (500, 30), (400, 700)])

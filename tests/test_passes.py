@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import jax.numpy as jnp
 import pytest
 
-from gaussjax.criterion import Improvement
-from gaussjax.passes import FOLLOWING_PASSES, fit_passes
+from gaussjax.pair.iteration import FOLLOWING_PASSES, fit_passes
+from gaussjax.pair.objective import Improvement
 
 
 @dataclass(frozen=True)

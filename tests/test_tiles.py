@@ -8,9 +8,9 @@ import scipy.ndimage
 from problems import natural_scene
 
 import gaussjax as gj
-from gaussjax import pair_fit
-from gaussjax.pair import Pair
-from gaussjax.tiles import sum_over_tiles, tile_shape, tiles_fit
+from gaussjax.pair import fit as pair_fit
+from gaussjax.pair.frame import Pair
+from gaussjax.pair.tiles import sum_over_tiles, tile_shape, tiles_fit
 
 
 def a_pair(shape, rng, known=None, weights=None):

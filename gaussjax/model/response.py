@@ -28,7 +28,7 @@ from gaussjax.model.transfer import (
     system_response,
 )
 from gaussjax.numerics.linear_algebra import diagonal, long_products, product
-from gaussjax.residuals import Frame
+from gaussjax.pair.frame import Frame
 
 # The inverse of a narrow kernel has no finite support; its tail is gone after a few px more.
 _INVERSE_MARGIN = 6

@@ -1,7 +1,7 @@
 """Sums over frequencies of a residual whose noise is coloured by the blur itself.
 
 White noise of variance v_A in A and v_B in B leaves in the residual the power spectrum
-``D = v_B + v_A |R|^2``; see :mod:`gaussjax.errors_in_variables`.
+``D = v_B + v_A |R|^2``; see :mod:`gaussjax.pair.errors_in_variables`.
 """
 
 from functools import reduce

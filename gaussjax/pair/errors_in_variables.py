@@ -24,7 +24,6 @@ from dataclasses import dataclass, field, replace
 import jax
 import jax.numpy as jnp
 
-from gaussjax.criterion import Fit, ImageCriterion, Improvement, Summary
 from gaussjax.model.fourier import (
     forward_transform,
     half_plane_sum,
@@ -36,7 +35,8 @@ from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import definite, inner_products, inverse_small, real_products
 from gaussjax.numerics.newton import FIELD_SCALE, bounded_step, held_back, step_tolerance
 from gaussjax.numerics.precision import rounding_variance
-from gaussjax.residuals import frame_window
+from gaussjax.pair.frame import frame_window
+from gaussjax.pair.objective import Fit, ImageCriterion, Improvement, Summary
 from gaussjax.statistics.noise import (
     excess_scatter,
     noise_regression,
@@ -65,7 +65,7 @@ class Transforms:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class ErrorsInVariables(ImageCriterion):
-    """``1/2 sum |u|^2 / D_m``; a :class:`~gaussjax.criterion.Criterion`.
+    """``1/2 sum |u|^2 / D_m``; a :class:`~gaussjax.pair.objective.Criterion`.
 
     The context is the pair of noise variances (v_A, v_B) in the frame's scale, ``[2]``.
 

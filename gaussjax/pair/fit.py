@@ -9,9 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from gaussjax.criterion import Fit
-from gaussjax.errors_in_variables import ErrorsInVariables
-from gaussjax.least_squares import LeastSquares
 from gaussjax.model import boundary as borders
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.response import BlurModel
@@ -20,11 +17,15 @@ from gaussjax.model.window import everywhere, taper
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.newton import coarse_tolerance
 from gaussjax.numerics.precision import rounding_variance
-from gaussjax.pair import Pair
-from gaussjax.part import Part, liveliest_part
-from gaussjax.passes import fit_passes, implicit_fit
-from gaussjax.residuals import centre_and_scale
-from gaussjax.robust import Robust
+from gaussjax.pair.crop import Part, liveliest_part
+from gaussjax.pair.errors_in_variables import ErrorsInVariables
+from gaussjax.pair.frame import Pair, centre_and_scale
+from gaussjax.pair.iteration import fit_passes, implicit_fit
+from gaussjax.pair.least_squares import LeastSquares
+from gaussjax.pair.objective import Fit
+from gaussjax.pair.robust import Robust
+from gaussjax.pair.tiled_least_squares import StreamedLeastSquares
+from gaussjax.pair.tiles import tile_shape
 from gaussjax.spectra.cross_spectra import folded_image, pair_spectra
 from gaussjax.spectra.orientation import orient_bounds, variance_bounds
 from gaussjax.spectra.start import Start, find_start
@@ -33,8 +34,6 @@ from gaussjax.statistics.goodness_of_fit import assess
 from gaussjax.statistics.noise import floored_noise
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
-from gaussjax.streamed_least_squares import StreamedLeastSquares
-from gaussjax.tiles import tile_shape
 
 # Noise levels that the pair is asked for count as told apart when sigma is known this well ...
 LARGEST_RELATIVE_ERROR = 0.05

@@ -7,14 +7,13 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from gaussjax.criterion import Fit, Improvement
-from gaussjax.least_squares import LeastSquares, linearization, moments, next_step
 from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
-from gaussjax.pair import Pair
-from gaussjax.residuals import Frame, frame_window
+from gaussjax.pair.frame import Frame, Pair, frame_window
+from gaussjax.pair.least_squares import LeastSquares, linearization, moments, next_step
+from gaussjax.pair.objective import Fit, Improvement
+from gaussjax.pair.tiles import sum_over_tiles, tiles_fit
 from gaussjax.statistics.residual_statistics import Evidence, blank_evidence
-from gaussjax.tiles import sum_over_tiles, tiles_fit
 
 
 @jax.tree_util.register_dataclass

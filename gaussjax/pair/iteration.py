@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gaussjax.criterion import Criterion, Fit
 from gaussjax.numerics.linear_algebra import inverse_small, solve_small
+from gaussjax.pair.objective import Criterion, Fit
 
 MAX_PASSES = 40
 # Passes in which the margin still follows sigma. After them it stays, because a sigma whose

@@ -1,18 +1,15 @@
 """Residuals and losses of a blur, in the spectral and in the image domain; all differentiable."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jax
 import jax.numpy as jnp
 
 from gaussjax.model import boundary as borders
-from gaussjax.model.arguments import as_pair
-from gaussjax.model.fourier import forward_transform, inverse_transform
-from gaussjax.model.kernels import Kernel
-from gaussjax.model.options import BOUNDARIES, KERNELS, PADDED_BOUNDARIES, check_option
-from gaussjax.model.params import BlurParams, as_params
-from gaussjax.model.transfer import axis_margins, known_reach, system_response
+from gaussjax.model.fourier import forward_transform
+from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.window import Window, erode, everywhere, interior_window
+from gaussjax.pair.crop import Part
 
 
 @jax.tree_util.register_dataclass
@@ -136,64 +133,80 @@ def frame_window(frame: Frame, margins: jax.Array, ramps: jax.Array | None = Non
     return window.masked([known, frame.weights])
 
 
-def predict(params: BlurParams, frame: Frame, kernel: Kernel, reach: int) -> jax.Array:
-    """The model's B on the extended frame, in the frame's own centre and scale."""
-    response = system_response(params, frame.blurred.shape, kernel, reach)
-    predicted = inverse_transform(response * frame.spectrum, frame.blurred.shape)
-    if params.gain is not None:
-        predicted = predicted + (params.gain - 1) * frame.centre / frame.scale
-    if params.offset is not None:
-        predicted = predicted + params.offset / frame.scale
-    return predicted
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Pair:
+    """Two images of one shape, one of which is to be blurred to the other.
 
-
-def image_loss(
-    params,
-    reference,
-    blurred,
-    *,
-    kernel: str = "continuous",
-    truncate: float = 4.0,
-    radius=None,
-    boundary: str = "valid",
-) -> jax.Array:
-    """Half the sum of squared residuals, ``1/2 sum_x W(x) (g*A - B)(x)^2``, over compared pixels.
-
-    W is 1 on every pixel, or for "valid" on the pixels that the kernel of these parameters cannot
-    reach from beyond the edge; W counts as constant under differentiation.
-
-    Args:
-        params: BlurParams, or sigma in px: a scalar or one per axis.
-        reference: A, real, rank 1 to 3.
-        blurred: B, of the same shape.
-        kernel: "continuous", "sampled", "integrated" or "discrete".
-        truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px.
-        radius: "sampled": a fixed radius in px, or a function from sigma to it.
-        boundary: "valid", "periodic", "reflect", "nearest" or "zero".
-
-    Returns:
-        Scalar; NaN when no pixel can be compared.
-
-    Raises:
-        TypeError: not real numbers.
-        ValueError: shapes, ranks, or options that do not fit.
+    Attributes:
+        reference: A.
+        blurred: B.
+        known: 1 for the pixels of A and of B that are known, 0 for those that are missing; None
+            for all.
+        weights: of the pixels of B, or None for 1.
+        exchanged: B is the sharper one, so that it is to be blurred to A.
+        centre: subtracted from both images.
+        scale: divides both images.
+        boundary: one of ``BOUNDARIES`` (static).
+        pad: of its frame, px; matters to the padded boundaries only (static).
     """
-    check_option(kernel, KERNELS, "kernel")
-    check_option(boundary, BOUNDARIES, "boundary")
-    reference, blurred = as_pair(reference, blurred)
-    convention = Kernel(kernel, truncate, radius)
-    params = as_params(params, reference.ndim, reference.dtype)
-    padded = boundary in PADDED_BOUNDARIES
-    fallback = (max(reference.shape) + 1) // 2 if padded else max(reference.shape)
-    reach = known_reach(params, convention, reference.ndim, fallback)
-    centre, scale = centre_and_scale(reference)
-    difference = blurred - reference
-    frame = make_frame(reference, blurred, difference, boundary, reach, centre=centre, scale=scale)
-    margins = axis_margins(params, convention, reference.ndim)
-    window = frame_window(frame, margins)
-    residual = predict(params, frame, convention, reach) - frame.blurred
-    loss = 0.5 * frame.scale**2 * jnp.sum(window.values * residual**2)
-    defined = window.sum() > 0
-    if padded:
-        defined = defined & (jnp.max(margins) <= frame.pad)
-    return jnp.where(defined, loss, jnp.nan)
+
+    reference: jax.Array
+    blurred: jax.Array
+    known: tuple[jax.Array | None, jax.Array | None]
+    weights: jax.Array | None
+    exchanged: jax.Array
+    centre: jax.Array
+    scale: jax.Array
+    boundary: str = field(metadata={"static": True})
+    pad: int = field(metadata={"static": True})
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of both images."""
+        return self.reference.shape
+
+    def part(self, part: Part) -> "Pair":
+        """A part of the pair, beyond whose edges nothing is known."""
+        images = (self.reference, self.blurred, self.known, self.weights)
+        reference, blurred, known, weights = jax.tree.map(part.of, images)
+        return replace(
+            self,
+            reference=reference,
+            blurred=blurred,
+            known=known,
+            weights=weights,
+            boundary="valid",
+            pad=0,
+        )
+
+    def frame(self) -> Frame:
+        """The pair made ready for residuals, its sharper image as the reference."""
+        known, other = self.known
+        if known is not None or other is not None:
+            ones = jnp.ones_like(self.reference)
+            known = ones if known is None else known
+            other = ones if other is None else other
+            known, other = self._oriented(known, other)
+        if self.weights is not None:
+            other = self.weights if other is None else other * self.weights
+        sharp, soft = self._oriented(self.reference, self.blurred)
+        # Of the images as they came: oriented ones would be written out first.
+        sign = jnp.where(self.exchanged, -1, 1).astype(sharp.dtype)
+        return make_frame(
+            sharp,
+            soft,
+            sign * (self.blurred - self.reference),
+            self.boundary,
+            self.pad,
+            centre=self.centre,
+            scale=self.scale,
+            known=known,
+            weights=other,
+        )
+
+    def _oriented(self, first, second):
+        return (
+            jnp.where(self.exchanged, second, first),
+            jnp.where(self.exchanged, first, second),
+        )

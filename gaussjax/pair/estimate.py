@@ -18,7 +18,7 @@ from gaussjax.model.arguments import (
 )
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import BOUNDARIES, LOSSES, check_option
-from gaussjax.pair_fit import Options, Usable, fit_pair
+from gaussjax.pair.fit import Options, Usable, fit_pair
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 

@@ -12,7 +12,7 @@ import jax
 
 from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
-from gaussjax.residuals import Frame, frame_window
+from gaussjax.pair.frame import Frame, frame_window
 from gaussjax.statistics.residual_statistics import Evidence, gather
 
 

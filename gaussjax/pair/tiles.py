@@ -8,9 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.boundary import fast_length
-from gaussjax.pair import Pair
-from gaussjax.part import Part
-from gaussjax.residuals import frame_window
+from gaussjax.pair.crop import Part
+from gaussjax.pair.frame import Pair, frame_window
 
 # px per axis of what a tile compares, about: its arrays stay in the second cache of a core.
 _TILE = 256
@@ -45,7 +44,7 @@ def sum_over_tiles(of_tile: Callable, pair: Pair, tile: tuple[int, ...], margins
     """Sums over the tiles of a frame, each pixel of whose interior counts once.
 
     Args:
-        of_tile: function of a :class:`~gaussjax.residuals.Frame` and its window to two pytrees:
+        of_tile: function of a :class:`~gaussjax.pair.frame.Frame` and its window to two pytrees:
             what is summed over all tiles, and what over every other one.
         pair: with ``boundary="valid"``.
         tile: shape of the tiles.

@@ -15,12 +15,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gaussjax.criterion import Fit, ImageCriterion, Improvement, Summary
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import definite, diagonal, inner_products, inverse_small
 from gaussjax.numerics.newton import bounded_step, field_scales, held_back, step_tolerance
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.reductions import row_sums
+from gaussjax.pair.objective import Fit, ImageCriterion, Improvement, Summary
 from gaussjax.statistics.covariance import (
     fisher_covariance,
     sandwich_covariance,
@@ -96,7 +96,7 @@ class Step:
     Attributes:
         vector: its end, ``[k]``.
         correction: of the information, that it used, ``[k, k]``.
-        ahead: see :class:`~gaussjax.criterion.Improvement`.
+        ahead: see :class:`~gaussjax.pair.objective.Improvement`.
         size: likewise.
     """
 
@@ -109,7 +109,7 @@ class Step:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class LeastSquares(ImageCriterion):
-    """``1/2 sum_x W r^2``, a :class:`~gaussjax.criterion.Criterion`."""
+    """``1/2 sum_x W r^2``, a :class:`~gaussjax.pair.objective.Criterion`."""
 
     def context(self, vector: jax.Array, margins: jax.Array, previous: jax.Array) -> jax.Array:
         """None is needed: ``[0]``."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import jax
 import jax.numpy as jnp
 
-from gaussjax.criterion import Fit, ImageCriterion, Improvement, Summary
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import definite, inner_products, inverse_small
 from gaussjax.numerics.newton import Evaluation, newton, step_tolerance
 from gaussjax.numerics.precision import rounding_variance
+from gaussjax.pair.objective import Fit, ImageCriterion, Improvement, Summary
 from gaussjax.statistics.covariance import block_counts, sandwich_covariance, wider_covariance
 from gaussjax.statistics.robust_losses import (
     ABSOLUTE_ROUNDING,
@@ -46,7 +46,9 @@ class Linearization:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Robust(ImageCriterion):
-    """``s^2 sum_x W rho(r / s)``, s from the residual; a :class:`~gaussjax.criterion.Criterion`.
+    """``s^2 sum_x W rho(r / s)``, s from the residual.
+
+    A :class:`~gaussjax.pair.objective.Criterion`.
 
     "absolute" is the limit of ``sqrt(r^2 + s^2)`` as s shrinks with the residual to a hundredth
     of its scale: a continuation, whose end differs from the least absolute sum by less than 1e-4
