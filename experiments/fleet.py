@@ -26,8 +26,8 @@ from experiments.common import BLUE, GREY, VERMILION
 from experiments.fresh_processes import memory_of_many_pairs
 from experiments.pair_folders import FOLDERS, link_pairs, write_pairs
 from gaussjax import fit_dataset, open_pairs
-from gaussjax.joint_sums import JointSums
-from gaussjax.pair_root import Figures
+from gaussjax.dataset.estimating_equation import Figures
+from gaussjax.dataset.state import JointSums
 
 SIGMA, BATCH = 2.0, 64  # px; pairs
 BARS = {"cost": 1.3, "memory": 0.05, "drift": 1e-6}

@@ -4,8 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gaussjax.dataset import fit_dataset
-    from gaussjax.dataset_result import DatasetEstimate
+    from gaussjax.dataset.fit import fit_dataset
+    from gaussjax.dataset.result import DatasetEstimate
     from gaussjax.empirical_transfer import TransferProfile, transfer_profile
     from gaussjax.family_comparison import FamilyComparison, compare_families
     from gaussjax.io.pair_set import PairSet, open_pairs
@@ -36,7 +36,7 @@ _HOMES = {
     "BlurEstimate": "statistics.result",
     "BlurMap": "local_blur",
     "BlurParams": "model.params",
-    "DatasetEstimate": "dataset_result",
+    "DatasetEstimate": "dataset.result",
     "FamilyComparison": "family_comparison",
     "PairSet": "io.pair_set",
     "Spectra": "spectra.cross_spectra",
@@ -50,7 +50,7 @@ _HOMES = {
     "draw_map": "map_drawing",
     "draw_report": "report",
     "estimate_blur": "pair.estimate",
-    "fit_dataset": "dataset",
+    "fit_dataset": "dataset.fit",
     "fit_free_kernel": "spectra.frequency_ratio",
     "fit_frequency_ratio": "spectra.frequency_ratio",
     "fit_gauss_newton": "spectra.iterative_fit",

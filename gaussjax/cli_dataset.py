@@ -18,7 +18,7 @@ from gaussjax.io.pair_set import PairSet, open_pairs
 from gaussjax.io.pair_sources import Problem
 
 if TYPE_CHECKING:
-    from gaussjax.dataset_result import DatasetEstimate
+    from gaussjax.dataset.result import DatasetEstimate
 
 
 FIRST = 10  # of what was left out are named where all could be too many
@@ -87,8 +87,8 @@ def _fit(options: argparse.Namespace, pairs: PairSet) -> "DatasetEstimate":
     """The joint fit, with a progress bar."""
     import jax
 
-    from gaussjax.dataset import fit_dataset
-    from gaussjax.joint_pass import TooManyBadPairsError
+    from gaussjax.dataset.fit import fit_dataset
+    from gaussjax.dataset.passes import TooManyBadPairsError
 
     is_shown = False if options.quiet else options.progress or None
     with (

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gaussjax.dataset_result import DatasetEstimate
+from gaussjax.dataset.result import DatasetEstimate
 from gaussjax.statistics.status import Status
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ import scipy.ndimage
 from problems import PHOTOGRAPHS, photograph
 from processes import COMMAND, run_process
 
-from gaussjax import cli_dataset_options, dataset
+from gaussjax import cli_dataset_options
 from gaussjax.cli import main
 from gaussjax.cli_progress import ProgressBar
+from gaussjax.dataset import fit as dataset
 
 SIDE, SIGMA = 32, 1.2
 SAMPLED = ["--kernel", "sampled"]  # SciPy's

@@ -5,9 +5,9 @@ import scipy.ndimage
 from problems import PHOTOGRAPHS, cropped_scene, photograph
 
 import gaussjax
-from gaussjax.dataset import fit_dataset
+from gaussjax.dataset.fit import fit_dataset
+from gaussjax.dataset.passes import TooManyBadPairsError
 from gaussjax.io.pair_reader import BadPair
-from gaussjax.joint_pass import TooManyBadPairsError
 from gaussjax.statistics.status import Status
 
 SIZE, SIGMA = 64, 1.5

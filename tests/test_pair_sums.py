@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from problems import natural_scene, periodic_blur
 
+from gaussjax.dataset.estimating_equation import figures, find_root
+from gaussjax.dataset.instruments import Nuisances, make_filters, pair_sums
 from gaussjax.model.boundary import largest_margins
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.response import BlurModel
 from gaussjax.pair.frame import make_frame
-from gaussjax.pair_root import figures, find_root
-from gaussjax.pair_sums import Nuisances, make_filters, pair_sums
 
 SHAPE = (48, 54)
 MODEL = BlurModel("axis_aligned", Kernel("continuous"), 60, largest_margins(SHAPE))

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from test_dataset import crops
 
-from gaussjax.dataset import fit_dataset
+from gaussjax.dataset.checkpoint import StateError
+from gaussjax.dataset.fit import fit_dataset
 from gaussjax.io.pair_reader import BadPair
-from gaussjax.pass_file import StateError
 
 
 class Interrupted(Exception):

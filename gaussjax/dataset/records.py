@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from gaussjax.dataset.estimating_equation import Figures, Root, RootErrors, has_converged
 from gaussjax.model.params import BlurParams
 from gaussjax.model.response import BlurModel
 from gaussjax.model.transfer import axis_margins
-from gaussjax.pair_root import Figures, Root, RootErrors, has_converged
 from gaussjax.statistics.derived_quantities import assemble
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status

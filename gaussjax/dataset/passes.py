@@ -9,12 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from gaussjax.batch_sums import BatchSums, JointOptions, Origin, batch_sums
+from gaussjax.dataset.batch_fit import BatchSums, JointOptions, Origin, batch_sums
+from gaussjax.dataset.records import PairRecord
+from gaussjax.dataset.state import JointStart, JointSums, joint_sums
 from gaussjax.io.batches import Batch, Batcher
 from gaussjax.io.pair_reader import BadPair, LoadedPair
-from gaussjax.joint_start import JointStart
-from gaussjax.joint_sums import JointSums, joint_sums
-from gaussjax.pair_record import PairRecord
 from gaussjax.statistics.status import Status
 
 

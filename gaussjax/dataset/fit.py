@@ -8,20 +8,19 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from gaussjax.batch_sums import JointOptions
-from gaussjax.dataset_result import DatasetEstimate
-from gaussjax.first_passes import first_start, next_start, sums_everywhere
+from gaussjax.dataset.batch_fit import JointOptions
+from gaussjax.dataset.checkpoint import StateError, load_pass, save_pass
+from gaussjax.dataset.instruments import Nuisances
+from gaussjax.dataset.joint_fit import JointFit, joint_fit
+from gaussjax.dataset.passes import JointPass, PassRunner
+from gaussjax.dataset.processes import from_every_process
+from gaussjax.dataset.result import DatasetEstimate
+from gaussjax.dataset.start import first_start, next_start, sums_everywhere
+from gaussjax.dataset.state import JointStart, JointSums
 from gaussjax.io.pair_stream import PairStream
-from gaussjax.joint_fit import JointFit, joint_fit
-from gaussjax.joint_pass import JointPass, PassRunner
-from gaussjax.joint_start import JointStart
-from gaussjax.joint_sums import JointSums
 from gaussjax.model.arguments import as_noise, check_fit_options
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import check_option
-from gaussjax.pair_sums import Nuisances
-from gaussjax.pass_file import StateError, load_pass, save_pass
-from gaussjax.processes import from_every_process
 from gaussjax.statistics.random_effects import RandomEffects, random_effects
 from gaussjax.statistics.status import Status
 

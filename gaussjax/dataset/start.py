@@ -1,28 +1,70 @@
-"""The first pairs of a set, passed over until they agree with where a joint fit starts."""
+"""Where a joint fit starts: direction, blur and unit, from the first pairs of a set."""
 
 import operator
 from collections import Counter
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.batch_sums import JointOptions
+from gaussjax.dataset.batch_fit import JointOptions
+from gaussjax.dataset.joint_fit import JointFit, joint_fit
+from gaussjax.dataset.passes import JointPass, PassRunner
+from gaussjax.dataset.processes import from_every_process
+from gaussjax.dataset.state import JointStart, JointSums
 from gaussjax.io.pair_reader import BadPair, LoadedPair
 from gaussjax.io.pair_stream import PairStream
-from gaussjax.joint_fit import JointFit, joint_fit
-from gaussjax.joint_pass import JointPass, PassRunner
-from gaussjax.joint_start import JointStart, joint_start
-from gaussjax.joint_sums import JointSums
-from gaussjax.processes import from_every_process
+from gaussjax.model.window import everywhere, taper
+from gaussjax.numerics.precision import rounding_variance
+from gaussjax.spectra.cross_spectra import pair_spectra, sum_spectra
 from gaussjax.spectra.orientation import EXCHANGE_BELOW
+from gaussjax.spectra.start import find_start
 
 # Pairs, of all processes, that tell where to start, and passes over them.
 _FIRST_PAIRS = 64
 _FIRST_PASSES = 6
 # Standard errors that another pass over them may still move the blur.
 _NEAR = 1e-3
+
+
+def joint_start(
+    references: np.ndarray, blurreds: np.ndarray, noise_std, initial, options: JointOptions
+) -> JointStart:
+    """From pairs of one shape, ``[n, *shape]``; see :func:`~gaussjax.fit_dataset`."""
+    variance, unit, exchanged = jax.device_get(
+        _start(references, blurreds, noise_std, initial, options=options)
+    )
+    rounding = rounding_variance(references.dtype)
+    return JointStart(np.asarray(variance, float), float(unit), rounding, bool(exchanged))
+
+
+@partial(jax.jit, static_argnames="options")
+def _start(references, blurreds, noise_std, initial, *, options: JointOptions):
+    shape = references.shape[1:]
+    axes = tuple(range(1, references.ndim))
+    unit = jnp.sqrt(jnp.mean(jnp.var(references, axis=axes)))
+    unit = jnp.where(unit > 0, unit, 1)
+    # The window hides the edge well enough for a start.
+    make = everywhere if options.boundary == "periodic" else taper
+    window = make(shape, references.dtype).values[None]
+
+    def centre(images):
+        return jnp.sum(window * images, axis=axes, keepdims=True) / jnp.sum(window)
+
+    first = centre(references)
+    second = centre(blurreds) if options.nuisances.count else first
+    spectra = jax.vmap(pair_spectra)(
+        window * (references - first) / unit, window * (blurreds - second) / unit
+    )
+    noise = None
+    if noise_std is not None:
+        noise = (noise_std / unit) ** 2 * jnp.sum(window**2) * len(references)
+    free = jnp.asarray(jnp.inf, references.dtype)
+    model = replace(options.model(shape), gain=options.nuisances.gain)
+    start = find_start(sum_spectra(spectra), initial, -free, free, model, noise=noise)
+    return start.variance, unit, start.exchanged
 
 
 def first_start(stream: PairStream, options: JointOptions, noise_std, initial) -> JointStart:

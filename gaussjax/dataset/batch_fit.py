@@ -8,6 +8,9 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
+from gaussjax.dataset.estimating_equation import Figures, Root, figures, find_root, root_errors
+from gaussjax.dataset.instruments import Filters, Nuisances, PairSums, make_filters, pair_sums
+from gaussjax.dataset.records import PairFit, PairRecord, pair_record
 from gaussjax.model.boundary import largest_margins
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.response import BlurModel
@@ -15,9 +18,6 @@ from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair.frame import make_frame
-from gaussjax.pair_record import PairFit, PairRecord, pair_record
-from gaussjax.pair_root import Figures, Root, figures, find_root, root_errors
-from gaussjax.pair_sums import Filters, Nuisances, PairSums, make_filters, pair_sums
 
 # Pixels that a CPU works on at once: their arrays stay in its caches.
 _PIXELS_AT_ONCE = 2**16

@@ -8,11 +8,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from gaussjax.dataset.passes import JointPass
+from gaussjax.dataset.records import PairRecord
+from gaussjax.dataset.state import JointStart, JointSums
 from gaussjax.io.pair_reader import BadPair
-from gaussjax.joint_pass import JointPass
-from gaussjax.joint_start import JointStart
-from gaussjax.joint_sums import JointSums
-from gaussjax.pair_record import PairRecord
 
 
 class StateError(ValueError):

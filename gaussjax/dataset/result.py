@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gaussjax.dataset.records import PairRecord
 from gaussjax.io.pair_reader import BadPair
-from gaussjax.pair_record import PairRecord
 from gaussjax.statistics.random_effects import RandomEffects
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status

@@ -7,13 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.batch_sums import JointOptions
-from gaussjax.joint_start import JointStart
-from gaussjax.joint_sums import JointSums
+from gaussjax.dataset.batch_fit import JointOptions
+from gaussjax.dataset.estimating_equation import Figures, find_root, root_errors
+from gaussjax.dataset.records import root_estimate
+from gaussjax.dataset.state import JointStart, JointSums
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.newton import FIELD_SCALE
-from gaussjax.pair_record import root_estimate
-from gaussjax.pair_root import Figures, find_root, root_errors
 from gaussjax.statistics.result import BlurEstimate
 
 # Of itself: what a blur may move in a pass without being far from settled, and what is nothing.

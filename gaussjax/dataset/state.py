@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from gaussjax.pair_root import Figures
+from gaussjax.dataset.estimating_equation import Figures
 
 Shape = tuple[int, ...]
 
@@ -64,3 +64,30 @@ def _added(first, second):
     return type(first)(
         **{f.name: getattr(first, f.name) + getattr(second, f.name) for f in fields(first)}
     )
+
+
+@dataclass(frozen=True)
+class JointStart:
+    """Where the passes over the pairs begin.
+
+    Attributes:
+        vector: variances of the oriented pairs, px^2, ``[p]``, float64.
+        unit: that all images are divided by.
+        rounding: variance per pixel that rounding leaves of a residual, in that unit.
+        exchanged: the second images are the sharper ones.
+    """
+
+    vector: np.ndarray
+    unit: float
+    rounding: float
+    exchanged: bool
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Flat, for a file or for other processes; see :meth:`from_arrays`."""
+        return {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
+
+    @staticmethod
+    def from_arrays(named: dict[str, np.ndarray]) -> "JointStart":
+        """What :meth:`arrays` has flattened."""
+        numbers = named["unit"].item(), named["rounding"].item(), named["exchanged"].item()
+        return JointStart(named["vector"], *numbers)

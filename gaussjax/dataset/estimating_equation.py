@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from gaussjax.dataset.instruments import PairSums
 from gaussjax.numerics.linear_algebra import (
     diagonal,
     inner_products,
@@ -14,7 +15,6 @@ from gaussjax.numerics.linear_algebra import (
     solve_small,
 )
 from gaussjax.numerics.newton import FIELD_SCALE, held_back, step_tolerance
-from gaussjax.pair_sums import PairSums
 from gaussjax.statistics.covariance import wider_covariance
 
 MAX_STEPS = 20
@@ -86,7 +86,7 @@ class Figures:
         of_pairs: over the pairs.
         squares: ``sum W r^2``.
         change: ``sum W (B - A)^2``.
-        structure: see :class:`~gaussjax.pair_sums.PairSums`.
+        structure: see :class:`~gaussjax.dataset.instruments.PairSums`.
         num_pixels: compared.
         num_pairs: that have pixels to compare.
     """

@@ -1,0 +1,1 @@
+"""One blur of many pairs, streamed. May import ``pair`` and every folder below it."""
