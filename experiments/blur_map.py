@@ -17,7 +17,7 @@ from experiments import common
 from experiments.blur_map_figure import plot
 from experiments.photographs import CROP, PHOTOGRAPHS, scene
 from experiments.varying_blur import FIELDS, LEVELS, Field, interpolation_error, varying_pair
-from gaussjax.local_blur import BlurMap, blur_map
+from gaussjax.maps.blur_map import BlurMap, blur_map
 
 BAR = 1.7  # %, mean |error| of local relative Gaussian blur in arXiv 2601.18099
 EXAMPLE, EXAMPLE_TILE = "camera", 48

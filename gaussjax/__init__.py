@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from gaussjax.empirical_transfer import TransferProfile, transfer_profile
     from gaussjax.family_comparison import FamilyComparison, compare_families
     from gaussjax.io.pair_set import PairSet, open_pairs
-    from gaussjax.local_blur import BlurMap, blur_map
-    from gaussjax.map_drawing import draw_map, map_rows
+    from gaussjax.map_drawing import draw_map
+    from gaussjax.maps.blur_map import BlurMap, blur_map
+    from gaussjax.maps.table import map_rows
     from gaussjax.model.params import BlurParams
     from gaussjax.model.transfer import blur, transfer_function
     from gaussjax.pair.estimate import estimate_blur
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Adequacy": "statistics.goodness_of_fit",
     "BlurEstimate": "statistics.result",
-    "BlurMap": "local_blur",
+    "BlurMap": "maps.blur_map",
     "BlurParams": "model.params",
     "DatasetEstimate": "dataset.result",
     "FamilyComparison": "family_comparison",
@@ -45,7 +46,7 @@ _HOMES = {
     "Verdict": "statistics.verdict",
     "add_spectra": "spectra.cross_spectra",
     "blur": "model.transfer",
-    "blur_map": "local_blur",
+    "blur_map": "maps.blur_map",
     "compare_families": "family_comparison",
     "draw_map": "map_drawing",
     "draw_report": "report",
@@ -58,7 +59,7 @@ _HOMES = {
     "fit_pointwise_ratio": "spectra.frequency_ratio",
     "image_loss": "pair.prediction",
     "loss": "spectra.loss",
-    "map_rows": "map_drawing",
+    "map_rows": "maps.table",
     "open_pairs": "io.pair_set",
     "pair_spectra": "spectra.cross_spectra",
     "sum_spectra": "spectra.cross_spectra",

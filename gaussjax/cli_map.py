@@ -29,7 +29,7 @@ def run_map(options: argparse.Namespace) -> int:
         import jax
 
         from gaussjax.cli_map_output import are_trusted, record, table
-        from gaussjax.local_blur import blur_map
+        from gaussjax.maps.blur_map import blur_map
 
         with jax.enable_x64(True):  # the files have no precision to spare
             found = jax.device_get(
@@ -61,7 +61,7 @@ def run_map(options: argparse.Namespace) -> int:
 
 
 def _write_rows(path: str, found) -> None:
-    from gaussjax.map_drawing import map_rows
+    from gaussjax.maps.table import map_rows
 
     rows = list(map_rows(found))
     with open(path, "w", encoding="utf-8", newline="") as file:

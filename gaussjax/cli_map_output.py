@@ -8,7 +8,7 @@ import numpy as np
 
 from gaussjax.cli_output import UNTRUSTED
 from gaussjax.cli_text import nested, printable
-from gaussjax.local_blur import BlurMap
+from gaussjax.maps.blur_map import BlurMap
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
 

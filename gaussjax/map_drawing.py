@@ -1,14 +1,13 @@
 """A map of blur as a figure and as rows of a table; NumPy on the host."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
-from gaussjax.local_blur import BlurMap
+from gaussjax.maps.blur_map import BlurMap
+from gaussjax.maps.table import check_isotropic
 from gaussjax.statistics.status import Status
-from gaussjax.statistics.verdict import Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +41,7 @@ def draw_map(reference, blur_map: BlurMap) -> "Figure":
     image, found = np.asarray(reference, float), jax.device_get(blur_map)
     if image.shape != found.grid.shape:
         raise ValueError(f"the map is of a frame of {found.grid.shape} px; got {image.shape}")
-    _check_isotropic(found)
+    check_isotropic(found)
     sigma, error = found.sigma, found.sigma_standard_error
     if found.shrunk_sigma is not None:
         sigma, error = found.shrunk_sigma, found.shrunk_standard_error
@@ -59,46 +58,6 @@ def draw_map(reference, blur_map: BlurMap) -> "Figure":
         axes.set(xticks=[], yticks=[], xlim=(-0.5, image.shape[1] - 0.5))
         axes.set_ylim(image.shape[0] - 0.5, -0.5)
     return figure
-
-
-def map_rows(blur_map: BlurMap) -> Iterator[dict[str, float | str | None]]:
-    """A row for every tile, in reading order; lengths in px, None for what is not known.
-
-    Keys: y and x of the tile's centre, position_y and position_x of where its estimate looks,
-    sigma, standard_error, status, verdict, shrunk_sigma, shrunk_standard_error.
-
-    Raises:
-        ValueError: a map of several sigmas per tile.
-    """
-    found = jax.device_get(blur_map)
-    _check_isotropic(found)
-    adequacy = found.estimates.adequacy
-    for y, x in np.ndindex(found.grid.counts):
-        shrunk = found.shrunk_sigma, found.shrunk_standard_error
-        yield {
-            "y": found.centres[0][y],
-            "x": found.centres[1][x],
-            "position_y": float(found.positions[y, x, 0]),
-            "position_x": float(found.positions[y, x, 1]),
-            "sigma": _number(found.sigma[y, x]),
-            "standard_error": _number(found.sigma_standard_error[y, x]),
-            "status": Status(int(found.status[y, x])).name.lower(),
-            "verdict": Verdict(int(adequacy.verdict[y, x])).name.lower(),
-            "shrunk_sigma": None if shrunk[0] is None else _number(shrunk[0][y, x]),
-            "shrunk_standard_error": None if shrunk[1] is None else _number(shrunk[1][y, x]),
-        }
-
-
-def _check_isotropic(found: BlurMap) -> None:
-    if found.sigma.ndim != 2:
-        raise ValueError(
-            f"a drawing or a row has one sigma per tile; the map has {found.sigma.shape[-1]}:"
-            " take them from its estimates"
-        )
-
-
-def _number(value: np.ndarray) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _range(values: np.ndarray) -> tuple[float, float]:

@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaussjax.field_posterior import posterior
-from gaussjax.field_variation import Observations, increment_variance, neighbour_weights, resistance
+from gaussjax.maps.markov_field import posterior
+from gaussjax.maps.markov_field import smooth as smooth_eagerly
+from gaussjax.maps.variogram import Observations, increment_variance, neighbour_weights, resistance
 from gaussjax.numerics.block_tridiagonal import solve_block_tridiagonal
-from gaussjax.random_field import smooth as smooth_eagerly
 
 smooth = jax.jit(smooth_eagerly, static_argnames="lags")
 

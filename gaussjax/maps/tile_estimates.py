@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.maps.sensitivity import sensitive_position
+from gaussjax.maps.tile_grid import TileGrid
 from gaussjax.pair.crop import Part
 from gaussjax.pair.estimate import estimate_blur
-from gaussjax.sensitivity import sensitive_position
 from gaussjax.statistics.result import BlurEstimate
-from gaussjax.tile_grid import TileGrid
 
 # Tiles estimated at once: all wait for the slowest, and all are in memory.
 _BATCH = 64

@@ -9,7 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.field_variation import Observations
+from gaussjax.maps.markov_field import smooth
+from gaussjax.maps.tile_estimates import TileOptions, estimate_tiles
+from gaussjax.maps.tile_grid import TileGrid, make_grid
+from gaussjax.maps.variogram import Observations
 from gaussjax.model.arguments import (
     as_mask_pair,
     as_noise,
@@ -19,12 +22,9 @@ from gaussjax.model.arguments import (
     is_traced,
 )
 from gaussjax.model.params import namespace, signed_sqrt, signed_square
-from gaussjax.random_field import smooth
 from gaussjax.statistics.covariance import sigma_error, variance_error
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
-from gaussjax.tile_estimates import TileOptions, estimate_tiles
-from gaussjax.tile_grid import TileGrid, make_grid
 
 
 @jax.tree_util.register_dataclass
@@ -113,9 +113,9 @@ def blur_map(
     static ``tile``, ``step`` and ``shrink``.
 
     With ``shrink`` the variances are smoothed to the centres of the tiles and across those that
-    were refused (which keep their status), by :func:`~gaussjax.random_field.smooth`: as little as
-    they vary beyond their error bars. A step in sigma between tiles stays. A tile that lies across
-    a step is a mixture, with ``shrink`` or without: use smaller tiles there.
+    were refused (which keep their status), by :func:`~gaussjax.maps.markov_field.smooth`: as little
+    as they vary beyond their error bars. A step in sigma between tiles stays. A tile that lies
+    across a step is a mixture, with ``shrink`` or without: use smaller tiles there.
 
     Args:
         reference: A, real, two axes.

@@ -1,0 +1,1 @@
+"""A blur that varies over the frame. May import ``pair`` and every folder below it."""

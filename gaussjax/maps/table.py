@@ -1,0 +1,51 @@
+"""A blur map as rows of a table."""
+
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+
+from gaussjax.maps.blur_map import BlurMap
+from gaussjax.statistics.status import Status
+from gaussjax.statistics.verdict import Verdict
+
+
+def map_rows(blur_map: BlurMap) -> Iterator[dict[str, float | str | None]]:
+    """A row for every tile, in reading order; lengths in px, None for what is not known.
+
+    Keys: y and x of the tile's centre, position_y and position_x of where its estimate looks,
+    sigma, standard_error, status, verdict, shrunk_sigma, shrunk_standard_error.
+
+    Raises:
+        ValueError: a map of several sigmas per tile.
+    """
+    found = jax.device_get(blur_map)
+    check_isotropic(found)
+    adequacy = found.estimates.adequacy
+    for y, x in np.ndindex(found.grid.counts):
+        shrunk = found.shrunk_sigma, found.shrunk_standard_error
+        yield {
+            "y": found.centres[0][y],
+            "x": found.centres[1][x],
+            "position_y": float(found.positions[y, x, 0]),
+            "position_x": float(found.positions[y, x, 1]),
+            "sigma": _number(found.sigma[y, x]),
+            "standard_error": _number(found.sigma_standard_error[y, x]),
+            "status": Status(int(found.status[y, x])).name.lower(),
+            "verdict": Verdict(int(adequacy.verdict[y, x])).name.lower(),
+            "shrunk_sigma": None if shrunk[0] is None else _number(shrunk[0][y, x]),
+            "shrunk_standard_error": None if shrunk[1] is None else _number(shrunk[1][y, x]),
+        }
+
+
+def check_isotropic(found: BlurMap) -> None:
+    """Raise ValueError for a map of several sigmas a tile, which no table shows."""
+    if found.sigma.ndim != 2:
+        raise ValueError(
+            f"a drawing or a row has one sigma per tile; the map has {found.sigma.shape[-1]}:"
+            " take them from its estimates"
+        )
+
+
+def _number(value: np.ndarray) -> float | None:
+    return float(value) if np.isfinite(value) else None
