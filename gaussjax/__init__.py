@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gaussjax.dataset.fit import fit_dataset
     from gaussjax.dataset.result import DatasetEstimate
-    from gaussjax.empirical_transfer import TransferProfile, transfer_profile
-    from gaussjax.family_comparison import FamilyComparison, compare_families
     from gaussjax.io.pair_set import PairSet, open_pairs
-    from gaussjax.map_drawing import draw_map
     from gaussjax.maps.blur_map import BlurMap, blur_map
     from gaussjax.maps.table import map_rows
     from gaussjax.model.params import BlurParams
     from gaussjax.model.transfer import blur, transfer_function
     from gaussjax.pair.estimate import estimate_blur
     from gaussjax.pair.prediction import image_loss
-    from gaussjax.report import draw_report
+    from gaussjax.report.empirical_transfer import TransferProfile, transfer_profile
+    from gaussjax.report.family_comparison import FamilyComparison, compare_families
+    from gaussjax.report.map_figure import draw_map
+    from gaussjax.report.pair_figure import draw_report
     from gaussjax.spectra.cross_spectra import Spectra, add_spectra, pair_spectra, sum_spectra
     from gaussjax.spectra.frequency_ratio import (
         fit_free_kernel,
@@ -38,18 +38,18 @@ _HOMES = {
     "BlurMap": "maps.blur_map",
     "BlurParams": "model.params",
     "DatasetEstimate": "dataset.result",
-    "FamilyComparison": "family_comparison",
+    "FamilyComparison": "report.family_comparison",
     "PairSet": "io.pair_set",
     "Spectra": "spectra.cross_spectra",
     "Status": "statistics.status",
-    "TransferProfile": "empirical_transfer",
+    "TransferProfile": "report.empirical_transfer",
     "Verdict": "statistics.verdict",
     "add_spectra": "spectra.cross_spectra",
     "blur": "model.transfer",
     "blur_map": "maps.blur_map",
-    "compare_families": "family_comparison",
-    "draw_map": "map_drawing",
-    "draw_report": "report",
+    "compare_families": "report.family_comparison",
+    "draw_map": "report.map_figure",
+    "draw_report": "report.pair_figure",
     "estimate_blur": "pair.estimate",
     "fit_dataset": "dataset.fit",
     "fit_free_kernel": "spectra.frequency_ratio",
@@ -64,7 +64,7 @@ _HOMES = {
     "pair_spectra": "spectra.cross_spectra",
     "sum_spectra": "spectra.cross_spectra",
     "transfer_function": "model.transfer",
-    "transfer_profile": "empirical_transfer",
+    "transfer_profile": "report.empirical_transfer",
 }
 
 __all__ = [

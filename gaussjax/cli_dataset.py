@@ -37,7 +37,7 @@ def run_dataset(options: argparse.Namespace) -> int:
         if options.csv:
             write_rows(options.csv, outcome)
         if options.plot:
-            from gaussjax.dataset_figure import draw_sigmas
+            from gaussjax.report.dataset_figure import draw_sigmas
 
             draw_sigmas(outcome.estimate).savefig(options.plot, dpi=160)
         if options.json:

@@ -49,7 +49,7 @@ def run_map(options: argparse.Namespace) -> int:
         if options.csv:
             _write_rows(options.csv, found)
         if options.output:
-            from gaussjax.map_drawing import draw_map
+            from gaussjax.report.map_figure import draw_map
 
             draw_map(reference.values, found).savefig(options.output, dpi=160)
         if options.json:

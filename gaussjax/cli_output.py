@@ -12,8 +12,8 @@ from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
 
 if TYPE_CHECKING:
-    from gaussjax.empirical_transfer import TransferProfile
-    from gaussjax.family_comparison import FamilyComparison
+    from gaussjax.report.empirical_transfer import TransferProfile
+    from gaussjax.report.family_comparison import FamilyComparison
 
 
 UNTRUSTED = (Verdict.EXPLAINED_POORLY, Verdict.NOT_IDENTIFIABLE, Verdict.MISALIGNED)

@@ -10,10 +10,10 @@ from problems import natural_scene, periodic_blur
 
 import gaussjax as gj
 from gaussjax import Status
-from gaussjax.map_drawing import draw_map
 from gaussjax.maps.blur_map import blur_map
 from gaussjax.maps.table import map_rows
 from gaussjax.maps.tile_grid import make_grid
+from gaussjax.report.map_figure import draw_map
 
 SHAPE, TILE = (96, 128), 32
 KEYS = ["y", "x", "position_y", "position_x", "sigma", "standard_error", "status", "verdict"]

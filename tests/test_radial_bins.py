@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gaussjax.radial_bins import RadialBins
+from gaussjax.report.empirical_transfer import RadialBins
 
 
 @pytest.mark.parametrize("shape", [(12, 15), (9, 8), (31,), (6, 7, 8)])

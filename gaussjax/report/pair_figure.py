@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.empirical_transfer import TransferProfile
-from gaussjax.family_comparison import FamilyComparison
-from gaussjax.oriented_pair import OrientedPair, orient
+from gaussjax.report.empirical_transfer import TransferProfile
+from gaussjax.report.family_comparison import FamilyComparison
+from gaussjax.report.oriented_pair import OrientedPair, orient
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 

@@ -14,8 +14,8 @@ from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import known_reach, system_response
-from gaussjax.oriented_pair import OrientedPair, orient
 from gaussjax.pair.estimate import estimate_blur
+from gaussjax.report.oriented_pair import OrientedPair, orient
 from gaussjax.statistics.noise import floored_noise, smeared
 from gaussjax.statistics.result import BlurEstimate
 
