@@ -10,8 +10,9 @@ import scipy.ndimage
 from processes import run_process
 
 import gaussjax.model.options
-from gaussjax import cli_cache, cli_options
-from gaussjax.cli import main
+from gaussjax.cli import cache as cli_cache
+from gaussjax.cli import options as cli_options
+from gaussjax.cli.app import main
 from gaussjax.io.images import read_image
 
 SIDE = 96
@@ -465,7 +466,7 @@ def test_help_tells_what_the_choices_mean(capsys):
 def test_jax_is_not_imported_before_it_is_needed(folder, arguments, code):
     script = (
         "import sys\n"
-        "from gaussjax.cli import main\n"
+        "from gaussjax.cli.app import main\n"
         "try:\n"
         "    code = main(sys.argv[1:])\n"
         "except SystemExit as error:\n"
@@ -490,7 +491,7 @@ def test_python_m_gaussjax(folder):
 
 
 def test_reader_that_has_gone(folder):
-    script = "from gaussjax.cli import main; import sys; sys.exit(main(sys.argv[1:]))"
+    script = "from gaussjax.cli.app import main; import sys; sys.exit(main(sys.argv[1:]))"
     read_end, write_end = os.pipe()
     os.close(read_end)
     with os.fdopen(write_end, "w") as closed:
@@ -503,7 +504,7 @@ def test_interrupt(folder, capsys, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gaussjax.cli.read_image", interrupt)
+    monkeypatch.setattr("gaussjax.cli.estimate.read_image", interrupt)
     assert main(["estimate", "a.png", "a.png"]) == 130
     assert capsys.readouterr().err == "gaussjax: interrupted\n"
 
@@ -512,5 +513,5 @@ def test_a_machine_too_small_is_one_line(folder, capsys, monkeypatch):
     def exhaust(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr("gaussjax.cli.read_image", exhaust)
+    monkeypatch.setattr("gaussjax.cli.estimate.read_image", exhaust)
     assert "MemoryError" in error_line(capsys, 2, "estimate", "a.png", "a.png")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from processes import COMMAND, run_process, start_process
 
-from gaussjax import cli_cache
-from gaussjax.cli import main
+from gaussjax.cli import cache as cli_cache
+from gaussjax.cli.app import main
 
 HIT = "Persistent compilation cache hit for 'jit_fit_pair'"
 

@@ -16,9 +16,9 @@ import scipy.ndimage
 from problems import PHOTOGRAPHS, photograph
 from processes import COMMAND, run_process
 
-from gaussjax import cli_dataset_options
-from gaussjax.cli import main
-from gaussjax.cli_progress import ProgressBar
+from gaussjax.cli import dataset as cli_dataset_options
+from gaussjax.cli.app import main
+from gaussjax.cli.terminal import ProgressBar
 from gaussjax.dataset import fit as dataset
 
 SIDE, SIGMA = 32, 1.2
@@ -282,7 +282,7 @@ def test_bad_arguments(folder, capsys, arguments, reason):
 def test_errors_and_help_import_no_jax(folder):
     script = (
         "import sys\n"
-        "from gaussjax.cli import main\n"
+        "from gaussjax.cli.app import main\n"
         "def run(arguments):\n"
         "    try:\n"
         "        return main(arguments)\n"
@@ -347,7 +347,7 @@ def test_interrupt(folder, capsys, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gaussjax.cli_dataset._fit", interrupt)
+    monkeypatch.setattr("gaussjax.cli.dataset._fit", interrupt)
     assert main(["dataset", "a", "b"]) == 130
     assert capsys.readouterr().err == "gaussjax: interrupted\n"
 

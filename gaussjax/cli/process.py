@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 
-from gaussjax.cli_cache import kept_programs
+from gaussjax.cli.cache import kept_programs
 
 INTERRUPTED = 130  # what a shell reports for a process ended by SIGINT
 INTERRUPTED_MESSAGE = "gaussjax: interrupted"

@@ -1,9 +1,12 @@
 """Options that several commands of ``gaussjax`` share, and their help. No JAX here."""
 
 import argparse
+import math
+import os
+from pathlib import Path
 
-from gaussjax import cli_types as types
-
+_LARGEST_TRUNCATE = 40  # sigmas; beyond 39 the taps underflow to zero even in float64
+_FIGURES = (".png", ".pdf", ".svg")
 BAD_INPUT = 2  # exit code
 DEFAULT_TRUNCATE = 4.0  # as in estimate_blur; None on the command line tells "not given"
 # The same names as in the modules that own them, which import JAX.
@@ -55,10 +58,10 @@ def add_kernel_options(parser: argparse.ArgumentParser) -> None:
     extent = parser.add_mutually_exclusive_group()
     extent.add_argument(
         "--truncate",
-        type=types.truncate,
+        type=truncate,
         help="sampled kernel: its radius is int(TRUNCATE * sigma + 0.5) px; default: 4",
     )
-    extent.add_argument("--radius", type=types.radius, help="sampled kernel: its fixed radius, px")
+    extent.add_argument("--radius", type=radius, help="sampled kernel: its fixed radius, px")
 
 
 def add_pair_options(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +69,7 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bounds",
         nargs=2,
-        type=types.finite,
+        type=finite,
         metavar=("LOW", "HIGH"),
         help="least and largest sigma, px",
     )
@@ -83,7 +86,7 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--noise",
         nargs="+",
-        type=types.noise,
+        type=noise,
         metavar="SD",
         help=f"{_NOISE_UNIT}; or the word estimate; default: noise in BLURRED only",
     )
@@ -101,7 +104,7 @@ def add_noise_levels(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--noise",
         nargs=2,
-        type=types.noise_level,
+        type=noise_level,
         metavar="SD",
         help=f"{_NOISE_UNIT}; default: noise in BLURRED only",
     )
@@ -109,7 +112,7 @@ def add_noise_levels(parser: argparse.ArgumentParser) -> None:
 
 def add_start_option(parser: argparse.ArgumentParser) -> None:
     """Where the search begins."""
-    parser.add_argument("--initial", type=types.finite, metavar="SIGMA", help="first guess, px")
+    parser.add_argument("--initial", type=finite, metavar="SIGMA", help="first guess, px")
 
 
 def add_linearize_option(parser: argparse.ArgumentParser) -> None:
@@ -139,3 +142,93 @@ def check_pair_options(parser: argparse.ArgumentParser, options: argparse.Namesp
         parser.error("--noise: give two standard deviations, not both 0, or the word estimate")
     else:
         options.noise = tuple(options.noise)
+
+
+def finite(text: str) -> float:
+    """A finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
+    return value
+
+
+def positive(text: str) -> float:
+    """A finite number above 0."""
+    value = finite(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not positive")
+    return value
+
+
+def truncate(text: str) -> float:
+    """The radius of a kernel, in sigmas."""
+    value = positive(text)
+    if value > _LARGEST_TRUNCATE:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than {_LARGEST_TRUNCATE} sigma")
+    return value
+
+
+def radius(text: str) -> int:
+    """The radius of a kernel, in px."""
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of px above 0")
+    return int(text)
+
+
+def count(text: str) -> int:
+    """A whole number above 0."""
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def count_or_none(text: str) -> int:
+    """A whole number, 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or more")
+    return int(text)
+
+
+def noise_level(text: str) -> float:
+    """A standard deviation, 0 or more."""
+    value = finite(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is less than 0")
+    return value
+
+
+def noise(text: str) -> float | str:
+    """A standard deviation, 0 or more, or the word "estimate"."""
+    if text == "estimate":
+        return text
+    try:
+        value = finite(text)
+    except argparse.ArgumentTypeError:
+        value = -1.0
+    if value < 0:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a noise level, 0 or more, nor the word estimate; name the two"
+            " files before this option"
+        )
+    return value
+
+
+def figure_path(text: str) -> str:
+    """The name of a figure, in a folder that exists."""
+    path = Path(text)
+    if path.suffix.lower() not in _FIGURES:
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in {', '.join(_FIGURES)}")
+    return output_path(text)
+
+
+def output_path(text: str) -> str:
+    """The name of a file to write, in a folder that exists."""
+    path = Path(text)
+    if not os.path.isdir(path.parent):
+        raise argparse.ArgumentTypeError(f"{text!r}: no such folder")
+    if not text or path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a file")
+    return text

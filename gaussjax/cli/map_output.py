@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.cli_output import UNTRUSTED
-from gaussjax.cli_text import nested, printable
+from gaussjax.cli.estimate_output import UNTRUSTED
+from gaussjax.cli.terminal import nested, printable
 from gaussjax.maps.blur_map import BlurMap
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict

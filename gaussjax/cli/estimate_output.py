@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussjax.cli_text import plain
+from gaussjax.cli.terminal import plain
 from gaussjax.statistics.result import FWHM_PER_SIGMA, BlurEstimate
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.cli_text import plain, printable
+from gaussjax.cli.terminal import plain, printable
 from gaussjax.dataset.result import DatasetEstimate
 from gaussjax.io.pair_reader import BadPair
 from gaussjax.io.pair_sources import Source

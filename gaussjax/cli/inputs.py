@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.cli_options import DEFAULT_TRUNCATE
+from gaussjax.cli.options import DEFAULT_TRUNCATE
 from gaussjax.io.images import ImageFile, ImageFileError, read_image
 
 
