@@ -17,7 +17,7 @@ from problems import PHOTOGRAPHS, photograph
 from processes import COMMAND, run_process
 
 from gaussjax.cli import dataset as cli_dataset_options
-from gaussjax.cli.app import main
+from gaussjax.cli import main
 from gaussjax.cli.terminal import ProgressBar
 from gaussjax.dataset import fit as dataset
 
@@ -282,7 +282,7 @@ def test_bad_arguments(folder, capsys, arguments, reason):
 def test_errors_and_help_import_no_jax(folder):
     script = (
         "import sys\n"
-        "from gaussjax.cli.app import main\n"
+        "from gaussjax.cli import main\n"
         "def run(arguments):\n"
         "    try:\n"
         "        return main(arguments)\n"

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from test_dataset import crops
+from photograph_pairs import crops
 
 from gaussjax.dataset.checkpoint import StateError
 from gaussjax.dataset.fit import fit_dataset

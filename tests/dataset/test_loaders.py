@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_dataset import crops, fitted
+from photograph_pairs import crops, fitted
 
 PAIRS = crops(20, noise=0.01)
 

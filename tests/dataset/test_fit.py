@@ -1,35 +1,14 @@
 import jax
 import numpy as np
 import pytest
-import scipy.ndimage
-from problems import PHOTOGRAPHS, cropped_scene, photograph
+from photograph_pairs import SIGMA, SIZE, crops, fitted
+from problems import cropped_scene
 
 import gaussjax
 from gaussjax.dataset.fit import fit_dataset
 from gaussjax.dataset.passes import TooManyBadPairsError
 from gaussjax.io.pair_reader import BadPair
 from gaussjax.statistics.status import Status
-
-SIZE, SIGMA = 64, 1.5
-
-
-def crops(count, sigma=SIGMA, noise=0.0, seed=0, size=SIZE, dtype=np.float32):
-    """Named crops of photographs before and after SciPy's blur."""
-    random = np.random.default_rng(seed)
-    scenes = [photograph(name) for name in PHOTOGRAPHS]
-    blurred = [scipy.ndimage.gaussian_filter(scene, sigma) for scene in scenes]
-    pairs = []
-    for number in range(count):
-        k = random.integers(len(scenes))
-        y, x = (random.integers(0, n - size) for n in scenes[k].shape)
-        cut = np.s_[y : y + size, x : x + size]
-        b = blurred[k][cut] + noise * random.standard_normal((size, size))
-        pairs.append((f"pair {number}", scenes[k][cut].astype(dtype), b.astype(dtype)))
-    return pairs
-
-
-def fitted(pairs, **options):
-    return fit_dataset(pairs, kernel="sampled", **options)
 
 
 def test_noise_free_pairs_give_the_sigma_of_scipy(dtype, tolerance):

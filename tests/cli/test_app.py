@@ -11,8 +11,8 @@ from processes import run_process
 
 import gaussjax.model.options
 from gaussjax.cli import cache as cli_cache
+from gaussjax.cli import main
 from gaussjax.cli import options as cli_options
-from gaussjax.cli.app import main
 from gaussjax.io.images import read_image
 
 SIDE = 96
@@ -466,7 +466,7 @@ def test_help_tells_what_the_choices_mean(capsys):
 def test_jax_is_not_imported_before_it_is_needed(folder, arguments, code):
     script = (
         "import sys\n"
-        "from gaussjax.cli.app import main\n"
+        "from gaussjax.cli import main\n"
         "try:\n"
         "    code = main(sys.argv[1:])\n"
         "except SystemExit as error:\n"
@@ -491,7 +491,7 @@ def test_python_m_gaussjax(folder):
 
 
 def test_reader_that_has_gone(folder):
-    script = "from gaussjax.cli.app import main; import sys; sys.exit(main(sys.argv[1:]))"
+    script = "from gaussjax.cli import main; import sys; sys.exit(main(sys.argv[1:]))"
     read_end, write_end = os.pipe()
     os.close(read_end)
     with os.fdopen(write_end, "w") as closed:

@@ -9,7 +9,7 @@ import pytest
 from processes import COMMAND, run_process, start_process
 
 from gaussjax.cli import cache as cli_cache
-from gaussjax.cli.app import main
+from gaussjax.cli import main
 
 HIT = "Persistent compilation cache hit for 'jit_fit_pair'"
 

@@ -9,7 +9,7 @@ import pytest
 import scipy.ndimage
 from problems import photograph
 
-from gaussjax.cli.app import main
+from gaussjax.cli import main
 
 SIGMA = 1.5
 SAMPLED = ["--kernel", "sampled", "--tile", "48", "--step", "48"]

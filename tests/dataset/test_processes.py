@@ -19,9 +19,9 @@ fault = sys.argv[5]
 jax.config.update("jax_num_cpu_devices", devices)
 if count > 1:
     jax.distributed.initialize(f"127.0.0.1:{port}", count, index)
-sys.path.insert(0, "tests")
-from test_dataset import crops
-from gaussjax.dataset import fit_dataset
+sys.path.insert(0, "tests/shared")
+from photograph_pairs import crops
+from gaussjax import fit_dataset
 pairs = crops(37, noise=0.01) + crops(5, noise=0.01, size=48)
 share = pairs if fault == "pairs" else pairs[index::count]
 found = fit_dataset(share, kernel="sampled", gain=bool(index) and fault == "options")
@@ -49,7 +49,7 @@ def finished(count, devices, fault=""):
     started = [
         subprocess.Popen(
             [sys.executable, "-c", SCRIPT, *map(str, (port, index, count, devices, fault))],
-            cwd=Path(__file__).parent.parent,
+            cwd=Path(__file__).parents[2],
             env={**os.environ, "JAX_PLATFORMS": "cpu"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

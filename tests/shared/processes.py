@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-COMMAND = "from gaussjax.cli.app import main; import sys; sys.exit(main(sys.argv[1:]))"
+COMMAND = "from gaussjax.cli import main; import sys; sys.exit(main(sys.argv[1:]))"
 
 
 def run_process(script, *arguments, stdout=subprocess.PIPE, **variables):
