@@ -19,6 +19,7 @@ test: .venv/ready-test
 lint: .venv/ready-dev .venv/ready-experiments
 	$(VENV_PYTHON) -m ruff check
 	$(VENV_PYTHON) -m ruff format --check
+	.venv/bin/lint-imports
 	$(VENV_PYTHON) -m pyright --pythonpath $(VENV_PYTHON)
 
 # One stamp per extra: set-up runs again only when the requirements or the pins have changed.
