@@ -39,7 +39,7 @@ def first_ratio(reference, blurred, levels) -> BlurEstimate:
 
 
 def second_ratio(reference, blurred, levels) -> BlurEstimate:
-    """H2 = Q / C*, which is one over the H1 of the exchanged pair: all the noise in A."""
+    """H2 = Q / C*, which is one over the H1 of the swapped pair: all the noise in A."""
     return weighted_ratio_fit(hann_spectra(reference, blurred), True)
 
 
@@ -63,7 +63,7 @@ def run(
 ) -> dict[str, Any]:
     """All answers, each of shape [noise, sigma, photograph, draw]; lengths in px.
 
-    "swapped" are the sigmas of the exchanged pairs, of the first draw.
+    "swapped" are the sigmas of the swapped pairs, of the first draw.
     """
     random = np.random.default_rng(seed)
     scenes = [scene(name) for name in photographs]

@@ -18,6 +18,7 @@ from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair.frame import make_frame
+from gaussjax.spectra.orientation import swap_pair
 
 # Pixels that a CPU works on at once: their arrays stay in its caches.
 _PIXELS_AT_ONCE = 2**16
@@ -36,14 +37,14 @@ class JointOptions:
         kernel: the convention.
         boundary: "valid" or "periodic".
         nuisances: of every pair.
-        exchanged: the second images are the sharper ones.
+        swapped: the second images are the sharper ones.
     """
 
     family: str
     kernel: Kernel
     boundary: str
     nuisances: Nuisances
-    exchanged: bool = False
+    swapped: bool = False
 
     def model(self, shape: tuple[int, ...]) -> BlurModel:
         """The blur of images of a shape."""
@@ -55,7 +56,7 @@ class JointOptions:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Origin:
+class LinearizationPoint:
     """Where a pass over the pairs stands.
 
     Attributes:
@@ -90,7 +91,7 @@ def batch_sums(
     references: jax.Array,
     blurreds: jax.Array,
     present: jax.Array,
-    origin: Origin,
+    origin: LinearizationPoint,
     *,
     options: JointOptions,
     mesh: Mesh,
@@ -121,7 +122,9 @@ def batch_sums(
     )(references, blurreds, present, origin)
 
 
-def _device_sums(references, blurreds, present, origin: Origin, options: JointOptions) -> BatchSums:
+def _device_sums(
+    references, blurreds, present, origin: LinearizationPoint, options: JointOptions
+) -> BatchSums:
     """A few pairs at a time, so that what is made of them stays in the caches of a CPU."""
     count, shape = len(references), references.shape[1:]
     # The same for all pairs: outside of the loop.
@@ -199,10 +202,12 @@ class _Own:
     num_rounds: jax.Array
 
 
-def _searched(reference, blurred, present, filters: Filters, origin: Origin, options: JointOptions):
+def _searched(
+    reference, blurred, present, filters: Filters, origin: LinearizationPoint, options: JointOptions
+):
     """Coefficients and root of one pair."""
     model = options.model(reference.shape)
-    sharp, soft = (blurred, reference) if options.exchanged else (reference, blurred)
+    sharp, soft = swap_pair(options.swapped, reference, blurred)
     centre = jnp.mean(sharp)
     frame = make_frame(
         sharp, soft, soft - sharp, options.boundary, 0, centre=centre, scale=origin.unit
@@ -245,7 +250,9 @@ def _searched(reference, blurred, present, filters: Filters, origin: Origin, opt
     return jnp.where(tells, coefficients, 0), found
 
 
-def _judged(pair: _Searched, origin: Origin, options: JointOptions, shape: tuple[int, ...]):
+def _judged(
+    pair: _Searched, origin: LinearizationPoint, options: JointOptions, shape: tuple[int, ...]
+):
     """Figures and record of one pair."""
     own, model = pair.own, options.model(shape)
     counted, alone = (
@@ -259,4 +266,4 @@ def _judged(pair: _Searched, origin: Origin, options: JointOptions, shape: tuple
     # What the joint blur leaves over, not its own.
     alone = replace(alone, structure=counted.structure, change=counted.change)
     fit = PairFit(own.root, errors, alone, own.sums.gain, offset, pair.finite)
-    return counted, pair_record(fit, model, origin.unit, exchanged=options.exchanged)
+    return counted, pair_record(fit, model, origin.unit, swapped=options.swapped)

@@ -13,6 +13,10 @@ from gaussjax.dataset.records import PairRecord
 from gaussjax.dataset.state import JointStart, JointSums
 from gaussjax.io.pair_reader import BadPair
 
+# Of the file. Its arrays are named after fields: whoever renames one, or gives it another meaning,
+# raises this number.
+FORMAT = 2
+
 
 class StateError(ValueError):
     """A state file that does not belong to this run, or is none."""
@@ -27,6 +31,7 @@ def save_pass(path: Path, state: JointPass, identity: dict[str, str]) -> None:
         identity: what the data and the options are.
     """
     header = {
+        "format": FORMAT,
         "identity": identity,
         "number": state.number,
         "position": state.position,
@@ -60,11 +65,17 @@ def load_pass(path: Path, identity: dict[str, str]) -> JointPass:
         with path.open("rb") as file:
             named = dict(np.load(file, allow_pickle=False))
         header = json.loads(str(named["header"]))
-        found = header["identity"]
+        # The first version wrote no format.
+        found, version = header["identity"], header.get("format", 1)
     except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile) as error:
         raise StateError(
             f"{path}: is no state of a joint fit; remove it, or give another file"
         ) from error
+    if version != FORMAT:
+        raise StateError(
+            f"{path}: was written by another version of gaussjax (format {version}, here {FORMAT});"
+            " finish the run with that version, or remove the file and begin again"
+        )
     differs = [key for key in identity | found if identity.get(key) != found.get(key)]
     if differs:
         raise StateError(

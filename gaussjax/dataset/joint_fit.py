@@ -47,7 +47,7 @@ def joint_fit(
         noisy: the sharper images are, and the sums have been corrected for it.
         repeated: the pass began at the root of another one over the same pairs.
     """
-    options = replace(options, exchanged=start.exchanged)
+    options = replace(options, swapped=start.swapped)
     with jax.enable_x64(True):
         figures = jax.tree.map(lambda x: jnp.asarray(x, float), sums.figures)
         shapes = tuple(sorted(sums.coefficients))
@@ -112,7 +112,7 @@ def _fit(
         figures,
         largest,
         unit,
-        exchanged=options.exchanged,
+        swapped=options.swapped,
         settled=(near <= _SLIGHTLY) | (ahead <= 1) & (near <= _FAR),
     )
     return root.vector, estimate, ahead

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from gaussjax.dataset.batch_fit import BatchSums, JointOptions, Origin, batch_sums
+from gaussjax.dataset.batch_fit import BatchSums, JointOptions, LinearizationPoint, batch_sums
 from gaussjax.dataset.records import PairRecord
 from gaussjax.dataset.state import JointStart, JointSums, joint_sums
 from gaussjax.io.batches import Batch, Batcher
@@ -88,7 +88,7 @@ class PassRunner:
             on_progress: called with the number of pairs that have been seen.
         """
         self._current = current
-        self._options = replace(options, exchanged=current.start.exchanged)
+        self._options = replace(options, swapped=current.start.swapped)
         self._noise_std = noise_std
         self._max_bad = max_bad
         self._on_progress = on_progress
@@ -128,8 +128,10 @@ class PassRunner:
         start, dtype = self._current.start, batch.references.dtype
         noise = None
         if self._noise_std is not None:
-            noise = jnp.asarray((self._noise_std[start.exchanged] / start.unit) ** 2, dtype)
-        origin = Origin(jnp.asarray(start.vector, dtype), jnp.asarray(start.unit, dtype), noise)
+            noise = jnp.asarray((self._noise_std[start.swapped] / start.unit) ** 2, dtype)
+        origin = LinearizationPoint(
+            jnp.asarray(start.vector, dtype), jnp.asarray(start.unit, dtype), noise
+        )
         images = batch.references, batch.blurreds, batch.present
         found = batch_sums(*images, origin, options=self._options, mesh=self._mesh)
         # The one before has had the time in which this one was gathered.

@@ -9,7 +9,8 @@ from gaussjax.dataset.estimating_equation import Figures, Root, RootErrors, has_
 from gaussjax.model.params import BlurParams
 from gaussjax.model.response import BlurModel
 from gaussjax.model.transfer import axis_margins
-from gaussjax.statistics.derived_quantities import assemble
+from gaussjax.spectra.orientation import swap_params
+from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 
@@ -63,14 +64,14 @@ class PairFit:
     finite: jax.Array
 
 
-def pair_record(fit: PairFit, model: BlurModel, unit, *, exchanged: bool) -> PairRecord:
+def pair_record(fit: PairFit, model: BlurModel, unit, *, swapped: bool) -> PairRecord:
     """The record of a pair.
 
     Args:
         fit: of the pair.
         model: of the blur.
         unit: by which the images were divided.
-        exchanged: A was blurred to B with their roles exchanged (static).
+        swapped: A was blurred to B with their roles swapped (static).
     """
     estimate = root_estimate(
         fit.root,
@@ -78,11 +79,11 @@ def pair_record(fit: PairFit, model: BlurModel, unit, *, exchanged: bool) -> Pai
         fit.sums,
         model,
         unit,
-        exchanged=exchanged,
+        swapped=swapped,
         finite=fit.finite,
     )
     oriented = BlurParams(fit.root.vector, gain=fit.gain, offset=fit.offset, family=model.family)
-    params = oriented.inverse() if exchanged else oriented
+    params = swap_params(swapped, oriented)
     assert params.gain is not None  # as given
     assert params.offset is not None
     error = estimate.sigma_standard_error
@@ -104,7 +105,7 @@ def root_estimate(
     model: BlurModel,
     unit,
     *,
-    exchanged: bool,
+    swapped: bool,
     finite: jax.Array | bool = True,
     settled: jax.Array | bool = True,
 ) -> BlurEstimate:
@@ -116,7 +117,7 @@ def root_estimate(
         sums: at the origin.
         model: of the blur.
         unit: by which the images were divided.
-        exchanged: their roles were exchanged (static).
+        swapped: their roles were swapped (static).
         finite: all pixels are.
         settled: the origin is near enough to the root.
     """
@@ -128,8 +129,8 @@ def root_estimate(
         Status.NOT_CONVERGED: ~(has_converged(root, errors.covariance) & settled),
         Status.NOT_FINITE: ~jnp.asarray(finite),
     }
-    return assemble(
-        oriented.inverse() if exchanged else oriented,
+    return make_estimate(
+        swap_params(swapped, oriented),
         ndim=model.ndim,
         covariance=errors.covariance,
         loss=0.5 * unit**2 * errors.squares,

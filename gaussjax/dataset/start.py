@@ -19,7 +19,7 @@ from gaussjax.io.pair_stream import PairStream
 from gaussjax.model.window import everywhere, taper
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.spectra.cross_spectra import pair_spectra, sum_spectra
-from gaussjax.spectra.orientation import EXCHANGE_BELOW
+from gaussjax.spectra.orientation import SWAP_BELOW
 from gaussjax.spectra.start import find_start
 
 # Pairs, of all processes, that tell where to start, and passes over them.
@@ -33,11 +33,11 @@ def joint_start(
     references: np.ndarray, blurreds: np.ndarray, noise_std, initial, options: JointOptions
 ) -> JointStart:
     """From pairs of one shape, ``[n, *shape]``; see :func:`~gaussjax.fit_dataset`."""
-    variance, unit, exchanged = jax.device_get(
+    variance, unit, swapped = jax.device_get(
         _start(references, blurreds, noise_std, initial, options=options)
     )
     rounding = rounding_variance(references.dtype)
-    return JointStart(np.asarray(variance, float), float(unit), rounding, bool(exchanged))
+    return JointStart(np.asarray(variance, float), float(unit), rounding, bool(swapped))
 
 
 @partial(jax.jit, static_argnames="options")
@@ -64,7 +64,7 @@ def _start(references, blurreds, noise_std, initial, *, options: JointOptions):
     free = jnp.asarray(jnp.inf, references.dtype)
     model = replace(options.model(shape), gain=options.nuisances.gain)
     start = find_start(sum_spectra(spectra), initial, -free, free, model, noise=noise)
-    return start.variance, unit, start.exchanged
+    return start.variance, unit, start.swapped
 
 
 def first_start(stream: PairStream, options: JointOptions, noise_std, initial) -> JointStart:
@@ -109,9 +109,9 @@ def _shared_start(
 
 
 def next_start(fit: JointFit, start: JointStart) -> JointStart:
-    """At the joint fit; with the roles exchanged if it says that the other image is sharper."""
-    if np.all(fit.vector < EXCHANGE_BELOW):
-        return replace(start, vector=-fit.vector, exchanged=not start.exchanged)
+    """At the joint fit; with the roles swapped if it says that the other image is sharper."""
+    if np.all(fit.vector < SWAP_BELOW):
+        return replace(start, vector=-fit.vector, swapped=not start.swapped)
     return replace(start, vector=fit.vector)
 
 

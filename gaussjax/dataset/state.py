@@ -74,13 +74,13 @@ class JointStart:
         vector: variances of the oriented pairs, px^2, ``[p]``, float64.
         unit: that all images are divided by.
         rounding: variance per pixel that rounding leaves of a residual, in that unit.
-        exchanged: the second images are the sharper ones.
+        swapped: the second images are the sharper ones.
     """
 
     vector: np.ndarray
     unit: float
     rounding: float
-    exchanged: bool
+    swapped: bool
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Flat, for a file or for other processes; see :meth:`from_arrays`."""
@@ -89,5 +89,5 @@ class JointStart:
     @staticmethod
     def from_arrays(named: dict[str, np.ndarray]) -> "JointStart":
         """What :meth:`arrays` has flattened."""
-        numbers = named["unit"].item(), named["rounding"].item(), named["exchanged"].item()
+        numbers = named["unit"].item(), named["rounding"].item(), named["swapped"].item()
         return JointStart(named["vector"], *numbers)

@@ -9,6 +9,7 @@ from gaussjax.model.response import prediction_margins
 from gaussjax.model.transfer import blur
 from gaussjax.model.window import erode, interior_window
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
+from gaussjax.spectra.orientation import is_swapped, swap_pair, swap_params
 from gaussjax.statistics.result import BlurEstimate
 
 
@@ -42,9 +43,9 @@ def sensitive_position(
         is seen.
     """
     shape, kernel, params = reference.shape, estimate.kernel, estimate.params
-    exchanged = jnp.trace(estimate.covariance_matrix) < 0
-    sharp = jnp.where(exchanged, blurred, reference)
-    params = jax.tree.map(lambda p, q: jnp.where(exchanged, q, p), params, params.inverse())
+    swapped = is_swapped(estimate.covariance_matrix)
+    sharp, _ = swap_pair(swapped, reference, blurred)
+    params = swap_params(swapped, params)
     vector, unravel = ravel_pytree(params)
 
     def predicted(vector):
@@ -56,7 +57,7 @@ def sensitive_position(
     isotropic = _isotropic(unravel(jnp.zeros_like(vector)), vector.dtype)
     slope = jnp.tensordot(isotropic, jacobian, axes=1)
     margins = prediction_margins(params, kernel, borders.largest_margins(shape)).astype(jnp.int32)
-    seen = _window(shape, margins, exchanged, known, weights, vector.dtype)
+    seen = _window(shape, margins, swapped, known, weights, vector.dtype)
     curvature = inner_products(jacobian * seen[None], jacobian)
     row = solve_small(curvature, isotropic / jnp.sum(isotropic))
     influence = slope * jnp.tensordot(row, jacobian, axes=1) * seen
@@ -79,12 +80,11 @@ def _isotropic(zeros, dtype) -> jax.Array:
     return jnp.zeros_like(ravel_pytree(zeros)[0]).at[:size].set(grown)
 
 
-def _window(shape, margins, exchanged, known, weights, dtype) -> jax.Array:
+def _window(shape, margins, swapped, known, weights, dtype) -> jax.Array:
     """Weights of the pixels that the fit compares, of the frame's shape."""
     window = interior_window(shape, 0, margins, dtype).values
     if known[0] is not None or known[1] is not None:
         of_reference, of_blurred = (jnp.ones(shape, int) if k is None else k for k in known)
-        sharp = jnp.where(exchanged, of_blurred, of_reference)
-        soft = jnp.where(exchanged, of_reference, of_blurred)
+        sharp, soft = swap_pair(swapped, of_reference, of_blurred)
         window = window * (erode(sharp, margins) * soft).astype(dtype)
     return window if weights is None else window * weights

@@ -7,7 +7,7 @@ spectrum ``D = v_B + |R|^2 v_A``, which depends on the parameters. Over the whol
 
 has its mean stationary at the truth only because D is differentiated too: least squares takes the
 noise that it finds in A, and not in B, for blur. Here d is known inside a window m alone, so its
-transform u = FT(m d) has the power spectrum of d smeared by that of the window,
+transform u = FT(m d) has the power spectrum of d leaked by that of the window,
 
     E|u|^2 = sum(m^2) D_m,    D_m = FT(IFT(D) rho),    rho = autocorrelation of m over sum(m^2),
 
@@ -36,12 +36,12 @@ from gaussjax.numerics.linear_algebra import definite, inner_products, inverse_s
 from gaussjax.numerics.newton import FIELD_SCALE, bounded_step, held_back, step_tolerance
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair.frame import frame_window
-from gaussjax.pair.objective import Fit, ImageCriterion, Improvement, Summary
+from gaussjax.pair.objective import Fit, Improvement, PixelObjective, Summary
 from gaussjax.statistics.noise import (
     excess_scatter,
+    leaked,
+    leaked_product,
     noise_regression,
-    smeared,
-    smeared_product,
     whitened_sums,
 )
 
@@ -64,8 +64,8 @@ class Transforms:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class ErrorsInVariables(ImageCriterion):
-    """``1/2 sum |u|^2 / D_m``; a :class:`~gaussjax.pair.objective.Criterion`.
+class ErrorsInVariables(PixelObjective):
+    """``1/2 sum |u|^2 / D_m``; a :class:`~gaussjax.pair.objective.Objective`.
 
     The context is the pair of noise variances (v_A, v_B) in the frame's scale, ``[2]``.
 
@@ -111,25 +111,25 @@ class ErrorsInVariables(ImageCriterion):
         )
         return Transforms(residual, u, jnp.stack(slopes)), fields
 
-    def _passed(self, vector: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
+    def _noise_gain(self, vector: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
         """The spectrum that white noise of A leaves in u, per v_A, and its derivatives."""
         model = self.model
 
-        def passed(theta):
+        def noise_gain(theta):
             if model.is_separable and window.map is None:
                 factors = model.factors(theta, window.shape)
-                return smeared_product(list(map(squared_magnitude, factors)), window.profiles)
+                return leaked_product(list(map(squared_magnitude, factors)), window.profiles)
             power = squared_magnitude(model.response(theta, window.shape))
-            return smeared(power[None], window.values)[0]
+            return leaked(power[None], window.values)[0]
 
-        slopes, value = jax.jacfwd(lambda v: (passed(v),) * 2, has_aux=True)(vector)
+        slopes, value = jax.jacfwd(lambda v: (noise_gain(v),) * 2, has_aux=True)(vector)
         return value, jnp.moveaxis(slopes, -1, 0)
 
     def _sums(self, at: Transforms, vector, window, context) -> tuple[jax.Array, ...]:
         """Cost, gradient and scatter of the whitened u."""
-        passed, passed_slopes = self._passed(vector, window)
+        noise_gain, noise_gain_slopes = self._noise_gain(vector, window)
         weights = half_plane_weights(window.shape, vector.dtype)
-        return whitened_sums(at.u, at.u_slopes, passed, passed_slopes, context, weights)
+        return whitened_sums(at.u, at.u_slopes, noise_gain, noise_gain_slopes, context, weights)
 
     def _excess(self, vector, window, noise) -> jax.Array:
         """Of the scatter, over the mean of the second derivative."""
@@ -166,11 +166,11 @@ class ErrorsInVariables(ImageCriterion):
         if not self.estimated:
             return self.noise
         window = self.window(margins)
-        passed, _ = self._passed(vector, window)
-        density = previous[1] + previous[0] * passed
+        noise_gain, _ = self._noise_gain(vector, window)
+        density = previous[1] + previous[0] * noise_gain
         weights = half_plane_weights(window.shape, vector.dtype) / density**2
         power = squared_magnitude(self._linearized(vector, window)[0].u) / window.sum(2)
-        return noise_regression(power, passed, weights, self.ceiling)
+        return noise_regression(power, noise_gain, weights, self.ceiling)
 
     def summary(self, fit: Fit) -> Summary:
         """``H^-1 J H^-1``, J the scatter of the score and H the mean second derivative.
@@ -179,10 +179,12 @@ class ErrorsInVariables(ImageCriterion):
         """
         at, vector, context = fit.linear, fit.vector, fit.context
         window = self.window(fit.margins)
-        passed, passed_slopes = self._passed(vector, window)
+        noise_gain, noise_gain_slopes = self._noise_gain(vector, window)
         weights = half_plane_weights(window.shape, vector.dtype)
         energy = window.sum(2)
-        cost, _, scatter = whitened_sums(at.u, at.u_slopes, passed, passed_slopes, context, weights)
+        cost, _, scatter = whitened_sums(
+            at.u, at.u_slopes, noise_gain, noise_gain_slopes, context, weights
+        )
         chi_square = 2 * cost / (energy - vector.size)
         # Only the ratio of the levels is taken on trust: the residual tells how strong they are.
         noise = chi_square * context
@@ -190,12 +192,12 @@ class ErrorsInVariables(ImageCriterion):
         inverse = inverse_small(scatter - self._excess(vector, window, noise))
         # Pixels on the ramp count less in the score than in its derivative.
         scatter = scatter * window.sum(4) / energy
-        density = noise[1] + noise[0] * passed
+        density = noise[1] + noise[0] * noise_gain
         if self.estimated:
             per_pixel = energy * (weights / density**2)[None]
-            basis = jnp.stack([passed, jnp.ones_like(passed)])
+            basis = jnp.stack([noise_gain, jnp.ones_like(noise_gain)])
             information = 0.5 * inner_products(per_pixel * basis, basis)
-            sums = 0.5 * inner_products(per_pixel, passed_slopes)[0]
+            sums = 0.5 * inner_products(per_pixel, noise_gain_slopes)[0]
             lever = jnp.outer(sums, jnp.stack([-noise[1], noise[0]]))
             scatter = scatter + lever @ inverse_small(information) @ lever.T
         floor = rounding_variance(vector.dtype) * inverse_small(
@@ -214,5 +216,5 @@ class ErrorsInVariables(ImageCriterion):
             everything=everything,
             squares=everything,
             outliers=jnp.zeros_like(squares),
-            evidence=self.evidence(vector, window, at.residual, whitened),
+            residual_statistics=self.residual_statistics(vector, window, at.residual, whitened),
         )

@@ -1,4 +1,4 @@
-"""The fit behind the front door: orient a pair, frame it, fit its criterion, say how well."""
+"""The fit behind the front door: orient a pair, frame it, fit its objective, say how well."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,9 +27,9 @@ from gaussjax.pair.robust import Robust
 from gaussjax.pair.tiled_least_squares import StreamedLeastSquares
 from gaussjax.pair.tiles import tile_shape
 from gaussjax.spectra.cross_spectra import folded_image, pair_spectra
-from gaussjax.spectra.orientation import orient_bounds, variance_bounds
+from gaussjax.spectra.orientation import swap_bounds, swap_pair, swap_params, variance_bounds
 from gaussjax.spectra.start import Start, find_start
-from gaussjax.statistics.derived_quantities import assemble
+from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.goodness_of_fit import assess
 from gaussjax.statistics.noise import floored_noise
 from gaussjax.statistics.result import BlurEstimate
@@ -39,7 +39,7 @@ from gaussjax.statistics.status import Status
 LARGEST_RELATIVE_ERROR = 0.05
 # ... and the residual is as white as two white noises leave it: neighbours correlate by less.
 LARGEST_AUTOCORRELATION = 0.02
-AnyCriterion = LeastSquares | Robust | ErrorsInVariables
+AnyObjective = LeastSquares | Robust | ErrorsInVariables
 
 
 @dataclass(frozen=True)
@@ -107,15 +107,15 @@ def fit_pair(
         noise=None if noise is None else jax.lax.stop_gradient((noise / unit) ** 2 * energy),
         estimate_noise=options.estimate_noise,
     )
-    pair = _pair(reference, blurred, unit, usable, part, start.exchanged, options)
+    pair = _pair(reference, blurred, unit, usable, part, start.swapped, options)
     context = jnp.zeros(0, reference.dtype)
     if noise is not None:
         per_pixel = (unit / pair.scale) ** 2 / energy
         levels = start.noise * per_pixel
         if not options.estimate_noise:
-            levels = (jnp.where(start.exchanged, noise[::-1], noise) / pair.scale) ** 2
+            levels = (swap_pair(start.swapped, noise, noise[::-1])[0] / pair.scale) ** 2
         context = floored_noise(levels)
-        make: Callable[..., AnyCriterion] = partial(
+        make: Callable[..., AnyObjective] = partial(
             ErrorsInVariables,
             estimated=options.estimate_noise,
             noise=context,
@@ -126,7 +126,7 @@ def fit_pair(
     else:
         context = jnp.ones(1, reference.dtype)
         make = partial(Robust, loss=options.loss)
-    criterion = make(pair.frame(), model)
+    objective = make(pair.frame(), model)
     scout = None
     if part.shape != pair.shape:
         few = jax.lax.stop_gradient(pair).part(part).frame()
@@ -135,9 +135,9 @@ def fit_pair(
     if make is LeastSquares:
         tile = tile_shape(pair.shape, options.boundary)
         if tile != pair.shape:
-            criterion = StreamedLeastSquares(criterion.frame, model, pair, tile)
-    fit, low, high = _fit(criterion, scout, start, context, lower, upper)
-    return _result(criterion, pair, fit, start, low, high)
+            objective = StreamedLeastSquares(objective.frame, model, pair, tile)
+    fit, low, high = _fit(objective, scout, start, context, lower, upper)
+    return _result(objective, pair, fit, start, low, high)
 
 
 def _filled(image: jax.Array, known: jax.Array | None) -> jax.Array:
@@ -180,16 +180,14 @@ def _start_spectra(reference, blurred, usable: Usable, noise, part: Part, option
     return pair_spectra(*images), window.sum(2), unit
 
 
-def _pair(
-    reference, blurred, unit, usable: Usable, part: Part, exchanged, options: Options
-) -> Pair:
+def _pair(reference, blurred, unit, usable: Usable, part: Part, swapped, options: Options) -> Pair:
     """The pair in the centre and scale of its part, whose sharper image is the reference."""
-    images = jnp.where(exchanged, part.of(blurred), part.of(reference))
+    images = jnp.where(swapped, part.of(blurred), part.of(reference))
     known = None
     if usable.reference is not None or usable.blurred is not None:
         ones = jnp.ones_like(images)
         known = jnp.where(
-            exchanged,
+            swapped,
             ones if usable.blurred is None else part.of(usable.blurred),
             ones if usable.reference is None else part.of(usable.reference),
         )
@@ -199,7 +197,7 @@ def _pair(
         blurred,
         (usable.reference, usable.blurred),
         usable.weights,
-        exchanged,
+        swapped,
         centre,
         scale,
         options.boundary,
@@ -207,16 +205,16 @@ def _pair(
     )
 
 
-def _fit(criterion: AnyCriterion, scout: AnyCriterion | None, start: Start, context, lower, upper):
+def _fit(objective: AnyObjective, scout: AnyObjective | None, start: Start, context, lower, upper):
     """The fit, and the bounds on the vector of the oriented pair."""
-    model, frame = criterion.model, criterion.frame
+    model, frame = objective.model, objective.frame
     # B minus gain A, on average: pixels at the edge matter little to a start.
     level = 0.0
     if model.offset:
         level = jnp.mean(frame.blurred) * frame.blurred.size / np.prod(frame.image_shape)
     vector = model.pack(start.variance, start.gain, level, start.shift)
     is_variance = jnp.arange(vector.size) < model.num_variances
-    low, high = orient_bounds(lower, upper, start.exchanged)
+    low, high = swap_bounds(lower, upper, start.swapped)
     low = jnp.where(is_variance, low, -jnp.inf)
     high = jnp.where(is_variance, high, jnp.inf)
     num_steps = start.num_steps
@@ -229,31 +227,27 @@ def _fit(criterion: AnyCriterion, scout: AnyCriterion | None, start: Start, cont
         context = jnp.where(found, near.context, context)
         num_steps = num_steps + near.num_steps
     # How the start came about does not matter to the optimum.
-    held, vector, context = jax.lax.stop_gradient((criterion, vector, context))
+    held, vector, context = jax.lax.stop_gradient((objective, vector, context))
     fit = fit_passes(held, vector, context, low, high)
     fit = replace(fit, num_steps=num_steps + fit.num_steps)
-    return implicit_fit(criterion, fit), low, high
+    return implicit_fit(objective, fit), low, high
 
 
-def _result(criterion: AnyCriterion, pair: Pair, fit: Fit, start: Start, low, high) -> BlurEstimate:
-    model, frame = criterion.model, criterion.frame
+def _result(objective: AnyObjective, pair: Pair, fit: Fit, start: Start, low, high) -> BlurEstimate:
+    model, frame = objective.model, objective.frame
     total = jnp.sum(frame.difference)
-    summary = criterion.summary(fit)
+    summary = objective.summary(fit)
     num_pixels = summary.num_pixels
-    noise = jnp.where(start.exchanged, summary.noise[::-1], summary.noise)
+    noise, _ = swap_pair(start.swapped, summary.noise, summary.noise[::-1])
 
     def of_the_pair(vector):
         params = replace(model.params(vector), offset=model.offset_of(vector, frame))
-        return jax.tree.map(
-            lambda kept, swapped: jnp.where(start.exchanged, swapped, kept),
-            params,
-            params.inverse(),
-        )
+        return swap_params(start.swapped, params)
 
     rotation = jax.jacfwd(lambda vector: ravel_pytree(of_the_pair(vector))[0])(fit.vector)
     wanted = axis_margins(model.params(fit.vector), model.kernel, model.ndim)
     adequacy = assess(
-        summary.evidence,
+        summary.residual_statistics,
         everything=summary.everything,
         squares=summary.squares,
         outliers=summary.outliers,
@@ -265,11 +259,11 @@ def _result(criterion: AnyCriterion, pair: Pair, fit: Fit, start: Start, low, hi
     # Six standard deviations of chance.
     largest = jnp.maximum(LARGEST_AUTOCORRELATION, 6 / jnp.sqrt(jnp.maximum(num_pixels, 1)))
     coloured = jnp.any(jnp.abs(adequacy.autocorrelation) > largest)
-    sign = jnp.where(start.exchanged, -1, 1).astype(fit.vector.dtype)
+    sign = jnp.where(start.swapped, -1, 1).astype(fit.vector.dtype)
     adequacy = replace(adequacy, displacement=sign * adequacy.displacement)
-    estimates_noise = isinstance(criterion, ErrorsInVariables) and criterion.estimated
-    is_robust = isinstance(criterion, Robust) and criterion.loss == "absolute"
-    return assemble(
+    estimates_noise = isinstance(objective, ErrorsInVariables) and objective.estimated
+    is_robust = isinstance(objective, Robust) and objective.loss == "absolute"
+    return make_estimate(
         of_the_pair(fit.vector),
         ndim=model.ndim,
         covariance=rotation @ summary.covariance @ rotation.T,

@@ -10,6 +10,7 @@ from gaussjax.model.fourier import forward_transform
 from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.window import Window, erode, everywhere, interior_window
 from gaussjax.pair.crop import Part
+from gaussjax.spectra.orientation import swap_pair
 
 
 @jax.tree_util.register_dataclass
@@ -144,7 +145,7 @@ class Pair:
         known: 1 for the pixels of A and of B that are known, 0 for those that are missing; None
             for all.
         weights: of the pixels of B, or None for 1.
-        exchanged: B is the sharper one, so that it is to be blurred to A.
+        swapped: B is the sharper one, so that it is to be blurred to A.
         centre: subtracted from both images.
         scale: divides both images.
         boundary: one of ``BOUNDARIES`` (static).
@@ -155,7 +156,7 @@ class Pair:
     blurred: jax.Array
     known: tuple[jax.Array | None, jax.Array | None]
     weights: jax.Array | None
-    exchanged: jax.Array
+    swapped: jax.Array
     centre: jax.Array
     scale: jax.Array
     boundary: str = field(metadata={"static": True})
@@ -187,12 +188,12 @@ class Pair:
             ones = jnp.ones_like(self.reference)
             known = ones if known is None else known
             other = ones if other is None else other
-            known, other = self._oriented(known, other)
+            known, other = swap_pair(self.swapped, known, other)
         if self.weights is not None:
             other = self.weights if other is None else other * self.weights
-        sharp, soft = self._oriented(self.reference, self.blurred)
+        sharp, soft = swap_pair(self.swapped, self.reference, self.blurred)
         # Of the images as they came: oriented ones would be written out first.
-        sign = jnp.where(self.exchanged, -1, 1).astype(sharp.dtype)
+        sign = jnp.where(self.swapped, -1, 1).astype(sharp.dtype)
         return make_frame(
             sharp,
             soft,
@@ -203,10 +204,4 @@ class Pair:
             scale=self.scale,
             known=known,
             weights=other,
-        )
-
-    def _oriented(self, first, second):
-        return (
-            jnp.where(self.exchanged, second, first),
-            jnp.where(self.exchanged, first, second),
         )

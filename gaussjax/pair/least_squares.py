@@ -20,14 +20,14 @@ from gaussjax.numerics.linear_algebra import definite, diagonal, inner_products,
 from gaussjax.numerics.newton import bounded_step, field_scales, held_back, step_tolerance
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.reductions import row_sums
-from gaussjax.pair.objective import Fit, ImageCriterion, Improvement, Summary
+from gaussjax.pair.objective import Fit, Improvement, PixelObjective, Summary
 from gaussjax.statistics.covariance import (
     fisher_covariance,
     sandwich_covariance,
     score_blocks,
     wider_covariance,
 )
-from gaussjax.statistics.residual_statistics import Evidence, inner, sampled
+from gaussjax.statistics.residual_statistics import ResidualStatistics, inner, sampled
 
 # Tolerances that a step has to be long for the change of the gradient along it to be no rounding.
 _TELLING = 100.0
@@ -71,8 +71,8 @@ class Linearization:
         information: ``J' W J``, ``[k, k]``.
         scatter: of the scores ``W r J``, ``[k, k]``.
         num_pixels: compared.
-        rest: what the evidence for the verdict is made of: the residual at the end; of a frame
-            that is streamed the evidence itself.
+        rest: what the statistics for the verdict are made of: the residual at the end; of a frame
+            that is streamed the statistics themselves.
         origin: the vector at the beginning, ``[k]``.
         gradient: there, ``[k]``.
         correction: of the information, that was used there, ``[k, k]``.
@@ -108,8 +108,8 @@ class Step:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class LeastSquares(ImageCriterion):
-    """``1/2 sum_x W r^2``, a :class:`~gaussjax.pair.objective.Criterion`."""
+class LeastSquares(PixelObjective):
+    """``1/2 sum_x W r^2``, a :class:`~gaussjax.pair.objective.Objective`."""
 
     def context(self, vector: jax.Array, margins: jax.Array, previous: jax.Array) -> jax.Array:
         """None is needed: ``[0]``."""
@@ -150,17 +150,17 @@ class LeastSquares(ImageCriterion):
         return linearization(sums, origin, step, inner_products(blocks, blocks), rest)
 
     def rest(self, vector: jax.Array, window: Window, residual: jax.Array) -> Any:
-        """What is kept of a pass for :meth:`evidence_of`, which only the last pass needs."""
+        """What is kept of a pass for :meth:`statistics_of`, which only the last pass needs."""
         return residual
 
     def blank_rest(self) -> Any:
         """Room for it."""
         return jax.lax.empty(self.frame.blurred.shape, self.frame.blurred.dtype)
 
-    def evidence_of(self, fit: Fit) -> Evidence:
+    def statistics_of(self, fit: Fit) -> ResidualStatistics:
         """For the verdict."""
         window, residual = self.window(fit.margins), fit.linear.rest
-        return self.evidence(fit.vector, window, residual, window.values * residual)
+        return self.residual_statistics(fit.vector, window, residual, window.values * residual)
 
     def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:
         """J' W r."""
@@ -185,7 +185,7 @@ class LeastSquares(ImageCriterion):
             everything=linear.squares,
             squares=linear.squares,
             outliers=jnp.zeros_like(noise_variance),
-            evidence=self.evidence_of(fit),
+            residual_statistics=self.statistics_of(fit),
         )
 
 

@@ -1,8 +1,8 @@
-"""What a fit minimises, seen from outside: the questions that every criterion answers.
+"""What a fit minimises, seen from outside: the questions that every objective answers.
 
-A criterion holds a frame and a model. Beside the vector of the model it may keep a *context*:
+A objective holds a frame and a model. Beside the vector of the model it may keep a *context*:
 numbers that it estimates from the residual on the way, such as a scale or two noise levels.
-Criteria are pytrees, so that a fit differentiates by what they hold.
+Objectives are pytrees, so that a fit differentiates by what they hold.
 """
 
 from dataclasses import dataclass, field
@@ -13,19 +13,19 @@ import jax
 from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
 from gaussjax.pair.frame import Frame, frame_window
-from gaussjax.statistics.residual_statistics import Evidence, gather
+from gaussjax.statistics.residual_statistics import ResidualStatistics, gather
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Fit:
-    """Where the passes over a criterion have come to.
+    """Where the passes over a objective have come to.
 
     Attributes:
         vector: of the model, ``[k]``.
-        context: of the criterion, ``[q]``.
+        context: of the objective, ``[q]``.
         margins: ``[ndim]``, px, of the pixels that were compared.
-        linear: the criterion's, there.
+        linear: the objective's, there.
         size: of the last pass, in units of the solver's tolerance; infinite before the first.
         converged: the next pass would move nothing by more than the tolerance.
         num_steps: passes and solver steps together.
@@ -43,11 +43,11 @@ class Fit:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Improvement:
-    """Where one pass of a criterion has come to.
+    """Where one pass of a objective has come to.
 
     Attributes:
         vector: ``[k]``.
-        linear: what the criterion keeps of its linearization there, for its summary.
+        linear: what the objective keeps of its linearization there, for its summary.
         ahead: what another pass would change, as far as one can tell, and
         size: what this pass has changed, both in units of the solver's tolerance.
         num_steps: of the solver.
@@ -63,7 +63,7 @@ class Improvement:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Summary:
-    """What a criterion says of its optimum, in the scale of the frame.
+    """What a objective says of its optimum, in the scale of the frame.
 
     Attributes:
         covariance: of the vector, ``[k, k]``.
@@ -76,7 +76,7 @@ class Summary:
         everything: sum of squared residuals.
         squares: that sum with the outliers clipped that the loss discounts.
         outliers: part of the compared pixels that was clipped.
-        evidence: with the residual filtered so that the noise that is assumed in it is white.
+        residual_statistics: of the residual, filtered so that the noise assumed in it is white.
     """
 
     covariance: jax.Array
@@ -88,10 +88,10 @@ class Summary:
     everything: jax.Array
     squares: jax.Array
     outliers: jax.Array
-    evidence: Evidence
+    residual_statistics: ResidualStatistics
 
 
-class Criterion(Protocol):
+class Objective(Protocol):
     """An objective of a fit; see the module's docstring."""
 
     @property
@@ -130,8 +130,8 @@ class Criterion(Protocol):
 
 
 @dataclass(frozen=True)
-class ImageCriterion:
-    """Base of the criteria that are sums over pixels.
+class PixelObjective:
+    """Base of the objectives that are sums over pixels.
 
     Attributes:
         frame: the pair.
@@ -145,9 +145,9 @@ class ImageCriterion:
         """W."""
         return frame_window(self.frame, margins)
 
-    def evidence(
+    def residual_statistics(
         self, vector: jax.Array, window: Window, residual, whitened, parts: int = 1
-    ) -> Evidence:
+    ) -> ResidualStatistics:
         """Of a residual of the frame, one of several ``parts``, and of that with white noise."""
         # Without the level, which may be large.
         predicted = self.frame.blurred + residual - self.model.level(vector, self.frame)

@@ -1,4 +1,4 @@
-"""Robust losses on the compared pixels: the criterion that minimises ``sum_x W rho(r / s)``."""
+"""Robust losses on the compared pixels: the objective that minimises ``sum_x W rho(r / s)``."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import definite, inner_products, inverse_small
 from gaussjax.numerics.newton import Evaluation, newton, step_tolerance
 from gaussjax.numerics.precision import rounding_variance
-from gaussjax.pair.objective import Fit, ImageCriterion, Improvement, Summary
+from gaussjax.pair.objective import Fit, Improvement, PixelObjective, Summary
 from gaussjax.statistics.covariance import block_counts, sandwich_covariance, wider_covariance
 from gaussjax.statistics.robust_losses import (
     ABSOLUTE_ROUNDING,
@@ -45,10 +45,10 @@ class Linearization:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Robust(ImageCriterion):
+class Robust(PixelObjective):
     """``s^2 sum_x W rho(r / s)``, s from the residual.
 
-    A :class:`~gaussjax.pair.objective.Criterion`.
+    A :class:`~gaussjax.pair.objective.Objective`.
 
     "absolute" is the limit of ``sqrt(r^2 + s^2)`` as s shrinks with the residual to a hundredth
     of its scale: a continuation, whose end differs from the least absolute sum by less than 1e-4
@@ -159,5 +159,7 @@ class Robust(ImageCriterion):
             everything=jnp.sum(window.values * residual**2),
             squares=jnp.sum(window.values * clipped**2),
             outliers=jnp.mean(clipped != residual, where=window.values > 0),
-            evidence=self.evidence(fit.vector, window, residual, window.values * clipped),
+            residual_statistics=self.residual_statistics(
+                fit.vector, window, residual, window.values * clipped
+            ),
         )

@@ -13,7 +13,7 @@ from gaussjax.pair.frame import Frame, Pair, frame_window
 from gaussjax.pair.least_squares import LeastSquares, linearization, moments, next_step
 from gaussjax.pair.objective import Fit, Improvement
 from gaussjax.pair.tiles import sum_over_tiles, tiles_fit
-from gaussjax.statistics.residual_statistics import Evidence, blank_evidence
+from gaussjax.statistics.residual_statistics import ResidualStatistics, blank_statistics
 
 
 @jax.tree_util.register_dataclass
@@ -34,36 +34,40 @@ class StreamedLeastSquares(LeastSquares):
 
     def improve(self, fit: Fit, lower, upper) -> Improvement:
         """One pass."""
-        sums, evidence = _gathering(self.model, self.tile)(self.pair, fit.vector, fit.margins)
+        sums, residual_statistics = _gathering(self.model, self.tile)(
+            self.pair, fit.vector, fit.margins
+        )
         step = next_step(sums, fit, lower, upper, self.model.num_variances)
         # At the optimum the scores have the mean zero.
         mean = sums.gradient / jnp.sqrt(jnp.maximum(sums.num_blocks, 1))
         scatter = sums.scatter - jnp.outer(mean, mean)
-        linear = linearization(sums, fit.vector, step, scatter, evidence)
+        linear = linearization(sums, fit.vector, step, scatter, residual_statistics)
         return Improvement(step.vector, linear, step.ahead, step.size, jnp.int32(0))
 
-    def rest(self, vector: jax.Array, window: Window, residual: jax.Array) -> Evidence:
-        """The evidence itself, as the residual is never there at once."""
-        return self.evidence(vector, window, residual, window.values * residual)
+    def rest(self, vector: jax.Array, window: Window, residual: jax.Array) -> ResidualStatistics:
+        """The residual_statistics itself, as the residual is never there at once."""
+        return self.residual_statistics(vector, window, residual, window.values * residual)
 
-    def blank_rest(self) -> Evidence:
+    def blank_rest(self) -> ResidualStatistics:
         """Room for it."""
-        return blank_evidence(self.model.ndim, self.frame.blurred.dtype)
+        return blank_statistics(self.model.ndim, self.frame.blurred.dtype)
 
-    def evidence_of(self, fit: Fit) -> Evidence:
+    def statistics_of(self, fit: Fit) -> ResidualStatistics:
         """As gathered in the last pass."""
         return fit.linear.rest
 
 
 def _gathering(model: BlurModel, tile: tuple[int, ...]):
-    """The function of pair, vector and margins to moments and evidence."""
+    """The function of pair, vector and margins to moments and residual_statistics."""
 
     def sums(vector: jax.Array, parts: int, frame: Frame, window: Window):
         residual, fields = model.residual(vector, frame)
         weighted = window.values * residual
-        criterion = LeastSquares(frame, model)
-        evidence = criterion.evidence(vector, window, residual, weighted, parts)
-        return moments(residual, fields, window, parts), evidence
+        objective = LeastSquares(frame, model)
+        residual_statistics = objective.residual_statistics(
+            vector, window, residual, weighted, parts
+        )
+        return moments(residual, fields, window, parts), residual_statistics
 
     # A batch of large frames is gathered one after the other: the memory is what limits them.
     @jax.custom_batching.sequential_vmap

@@ -166,7 +166,7 @@ def _profile(
     b: jax.Array,
     gaussian: jax.Array,
 ) -> TransferProfile:
-    """Bin the powers; where the pair was exchanged, A is ``b`` and the way from it the inverse."""
+    """Bin the powers; where the pair was swapped, A is ``b`` and the way from it the inverse."""
     products = (
         jnp.abs(a) ** 2,
         jnp.abs(b) ** 2,
@@ -175,7 +175,7 @@ def _profile(
     )
     power, other, real, imaginary = (np.asarray(product, float) for product in products)
     transfer, scale = np.broadcast_to(np.asarray(gaussian, float), power.shape), 1.0
-    if pair.is_exchanged:
+    if pair.is_swapped:
         power, other, transfer = other, power, 1 / transfer
         scale = 1.0 if params.gain is None else float(params.gain)
     total, passed, cross = bins.sum(power), bins.sum(other), bins.sum(real)

@@ -1,4 +1,4 @@
-"""Which family of Gaussians a pair asks for: Akaike's criterion of none, one, several sigmas."""
+"""Which family of Gaussians a pair asks for: Akaike's objective of none, one, several sigmas."""
 
 import math
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import known_reach, system_response
 from gaussjax.pair.estimate import estimate_blur
 from gaussjax.report.oriented_pair import OrientedPair, orient
-from gaussjax.statistics.noise import floored_noise, smeared
+from gaussjax.statistics.noise import floored_noise, leaked
 from gaussjax.statistics.result import BlurEstimate
 
 # Sigma, px, that is as good as no blur.
@@ -28,7 +28,7 @@ _ROUNDING = 1000
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class FamilyComparison:
-    """Akaike's information criterion of every family, from the simplest to the richest.
+    """Akaike's information objective of every family, from the simplest to the richest.
 
     Attributes:
         aic: ``[families]``; only differences mean something, and 10 are plenty.
@@ -202,9 +202,9 @@ def _deviance(
         return num_pixels * jnp.log(jnp.sum(window * residual**2) / num_pixels + rounding)
     unit = jnp.std(pair.sharp)
     unit = jnp.where(unit > 0, unit, 1)
-    noise = unit**2 * floored_noise((levels[::-1] if pair.is_exchanged else levels) ** 2 / unit**2)
+    noise = unit**2 * floored_noise((levels[::-1] if pair.is_swapped else levels) ** 2 / unit**2)
     reach = known_reach(params, kernel, window.ndim, max(pair.shape))
     response = system_response(params, pair.shape, kernel, reach)
-    density = noise[1] + noise[0] * smeared(squared_magnitude(response)[None], window)[0]
+    density = noise[1] + noise[0] * leaked(squared_magnitude(response)[None], window)[0]
     power = squared_magnitude(forward_transform(window * residual, window.ndim))
     return jnp.sum(half_plane_weights(pair.shape, window.dtype) * power / density)

@@ -17,11 +17,8 @@ from gaussjax.model.params import BlurParams
 from gaussjax.model.response import prediction_margins
 from gaussjax.model.transfer import blur
 from gaussjax.model.window import erode, interior_window
+from gaussjax.spectra.orientation import is_swapped, swap_params
 from gaussjax.statistics.result import BlurEstimate
-
-# Mean variance, px^2, down to which B as sharpened A is no worse than A as blurred B: the noise of
-# A is amplified by less than e. Noise in B, which looks like sharpness, must not exchange the pair.
-_LEAST_VARIANCE = -0.1
 
 
 @dataclass(frozen=True)
@@ -33,14 +30,14 @@ class OrientedPair:
         soft: the other one.
         known_sharp: 1 where ``sharp`` is known, 0 where it is missing; None: everywhere.
         known_soft: likewise.
-        is_exchanged: ``sharp`` is the caller's ``blurred``.
+        is_swapped: ``sharp`` is the caller's ``blurred``.
     """
 
     sharp: jax.Array
     soft: jax.Array
     known_sharp: jax.Array | None
     known_soft: jax.Array | None
-    is_exchanged: bool
+    is_swapped: bool
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -49,7 +46,7 @@ class OrientedPair:
 
     def params(self, estimate: BlurEstimate) -> BlurParams:
         """What takes ``sharp`` to ``soft``, in the precision of the images."""
-        params = estimate.params.inverse() if self.is_exchanged else estimate.params
+        params = swap_params(self.is_swapped, estimate.params)
         return jax.tree.map(lambda leaf: jnp.asarray(leaf, self.sharp.dtype), params)
 
     def predicted(self, params: BlurParams, kernel: Kernel) -> jax.Array:
@@ -117,12 +114,12 @@ def orient(reference, blurred, estimate: BlurEstimate, mask=None) -> OrientedPai
             mean = jnp.mean(image, where=usable > 0)
             image = jnp.where(usable > 0, image, jnp.where(jnp.isfinite(mean), mean, 0))
         images.append(image)
-    exchanged = bool(jnp.trace(estimate.covariance_matrix) < _LEAST_VARIANCE * reference.ndim)
-    order = (1, 0) if exchanged else (0, 1)
+    swapped = bool(is_swapped(estimate.covariance_matrix))
+    order = (1, 0) if swapped else (0, 1)
     return OrientedPair(
         sharp=images[order[0]],
         soft=images[order[1]],
         known_sharp=known[order[0]],
         known_soft=known[order[1]],
-        is_exchanged=exchanged,
+        is_swapped=swapped,
     )

@@ -106,14 +106,14 @@ def _title(estimate: BlurEstimate, profile: TransferProfile, comparison: FamilyC
 
 def _names(pair: OrientedPair) -> tuple[str, str]:
     """Of the softer image and of its prediction."""
-    return ("A", "g * B") if pair.is_exchanged else ("B", "g * A")
+    return ("A", "g * B") if pair.is_swapped else ("B", "g * A")
 
 
 def _images(
     axes: "dict[str, Axes]", pair: OrientedPair, predicted: jax.Array, residual: jax.Array
 ) -> None:
     soft, prediction = _names(pair)
-    reference, blurred = (pair.soft, pair.sharp) if pair.is_exchanged else (pair.sharp, pair.soft)
+    reference, blurred = (pair.soft, pair.sharp) if pair.is_swapped else (pair.sharp, pair.soft)
     pictures = [_slice(image) for image in (reference, blurred, predicted)]
     low, high = np.percentile(np.stack(pictures), (_OUTLIERS, 100 - _OUTLIERS))
     titles = ("A, the reference", "B", f"Prediction {prediction}")
@@ -151,7 +151,7 @@ def _signals(
     axes: "dict[str, Axes]", pair: OrientedPair, predicted: jax.Array, residual: jax.Array
 ) -> None:
     soft, prediction = _names(pair)
-    reference, blurred = (pair.soft, pair.sharp) if pair.is_exchanged else (pair.sharp, pair.soft)
+    reference, blurred = (pair.soft, pair.sharp) if pair.is_swapped else (pair.sharp, pair.soft)
     axes["S"].plot(reference, color=_GREY, linewidth=0.8, label="A, the reference")
     axes["S"].plot(blurred, color=_BLUE, linewidth=1.4, label="B")
     axes["S"].plot(predicted, "--", color=_ORANGE, linewidth=1.2, label=f"prediction {prediction}")

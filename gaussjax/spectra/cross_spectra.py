@@ -73,7 +73,7 @@ class Spectra:
         )
 
     def swapped(self) -> "Spectra":
-        """The same pairs with the roles of reference and blurred exchanged."""
+        """The same pairs with the roles of reference and blurred swapped."""
         blurred_power = self.blurred_power
         return Spectra(
             reference_power=blurred_power,

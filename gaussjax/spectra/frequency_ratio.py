@@ -30,7 +30,7 @@ from gaussjax.spectra.moments import (
     polynomial_sums,
 )
 from gaussjax.spectra.orientation import is_sharpened
-from gaussjax.statistics.derived_quantities import assemble
+from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 
@@ -63,25 +63,25 @@ def fit_frequency_ratio(
         ValueError: unknown family.
     """
     check_option(family, FAMILIES, "family")
-    exchanged = is_sharpened(spectra.folded(), gain=amplitude)
-    return weighted_ratio_fit(spectra, exchanged, family=family, amplitude=amplitude)
+    swapped = is_sharpened(spectra.folded(), gain=amplitude)
+    return weighted_ratio_fit(spectra, swapped, family=family, amplitude=amplitude)
 
 
 @partial(jax.jit, static_argnames=("family", "amplitude"))
 def weighted_ratio_fit(
     spectra: Spectra,
-    exchanged: jax.Array | bool,
+    swapped: jax.Array | bool,
     *,
     family: str = "isotropic",
     amplitude: bool = False,
 ) -> BlurEstimate:
-    """:func:`fit_frequency_ratio` with the noise in B, or in A where ``exchanged``.
+    """:func:`fit_frequency_ratio` with the noise in B, or in A where ``swapped``.
 
     The fits of H1 and of H2, whichever image is the softer one.
     """
 
     def trusted(of: Spectra, params: BlurParams, noise: jax.Array) -> jax.Array:
-        signal = _signal(params, of, exchanged)
+        signal = _signal(params, of, swapped)
         # Within a factor 2 in amplitude log |1 + noise / signal| is harmonic, hence unbiased.
         return jnp.where(signal > 4 * noise, signal, 0)
 
@@ -93,18 +93,18 @@ def weighted_ratio_fit(
     def one_round(_, state):
         weights, _, _ = state
         params, _ = _solve_log_ratio(few, weights, family, amplitude)
-        noise = _noise_power(params, few, exchanged)
+        noise = _noise_power(params, few, swapped)
         return trusted(few, params, noise), params, noise
 
     power = without_zero_frequency(few.reference_power)
     nothing = jnp.zeros(num_variances(family, power.ndim), power.dtype)
     gain = jnp.ones((), power.dtype) if amplitude else None
     # The power of the softer image.
-    first = power * jnp.where(exchanged, 1, squared_magnitude(few.transfer))
+    first = power * jnp.where(swapped, 1, squared_magnitude(few.transfer))
     state = first, BlurParams(nothing, gain=gain, family=family), jnp.zeros((), power.dtype)
     _, params, noise = jax.lax.fori_loop(0, 3, one_round, state)
     params, inverse = _solve_log_ratio(spectra, trusted(spectra, params, noise), family, amplitude)
-    return _result(params, spectra, inverse, 1, exchanged)
+    return _result(params, spectra, inverse, 1, swapped)
 
 
 @partial(jax.jit, static_argnames=("family", "amplitude"))
@@ -235,7 +235,7 @@ def _columns(ndim: int, family: str, amplitude: bool) -> list[Polynomial]:
 
 
 def _responses(
-    params: BlurParams, spectra: Spectra, exchanged: jax.Array | bool
+    params: BlurParams, spectra: Spectra, swapped: jax.Array | bool
 ) -> tuple[jax.Array, jax.Array]:
     """Gain T of A and 1 of B, or gain of A and 1 / T of B where B is the sharper image.
 
@@ -246,36 +246,36 @@ def _responses(
     forward, back = (
         gaussian_transfer(replace(params, variance=variance), spectra.image_shape, _CONTINUOUS, 0)
         for variance in (
-            jnp.where(exchanged, nothing, params.variance),
-            jnp.where(exchanged, -params.variance, nothing),
+            jnp.where(swapped, nothing, params.variance),
+            jnp.where(swapped, -params.variance, nothing),
         )
     )
     return gain * forward, back
 
 
-def _signal(params: BlurParams, spectra: Spectra, exchanged: jax.Array | bool) -> jax.Array:
+def _signal(params: BlurParams, spectra: Spectra, swapped: jax.Array | bool) -> jax.Array:
     """Power of the softer image as the sharper one, which has no noise, and the blur predict it."""
-    forward, back = _responses(params, spectra, exchanged)
+    forward, back = _responses(params, spectra, swapped)
     power = jnp.where(
-        exchanged, spectra.blurred_power * back**2, spectra.reference_power * forward**2
+        swapped, spectra.blurred_power * back**2, spectra.reference_power * forward**2
     )
     return without_zero_frequency(power)
 
 
 def _squares(
-    params: BlurParams, spectra: Spectra, exchanged: jax.Array | bool, *, zero_frequency: bool
+    params: BlurParams, spectra: Spectra, swapped: jax.Array | bool, *, zero_frequency: bool
 ) -> jax.Array:
     """Sum of squared residuals."""
-    squares = squared_misfit(*_responses(params, spectra, exchanged), spectra)
+    squares = squared_misfit(*_responses(params, spectra, swapped), spectra)
     return half_plane_sum(squares, spectra.image_shape, zero_frequency=zero_frequency)
 
 
-def _noise_power(params: BlurParams, spectra: Spectra, exchanged: jax.Array | bool) -> jax.Array:
+def _noise_power(params: BlurParams, spectra: Spectra, swapped: jax.Array | bool) -> jax.Array:
     """N s^2, the power of white noise of the residual's variance s^2."""
     power = spectra.reference_power
     energy = half_plane_sum(power, spectra.image_shape, zero_frequency=False)
     # What rounding alone would leave is added, or a noise-free pair would have no error bar.
-    squares = _squares(params, spectra, exchanged, zero_frequency=False)
+    squares = _squares(params, spectra, swapped, zero_frequency=False)
     return (squares + rounding_variance(power.dtype) * energy) / spectra.num_pairs
 
 
@@ -284,21 +284,21 @@ def _result(
     spectra: Spectra,
     spread: jax.Array,
     num_steps: jax.Array | int,
-    exchanged: jax.Array | bool = False,
+    swapped: jax.Array | bool = False,
 ) -> BlurEstimate:
     """The estimate, with the covariance s^2 ``spread``."""
     num_pixels = math.prod(spectra.image_shape) * spectra.num_pairs
-    noise_variance = _noise_power(params, spectra, exchanged) / math.prod(spectra.image_shape)
+    noise_variance = _noise_power(params, spectra, swapped) / math.prod(spectra.image_shape)
     covariance = noise_variance * spread
     if params.gain is not None:
         # The fit's last parameter is log gain; d gain = gain d log gain.
         scale = jnp.ones(len(covariance), covariance.dtype).at[-1].set(params.gain)
         covariance = covariance * jnp.outer(scale, scale)
-    return assemble(
+    return make_estimate(
         params,
         ndim=len(spectra.image_shape),
         covariance=covariance,
-        loss=0.5 * _squares(params, spectra, exchanged, zero_frequency=True),
+        loss=0.5 * _squares(params, spectra, swapped, zero_frequency=True),
         noise_variance=noise_variance,
         num_pixels=num_pixels,
         num_steps=jnp.asarray(num_steps, jnp.int32),

@@ -21,9 +21,9 @@ from gaussjax.numerics.precision import rounding_variance
 from gaussjax.spectra.cross_spectra import Spectra
 from gaussjax.spectra.least_squares import BlurSums, blur_sums, polish
 from gaussjax.spectra.loss import loss, spectral_residual, spectral_squares, without_zero_frequency
-from gaussjax.spectra.orientation import orient, orient_bounds, variance_bounds
+from gaussjax.spectra.orientation import swap_bounds, swap_spectra, variance_bounds
 from gaussjax.spectra.start import find_start
-from gaussjax.statistics.derived_quantities import assemble
+from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 
@@ -83,10 +83,10 @@ def _fit_gauss_newton(
     reach = max(shape)
     lower, upper = variance_bounds(bounds, spectra.reference_power.dtype)
     start = find_start(spectra, initial, lower, upper, BlurModel(family, convention, reach, shape))
-    low, high = orient_bounds(lower, upper, start.exchanged)
+    low, high = swap_bounds(lower, upper, start.swapped)
     # All of the oriented pair that enters: Re C is the same in both directions.
     power = jax.lax.cond(
-        start.exchanged,
+        start.swapped,
         lambda: without_zero_frequency(spectra.blurred_power),
         lambda: without_zero_frequency(spectra.reference_power),
     )
@@ -99,7 +99,7 @@ def _fit_gauss_newton(
     if is_separable(family, len(shape)):
         state, sums = polish(sums_at, start.variance, low, high)
     else:
-        oriented = orient(spectra, start.exchanged)
+        oriented = swap_spectra(start.swapped, spectra)
 
         def residual(variance):
             params = BlurParams(variance, family=family)
@@ -119,9 +119,9 @@ def _fit_gauss_newton(
         convention,
         sums=sums,
         squares=jax.lax.cond(
-            start.exchanged, lambda: misfit(spectra.swapped()), lambda: misfit(spectra)
+            start.swapped, lambda: misfit(spectra.swapped()), lambda: misfit(spectra)
         ),
-        exchanged=start.exchanged,
+        swapped=start.swapped,
         num_steps=start.num_steps + state.num_steps,
         problems={
             Status.NOT_CONVERGED: ~state.converged,
@@ -223,7 +223,7 @@ def fit_optax(
         convention,
         sums=sums,
         squares=half_plane_sum(squares, spectra.image_shape),
-        exchanged=jnp.asarray(False),
+        swapped=jnp.asarray(False),
         num_steps=jnp.asarray(num_steps, jnp.int32),
         distance=distance,
         problems={},
@@ -245,12 +245,12 @@ def _spectral_result(
     *,
     sums: BlurSums,
     squares: jax.Array,
-    exchanged: jax.Array,
+    swapped: jax.Array,
     num_steps: jax.Array,
     problems: dict[Status, jax.Array],
     distance: jax.Array | None = None,
 ) -> BlurEstimate:
-    """Error bars s^2 (J'J)^-1 and status of a fit to spectra; negated when exchanged.
+    """Error bars s^2 (J'J)^-1 and status of a fit to spectra; negated when swapped.
 
     ``params``, ``sums`` and ``squares``, the sum of squared residuals, are of the oriented pair.
     ``distance`` from the optimum, ``[p]``, counts as error too.
@@ -268,8 +268,8 @@ def _spectral_result(
     # What the blur explains of B if a gain is granted. Any blur that is wide enough explains an
     # image without structure.
     explained = sums.cross / scale * (sums.cross / jnp.where(sums.power > 0, sums.power, 1))
-    sign = jnp.where(exchanged, -1, 1).astype(dtype)
-    return assemble(
+    sign = jnp.where(swapped, -1, 1).astype(dtype)
+    return make_estimate(
         replace(params, variance=sign * params.variance),
         ndim=len(spectra.image_shape),
         covariance=covariance,

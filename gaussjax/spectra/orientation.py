@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.fourier import half_plane_sum
-from gaussjax.model.params import signed_square
+from gaussjax.model.params import BlurParams, signed_square
 from gaussjax.spectra.cross_spectra import Spectra
 from gaussjax.spectra.loss import without_zero_frequency
 from gaussjax.spectra.moments import (
@@ -17,9 +17,10 @@ from gaussjax.spectra.moments import (
 )
 
 # A forward model with negative variance multiplies by exp(|v| w^2 / 2) and soon amplifies
-# rounding. Below this variance (px^2) the pair is fitted with its roles exchanged instead, and
-# negated. Not at zero: there noise in B would pull the estimate away from no blur.
-EXCHANGE_BELOW = -0.1
+# rounding. Below this variance (px^2) the pair is fitted with its roles swapped instead, and
+# negated. Not at zero: there noise in B, which looks like sharpness, would pull the estimate away
+# from no blur. Down to it the noise of A is amplified by less than e.
+SWAP_BELOW = -0.1
 # px^2 that the sharper image has to be sharper by after smoothing, which leaves less to go by.
 _SMOOTH_MARGIN = 0.4
 # px of smoothing that leave, of photographs with noise, frequencies that are mostly signal.
@@ -34,9 +35,9 @@ def variance_bounds(bounds, dtype) -> tuple[jax.Array, jax.Array]:
     return signed_square(low), signed_square(high)
 
 
-def orient_bounds(lower, upper, exchanged) -> tuple[jax.Array, jax.Array]:
-    """Bounds on the variance of the oriented pair: negated and swapped when it is exchanged."""
-    return jnp.where(exchanged, -upper, lower), jnp.where(exchanged, -lower, upper)
+def swap_bounds(lower, upper, swapped) -> tuple[jax.Array, jax.Array]:
+    """Bounds on the variance, or where ``swapped`` those on that from B to A."""
+    return swap_pair(swapped, (lower, upper), (-upper, -lower))[0]
 
 
 def small_blur_variances(
@@ -92,7 +93,7 @@ def small_blur_variances(
 
 def is_sharpened(spectra: Spectra, *, gain: bool = False) -> jax.Array:
     """True where B is the sharper image, of noise in either of the two."""
-    return direction_of(*small_blur_variances(spectra, gain=gain)) < EXCHANGE_BELOW
+    return direction_of(*small_blur_variances(spectra, gain=gain)) < SWAP_BELOW
 
 
 def direction_of(small: jax.Array, smooth: jax.Array, error: jax.Array) -> jax.Array:
@@ -100,8 +101,25 @@ def direction_of(small: jax.Array, smooth: jax.Array, error: jax.Array) -> jax.A
     return jnp.minimum(small, smooth + _SMOOTH_MARGIN + 5 * error)
 
 
-def orient(spectra: Spectra, exchanged: jax.Array) -> Spectra:
-    """The pair with its roles exchanged where ``exchanged``."""
-    return jax.tree.map(
-        lambda kept, swapped: jnp.where(exchanged, swapped, kept), spectra, spectra.swapped()
-    )
+def is_swapped(covariance_matrix: jax.Array) -> jax.Array:
+    """True where an estimate says that B is the sharper image, by its mean variance."""
+    return jnp.trace(covariance_matrix) < SWAP_BELOW * len(covariance_matrix)
+
+
+def swap_pair(swapped: jax.Array | bool, first, second):
+    """``(first, second)``, in the other order where ``swapped``; arrays, or pytrees of them."""
+
+    def chosen(kept, other):
+        return jax.tree.map(lambda x, y: jnp.where(swapped, y, x), kept, other)
+
+    return chosen(first, second), chosen(second, first)
+
+
+def swap_params(swapped: jax.Array | bool, params: BlurParams) -> BlurParams:
+    """The parameters, or where ``swapped`` those that take B to A."""
+    return swap_pair(swapped, params, params.inverse())[0]
+
+
+def swap_spectra(swapped: jax.Array | bool, spectra: Spectra) -> Spectra:
+    """The pair with the roles of its images swapped where ``swapped``."""
+    return swap_pair(swapped, spectra, spectra.swapped())[0]

@@ -15,7 +15,13 @@ from gaussjax.numerics.newton import Evaluation, coarse_tolerance, newton
 from gaussjax.spectra.cross_spectra import Spectra
 from gaussjax.spectra.least_squares import blur_sums, coarse_variance, minimise
 from gaussjax.spectra.loss import without_zero_frequency
-from gaussjax.spectra.orientation import EXCHANGE_BELOW, direction_of, orient, small_blur_variances
+from gaussjax.spectra.orientation import (
+    SWAP_BELOW,
+    direction_of,
+    small_blur_variances,
+    swap_pair,
+    swap_spectra,
+)
 from gaussjax.spectra.phase_correlation import correlation_peak, translated
 from gaussjax.statistics.noise import excess_scatter, noise_ceiling, noise_regression, whitened_sums
 
@@ -36,7 +42,7 @@ class Start:
         shift: of the oriented pair, px, ``[ndim]``; 0 where it is not fitted.
         noise: (v_A, v_B) of the oriented pair, in the unit of the spectra: as given, or as found.
         ceiling: the largest that they can be, by the power at high frequencies.
-        exchanged: True when B is the sharper image, so that B is to be blurred to A.
+        swapped: True when B is the sharper image, so that B is to be blurred to A.
         num_steps: of the search for it.
     """
 
@@ -45,7 +51,7 @@ class Start:
     shift: jax.Array
     noise: jax.Array
     ceiling: jax.Array
-    exchanged: jax.Array
+    swapped: jax.Array
     num_steps: jax.Array
 
 
@@ -82,7 +88,7 @@ def find_start(
         aligned = aligned.folded()
     # Noise in A reads as blur and may hide that B is the sharper image; less so after smoothing.
     small, smooth, error = small_blur_variances(aligned, gain=model.gain)
-    direction, threshold = direction_of(small, smooth, error), EXCHANGE_BELOW
+    direction, threshold = direction_of(small, smooth, error), SWAP_BELOW
     ceiling = jnp.zeros(2, dtype)
     if noise is not None:
         # Noise in A reads as blur, in B as the opposite after a swap: the difference of both
@@ -96,8 +102,8 @@ def find_start(
             ]
         )
         noise = ceiling if estimate_noise else noise
-    exchanged = (direction < threshold) & (lower < EXCHANGE_BELOW) | (upper <= 0)
-    oriented = orient(aligned, exchanged)
+    swapped = (direction < threshold) & (lower < SWAP_BELOW) | (upper <= 0)
+    oriented = swap_spectra(swapped, aligned)
     surrogate = replace(
         model,
         kernel=Kernel("continuous" if model.kernel.name == "continuous" else "discrete"),
@@ -108,16 +114,16 @@ def find_start(
     cross = without_zero_frequency(oriented.cross_power.real)
     shape = oriented.image_shape
     if initial is None:
-        first = jnp.where(exchanged, -small, small)
+        first = jnp.where(swapped, -small, small)
         if noise is not None:
             first = jnp.maximum(0.5 * jnp.abs(direction), 0.1)
         elif plain:
             first = coarse_variance(power, cross, shape, surrogate.kernel)
     else:
         given = as_params(initial, ndim, dtype).covariance_matrix(ndim)
-        first = jnp.where(exchanged, -1, 1) * project_family(given, "isotropic")[0]
+        first = jnp.where(swapped, -1, 1) * project_family(given, "isotropic")[0]
         # From the wrong side of zero an inverse filter would have to be climbed down.
-        first = jnp.where(first < EXCHANGE_BELOW, 1, first)
+        first = jnp.where(first < SWAP_BELOW, 1, first)
     first = jnp.minimum(first, max(spectra.image_shape) ** 2)
     located = surrogate.pack(
         project_family(first * jnp.eye(ndim, dtype=dtype), model.family),
@@ -138,7 +144,7 @@ def find_start(
     vector, num_steps = state.params, state.num_steps
     levels = jnp.zeros(2, dtype)
     if noise is not None:
-        levels = jnp.where(exchanged, noise[::-1], noise)
+        levels, _ = swap_pair(swapped, noise, noise[::-1])
         vector, levels, more = _follow_noise(oriented, surrogate, vector, levels, estimate_noise)
         num_steps = num_steps + more
     params = surrogate.params(vector)
@@ -149,10 +155,10 @@ def find_start(
     return Start(
         variance=_as_nominal(moments, model.family, model.kernel, ndim, model.reach),
         gain=jnp.ones((), dtype) if params.gain is None else params.gain,
-        shift=jnp.where(exchanged, -peak, peak) + residual_shift,
+        shift=jnp.where(swapped, -peak, peak) + residual_shift,
         noise=levels,
-        ceiling=jnp.where(exchanged, ceiling[::-1], ceiling),
-        exchanged=exchanged,
+        ceiling=swap_pair(swapped, ceiling, ceiling[::-1])[0],
+        swapped=swapped,
         num_steps=num_steps,
     )
 
@@ -198,16 +204,16 @@ def _follow_noise(
         theta, levels, steps = state
         if estimated:
             u, _, response, _ = residual(theta)
-            passed = squared_magnitude(response)
-            density = levels[1] + levels[0] * passed
-            levels = noise_regression(squared_magnitude(u), passed, weights / density**2, noise)
+            noise_gain = squared_magnitude(response)
+            density = levels[1] + levels[0] * noise_gain
+            levels = noise_regression(squared_magnitude(u), noise_gain, weights / density**2, noise)
 
         def evaluate(point):
             u, slopes, response, response_slopes = residual(point)
-            passed = squared_magnitude(response)
-            passed_slopes = 2 * jnp.real(jnp.conj(response)[None] * response_slopes)
+            noise_gain = squared_magnitude(response)
+            noise_gain_slopes = 2 * jnp.real(jnp.conj(response)[None] * response_slopes)
             cost, gradient, scatter = whitened_sums(
-                u, slopes, passed, passed_slopes, levels, weights
+                u, slopes, noise_gain, noise_gain_slopes, levels, weights
             )
             excess = excess_scatter(response, response_slopes, levels, weights)
             return Evaluation(cost, gradient, definite(scatter - excess, scatter))

@@ -25,7 +25,7 @@ _LEAST_GRAVE_FIRST = (
 )
 
 
-def assemble(
+def make_estimate(
     params: BlurParams,
     *,
     ndim: int,

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.model.arguments import is_traced
-from gaussjax.statistics.residual_statistics import Evidence
+from gaussjax.statistics.residual_statistics import ResidualStatistics
 from gaussjax.statistics.verdict import Verdict
 
 # A residual is structured where neighbours correlate beyond this many standard deviations of
@@ -78,7 +78,7 @@ class Adequacy:
 
 
 def assess(
-    evidence: Evidence,
+    residual_statistics: ResidualStatistics,
     *,
     everything: jax.Array,
     squares: jax.Array,
@@ -91,7 +91,7 @@ def assess(
     """Adequacy of a fit, its verdict still without what only the estimate knows.
 
     Args:
-        evidence: of the frame, or of bands of it.
+        residual_statistics: of the frame, or of bands of it.
         everything: sum of squared residuals of all compared pixels.
         squares: that sum without the outliers that the loss discounts.
         outliers: part of the compared pixels that they are.
@@ -100,16 +100,16 @@ def assess(
         variance: of the fitted Gaussian per axis, px^2, ``[ndim]``.
         rounding: variance that rounding leaves in the residual.
     """
-    portion = num_pixels / jnp.where(evidence.count > 0, evidence.count, 1)
-    contrast, change = portion * evidence.contrast, portion * evidence.change
-    floor = portion * evidence.weight * rounding
-    autocorrelation, errors = evidence.correlations
+    portion = num_pixels / jnp.where(residual_statistics.count > 0, residual_statistics.count, 1)
+    contrast, change = portion * residual_statistics.contrast, portion * residual_statistics.change
+    floor = portion * residual_statistics.weight * rounding
+    autocorrelation, errors = residual_statistics.correlations
     significant = jnp.any(jnp.abs(autocorrelation) > _SIGNIFICANT * errors)
-    shift, shift_error = evidence.displacement
+    shift, shift_error = residual_statistics.displacement
     structured = jnp.max(jnp.abs(autocorrelation)) * squares
     excess = jnp.where(jnp.isfinite(chi_square), (1 - 1 / chi_square) * squares, 0)
     structured = jnp.where(significant, jnp.maximum(structured, excess), 0)
-    structured = jnp.where(evidence.kurtosis > _LARGEST_KURTOSIS, squares, structured)
+    structured = jnp.where(residual_statistics.kurtosis > _LARGEST_KURTOSIS, squares, structured)
     poor = structured > _LARGEST_STRUCTURE * jnp.minimum(change, contrast) + 100 * floor
     told = jnp.isfinite(chi_square)
     matches = jnp.abs(jnp.log(chi_square)) < jnp.log1p(_LARGEST_MISMATCH)

@@ -26,22 +26,26 @@ _CORNER = 0.75
 _CEILING = 1.2
 
 
-def whitened_sums(u, slopes, passed, passed_slopes, noise, weights) -> tuple[jax.Array, ...]:
-    """Cost, gradient and scatter J'J of ``e = sqrt(weights / D) u``, D = v_B + v_A passed.
+def whitened_sums(
+    u, slopes, noise_gain, noise_gain_slopes, noise, weights
+) -> tuple[jax.Array, ...]:
+    """Cost, gradient and scatter J'J of ``e = sqrt(weights / D) u``, D = v_B + v_A noise_gain.
 
     Args:
         u: transform of the residual.
         slopes: its derivatives, ``[k, *spectrum]``.
-        passed: spectrum that white noise of A leaves in the residual, per v_A.
-        passed_slopes: its derivatives, ``[k, *spectrum]``.
+        noise_gain: spectrum that white noise of A leaves in the residual, per v_A.
+        noise_gain_slopes: its derivatives, ``[k, *spectrum]``.
         noise: (v_A, v_B).
         weights: of the sum over frequencies.
     """
     v_reference, v_blurred = noise
-    density = v_blurred + v_reference * passed
+    density = v_blurred + v_reference * noise_gain
     root = jnp.sqrt(weights / density)
     e = root * u
-    e_slopes = root[None] * (slopes - u[None] * (0.5 * v_reference * passed_slopes / density[None]))
+    e_slopes = root[None] * (
+        slopes - u[None] * (0.5 * v_reference * noise_gain_slopes / density[None])
+    )
     gradient = real_products(e_slopes, e[None])[:, 0]
     return 0.5 * jnp.sum(squared_magnitude(e)), gradient, real_products(e_slopes, e_slopes)
 
@@ -66,21 +70,21 @@ def excess_scatter(response, response_slopes, noise, weights) -> jax.Array:
 
 
 def noise_regression(
-    power: jax.Array, passed: jax.Array, weights: jax.Array, ceiling: jax.Array
+    power: jax.Array, noise_gain: jax.Array, weights: jax.Array, ceiling: jax.Array
 ) -> jax.Array:
-    """Least-squares (v_A, v_B) with ``power = v_A passed + v_B``, ``[2]``.
+    """Least-squares (v_A, v_B) with ``power = v_A noise_gain + v_B``, ``[2]``.
 
     Args:
         power: |u|^2 per pixel.
-        passed: what white noise of A leaves in it, per v_A.
+        noise_gain: what white noise of A leaves in it, per v_A.
         weights: of the regression.
         ceiling: largest (v_A, v_B), from :func:`noise_ceiling`. Without it a misfit of the blur,
             which is as smooth as the image, is taken for noise of A, which makes the misfit worse.
     """
-    s0, s1, s2 = (jnp.sum(weights * passed**k) for k in range(3))
-    y0, y1 = jnp.sum(weights * power), jnp.sum(weights * passed * power)
+    s0, s1, s2 = (jnp.sum(weights * noise_gain**k) for k in range(3))
+    y0, y1 = jnp.sum(weights * power), jnp.sum(weights * noise_gain * power)
     # About the mean, so that near-equal sums do not cancel.
-    centred = passed - s1 / s0
+    centred = noise_gain - s1 / s0
     free = jnp.sum(weights * centred * power) / jnp.sum(weights * centred**2)
     v_reference = jnp.clip(free, 0, ceiling[0])
     v_blurred = (y0 - v_reference * s1) / s0
@@ -106,7 +110,7 @@ def floored_noise(noise: jax.Array) -> jax.Array:
     return jnp.maximum(noise, LEAST_RATIO * jnp.max(noise)) + (4 * jnp.finfo(noise.dtype).eps) ** 2
 
 
-def smeared(spectra: jax.Array, window: jax.Array) -> jax.Array:
+def leaked(spectra: jax.Array, window: jax.Array) -> jax.Array:
     """Power spectra ``[j, *half plane]`` as seen through a window of mean square one."""
     ndim = window.ndim
     transform = forward_transform(window, ndim)
@@ -115,13 +119,13 @@ def smeared(spectra: jax.Array, window: jax.Array) -> jax.Array:
     return forward_transform(seen[None] * covariances, ndim).real
 
 
-def smeared_product(factors: list[jax.Array], profiles: tuple[jax.Array, ...]) -> jax.Array:
-    """:func:`smeared` of a product of one spectrum along each axis, by a product of profiles."""
+def leaked_product(factors: list[jax.Array], profiles: tuple[jax.Array, ...]) -> jax.Array:
+    """:func:`leaked` of a product of one spectrum along each axis, by a product of profiles."""
     ndim = len(profiles)
     smooth = []
     for axis, (factor, profile) in enumerate(zip(factors, profiles, strict=True)):
         # The last axis of the half plane holds half of an even spectrum, the others all of it.
-        half = smeared(factor[None, : profile.size // 2 + 1], profile)[0]
+        half = leaked(factor[None, : profile.size // 2 + 1], profile)[0]
         mirrored = half[1 : (profile.size + 1) // 2][::-1]
         whole = half if axis == ndim - 1 else jnp.concatenate([half, mirrored])
         smooth.append(along_axis(whole, axis, ndim))

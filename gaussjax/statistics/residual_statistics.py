@@ -27,7 +27,7 @@ _LEAST_STRETCH = 4
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Evidence:
+class ResidualStatistics:
     """Sums over the compared pixels, of a large frame over bands of them.
 
     Attributes:
@@ -105,11 +105,11 @@ class Evidence:
         return solution[: self.ndim], errors[: self.ndim]
 
 
-def blank_evidence(ndim: int, dtype) -> Evidence:
-    """Room for the evidence of a frame of this rank, without values."""
+def blank_statistics(ndim: int, dtype) -> ResidualStatistics:
+    """Room for the residual_statistics of a frame of this rank, without values."""
     i = ndim + 3
     shapes = (i, i), (i * i, i * i), (), (3,), (ndim, 3)
-    return Evidence(*(jax.lax.empty(shape, dtype) for shape in shapes))
+    return ResidualStatistics(*(jax.lax.empty(shape, dtype) for shape in shapes))
 
 
 def gather(
@@ -121,8 +121,8 @@ def gather(
     parts: int = 1,
     *,
     periodic: bool = False,
-) -> Evidence:
-    """Evidence of a frame, or of one of its parts.
+) -> ResidualStatistics:
+    """ResidualStatistics of a frame, or of one of its parts.
 
     Args:
         difference: B - A.
@@ -158,7 +158,7 @@ def gather(
     both_ways = np.asarray([pairs.index((min(i, j), max(i, j))) for i in each for j in each])
     flat = jnp.take(_block_totals(found[: len(pairs)]), both_ways, axis=0, mode="clip")
     totals = jnp.sum(found[len(pairs) :], axis=(1, 2))
-    return Evidence(
+    return ResidualStatistics(
         products=jnp.sum(flat, axis=1).reshape(len(columns), len(columns)),
         scatter=product(flat, flat.T),
         change=totals[-1],

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from photograph_pairs import crops
@@ -63,6 +65,16 @@ def test_other_data_or_options_are_refused(tmp_path):
         fit_dataset(Pairs(PAIRS[:4], identity="those"), kernel="sampled", state=state)
     with pytest.raises(StateError, match="other options"):
         fit_dataset(Pairs(PAIRS[:4]), kernel="discrete", state=state)
+
+
+def test_a_state_of_the_version_before_is_refused_and_kept(tmp_path):
+    # Written by the version whose files had no format: the first four pairs, as above.
+    written = Path(__file__).parents[1] / "data" / "state_format_1.npz"
+    state = tmp_path / "run.state"
+    state.write_bytes(written.read_bytes())
+    with pytest.raises(StateError, match=r"another version of gaussjax \(format 1, here 2\)"):
+        fit_dataset(Pairs(PAIRS[:4]), kernel="sampled", state=state)
+    assert state.read_bytes() == written.read_bytes()
 
 
 @pytest.mark.parametrize("kind", [list, iter])

@@ -74,8 +74,8 @@ def test_the_optimum_is_that_of_a_dense_whitened_sum(x64):
         n = np.arange(-margin, margin + 1)
         taps = np.exp(-(n**2) / (2 * candidate**2))
         w = np.pi * np.arange(len(inside)) / len(inside)
-        passed = (np.cos(np.outer(w, n)) @ (taps / taps.sum())) ** 2
-        density = stds[1] ** 2 + stds[0] ** 2 * np.outer(passed, passed)
+        noise_gain = (np.cos(np.outer(w, n)) @ (taps / taps.sum())) ** 2
+        density = stds[1] ** 2 + stds[0] ** 2 * np.outer(noise_gain, noise_gain)
         return np.sum(scipy.fft.dctn(inside, norm="ortho") ** 2 / density)
 
     dense = scipy.optimize.minimize_scalar(objective, bounds=(1.2, 1.8), options={"xatol": 1e-8})
@@ -146,11 +146,11 @@ def test_holes_in_b_leave_it_unbiased(x64):
 
 @pytest.mark.parametrize("true", [(2.0, 0.5), (0.0, 1.0), (3.0, 0.0)])
 def test_noise_regression_is_exact_on_exact_spectra(true, x64):
-    passed = jnp.linspace(0, 1, 50)
-    power = true[0] * passed + true[1]
-    found = noise_regression(power, passed, jnp.ones(50), jnp.full(2, 10.0))
+    noise_gain = jnp.linspace(0, 1, 50)
+    power = true[0] * noise_gain + true[1]
+    found = noise_regression(power, noise_gain, jnp.ones(50), jnp.full(2, 10.0))
     np.testing.assert_allclose(found, true, atol=1e-5)
-    capped = noise_regression(power, passed, jnp.ones(50), jnp.full(2, 1.5))
+    capped = noise_regression(power, noise_gain, jnp.ones(50), jnp.full(2, 1.5))
     assert (capped < 1.51).all()
 
 

@@ -26,7 +26,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Criterion:
+class Objective:
     """Whose optimum is where its margin asks for another one: 1.001 at 5 px, 0.999 at 6 px."""
 
     model: Model
@@ -51,7 +51,7 @@ class Criterion:
 )
 def test_a_margin_on_a_rounding_edge_comes_to_rest(is_finite, passes, margin, x64):
     start = jnp.asarray([0.98])
-    fit = fit_passes(Criterion(Model(is_finite)), start, jnp.zeros(0), -jnp.inf, jnp.inf)
+    fit = fit_passes(Objective(Model(is_finite)), start, jnp.zeros(0), -jnp.inf, jnp.inf)
     assert fit.converged
     assert fit.num_steps == passes
     assert fit.linear == margin
@@ -59,7 +59,7 @@ def test_a_margin_on_a_rounding_edge_comes_to_rest(is_finite, passes, margin, x6
 
 
 def test_a_margin_that_is_far_too_wide_shrinks(x64):
-    fit = fit_passes(Criterion(Model(False)), jnp.asarray([3.0]), jnp.zeros(0), -jnp.inf, jnp.inf)
+    fit = fit_passes(Objective(Model(False)), jnp.asarray([3.0]), jnp.zeros(0), -jnp.inf, jnp.inf)
     # 15 px, then what 0.999 px ask for, then what 1.001 px do.
     assert fit.converged
     assert fit.linear == 6

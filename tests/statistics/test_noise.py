@@ -7,7 +7,7 @@ import pytest
 
 from gaussjax.model.fourier import along_axis
 from gaussjax.model.window import Window, interior_window
-from gaussjax.statistics.noise import excess_scatter, smeared, smeared_product
+from gaussjax.statistics.noise import excess_scatter, leaked, leaked_product
 
 
 @pytest.mark.parametrize("shape", [(30,), (16, 21), (8, 9, 10)])
@@ -20,12 +20,12 @@ def test_products_smear_axis_by_axis(shape, dtype, tolerance):
     product = jnp.ones((1,) * ndim, dtype)
     for axis, factor in enumerate(factors):
         product = product * along_axis(factor, axis, ndim)
-    expected = jax.jit(smeared)(product[None], window.values)[0]
-    found = jax.jit(smeared_product)(factors, window.profiles)
+    expected = jax.jit(leaked)(product[None], window.values)[0]
+    found = jax.jit(leaked_product)(factors, window.profiles)
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
     # A window without edges smears nothing.
     ones = tuple(jnp.ones(n, dtype) for n in shape)
-    np.testing.assert_allclose(jax.jit(smeared_product)(factors, ones), product, atol=tolerance)
+    np.testing.assert_allclose(jax.jit(leaked_product)(factors, ones), product, atol=tolerance)
 
 
 def test_sums_of_a_window_are_those_of_its_values(dtype, tolerance, rng):

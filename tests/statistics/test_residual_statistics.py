@@ -26,7 +26,9 @@ def test_bands_are_rows_of_the_image(shape, bands):
         assert found[-1].min() > image[-2 * shape[0] // bands].min()
 
 
-def evidence(residual, predicted=None, difference=None, window=None, parts=1, periodic=False):
+def residual_statistics(
+    residual, predicted=None, difference=None, window=None, parts=1, periodic=False
+):
     """Of a white residual, unless the case is about something else."""
     residual = jnp.asarray(residual)
     window = jnp.ones_like(residual) if window is None else jnp.asarray(window)
@@ -41,7 +43,7 @@ def test_correlations_of_bands_are_those_of_the_image(missing, rng, x64):
     white = rng.normal(size=(700, 640))
     image = white + 0.4 * np.roll(white, 1, 0) + 0.2 * np.roll(white, 1, 1)
     window = (rng.random(white.shape) >= missing).astype(float)
-    found = evidence(image, window=window)
+    found = residual_statistics(image, window=window)
     correlations, errors = found.correlations
     variance = 1 + 0.4**2 + 0.2**2
     np.testing.assert_allclose(correlations, [0.4 / variance, 0.2 / variance], atol=5 * max(errors))
@@ -53,7 +55,7 @@ def test_correlations_of_bands_are_those_of_the_image(missing, rng, x64):
 def test_contrast_and_change_are_sums_of_squares(shape, rng, x64):
     predicted, residual, difference = rng.normal(size=(3, *shape))
     window = rng.random(shape)
-    found = evidence(residual, predicted + 5, difference, window)
+    found = residual_statistics(residual, predicted + 5, difference, window)
     # Per pixel, as a large frame is not looked at altogether.
     expected = np.average((predicted - residual) ** 2, weights=window)
     np.testing.assert_allclose(found.contrast / found.weight, expected, rtol=0.2)
@@ -67,7 +69,7 @@ def test_every_pixel_of_a_small_periodic_frame_counts(shape, rng, x64):
     predicted, residual, difference = rng.normal(size=(3, *shape))
     window = rng.random(shape) + (rng.random(shape) < 0.8) - 0.5
     window = np.maximum(window, 0)
-    found = evidence(residual, predicted, difference, window, periodic=True)
+    found = residual_statistics(residual, predicted, difference, window, periodic=True)
     total = np.sum(window)
     np.testing.assert_allclose(found.weight, total, rtol=1e-12)
     assert found.count == np.sum(window > 0)
@@ -89,7 +91,7 @@ def test_every_pixel_of_a_small_periodic_frame_counts(shape, rng, x64):
 
 def test_of_other_frames_pixels_without_neighbours_are_left_out(rng, x64):
     predicted, residual, difference = rng.normal(size=(3, 20, 30))
-    found = evidence(residual, predicted, difference)
+    found = residual_statistics(residual, predicted, difference)
     assert found.count == 18 * 28
     expected = np.sum(difference[1:-1, 1:-1] ** 2)
     np.testing.assert_allclose(found.change, expected, rtol=1e-12)
@@ -105,7 +107,7 @@ def test_the_displacement_that_is_left(shape, rng, x64):
     residual = 0.9 * moved + 0.2 - predicted + noise
     # Nothing beyond the edge counts.
     window = np.pad(np.ones([n - 4 for n in shape]), 2)
-    found, errors = evidence(residual, predicted, window=window).displacement
+    found, errors = residual_statistics(residual, predicted, window=window).displacement
     # To first order, of the image that is there: the gain counts.
     np.testing.assert_allclose(found, [0.9 * 0.03, -0.9 * 0.02], rtol=0.02, atol=5 * max(errors))
     assert np.all(errors < 1e-3)
@@ -114,11 +116,11 @@ def test_the_displacement_that_is_left(shape, rng, x64):
 def test_parts_add_up(rng, x64):
     predicted, residual = rng.normal(size=(2, 800, 600))
     halves = [
-        evidence(residual[rows], predicted[rows], parts=2)
+        residual_statistics(residual[rows], predicted[rows], parts=2)
         for rows in (slice(0, 400), slice(400, 800))
     ]
     both = jax.tree.map(jnp.add, *halves)
-    whole = evidence(residual, predicted)
+    whole = residual_statistics(residual, predicted)
     np.testing.assert_allclose(both.count, whole.count, rtol=0.1)
     for name in ("correlations", "displacement"):
         (found, error), (expected, _) = getattr(both, name), getattr(whole, name)
