@@ -9,6 +9,7 @@ from processes import run_process
 import gaussjax
 
 PACKAGE = Path(gaussjax.__file__).parent
+ROOT = Path(__file__).parents[1]
 MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
 
 
@@ -16,6 +17,14 @@ MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"
 def test_no_addresses_of_registries(module):
     text = (PACKAGE / module).read_text(encoding="utf-8")
     assert not re.search(r"https?://|index-url|allow_pickle=True", text)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/design.md"])
+def test_files_named_by_the_documentation_exist(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = re.findall(r"`((?:gaussjax|experiments|figures|tests|docs)/[\w./]*)`", text)
+    assert named
+    assert not [path for path in named if not (ROOT / path).exists()]
 
 
 @pytest.mark.parametrize("name", gaussjax.__all__)

@@ -381,3 +381,13 @@ def test_blur_map_answer():
         f"values at the centres ({mean('ramp', 'shrunk'):.2g} %)",
         f"stay ({mean('step', 'position'):.1g} %, shrunk {mean('step', 'shrunk'):.2g} %)",
     )
+
+
+def test_the_design_page_quotes_the_readme():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\(\*(\w+)\*", design)) <= {*EXPERIMENTS, "prototype"}
+    parts = [part for part in design.split("\n\n") if "(*prototype*)" not in part]
+    quoted = re.findall(r"[\d.e-]+(?= %)", " ".join(parts))
+    assert len(quoted) > 10
+    assert not [number for number in quoted if not re.search(rf"\b{re.escape(number)}\b", readme)]
