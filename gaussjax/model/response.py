@@ -1,9 +1,6 @@
-"""The model of an interior fit: a vector of numbers on one side, a predicted image on the other.
+"""The model of a pair: from a vector of parameters to the response and its derivatives.
 
-    B(x) = gain (g * A)(x - shift) + offset,    response R(w) = gain T(w) exp(-i w . shift)
-
-In the frame's own centre and scale the offset becomes a *level*, the mean that B has on top of
-``gain g * A``: unlike the offset it is hardly correlated with the gain.
+B(x) = gain (g * A)(x - shift) + offset,    response R(w) = gain T(w) exp(-i w . shift)
 """
 
 from dataclasses import dataclass, replace
@@ -11,13 +8,7 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.fourier import (
-    angular_frequencies,
-    forward_transform,
-    half_plane_weights,
-    inverse_transforms,
-    shift_phase,
-)
+from gaussjax.model.fourier import angular_frequencies, shift_phase
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams, num_variances
 from gaussjax.model.transfer import (
@@ -28,7 +19,6 @@ from gaussjax.model.transfer import (
     system_response,
 )
 from gaussjax.numerics.linear_algebra import diagonal, long_products, product
-from gaussjax.pair.frame import Frame
 
 # The inverse of a narrow kernel has no finite support; its tail is gone after a few px more.
 _INVERSE_MARGIN = 6
@@ -83,7 +73,7 @@ class BlurModel:
         return jnp.concatenate([jnp.asarray(part, variance.dtype) for part in parts])
 
     def params(self, vector: jax.Array) -> BlurParams:
-        """BlurParams of a vector, but for the offset: see :meth:`offset_of`."""
+        """BlurParams of a vector, without the offset, for which a frame is needed."""
         p = self.num_variances
         return BlurParams(
             vector[:p],
@@ -91,21 +81,6 @@ class BlurModel:
             shift=vector[-self.ndim :] if self.shift else None,
             family=self.family,
         )
-
-    def level(self, vector: jax.Array, frame: Frame) -> jax.Array:
-        """What is added to ``gain g * A`` in the frame's centre and scale."""
-        if self.offset:
-            return vector[self.num_variances + self.gain]
-        if self.gain:
-            return (vector[self.num_variances] - 1) * frame.centre / frame.scale
-        return jnp.zeros((), vector.dtype)
-
-    def offset_of(self, vector: jax.Array, frame: Frame) -> jax.Array | None:
-        """The offset in the unit of the images, or None where none is fitted."""
-        if not self.offset:
-            return None
-        gain = vector[self.num_variances] if self.gain else 1
-        return frame.scale * self.level(vector, frame) - (gain - 1) * frame.centre
 
     def margins(self, vector: jax.Array) -> jax.Array:
         """Margins in px that blur and shift ask for, within those that leave pixels to compare."""
@@ -163,51 +138,6 @@ class BlurModel:
             change = product(total, factor - 1) + product(change, factor)
             total = jnp.sum(total, axis=-1)
         return jnp.real(change)
-
-    def residual(self, vector: jax.Array, frame: Frame) -> tuple[jax.Array, jax.Array]:
-        """Residual and Jacobian of the prediction on the extended frame, in its scale.
-
-        Returns:
-            ``r = predicted - B``, ``[*frame]``, and ``J = d r / d vector``, ``[k, *frame]``.
-        """
-        response, slopes = self.responses(vector, frame.blurred.shape)
-        p = self.num_variances
-        blurs = [*slopes[:p], *slopes[p + self.gain + self.offset :]]
-        # R - 1 against B - A: a small blur is not lost in the rounding of the images.
-        spectra = [factor * frame.spectrum for factor in (response - 1, *blurs)]
-        change, *fields = inverse_transforms(spectra, frame.blurred.shape)
-        if self.offset:
-            fields.insert(p, jnp.zeros_like(change))
-        if self.gain:
-            # What the gain multiplies is at hand already, but for a gain of 0.
-            predicted = frame.blurred - frame.difference + change
-            fields.insert(p, predicted / jnp.where(vector[p] == 0, 1, vector[p]))
-        level, by_vector = jax.value_and_grad(self.level)(vector, frame)
-        residual = change + level - frame.difference
-        # Stacked last: to whoever asks for single fields the compiler gives those, and no stack.
-        return residual, jnp.stack([x + more for x, more in zip(fields, by_vector, strict=True)])
-
-    def products(self, images: jax.Array, frame: Frame) -> jax.Array:
-        """The c with which :meth:`project` gives ``<image, predicted - A>``; of stacked images."""
-        weights = half_plane_weights(frame.blurred.shape, images.dtype)[None]
-        products = weights * (jnp.conj(forward_transform(images, self.ndim)) * frame.spectrum[None])
-        # Without a shift R is real.
-        return products if self.shift else products.real
-
-    def turning(self, vector: jax.Array, products: jax.Array, shape) -> jax.Array:
-        """``<image, d^2 predicted / d vector^2>``, ``[k, k]``: how the Jacobian turns along it.
-
-        Args:
-            vector: where.
-            products: of the image alone, from :meth:`products`, ``[1, *spectrum]``.
-            shape: of the frame.
-        """
-
-        def along(theta):
-            return self.project(products, theta, shape)[0]
-
-        # Forward twice: one parameter needs no reverse sweep over the frame.
-        return jax.jacfwd(jax.jacfwd(along))(vector)
 
 
 def prediction_margins(params: BlurParams, kernel: Kernel, largest: tuple[int, ...]) -> jax.Array:

@@ -37,6 +37,7 @@ from gaussjax.numerics.newton import FIELD_SCALE, bounded_step, held_back, step_
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair.frame import frame_window
 from gaussjax.pair.objective import Fit, Improvement, PixelObjective, Summary
+from gaussjax.pair.prediction import residual_and_fields
 from gaussjax.statistics.noise import (
     excess_scatter,
     leaked,
@@ -103,7 +104,7 @@ class ErrorsInVariables(PixelObjective):
 
     def _linearized(self, vector, window) -> tuple[Transforms, jax.Array]:
         """Transforms and the fields of the model."""
-        residual, fields = self.model.residual(vector, self.frame)
+        residual, fields = residual_and_fields(self.model, vector, self.frame)
         # One by one, side by side: inside of a program a transform of a stack has a single core.
         u, *slopes = (
             forward_transform(window.values * image, self.model.ndim)

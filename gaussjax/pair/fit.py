@@ -23,6 +23,7 @@ from gaussjax.pair.frame import Pair, centre_and_scale
 from gaussjax.pair.iteration import fit_passes, implicit_fit
 from gaussjax.pair.least_squares import LeastSquares
 from gaussjax.pair.objective import Fit
+from gaussjax.pair.prediction import offset_of
 from gaussjax.pair.robust import Robust
 from gaussjax.pair.tiled_least_squares import StreamedLeastSquares
 from gaussjax.pair.tiles import tile_shape
@@ -241,7 +242,7 @@ def _result(objective: AnyObjective, pair: Pair, fit: Fit, start: Start, low, hi
     noise, _ = swap_pair(start.swapped, summary.noise, summary.noise[::-1])
 
     def of_the_pair(vector):
-        params = replace(model.params(vector), offset=model.offset_of(vector, frame))
+        params = replace(model.params(vector), offset=offset_of(model, vector, frame))
         return swap_params(start.swapped, params)
 
     rotation = jax.jacfwd(lambda vector: ravel_pytree(of_the_pair(vector))[0])(fit.vector)

@@ -21,6 +21,7 @@ from gaussjax.numerics.newton import bounded_step, field_scales, held_back, step
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.reductions import row_sums
 from gaussjax.pair.objective import Fit, Improvement, PixelObjective, Summary
+from gaussjax.pair.prediction import residual_and_fields
 from gaussjax.statistics.covariance import (
     fisher_covariance,
     sandwich_covariance,
@@ -125,7 +126,7 @@ class LeastSquares(PixelObjective):
     def improve(self, fit: Fit, lower, upper) -> Improvement:
         """One pass."""
         window = self.window(fit.margins)
-        residual, fields = self.model.residual(fit.vector, self.frame)
+        residual, fields = residual_and_fields(self.model, fit.vector, self.frame)
         sums = moments(residual, fields, window)
         step = next_step(sums, fit, lower, upper, self.model.num_variances)
         move = step.vector - fit.vector
@@ -137,7 +138,7 @@ class LeastSquares(PixelObjective):
     def linearize(self, vector: jax.Array, margins: jax.Array) -> Linearization:
         """The sums at a vector."""
         window = self.window(margins)
-        residual, fields = self.model.residual(vector, self.frame)
+        residual, fields = residual_and_fields(self.model, vector, self.frame)
         sums = moments(residual, fields, window)
         zero = jnp.zeros((), vector.dtype)
         nowhere = Step(vector, jnp.zeros_like(sums.information), zero, zero)
@@ -164,7 +165,7 @@ class LeastSquares(PixelObjective):
 
     def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:
         """J' W r."""
-        residual, fields = self.model.residual(vector, self.frame)
+        residual, fields = residual_and_fields(self.model, vector, self.frame)
         weighted = self.window(margins).values * residual
         return inner_products(fields, weighted[None])[:, 0]
 

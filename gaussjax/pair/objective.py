@@ -13,6 +13,7 @@ import jax
 from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
 from gaussjax.pair.frame import Frame, frame_window
+from gaussjax.pair.prediction import level_of
 from gaussjax.statistics.residual_statistics import ResidualStatistics, gather
 
 
@@ -150,7 +151,7 @@ class PixelObjective:
     ) -> ResidualStatistics:
         """Of a residual of the frame, one of several ``parts``, and of that with white noise."""
         # Without the level, which may be large.
-        predicted = self.frame.blurred + residual - self.model.level(vector, self.frame)
+        predicted = self.frame.blurred + residual - level_of(self.model, vector, self.frame)
         return gather(
             self.frame.difference,
             window.values,

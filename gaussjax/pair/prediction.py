@@ -1,13 +1,23 @@
-"""The prediction of the blurred image on a frame, and the loss of it."""
+"""The prediction of the blurred image on a frame: its residual, its derivatives and its loss.
+
+In the frame's own centre and scale the offset becomes a *level*, the mean that B has on top of
+``gain g * A``: unlike the offset it is hardly correlated with the gain.
+"""
 
 import jax
 import jax.numpy as jnp
 
 from gaussjax.model.arguments import as_pair
-from gaussjax.model.fourier import inverse_transform
+from gaussjax.model.fourier import (
+    forward_transform,
+    half_plane_weights,
+    inverse_transform,
+    inverse_transforms,
+)
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import BOUNDARIES, KERNELS, PADDED_BOUNDARIES, check_option
 from gaussjax.model.params import BlurParams, as_params
+from gaussjax.model.response import BlurModel
 from gaussjax.model.transfer import axis_margins, known_reach, system_response
 from gaussjax.pair.frame import Frame, centre_and_scale, frame_window, make_frame
 
@@ -21,6 +31,62 @@ def predict(params: BlurParams, frame: Frame, kernel: Kernel, reach: int) -> jax
     if params.offset is not None:
         predicted = predicted + params.offset / frame.scale
     return predicted
+
+
+def level_of(model: BlurModel, vector: jax.Array, frame: Frame) -> jax.Array:
+    """What is added to ``gain g * A`` in the frame's centre and scale."""
+    if model.offset:
+        return vector[model.num_variances + model.gain]
+    if model.gain:
+        return (vector[model.num_variances] - 1) * frame.centre / frame.scale
+    return jnp.zeros((), vector.dtype)
+
+
+def offset_of(model: BlurModel, vector: jax.Array, frame: Frame) -> jax.Array | None:
+    """The offset in the unit of the images, or None where none is fitted."""
+    if not model.offset:
+        return None
+    gain = vector[model.num_variances] if model.gain else 1
+    return frame.scale * level_of(model, vector, frame) - (gain - 1) * frame.centre
+
+
+def residual_and_fields(
+    model: BlurModel, vector: jax.Array, frame: Frame
+) -> tuple[jax.Array, jax.Array]:
+    """Residual and Jacobian of the prediction on the extended frame, in its scale.
+
+    Returns:
+        ``r = predicted - B``, ``[*frame]``, and ``J = d r / d vector``, ``[k, *frame]``.
+    """
+    response, slopes = model.responses(vector, frame.blurred.shape)
+    p = model.num_variances
+    blurs = [*slopes[:p], *slopes[p + model.gain + model.offset :]]
+    # R - 1 against B - A: a small blur is not lost in the rounding of the images.
+    spectra = [factor * frame.spectrum for factor in (response - 1, *blurs)]
+    change, *fields = inverse_transforms(spectra, frame.blurred.shape)
+    if model.offset:
+        fields.insert(p, jnp.zeros_like(change))
+    if model.gain:
+        # What the gain multiplies is at hand already, except for a gain of 0.
+        predicted = frame.blurred - frame.difference + change
+        fields.insert(p, predicted / jnp.where(vector[p] == 0, 1, vector[p]))
+    added, slope = jax.value_and_grad(lambda v: level_of(model, v, frame))(vector)
+    residual = change + added - frame.difference
+    # Stacked last: a caller that uses single fields gets those, and the compiler makes no stack.
+    return residual, jnp.stack([x + more for x, more in zip(fields, slope, strict=True)])
+
+
+def second_order_term(
+    model: BlurModel, vector: jax.Array, image: jax.Array, frame: Frame
+) -> jax.Array:
+    """``<image, d^2 predicted / d vector^2>``, ``[k, k]``: what ``J'J`` lacks of a Hessian."""
+    shape = frame.blurred.shape
+    weights = half_plane_weights(shape, image.dtype)
+    products = weights * (jnp.conj(forward_transform(image, model.ndim)) * frame.spectrum)
+    # Without a shift R is real.
+    products = (products if model.shift else products.real)[None]
+    # Forward twice: one parameter needs no reverse sweep over the frame.
+    return jax.jacfwd(jax.jacfwd(lambda theta: model.project(products, theta, shape)[0]))(vector)
 
 
 def image_loss(

@@ -11,6 +11,7 @@ from gaussjax.numerics.linear_algebra import definite, inner_products, inverse_s
 from gaussjax.numerics.newton import Evaluation, newton, step_tolerance
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair.objective import Fit, Improvement, PixelObjective, Summary
+from gaussjax.pair.prediction import residual_and_fields, second_order_term
 from gaussjax.statistics.covariance import block_counts, sandwich_covariance, wider_covariance
 from gaussjax.statistics.robust_losses import (
     ABSOLUTE_ROUNDING,
@@ -67,7 +68,7 @@ class Robust(PixelObjective):
 
     def context(self, vector: jax.Array, margins: jax.Array, previous: jax.Array) -> jax.Array:
         """The scale s, ``[1]``: the standard deviation by the median absolute residual."""
-        residual, _ = self.model.residual(vector, self.frame)
+        residual, _ = residual_and_fields(self.model, vector, self.frame)
         scale = median_scale(residual, self.window(margins).values)
         if self.loss == "absolute":
             scale = ABSOLUTE_ROUNDING * scale
@@ -75,17 +76,18 @@ class Robust(PixelObjective):
 
     def evaluate(self, vector: jax.Array, window: Window, context: jax.Array) -> Evaluation:
         """Cost, gradient and curvature at a vector."""
-        residual, fields = self.model.residual(vector, self.frame)
+        residual, fields = residual_and_fields(self.model, vector, self.frame)
         scale = context[0]
         z = residual / scale
         psi, slope = influence(self.rho, z)
         convex = inner_products((window.values * slope)[None] * fields, fields)
-        products = self.model.products((scale * window.values * psi)[None], self.frame)
-        turning = self.model.turning(vector, products, window.shape)
+        second_order = second_order_term(
+            self.model, vector, scale * window.values * psi, self.frame
+        )
         return Evaluation(
             cost=scale**2 * jnp.sum(window.values * self.rho(z)),
             gradient=scale * inner_products(fields, (window.values * psi)[None])[:, 0],
-            curvature=definite(convex + turning, convex),
+            curvature=definite(convex + second_order, convex),
         )
 
     def blank(self, vector: jax.Array) -> Linearization:
@@ -97,7 +99,7 @@ class Robust(PixelObjective):
 
     def linearize(self, vector: jax.Array, margins: jax.Array) -> Linearization:
         """Residual and Jacobian at a vector."""
-        return Linearization(*self.model.residual(vector, self.frame))
+        return Linearization(*residual_and_fields(self.model, vector, self.frame))
 
     def improve(self, fit: Fit, lower, upper) -> Improvement:
         """Damped Newton steps, as many as one pass is worth."""

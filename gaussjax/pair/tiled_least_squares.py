@@ -12,6 +12,7 @@ from gaussjax.model.window import Window
 from gaussjax.pair.frame import Frame, Pair, frame_window
 from gaussjax.pair.least_squares import LeastSquares, linearization, moments, next_step
 from gaussjax.pair.objective import Fit, Improvement
+from gaussjax.pair.prediction import residual_and_fields
 from gaussjax.pair.tiles import sum_over_tiles, tiles_fit
 from gaussjax.statistics.residual_statistics import ResidualStatistics, blank_statistics
 
@@ -61,7 +62,7 @@ def _gathering(model: BlurModel, tile: tuple[int, ...]):
     """The function of pair, vector and margins to moments and residual_statistics."""
 
     def sums(vector: jax.Array, parts: int, frame: Frame, window: Window):
-        residual, fields = model.residual(vector, frame)
+        residual, fields = residual_and_fields(model, vector, frame)
         weighted = window.values * residual
         objective = LeastSquares(frame, model)
         residual_statistics = objective.residual_statistics(
