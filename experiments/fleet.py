@@ -26,7 +26,7 @@ from experiments.common import BLUE, GREY, VERMILION
 from experiments.fresh_processes import memory_of_many_pairs
 from experiments.pair_folders import FOLDERS, link_pairs, write_pairs
 from gaussjax import fit_dataset, open_pairs
-from gaussjax.dataset.estimating_equation import Figures
+from gaussjax.dataset.equations import PairEquations
 from gaussjax.dataset.state import JointSums
 
 SIGMA, BATCH = 2.0, 64  # px; pairs
@@ -144,9 +144,10 @@ def some_sums(shape: tuple[int, int], random: np.random.Generator) -> JointSums:
     def drawn(*size: int) -> np.ndarray:
         return random.uniform(0.5, 1.5, size).astype(np.float32).astype(float)
 
-    numbers: list = [drawn(2), drawn(2, 2), drawn(2, 2), *(drawn() for _ in range(5))]
-    figures = Figures(*numbers)
-    return JointSums({shape: drawn(1, shape[0], shape[1] // 2 + 1)}, figures)
+    numbers: list = [drawn(), drawn(1), drawn(1, 1), drawn(), drawn(2, 2), drawn(2, 2)]
+    numbers += [drawn() for _ in range(3)]
+    equations = PairEquations(*numbers)
+    return JointSums({shape: drawn(1, shape[0], shape[1] // 2 + 1)}, equations)
 
 
 def drift(additions: int, random: np.random.Generator) -> dict[str, float]:
@@ -156,15 +157,15 @@ def drift(additions: int, random: np.random.Generator) -> dict[str, float]:
     """
     few = [some_sums((4, 4), random) for _ in range(min(1000, additions))]
     total = few[0]
-    single = np.float32(few[0].figures.squares)
+    single = np.float32(few[0].equations.squares)
     for number in tqdm(range(1, additions), "additions", disable=None):
         total = total + few[number % len(few)]
-        single += np.float32(few[number % len(few)].figures.squares)
+        single += np.float32(few[number % len(few)].equations.squares)
     times = additions // len(few)
-    exact = times * sum(sums.figures.squares for sums in few)
+    exact = times * sum(sums.equations.squares for sums in few)
     coefficients = times * sum(sums.coefficients[4, 4] for sums in few)
     kept = max(
-        abs(total.figures.squares / exact - 1),
+        abs(total.equations.squares / exact - 1),
         np.max(np.abs(total.coefficients[4, 4] / coefficients - 1)),
     )
     return {"as kept": float(kept), "float32": float(abs(single / exact - 1))}

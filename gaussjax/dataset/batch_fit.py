@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
-from gaussjax.dataset.estimating_equation import Figures, Root, figures, find_root, root_errors
+from gaussjax.dataset.equations import PairEquations, pair_equations
+from gaussjax.dataset.estimating_equation import Root, find_root, root_errors
 from gaussjax.dataset.instruments import Filters, Nuisances, PairSums, make_filters, pair_sums
 from gaussjax.dataset.records import PairFit, PairRecord, pair_record
 from gaussjax.model.boundary import largest_margins
@@ -77,12 +78,12 @@ class BatchSums:
 
     Attributes:
         coefficients: summed over the pairs, ``[p, *spectrum]``.
-        figures: of every pair, leaves ``[n, ...]``.
+        equations: of every pair, leaves ``[n, ...]``.
         records: of every pair.
     """
 
     coefficients: jax.Array
-    figures: Figures
+    equations: PairEquations
     records: PairRecord
 
 
@@ -111,7 +112,7 @@ def batch_sums(
     def on_device(references, blurreds, present, origin):
         sums = _device_sums(references, blurreds, present, origin, options)
         total = jax.lax.psum(sums.coefficients, "pairs")
-        return BatchSums(total, sums.figures, sums.records)
+        return BatchSums(total, sums.equations, sums.records)
 
     return jax.shard_map(
         on_device,
@@ -253,10 +254,10 @@ def _searched(
 def _judged(
     pair: _Searched, origin: LinearizationPoint, options: JointOptions, shape: tuple[int, ...]
 ):
-    """Figures and record of one pair."""
+    """Equations and record of one pair."""
     own, model = pair.own, options.model(shape)
     counted, alone = (
-        jax.tree.map(lambda x: jnp.where(pair.tells, x, 0), figures(sums))
+        jax.tree.map(lambda x: jnp.where(pair.tells, x, 0), pair_equations(sums))
         for sums in (pair.sums, own.sums)
     )
     noisy, count = origin.noise is not None, options.nuisances.count

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gaussjax.dataset.instruments import PairSums
+from gaussjax.dataset.equations import PairEquations
 from gaussjax.numerics.linear_algebra import (
     diagonal,
-    inner_products,
-    inverse_small,
     product,
     solve_small,
 )
 from gaussjax.numerics.newton import FIELD_SCALE, held_back, step_tolerance
-from gaussjax.statistics.covariance import wider_covariance
+from gaussjax.statistics.covariance import fisher_covariance, sandwich_covariance, wider_covariance
 
 MAX_STEPS = 20
 # A step of so many standard errors is as good as none.
@@ -75,67 +73,6 @@ def find_root(project: Callable, gradient: jax.Array, slope: jax.Array, origin: 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Figures:
-    """The small sums of one or many pairs at theta_0, additive.
-
-    With u the scores and slopes of a block, or of a pair, in one vector ``[p + p^2]``:
-
-    Attributes:
-        total: sum of u.
-        of_blocks: sum of ``u u'`` over the blocks of all pairs.
-        of_pairs: over the pairs.
-        squares: ``sum W r^2``.
-        change: ``sum W (B - A)^2``.
-        structure: see :class:`~gaussjax.dataset.instruments.PairSums`.
-        num_pixels: compared.
-        num_pairs: that have pixels to compare.
-    """
-
-    total: jax.Array
-    of_blocks: jax.Array
-    of_pairs: jax.Array
-    squares: jax.Array
-    change: jax.Array
-    structure: jax.Array
-    num_pixels: jax.Array
-    num_pairs: jax.Array
-
-    @property
-    def num_variances(self) -> int:
-        """P."""
-        return round((self.total.shape[0] + 0.25) ** 0.5 - 0.5)
-
-    @property
-    def gradient(self) -> jax.Array:
-        """F at theta_0, ``[p]``."""
-        return self.total[: self.num_variances]
-
-    @property
-    def slope(self) -> jax.Array:
-        """Of F at theta_0, ``[p, p]``."""
-        p = self.num_variances
-        return self.total[p:].reshape(p, p)
-
-
-def figures(sums: PairSums) -> Figures:
-    """Of one pair."""
-    p = len(sums.scores)
-    flat = jnp.concatenate([sums.scores.reshape(p, -1), sums.slopes.reshape(p * p, -1)])
-    total = jnp.sum(flat, axis=1)
-    return Figures(
-        total=total,
-        of_blocks=inner_products(flat, flat),
-        of_pairs=jnp.outer(total, total),
-        squares=sums.squares,
-        change=sums.change,
-        structure=sums.structure,
-        num_pixels=sums.num_pixels.astype(total.dtype),
-        num_pairs=(sums.num_pixels > 0).astype(total.dtype),
-    )
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
 class RootErrors:
     """What the figures tell of a root.
 
@@ -152,7 +89,7 @@ class RootErrors:
 
 def root_errors(
     root: Root,
-    sums: Figures,
+    sums: PairEquations,
     origin: jax.Array,
     num_nuisances: int,
     noisy: bool,
@@ -172,19 +109,16 @@ def root_errors(
     """
     p = origin.size
     move = root.vector - origin
-    change = 2 * move @ sums.gradient + move @ sums.slope @ move
-    squares = jnp.maximum(sums.squares + change, 0)
+    squares = sums.squares_after(move)
     freedom = sums.num_pixels - num_nuisances * sums.num_pairs - p
     noise_variance = squares / jnp.where(freedom > 0, freedom, 1)
-    inverse = inverse_small(root.slope)
-    classical = (noise_variance + rounding) * 0.5 * (inverse + inverse.T)
+    classical = fisher_covariance(root.slope, noise_variance + rounding)
     # The scores at the root are those at the origin and their slopes times the way.
     onwards = jnp.kron(jnp.eye(p, dtype=move.dtype), move[None])
     moved = jnp.concatenate([jnp.eye(p, dtype=move.dtype), onwards], axis=1)
 
     def sandwich(scatter):
-        filled = product(inverse, product(product(moved, scatter), moved.T))
-        return product(filled, inverse.T)
+        return sandwich_covariance(root.slope, product(product(moved, scatter), moved.T))
 
     by_blocks = sandwich(sums.of_blocks)
     within = by_blocks if noisy else wider_covariance(classical, by_blocks)

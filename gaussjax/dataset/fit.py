@@ -175,7 +175,7 @@ def _result(current: JointPass, fit: JointFit, sums: JointSums) -> DatasetEstima
     return DatasetEstimate(
         joint=fit.estimate,
         effects=RandomEffects(effects.scatter.reshape(shape), effects.heterogeneity.reshape(shape)),
-        num_pairs=int(sums.figures.num_pairs),
+        num_pairs=int(sums.equations.num_pairs),
         num_bad=int(_total(np.asarray(len(current.bad)))),
         num_passes=current.number,
         names=tuple(current.names),

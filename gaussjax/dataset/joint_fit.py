@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.dataset.batch_fit import JointOptions
-from gaussjax.dataset.estimating_equation import Figures, find_root, root_errors
+from gaussjax.dataset.equations import PairEquations
+from gaussjax.dataset.estimating_equation import find_root, root_errors
 from gaussjax.dataset.records import root_estimate
 from gaussjax.dataset.state import JointStart, JointSums
 from gaussjax.numerics.linear_algebra import diagonal
@@ -49,13 +50,13 @@ def joint_fit(
     """
     options = replace(options, swapped=start.swapped)
     with jax.enable_x64(True):
-        figures = jax.tree.map(lambda x: jnp.asarray(x, float), sums.figures)
+        equations = jax.tree.map(lambda x: jnp.asarray(x, float), sums.equations)
         shapes = tuple(sorted(sums.coefficients))
         coefficients = [jnp.asarray(sums.coefficients[shape], float) for shape in shapes]
         vector, estimate, ahead = jax.device_get(
             _fit(
                 coefficients,
-                figures,
+                equations,
                 jnp.asarray(start.vector, float),
                 jnp.asarray(start.unit, float),
                 jnp.asarray(start.rounding, float),
@@ -71,7 +72,7 @@ def joint_fit(
 @partial(jax.jit, static_argnames=("shapes", "options", "noisy"))
 def _fit(
     coefficients,
-    figures: Figures,
+    equations: PairEquations,
     origin,
     unit,
     rounding,
@@ -89,8 +90,8 @@ def _fit(
             (model.project(c, vector, shape) for model, c, shape in parts), jnp.zeros_like(vector)
         )
 
-    root = find_root(project, figures.gradient, figures.slope, origin)
-    errors = root_errors(root, figures, origin, options.nuisances.count, noisy, rounding)
+    root = find_root(project, equations.gradient, equations.information, origin)
+    errors = root_errors(root, equations, origin, options.nuisances.count, noisy, rounding)
     # What rounding does to all pairs alike does not average out.
     floor = rounding * (jnp.max(jnp.abs(root.vector)) + FIELD_SCALE) ** 2
     covariance = errors.covariance + floor * jnp.eye(len(root.vector), dtype=floor.dtype)
@@ -109,7 +110,7 @@ def _fit(
     estimate = root_estimate(
         root,
         errors,
-        figures,
+        equations,
         largest,
         unit,
         swapped=options.swapped,

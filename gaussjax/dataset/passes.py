@@ -42,8 +42,8 @@ class JointPass:
     def take(self, batch: Batch, found: BatchSums) -> None:
         """Add what a batch has come to."""
         count = len(batch.names)
-        figures, records = jax.tree.map(
-            lambda leaf: np.asarray(leaf)[:count], (found.figures, found.records)
+        equations, records = jax.tree.map(
+            lambda leaf: np.asarray(leaf)[:count], (found.equations, found.records)
         )
         finite = records.status != Status.NOT_FINITE
         self.bad += [
@@ -52,7 +52,7 @@ class JointPass:
         ]
         self.names += [batch.names[k] for k in np.flatnonzero(finite)]
         self.records.append(jax.tree.map(lambda leaf: leaf[finite], records))
-        added = joint_sums(np.asarray(found.coefficients), batch.shape, figures)
+        added = joint_sums(np.asarray(found.coefficients), batch.shape, equations)
         self.sums = added if self.sums is None else self.sums + added
 
     def all_records(self, sigma_shape: tuple[int, ...] = ()) -> PairRecord:

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gaussjax.dataset.estimating_equation import Figures, Root, RootErrors, has_converged
+from gaussjax.dataset.equations import PairEquations
+from gaussjax.dataset.estimating_equation import Root, RootErrors, has_converged
 from gaussjax.model.params import BlurParams
 from gaussjax.model.response import BlurModel
 from gaussjax.model.transfer import axis_margins
 from gaussjax.spectra.orientation import swap_params
 from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.result import BlurEstimate
-from gaussjax.statistics.status import Status
+from gaussjax.statistics.status import Status, is_too_small
 
 
 @jax.tree_util.register_dataclass
@@ -58,7 +59,7 @@ class PairFit:
 
     root: Root
     errors: RootErrors
-    sums: Figures
+    sums: PairEquations
     gain: jax.Array
     offset: jax.Array
     finite: jax.Array
@@ -101,7 +102,7 @@ def pair_record(fit: PairFit, model: BlurModel, unit, *, swapped: bool) -> PairR
 def root_estimate(
     root: Root,
     errors: RootErrors,
-    sums: Figures,
+    sums: PairEquations,
     model: BlurModel,
     unit,
     *,
@@ -124,8 +125,9 @@ def root_estimate(
     oriented = BlurParams(root.vector, family=model.family)
     wanted = axis_margins(oriented, model.kernel, model.ndim)
     found = {
-        Status.TOO_SMALL: jnp.any(wanted > jnp.asarray(model.largest_margins))
-        | (sums.num_pixels < 4 * root.vector.size),
+        Status.TOO_SMALL: is_too_small(
+            wanted, model.largest_margins, sums.num_pixels, root.vector.size
+        ),
         Status.NOT_CONVERGED: ~(has_converged(root, errors.covariance) & settled),
         Status.NOT_FINITE: ~jnp.asarray(finite),
     }

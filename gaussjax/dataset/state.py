@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, fields
 
+import jax
 import numpy as np
 
-from gaussjax.dataset.estimating_equation import Figures
+from gaussjax.dataset.equations import PairEquations
 
 Shape = tuple[int, ...]
 
@@ -15,11 +16,11 @@ class JointSums:
 
     Attributes:
         coefficients: by shape of the images, ``[p, *spectrum]``.
-        figures: of all pairs, float64.
+        equations: of all pairs, float64.
     """
 
     coefficients: dict[Shape, np.ndarray]
-    figures: Figures
+    equations: PairEquations
 
     def __add__(self, other: "JointSums") -> "JointSums":
         """Of the pairs of both."""
@@ -28,14 +29,16 @@ class JointSums:
             coefficients[shape] = coefficients[shape] + values if shape in coefficients else values
         return JointSums(
             coefficients,
-            _added(self.figures, other.figures),
+            self.equations + other.equations,
         )
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Flat, for a file or for other processes; see :meth:`from_arrays`."""
         named = {f"coefficients {'x'.join(map(str, s))}": c for s, c in self.coefficients.items()}
-        figures = {f.name: np.asarray(getattr(self.figures, f.name)) for f in fields(Figures)}
-        return named | figures
+        equations = {
+            f.name: np.asarray(getattr(self.equations, f.name)) for f in fields(PairEquations)
+        }
+        return named | equations
 
     @staticmethod
     def from_arrays(named: dict[str, np.ndarray]) -> "JointSums":
@@ -47,23 +50,14 @@ class JointSums:
         }
         return JointSums(
             coefficients,
-            Figures(**{f.name: named[f.name] for f in fields(Figures)}),  # pyright: ignore
+            PairEquations(**{f.name: named[f.name] for f in fields(PairEquations)}),  # pyright: ignore
         )
 
 
-def joint_sums(coefficients: np.ndarray, shape: Shape, figures: Figures) -> JointSums:
-    """Of one batch: its summed coefficients, and the figures of every pair, leaves ``[n, ...]``."""
-    total = Figures(
-        **{f.name: np.asarray(getattr(figures, f.name), float).sum(0) for f in fields(Figures)}
-    )  # pyright: ignore
+def joint_sums(coefficients: np.ndarray, shape: Shape, equations: PairEquations) -> JointSums:
+    """Of one batch: its summed coefficients, and the equations of each pair, leaves ``[n, ...]``."""
+    total = jax.tree.map(lambda leaf: np.asarray(leaf, float).sum(0), equations)
     return JointSums({shape: np.asarray(coefficients, float)}, total)
-
-
-def _added(first, second):
-    """Field by field."""
-    return type(first)(
-        **{f.name: getattr(first, f.name) + getattr(second, f.name) for f in fields(first)}
-    )
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.goodness_of_fit import assess
 from gaussjax.statistics.noise import floored_noise
 from gaussjax.statistics.result import BlurEstimate
-from gaussjax.statistics.status import Status
+from gaussjax.statistics.status import Status, is_too_small
 
 # Noise levels that the pair is asked for count as told apart when sigma is known this well ...
 LARGEST_RELATIVE_ERROR = 0.05
@@ -276,8 +276,9 @@ def _result(objective: AnyObjective, pair: Pair, fit: Fit, start: Start, low, hi
         kernel=model.kernel,
         problems={
             Status.NOT_FINITE: ~jnp.isfinite(total),
-            Status.TOO_SMALL: jnp.any(wanted > jnp.asarray(model.largest_margins))
-            | (num_pixels < 4 * fit.vector.size),
+            Status.TOO_SMALL: is_too_small(
+                wanted, model.largest_margins, num_pixels, fit.vector.size
+            ),
             Status.NOT_CONVERGED: ~fit.converged,
             Status.NOISE_NOT_SEPARABLE: coloured & estimates_noise,
             Status.AT_BOUND: jnp.any((fit.vector <= low) | (fit.vector >= high)),

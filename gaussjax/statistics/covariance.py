@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.window import Window
-from gaussjax.numerics.linear_algebra import diagonal, inverse_small
+from gaussjax.numerics.linear_algebra import diagonal, inverse_small, product
 
 # Blocks of the sandwich, over all axes together: their sums tell a variance to sqrt(2 / 256).
 NUM_BLOCKS = 256
@@ -14,12 +14,16 @@ DEPENDENT_FROM = 1.5
 
 
 def fisher_covariance(curvature: jax.Array, noise_variance: jax.Array) -> jax.Array:
-    """Covariance ``s^2 H^-1`` of least squares with independent noise, ``[k, k]``."""
-    return noise_variance * inverse_small(curvature)
+    """Covariance ``s^2 H^-1`` of least squares with independent noise, ``[k, k]``.
+
+    Symmetric, though the H of an estimating equation need not be.
+    """
+    inverse = inverse_small(curvature)
+    return noise_variance * 0.5 * (inverse + inverse.T)
 
 
 def sandwich_covariance(curvature: jax.Array, scatter: jax.Array) -> jax.Array:
-    """Covariance ``H^-1 S H^-1``, S from sums of the scores over blocks of neighbours.
+    """Covariance ``H^-1 S H^-T``, S from sums of the scores over blocks of neighbours.
 
     Right where the residuals of neighbouring pixels depend on each other, as they do when the
     model is not the truth: a block holds most neighbours of its pixels.
@@ -33,7 +37,7 @@ def sandwich_covariance(curvature: jax.Array, scatter: jax.Array) -> jax.Array:
     1982; the blocks as in K.-Y. Liang and S. L. Zeger, Biometrika 73(1), 1986.
     """
     inverse = inverse_small(curvature)
-    return inverse @ scatter @ inverse
+    return product(product(inverse, scatter), inverse.T)
 
 
 def block_counts(shape: tuple[int, ...], parts: int = 1) -> tuple[int, ...]:

@@ -2,6 +2,9 @@
 
 import enum
 
+import jax
+import jax.numpy as jnp
+
 
 class Status(enum.IntEnum):
     """Outcome of an estimate: 0 when the fit found what it looked for, else why it did not.
@@ -38,3 +41,10 @@ _MESSAGES = {
     " is too small, or what is left over is not white noise; pass noise_std=(std_reference,"
     " std_blurred)",
 }
+
+
+def is_too_small(
+    margins: jax.Array, largest: tuple[int, ...], num_pixels: jax.Array, num_parameters: int
+) -> jax.Array:
+    """The blur asks for wider margins than the frame allows, or leaves too few pixels to fit it."""
+    return jnp.any(margins > jnp.asarray(largest)) | (num_pixels < 4 * num_parameters)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from problems import natural_scene, periodic_blur
 
-from gaussjax.dataset.estimating_equation import figures, find_root
+from gaussjax.dataset.equations import pair_equations
+from gaussjax.dataset.estimating_equation import find_root
 from gaussjax.dataset.instruments import Nuisances, make_filters, pair_sums
 from gaussjax.model.boundary import largest_margins
 from gaussjax.model.kernels import Kernel
@@ -62,13 +63,13 @@ def test_the_sums_are_those_of_dense_algebra(x64, images):
     a, b = ((image - images[0].mean()) / 0.5 for image in images)
     prediction, fields = dense(a, ORIGIN)
     sums = sums_of(*images)
-    counted = figures(sums)
+    counted = pair_equations(sums)
     residual = inside(prediction - b)
     np.testing.assert_allclose(
         counted.gradient, np.tensordot(inside(fields), residual, 2), rtol=1e-10
     )
     np.testing.assert_allclose(
-        counted.slope, np.einsum("iyx,jyx->ij", inside(fields), inside(fields)), rtol=1e-10
+        counted.information, np.einsum("iyx,jyx->ij", inside(fields), inside(fields)), rtol=1e-10
     )
     np.testing.assert_allclose(sums.squares, np.sum(residual**2), rtol=1e-10)
     np.testing.assert_allclose(sums.change, np.sum(inside(b - a) ** 2), rtol=1e-10)
@@ -89,7 +90,9 @@ def test_the_root_is_exact_and_with_nuisances_where_it_is_near(x64, images, nuis
     for _ in range(8 if nuisances.count else 1):
         sums = pair_sums(framed(a, b), filters(origin), nuisances, jnp.asarray(MARGINS), None)
         project = jax.tree_util.Partial(MODEL.project, sums.coefficients, shape=SHAPE)
-        origin = find_root(project, figures(sums).gradient, figures(sums).slope, origin).vector
+        origin = find_root(
+            project, pair_equations(sums).gradient, pair_equations(sums).information, origin
+        ).vector
     # A hundred-thousandth: what the continuous kernel's tail brings in over the margin.
     np.testing.assert_allclose(origin, TRUTH, rtol=1e-5)
     np.testing.assert_allclose(sums.gain, 0.8 if nuisances.gain else 1, rtol=1e-4)
@@ -97,17 +100,22 @@ def test_the_root_is_exact_and_with_nuisances_where_it_is_near(x64, images, nuis
 
 def test_white_noise_in_a_adds_nothing_on_average(x64, images):
     a, b = images
-    clean = figures(sums_of(a, b, Nuisances(True, True)))
+
+    def total(sums):
+        equations = pair_equations(sums)
+        return jnp.concatenate([equations.gradient, jnp.ravel(equations.information)])
+
+    clean = total(sums_of(a, b, Nuisances(True, True)))
     level, draws = 0.4, 400
     noise = level * np.random.default_rng(5).standard_normal((draws, *SHAPE))
 
     def noisy(extra, variance):
-        return figures(sums_of(a + extra, b, Nuisances(True, True), variance)).total
+        return total(sums_of(a + extra, b, Nuisances(True, True), variance))
 
     for variance, biased in ((jnp.asarray((level / 0.5) ** 2), False), (jnp.zeros(()), True)):
         totals = jax.jit(jax.vmap(lambda extra, v=variance: noisy(extra, v)))(jnp.asarray(noise))
         error = np.std(totals, axis=0) / np.sqrt(draws)
-        z = np.abs(np.mean(totals, axis=0) - clean.total) / error
+        z = np.abs(np.mean(totals, axis=0) - clean) / error
         assert (np.max(z[:2]) > 8) == biased, z
         assert biased or np.max(z) < 4, z
 
