@@ -55,7 +55,7 @@ class JointSums:
 
 
 def joint_sums(coefficients: np.ndarray, shape: Shape, equations: PairEquations) -> JointSums:
-    """Of one batch: its summed coefficients, and the equations of each pair, leaves ``[n, ...]``."""
+    """Of one batch: its summed coefficients; the equations of each pair, leaves ``[n, ...]``."""
     total = jax.tree.map(lambda leaf: np.asarray(leaf, float).sum(0), equations)
     return JointSums({shape: np.asarray(coefficients, float)}, total)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from gaussjax.maps.sensitivity import sensitive_position
 from gaussjax.maps.tile_grid import TileGrid
-from gaussjax.pair.crop import Part
+from gaussjax.pair.crop import Crop
 from gaussjax.pair.estimate import estimate_blur
 from gaussjax.statistics.result import BlurEstimate
 
@@ -51,7 +51,7 @@ def estimate_tiles(
         noise = "estimate"
 
     def one(corner):
-        reference, blurred, known, weights = jax.tree.map(Part(corner, grid.tile).of, maps)
+        reference, blurred, known, weights = jax.tree.map(Crop(corner, grid.tile).of, maps)
         estimate = estimate_blur(
             reference,
             blurred,

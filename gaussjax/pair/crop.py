@@ -1,25 +1,25 @@
-"""A part of a large frame, to start from: where its images differ most."""
+"""A crop of a large frame, to start from: where its images differ most."""
 
 from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
 
-# Frames of fewer px are their own part: another pass, and its compilation, would cost more than it
+# Frames of fewer px are their own crop: another pass, and its compilation, would cost more than it
 # spares.
 _LEAST_PIXELS = 640**2
 # px per axis that a start looks at, at least ...
 _LEAST_SIZE = 256
-# ... and this part of a longer axis.
+# ... and this fraction of a longer axis.
 _LEAST_PART = 0.25
-# Blocks per axis of a part: it begins at a multiple of one.
+# Blocks per axis of a crop: it begins at a multiple of one.
 _BLOCKS = 4
 _ROWS = 8
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Part:
+class Crop:
     """A box of pixels of a frame.
 
     Attributes:
@@ -31,7 +31,7 @@ class Part:
     shape: tuple[int, ...] = field(metadata={"static": True})
 
     def of(self, image: jax.Array) -> jax.Array:
-        """The pixels of an image in this part."""
+        """The pixels of an image in this crop."""
         if image.shape == self.shape:
             return image
         # A corner is never negative: else every index would be wrapped around first.
@@ -40,11 +40,11 @@ class Part:
         )
 
 
-def liveliest_part(reference: jax.Array, blurred: jax.Array) -> Part:
-    """The part of a frame with the largest sum of squares of B - A.
+def most_informative_crop(reference: jax.Array, blurred: jax.Array) -> Crop:
+    """The crop of a frame with the largest sum of squares of B - A.
 
     What an image tells of its blur is what the blur changes. A small frame, or one that is not much
-    larger than a part, is a part itself.
+    larger than a crop, is a crop itself.
     """
     shape = reference.shape
     blocks, lengths = [], []
@@ -55,7 +55,7 @@ def liveliest_part(reference: jax.Array, blurred: jax.Array) -> Part:
         lengths.append(length)
         blocks.append(_BLOCKS if length < size else 1)
     if max(blocks) == 1:
-        return Part(jnp.zeros(len(shape), jnp.int32), shape)
+        return Crop(jnp.zeros(len(shape), jnp.int32), shape)
     # Every eighth row of the blocks tells enough.
     step = 1 if lengths[0] % _ROWS else _ROWS
     energy = (blurred[::step] - reference[::step]) ** 2
@@ -68,5 +68,5 @@ def liveliest_part(reference: jax.Array, blurred: jax.Array) -> Part:
     strides = (1,) * len(shape)
     energy = jax.lax.reduce_window(energy, 0.0, jax.lax.add, tuple(blocks), strides, "VALID")
     best = jnp.stack(jnp.unravel_index(jnp.argmax(energy), energy.shape))
-    part = tuple(b * length for b, length in zip(blocks, lengths, strict=True))
-    return Part(best.astype(jnp.int32) * jnp.asarray(lengths, jnp.int32), part)
+    crop = tuple(b * length for b, length in zip(blocks, lengths, strict=True))
+    return Crop(best.astype(jnp.int32) * jnp.asarray(lengths, jnp.int32), crop)

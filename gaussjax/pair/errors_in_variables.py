@@ -36,7 +36,7 @@ from gaussjax.numerics.linear_algebra import definite, inner_products, inverse_s
 from gaussjax.numerics.newton import FIELD_SCALE, bounded_step, held_back, step_tolerance
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair.frame import frame_window
-from gaussjax.pair.objective import Fit, Improvement, PixelObjective, Summary
+from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import residual_and_fields
 from gaussjax.statistics.noise import (
     excess_scatter,
@@ -45,6 +45,7 @@ from gaussjax.statistics.noise import (
     noise_regression,
     whitened_sums,
 )
+from gaussjax.statistics.summary import Summary
 
 
 @jax.tree_util.register_dataclass
@@ -65,8 +66,8 @@ class Transforms:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class ErrorsInVariables(PixelObjective):
-    """``1/2 sum |u|^2 / D_m``; a :class:`~gaussjax.pair.objective.Objective`.
+class ErrorsInVariables(Objective):
+    """``1/2 sum |u|^2 / D_m``; an :class:`~gaussjax.pair.objective.Objective`.
 
     The context is the pair of noise variances (v_A, v_B) in the frame's scale, ``[2]``.
 
@@ -88,15 +89,6 @@ class ErrorsInVariables(PixelObjective):
         more of the noise in A, through the edge, than their own. A softer one wastes pixels.
         """
         return frame_window(self.frame, margins, 2 + 0.5 * margins)
-
-    def blank(self, vector: jax.Array) -> Transforms:
-        """Room for the transforms."""
-        transform = self.frame.spectrum
-        return Transforms(
-            jax.lax.empty(self.frame.blurred.shape, vector.dtype),
-            jax.lax.empty(transform.shape, transform.dtype),
-            jax.lax.empty((vector.size, *transform.shape), transform.dtype),
-        )
 
     def linearize(self, vector: jax.Array, margins: jax.Array) -> Transforms:
         """Transforms at a vector."""
@@ -137,7 +129,7 @@ class ErrorsInVariables(PixelObjective):
         weights = window.sum(2) * half_plane_weights(window.shape, vector.dtype)
         return excess_scatter(*self.model.responses(vector, window.shape), noise, weights)
 
-    def improve(self, fit: Fit, lower, upper) -> Improvement:
+    def improve(self, fit: Fit, lower, upper) -> Fit:
         """One Newton step, with the mean of the second derivative."""
         vector, window = fit.vector, self.window(fit.margins)
         at, fields = self._linearized(vector, window)
@@ -151,11 +143,11 @@ class ErrorsInVariables(PixelObjective):
             residual=at.residual + jnp.tensordot(move, fields, 1),
             u=at.u + jnp.tensordot(move, at.u_slopes, 1),
         )
-        size = jnp.max(jnp.abs(move) / step_tolerance(found))
+        length = jnp.max(jnp.abs(move) / step_tolerance(found))
         far = jnp.max(jnp.abs(move) / (jnp.abs(found) + FIELD_SCALE))
         # Levels that follow the vector let it converge no faster than they do.
-        ahead = size if self.estimated else size * jnp.maximum(far, size / fit.size)
-        return Improvement(found, moved, ahead, size, jnp.asarray(1, jnp.int32))
+        predicted = length if self.estimated else length * jnp.maximum(far, length / fit.step)
+        return fit.moved(found, moved, length, predicted, num_steps=1)
 
     def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:
         """Of the objective."""
@@ -206,7 +198,7 @@ class ErrorsInVariables(PixelObjective):
         )
         squares = half_plane_sum(squared_magnitude(at.u), window.shape)
         whitened = inverse_transform(at.u / jnp.sqrt(density), window.shape)
-        everything = jnp.sum(window.values * at.residual**2)
+        residual_squares = jnp.sum(window.values * at.residual**2)
         return Summary(
             covariance=inverse @ scatter @ inverse + floor,
             loss=0.5 * squares,
@@ -214,8 +206,8 @@ class ErrorsInVariables(PixelObjective):
             chi_square=jnp.full_like(squares, jnp.nan) if self.estimated else chi_square,
             noise=context,
             num_pixels=window.num_pixels.astype(vector.dtype),
-            everything=everything,
-            squares=everything,
+            squares=residual_squares,
+            clipped_squares=residual_squares,
             outliers=jnp.zeros_like(squares),
             residual_statistics=self.residual_statistics(vector, window, at.residual, whitened),
         )

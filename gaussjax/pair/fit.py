@@ -1,4 +1,4 @@
-"""The fit behind the front door: orient a pair, frame it, fit its objective, say how well."""
+"""The fit behind the front door: orient a pair, frame it, fit its objective, judge the optimum."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,21 +17,21 @@ from gaussjax.model.window import everywhere, taper
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.newton import coarse_tolerance
 from gaussjax.numerics.precision import rounding_variance
-from gaussjax.pair.crop import Part, liveliest_part
+from gaussjax.pair.crop import Crop, most_informative_crop
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
 from gaussjax.pair.frame import Pair, centre_and_scale
-from gaussjax.pair.iteration import fit_passes, implicit_fit
+from gaussjax.pair.iteration import implicit_fit, iterate
 from gaussjax.pair.least_squares import LeastSquares
-from gaussjax.pair.objective import Fit
+from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import offset_of
 from gaussjax.pair.robust import Robust
-from gaussjax.pair.tiled_least_squares import StreamedLeastSquares
+from gaussjax.pair.tiled_least_squares import TiledLeastSquares
 from gaussjax.pair.tiles import tile_shape
 from gaussjax.spectra.cross_spectra import folded_image, pair_spectra
 from gaussjax.spectra.orientation import swap_bounds, swap_pair, swap_params, variance_bounds
 from gaussjax.spectra.start import Start, find_start
 from gaussjax.statistics.derived_quantities import make_estimate
-from gaussjax.statistics.goodness_of_fit import assess
+from gaussjax.statistics.goodness_of_fit import Adequacy, assess
 from gaussjax.statistics.noise import floored_noise
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status, is_too_small
@@ -40,7 +40,6 @@ from gaussjax.statistics.status import Status, is_too_small
 LARGEST_RELATIVE_ERROR = 0.05
 # ... and the residual is as white as two white noises leave it: neighbours correlate by less.
 LARGEST_AUTOCORRELATION = 0.02
-AnyObjective = LeastSquares | Robust | ErrorsInVariables
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,21 @@ class Options:
     shift: bool
     estimate_noise: bool
     largest_radius: int
+
+    def model(self, image_shape: tuple[int, ...]) -> BlurModel:
+        """The model of a pair of this shape."""
+        is_valid = self.boundary == "valid"
+        full = (self.largest_radius,) * len(image_shape)
+        return BlurModel(
+            self.family,
+            self.kernel,
+            # "integrated" sums its taps half as far again as its tail matters.
+            reach=self.largest_radius + self.largest_radius // 2 + 2,
+            largest_margins=borders.largest_margins(image_shape) if is_valid else full,
+            gain=self.gain,
+            offset=self.offset,
+            shift=self.shift,
+        )
 
 
 @jax.tree_util.register_dataclass
@@ -80,25 +94,11 @@ def fit_pair(
     options: Options,
 ) -> BlurEstimate:
     """The estimate of a checked pair; ``noise`` are standard deviations, ``[2]``, or None."""
-    reference = _filled(reference, usable.reference)
-    blurred = _filled(blurred, usable.blurred)
+    images = fill_with_mean(reference, usable.reference), fill_with_mean(blurred, usable.blurred)
     lower, upper = variance_bounds(bounds, reference.dtype)
-    model = BlurModel(
-        options.family,
-        options.kernel,
-        # "integrated" sums its taps half as far again as its tail matters.
-        reach=options.largest_radius + options.largest_radius // 2 + 2,
-        largest_margins=(
-            borders.largest_margins(reference.shape)
-            if options.boundary == "valid"
-            else (options.largest_radius,) * reference.ndim
-        ),
-        gain=options.gain,
-        offset=options.offset,
-        shift=options.shift,
-    )
-    part = liveliest_part(reference, blurred)
-    spectra, energy, unit = _start_spectra(reference, blurred, usable, noise, part, options)
+    model = options.model(reference.shape)
+    crop = most_informative_crop(*images)
+    spectra, energy, unit = _start_spectra(*images, usable, noise, crop, options)
     start = find_start(
         jax.lax.stop_gradient(spectra),
         initial,
@@ -108,40 +108,19 @@ def fit_pair(
         noise=None if noise is None else jax.lax.stop_gradient((noise / unit) ** 2 * energy),
         estimate_noise=options.estimate_noise,
     )
-    pair = _pair(reference, blurred, unit, usable, part, start.swapped, options)
-    context = jnp.zeros(0, reference.dtype)
-    if noise is not None:
-        per_pixel = (unit / pair.scale) ** 2 / energy
-        levels = start.noise * per_pixel
-        if not options.estimate_noise:
-            levels = (swap_pair(start.swapped, noise, noise[::-1])[0] / pair.scale) ** 2
-        context = floored_noise(levels)
-        make: Callable[..., AnyObjective] = partial(
-            ErrorsInVariables,
-            estimated=options.estimate_noise,
-            noise=context,
-            ceiling=start.ceiling * per_pixel,
-        )
-    elif options.loss == "squared":
-        make = LeastSquares
-    else:
-        context = jnp.ones(1, reference.dtype)
-        make = partial(Robust, loss=options.loss)
-    objective = make(pair.frame(), model)
+    pair = _pair(*images, unit, usable, crop, start.swapped, options)
+    per_pixel = (unit / pair.scale) ** 2 / energy
+    objective, context = _objective(pair, model, start, noise, per_pixel, options)
+    low, high = swap_bounds(lower, upper, start.swapped)
     scout = None
-    if part.shape != pair.shape:
-        few = jax.lax.stop_gradient(pair).part(part).frame()
-        margins = borders.largest_margins(part.shape)
-        scout = make(few, replace(model, largest_margins=margins))
-    if make is LeastSquares:
-        tile = tile_shape(pair.shape, options.boundary)
-        if tile != pair.shape:
-            objective = StreamedLeastSquares(objective.frame, model, pair, tile)
-    fit, low, high = _fit(objective, scout, start, context, lower, upper)
+    if crop.shape != pair.shape:
+        few = jax.lax.stop_gradient(pair).crop(crop)
+        scout, _ = _objective(few, options.model(crop.shape), start, noise, per_pixel, options)
+    fit, low, high = _fit(objective, scout, start, context, low, high)
     return _result(objective, pair, fit, start, low, high)
 
 
-def _filled(image: jax.Array, known: jax.Array | None) -> jax.Array:
+def fill_with_mean(image: jax.Array, known: jax.Array | None) -> jax.Array:
     """The image with its mean where it is not known, so that NaN stays out of every sum."""
     if known is None:
         return image
@@ -150,14 +129,14 @@ def _filled(image: jax.Array, known: jax.Array | None) -> jax.Array:
     return jnp.where(known > 0, image, mean)
 
 
-def _start_spectra(reference, blurred, usable: Usable, noise, part: Part, options: Options):
-    """Spectra of the Hann-windowed part, which hides the edge well enough for a start.
+def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, options: Options):
+    """Spectra of the Hann-windowed crop, which hides the edge well enough for a start.
 
     And the energy of the window: white noise of variance v has the power v times it. The unit of
-    the part comes third.
+    the crop comes third.
     """
     whole = reference.shape
-    reference, blurred = part.of(reference), part.of(blurred)
+    reference, blurred = crop.of(reference), crop.of(blurred)
     # In a unit whose square does not leave the range of float32.
     unit = jax.lax.stop_gradient(jnp.max(jnp.abs(reference)))
     unit = jnp.where(unit > 0, unit, 1)
@@ -165,10 +144,9 @@ def _start_spectra(reference, blurred, usable: Usable, noise, part: Part, option
     # A pixel without weight is as good as missing.
     weighted = None if usable.weights is None else (usable.weights > 0).astype(reference.dtype)
     knowns = (usable.reference, usable.blurred, weighted)
-    knowns = (None if known is None else part.of(known) for known in knowns)
+    knowns = (None if known is None else crop.of(known) for known in knowns)
     tapers = options.boundary != "periodic" or reference.shape != whole
-    make = taper if tapers else everywhere
-    window = make(reference.shape, reference.dtype).masked(knowns)
+    window = (taper if tapers else everywhere)(reference.shape, reference.dtype).masked(knowns)
     total = window.sum()
     total = jnp.where(total > 0, total, 1)
     centre, other = (each / total for each in window.totals([reference, blurred]))
@@ -181,18 +159,16 @@ def _start_spectra(reference, blurred, usable: Usable, noise, part: Part, option
     return pair_spectra(*images), window.sum(2), unit
 
 
-def _pair(reference, blurred, unit, usable: Usable, part: Part, swapped, options: Options) -> Pair:
-    """The pair in the centre and scale of its part, whose sharper image is the reference."""
-    images = jnp.where(swapped, part.of(blurred), part.of(reference))
+def _pair(reference, blurred, unit, usable: Usable, crop: Crop, swapped, options: Options) -> Pair:
+    """The pair in the centre and scale of its crop, whose sharper image is the reference."""
+    image, _ = swap_pair(swapped, crop.of(reference), crop.of(blurred))
     known = None
     if usable.reference is not None or usable.blurred is not None:
-        ones = jnp.ones_like(images)
-        known = jnp.where(
-            swapped,
-            ones if usable.blurred is None else part.of(usable.blurred),
-            ones if usable.reference is None else part.of(usable.reference),
+        knowns = (usable.reference, usable.blurred)
+        known, _ = swap_pair(
+            swapped, *(jnp.ones_like(image) if k is None else crop.of(k) for k in knowns)
         )
-    centre, scale = centre_and_scale(images, known, unit)
+    centre, scale = centre_and_scale(image, known, unit)
     return Pair(
         reference,
         blurred,
@@ -206,7 +182,37 @@ def _pair(reference, blurred, unit, usable: Usable, part: Part, swapped, options
     )
 
 
-def _fit(objective: AnyObjective, scout: AnyObjective | None, start: Start, context, lower, upper):
+def _objective(
+    pair: Pair, model: BlurModel, start: Start, noise, per_pixel, options: Options
+) -> tuple[Objective, jax.Array]:
+    """What the options ask to minimise, and its first context.
+
+    Args:
+        pair: oriented.
+        model: of its blur.
+        start: of the fit.
+        noise: standard deviations, in the order and the unit of the caller's images; or None.
+        per_pixel: turns a noise level of the start into a variance in the scale of the pair.
+        options: of the estimate.
+    """
+    frame = pair.frame()
+    if noise is not None:
+        levels = start.noise * per_pixel
+        if not options.estimate_noise:
+            levels = (swap_pair(start.swapped, noise, noise[::-1])[0] / pair.scale) ** 2
+        levels = floored_noise(levels)
+        ceiling = start.ceiling * per_pixel
+        return ErrorsInVariables(frame, model, options.estimate_noise, levels, ceiling), levels
+    if options.loss != "squared":
+        return Robust(frame, model, options.loss), jnp.ones(1, pair.reference.dtype)
+    nothing = jnp.zeros(0, pair.reference.dtype)
+    tile = tile_shape(pair.shape, options.boundary)
+    if tile == pair.shape:
+        return LeastSquares(frame, model), nothing
+    return TiledLeastSquares(frame, model, pair, tile), nothing
+
+
+def _fit(objective: Objective, scout: Objective | None, start: Start, context, lower, upper):
     """The fit, and the bounds on the vector of the oriented pair."""
     model, frame = objective.model, objective.frame
     # B minus gain A, on average: pixels at the edge matter little to a start.
@@ -215,74 +221,70 @@ def _fit(objective: AnyObjective, scout: AnyObjective | None, start: Start, cont
         level = jnp.mean(frame.blurred) * frame.blurred.size / np.prod(frame.image_shape)
     vector = model.pack(start.variance, start.gain, level, start.shift)
     is_variance = jnp.arange(vector.size) < model.num_variances
-    low, high = swap_bounds(lower, upper, start.swapped)
-    low = jnp.where(is_variance, low, -jnp.inf)
-    high = jnp.where(is_variance, high, jnp.inf)
+    low = jnp.where(is_variance, lower, -jnp.inf)
+    high = jnp.where(is_variance, upper, jnp.inf)
     num_steps = start.num_steps
     if scout is not None:
-        # What a part tells leaves a large frame little to do.
-        tolerance = coarse_tolerance(vector.dtype)
-        near = fit_passes(scout, vector, context, low, high, tolerance=tolerance)
+        # What a crop tells leaves a large frame little to do.
+        near = iterate(scout, vector, context, low, high, coarse_tolerance(vector.dtype))
         found = near.converged & jnp.all(jnp.isfinite(near.vector))
         vector = jnp.where(found, near.vector, vector)
         context = jnp.where(found, near.context, context)
         num_steps = num_steps + near.num_steps
     # How the start came about does not matter to the optimum.
     held, vector, context = jax.lax.stop_gradient((objective, vector, context))
-    fit = fit_passes(held, vector, context, low, high)
+    fit = iterate(held, vector, context, low, high)
     fit = replace(fit, num_steps=num_steps + fit.num_steps)
     return implicit_fit(objective, fit), low, high
 
 
-def _result(objective: AnyObjective, pair: Pair, fit: Fit, start: Start, low, high) -> BlurEstimate:
+def _result(objective: Objective, pair: Pair, fit: Fit, start: Start, low, high) -> BlurEstimate:
     model, frame = objective.model, objective.frame
-    total = jnp.sum(frame.difference)
     summary = objective.summary(fit)
     num_pixels = summary.num_pixels
     noise, _ = swap_pair(start.swapped, summary.noise, summary.noise[::-1])
 
-    def of_the_pair(vector):
+    def params_of(vector):
         params = replace(model.params(vector), offset=offset_of(model, vector, frame))
         return swap_params(start.swapped, params)
 
-    rotation = jax.jacfwd(lambda vector: ravel_pytree(of_the_pair(vector))[0])(fit.vector)
-    wanted = axis_margins(model.params(fit.vector), model.kernel, model.ndim)
+    rotation = jax.jacfwd(lambda vector: ravel_pytree(params_of(vector))[0])(fit.vector)
+    oriented = model.params(fit.vector)
     adequacy = assess(
-        summary.residual_statistics,
-        everything=summary.everything,
-        squares=summary.squares,
-        outliers=summary.outliers,
-        num_pixels=num_pixels,
-        chi_square=summary.chi_square,
-        variance=diagonal(model.params(fit.vector).covariance_matrix(model.ndim)),
+        summary,
+        variance=diagonal(oriented.covariance_matrix(model.ndim)),
         rounding=rounding_variance(fit.vector.dtype),
     )
-    # Six standard deviations of chance.
-    largest = jnp.maximum(LARGEST_AUTOCORRELATION, 6 / jnp.sqrt(jnp.maximum(num_pixels, 1)))
-    coloured = jnp.any(jnp.abs(adequacy.autocorrelation) > largest)
     sign = jnp.where(start.swapped, -1, 1).astype(fit.vector.dtype)
     adequacy = replace(adequacy, displacement=sign * adequacy.displacement)
     estimates_noise = isinstance(objective, ErrorsInVariables) and objective.estimated
-    is_robust = isinstance(objective, Robust) and objective.loss == "absolute"
+    is_absolute = isinstance(objective, Robust) and objective.loss == "absolute"
+    margins = axis_margins(oriented, model.kernel, model.ndim)
     return make_estimate(
-        of_the_pair(fit.vector),
+        params_of(fit.vector),
         ndim=model.ndim,
         covariance=rotation @ summary.covariance @ rotation.T,
-        loss=frame.scale ** (1 if is_robust else 2) * summary.loss,
+        loss=frame.scale ** (1 if is_absolute else 2) * summary.loss,
         noise_variance=frame.scale**2 * summary.noise_variance,
         noise_std=frame.scale * jnp.sqrt(noise),
         num_pixels=num_pixels.astype(jnp.int32),
         num_steps=fit.num_steps,
         kernel=model.kernel,
         problems={
-            Status.NOT_FINITE: ~jnp.isfinite(total),
+            Status.NOT_FINITE: ~jnp.isfinite(jnp.sum(frame.difference)),
             Status.TOO_SMALL: is_too_small(
-                wanted, model.largest_margins, num_pixels, fit.vector.size
+                margins, model.largest_margins, num_pixels, fit.vector.size
             ),
             Status.NOT_CONVERGED: ~fit.converged,
-            Status.NOISE_NOT_SEPARABLE: coloured & estimates_noise,
+            Status.NOISE_NOT_SEPARABLE: estimates_noise & _is_coloured(adequacy, num_pixels),
             Status.AT_BOUND: jnp.any((fit.vector <= low) | (fit.vector >= high)),
         },
         adequacy=adequacy,
         largest_relative_error=LARGEST_RELATIVE_ERROR if estimates_noise else jnp.inf,
     )
+
+
+def _is_coloured(adequacy: Adequacy, num_pixels: jax.Array) -> jax.Array:
+    """Neighbours in the residual correlate by more than two white noises leave: six deviations."""
+    largest = jnp.maximum(LARGEST_AUTOCORRELATION, 6 / jnp.sqrt(jnp.maximum(num_pixels, 1)))
+    return jnp.any(jnp.abs(adequacy.autocorrelation) > largest)

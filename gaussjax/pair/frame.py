@@ -9,7 +9,7 @@ from gaussjax.model import boundary as borders
 from gaussjax.model.fourier import forward_transform
 from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.window import Window, erode, everywhere, interior_window
-from gaussjax.pair.crop import Part
+from gaussjax.pair.crop import Crop
 from gaussjax.spectra.orientation import swap_pair
 
 
@@ -167,10 +167,10 @@ class Pair:
         """Of both images."""
         return self.reference.shape
 
-    def part(self, part: Part) -> "Pair":
-        """A part of the pair, beyond whose edges nothing is known."""
+    def crop(self, crop: Crop) -> "Pair":
+        """A crop of the pair, beyond whose edges nothing is known."""
         images = (self.reference, self.blurred, self.known, self.weights)
-        reference, blurred, known, weights = jax.tree.map(part.of, images)
+        reference, blurred, known, weights = jax.tree.map(crop.of, images)
         return replace(
             self,
             reference=reference,

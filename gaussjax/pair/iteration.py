@@ -15,10 +15,10 @@ MAX_PASSES = 40
 FOLLOWING_PASSES = 4
 
 
-def fit_passes(
+def iterate(
     objective: Objective, start: jax.Array, context: jax.Array, lower, upper, tolerance: float = 1.0
 ) -> Fit:
-    """Minimise a objective from ``start`` and a first ``context``, by repeated passes.
+    """Minimise an objective from ``start`` and a first ``context``, by repeated passes.
 
     The result is not differentiable: see :func:`implicit_fit`.
 
@@ -45,30 +45,20 @@ def fit_passes(
         outgrown = (wanted > fit.margins) | (wanted < fit.margins - slack)
         margins = jnp.where(follows & outgrown, wanted, fit.margins)
         context = objective.context(fit.vector, margins, fit.context)
-        fit = replace(fit, margins=margins, context=context)
-        better = objective.improve(fit, lower, upper)
-        wanted = objective.model.margins(better.vector)
+        fit = objective.improve(replace(fit, margins=margins, context=context), lower, upper)
+        wanted = objective.model.margins(fit.vector)
         fits = jnp.all(jnp.abs(margins - wanted) <= slack) | ~follows
-        found = replace(
-            fit,
-            vector=better.vector,
-            linear=better.linear,
-            size=better.size,
-            converged=(better.ahead <= tolerance) & fits,
-            num_steps=fit.num_steps + 1 + better.num_steps,
-        )
-        return found, count + 1
+        converged = (fit.predicted_step <= tolerance) & fits
+        return replace(fit, converged=converged, num_steps=fit.num_steps + 1), count + 1
 
     vector = jnp.clip(start, lower, upper)
-    initial = Fit(
-        vector=vector,
-        context=context,
-        margins=jnp.full(objective.model.ndim, -1, start.dtype),
-        linear=objective.blank(vector),
-        size=jnp.full((), jnp.inf, start.dtype),
-        converged=jnp.asarray(False),
-        num_steps=jnp.asarray(0, jnp.int32),
-    )
+    margins = jnp.full(objective.model.ndim, -1, start.dtype)
+    infinite = jnp.full((), jnp.inf, start.dtype)
+    # Room for what the first pass fills: not zeros, which would be written out.
+    like = jax.eval_shape(objective.linearize, vector, margins)
+    room = jax.tree.map(lambda leaf: jax.lax.empty(leaf.shape, leaf.dtype), like)
+    no, none = jnp.asarray(False), jnp.asarray(0, jnp.int32)
+    initial = Fit(vector, context, margins, room, infinite, infinite, no, none)
     fit, _ = jax.lax.while_loop(unfinished, one_pass, (initial, jnp.asarray(0)))
     return fit
 

@@ -20,7 +20,7 @@ from gaussjax.numerics.linear_algebra import definite, diagonal, inner_products,
 from gaussjax.numerics.newton import bounded_step, field_scales, held_back, step_tolerance
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.reductions import row_sums
-from gaussjax.pair.objective import Fit, Improvement, PixelObjective, Summary
+from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import residual_and_fields
 from gaussjax.statistics.covariance import (
     fisher_covariance,
@@ -28,11 +28,13 @@ from gaussjax.statistics.covariance import (
     score_blocks,
     wider_covariance,
 )
+from gaussjax.statistics.normal_equations import NormalEquations
 from gaussjax.statistics.residual_statistics import ResidualStatistics, inner, sampled
+from gaussjax.statistics.summary import Summary
 
 # Tolerances that a step has to be long for the change of the gradient along it to be no rounding.
 _TELLING = 100.0
-# The correction may be so many times what the bands say is lacking.
+# The second-order term may be so many times what the row bands say is lacking.
 _ALLOWED = 2.0
 # Of the bands that a verdict takes, one in so many tells how the fields turn.
 _FEWER_BANDS = 8
@@ -40,127 +42,99 @@ _FEWER_BANDS = 8
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Moments:
-    """Sums over pixels at a vector.
+class FrameEquations(NormalEquations):
+    """Normal equations of a frame at a vector, and what a step and its error bar take besides.
 
     Attributes:
-        squares: ``sum W r^2``.
-        gradient: ``J' W r``, ``[k]``.
-        information: ``J' W J``, ``[k, k]``.
         scatter: inner products of the sums of the scores ``W r J`` over blocks, ``[k, k]``,
         num_blocks: about so many.
-        turning: ``<W r, J'>``, J' by one more px^2 of blur, about; ``[k]``.
-        num_pixels: compared.
+        bending: ``<W r, J'>``, J' the change of J by one more px^2 of blur, about; ``[k]``.
     """
 
-    squares: jax.Array
-    gradient: jax.Array
-    information: jax.Array
     scatter: jax.Array
     num_blocks: jax.Array
-    turning: jax.Array
-    num_pixels: jax.Array
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Linearization:
-    """What is kept of a pass: sums at its end, and how the gradient stood at its beginning.
-
-    Attributes:
-        squares: ``sum W r^2`` at the end.
-        information: ``J' W J``, ``[k, k]``.
-        scatter: of the scores ``W r J``, ``[k, k]``.
-        num_pixels: compared.
-        rest: what the statistics for the verdict are made of: the residual at the end; of a frame
-            that is streamed the statistics themselves.
-        origin: the vector at the beginning, ``[k]``.
-        gradient: there, ``[k]``.
-        correction: of the information, that was used there, ``[k, k]``.
-    """
-
-    squares: jax.Array
-    information: jax.Array
-    scatter: jax.Array
-    num_pixels: jax.Array
-    rest: Any
-    origin: jax.Array
-    gradient: jax.Array
-    correction: jax.Array
+    bending: jax.Array
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Step:
-    """One step from the moments at a vector.
+    """One step from the equations at a vector.
 
     Attributes:
         vector: its end, ``[k]``.
-        correction: of the information, that it used, ``[k, k]``.
-        ahead: see :class:`~gaussjax.pair.objective.Improvement`.
-        size: likewise.
+        second_order: term of the curvature, that it used, ``[k, k]``.
+        length: in units of the solver's tolerance.
+        predicted: length of the next one.
     """
 
     vector: jax.Array
-    correction: jax.Array
-    ahead: jax.Array
-    size: jax.Array
+    second_order: jax.Array
+    length: jax.Array
+    predicted: jax.Array
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class LeastSquares(PixelObjective):
-    """``1/2 sum_x W r^2``, a :class:`~gaussjax.pair.objective.Objective`."""
+class Linearization:
+    """What is kept of a pass: its equations, and how the residual stands at its end.
 
-    def context(self, vector: jax.Array, margins: jax.Array, previous: jax.Array) -> jax.Array:
-        """None is needed: ``[0]``."""
-        return previous
+    Attributes:
+        point: the vector at the beginning, ``[k]``.
+        equations: there.
+        second_order: term that the step from there used, ``[k, k]``.
+        squares: ``sum W r^2`` at the end.
+        scatter: of the scores ``W r J`` at the end, ``[k, k]``.
+        residual: at the end; of a frame that is cut into tiles its statistics.
+    """
 
-    def blank(self, vector: jax.Array) -> Linearization:
-        """Room for one."""
-        k = vector.size
-        number, row, square = (jax.lax.empty(n, vector.dtype) for n in ((), (k,), (k, k)))
-        rest = self.blank_rest()
-        return Linearization(number, square, square, number, rest, row, row, square)
+    point: jax.Array
+    equations: NormalEquations
+    second_order: jax.Array
+    squares: jax.Array
+    scatter: jax.Array
+    residual: Any
 
-    def improve(self, fit: Fit, lower, upper) -> Improvement:
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class LeastSquares(Objective):
+    """``1/2 sum_x W r^2``, an :class:`~gaussjax.pair.objective.Objective`."""
+
+    def improve(self, fit: Fit, lower, upper) -> Fit:
         """One pass."""
         window = self.window(fit.margins)
         residual, fields = residual_and_fields(self.model, fit.vector, self.frame)
-        sums = moments(residual, fields, window)
-        step = next_step(sums, fit, lower, upper, self.model.num_variances)
+        equations = frame_equations(residual, fields, window)
+        step = next_step(equations, fit, lower, upper, self.model.num_variances)
         move = step.vector - fit.vector
         # Not a product with the stack of the fields, which would have to be made for it.
         residual += sum(part * x for part, x in zip(move, fields, strict=True))
-        linear = self._linear(sums, fit.vector, step, residual, fields, window)
-        return Improvement(step.vector, linear, step.ahead, step.size, jnp.int32(0))
+        linear = self._linear(equations, fit.vector, step, residual, fields, window)
+        return fit.moved(step.vector, linear, step.length, step.predicted)
 
     def linearize(self, vector: jax.Array, margins: jax.Array) -> Linearization:
         """The sums at a vector."""
         window = self.window(margins)
         residual, fields = residual_and_fields(self.model, vector, self.frame)
-        sums = moments(residual, fields, window)
+        equations = frame_equations(residual, fields, window)
         zero = jnp.zeros((), vector.dtype)
-        nowhere = Step(vector, jnp.zeros_like(sums.information), zero, zero)
-        return self._linear(sums, vector, nowhere, residual, fields, window)
+        no_step = Step(vector, jnp.zeros_like(equations.information), zero, zero)
+        return self._linear(equations, vector, no_step, residual, fields, window)
 
-    def _linear(self, sums, origin, step, residual, fields, window) -> Linearization:
+    def _linear(self, equations, point, step, residual, fields, window) -> Linearization:
         """Linearization at the end of a step, where the residual is this."""
         blocks = score_blocks(residual, fields, window)
-        rest = self.rest(step.vector, window, residual)
-        return linearization(sums, origin, step, inner_products(blocks, blocks), rest)
+        kept = self.kept(step.vector, window, residual)
+        return linearization(equations, point, step, inner_products(blocks, blocks), kept)
 
-    def rest(self, vector: jax.Array, window: Window, residual: jax.Array) -> Any:
-        """What is kept of a pass for :meth:`statistics_of`, which only the last pass needs."""
+    def kept(self, vector: jax.Array, window: Window, residual: jax.Array) -> Any:
+        """What a pass leaves for :meth:`final_statistics`, which only the last pass needs."""
         return residual
 
-    def blank_rest(self) -> Any:
-        """Room for it."""
-        return jax.lax.empty(self.frame.blurred.shape, self.frame.blurred.dtype)
-
-    def statistics_of(self, fit: Fit) -> ResidualStatistics:
-        """For the verdict."""
-        window, residual = self.window(fit.margins), fit.linear.rest
+    def final_statistics(self, fit: Fit) -> ResidualStatistics:
+        """Of the residual at the end of the last pass."""
+        window, residual = self.window(fit.margins), fit.linear.residual
         return self.residual_statistics(fit.vector, window, residual, window.values * residual)
 
     def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:
@@ -172,26 +146,29 @@ class LeastSquares(PixelObjective):
     def summary(self, fit: Fit) -> Summary:
         """``s^2 (J' W J)^-1``, or the sandwich where the residual is not white."""
         linear = fit.linear
-        noise_variance = linear.squares / (linear.num_pixels - fit.vector.size)
+        information, num_pixels = linear.equations.information, linear.equations.num_pixels
+        noise_variance = linear.squares / (num_pixels - fit.vector.size)
         with_rounding = noise_variance + rounding_variance(fit.vector.dtype)
-        classical = fisher_covariance(linear.information, with_rounding)
-        sandwich = sandwich_covariance(linear.information, linear.scatter)
+        classical = fisher_covariance(information, with_rounding)
+        sandwich = sandwich_covariance(information, linear.scatter)
         return Summary(
             covariance=wider_covariance(classical, sandwich),
             loss=0.5 * linear.squares,
             noise_variance=noise_variance,
             chi_square=jnp.full_like(noise_variance, jnp.nan),
             noise=jnp.stack([jnp.zeros_like(noise_variance), noise_variance]),
-            num_pixels=linear.num_pixels,
-            everything=linear.squares,
+            num_pixels=num_pixels,
             squares=linear.squares,
+            clipped_squares=linear.squares,
             outliers=jnp.zeros_like(noise_variance),
-            residual_statistics=self.statistics_of(fit),
+            residual_statistics=self.final_statistics(fit),
         )
 
 
-def moments(residual: jax.Array, fields: jax.Array, window: Window, parts: int = 1) -> Moments:
-    """The sums of a residual and its fields, ``[k, *frame]``, in a window.
+def frame_equations(
+    residual: jax.Array, fields: jax.Array, window: Window, parts: int = 1
+) -> FrameEquations:
+    """Of a residual and its fields, ``[k, *frame]``, in a window.
 
     Of a frame, or of one that is one of several ``parts``.
     """
@@ -200,36 +177,28 @@ def moments(residual: jax.Array, fields: jax.Array, window: Window, parts: int =
     pairs = [(i, j) for i in range(k) for j in range(i + 1)]
     squares, *totals = window.totals([residual**2, *(fields[i] * fields[j] for i, j in pairs)])
     entries = [totals[pairs.index((max(i, j), min(i, j)))] for i in range(k) for j in range(k)]
-    information = jnp.stack(entries).reshape(k, k)
-    return Moments(
+    return FrameEquations(
         squares=squares,
         gradient=jnp.sum(blocks, axis=tuple(range(1, blocks.ndim))),
-        information=information,
-        scatter=inner_products(blocks, blocks),
-        turning=_turning(window.values * residual, fields, parts),
+        information=jnp.stack(entries).reshape(k, k),
         num_pixels=window.num_pixels.astype(residual.dtype),
+        scatter=inner_products(blocks, blocks),
         num_blocks=window.num_pixels * (blocks[0].size / residual.size),
+        bending=_bending(window.values * residual, fields, parts),
     )
 
 
-def linearization(sums: Moments, origin, step: Step, scatter, rest) -> Linearization:
-    """What a step from ``origin`` leaves."""
-    move = step.vector - origin
-    change = 2 * move @ sums.gradient + move @ sums.information @ move
-    return Linearization(
-        squares=jnp.maximum(sums.squares + change, 0),
-        information=sums.information,
-        scatter=scatter,
-        num_pixels=sums.num_pixels,
-        rest=rest,
-        origin=origin,
-        gradient=sums.gradient,
-        correction=step.correction,
+def linearization(equations: FrameEquations, point, step: Step, scatter, kept) -> Linearization:
+    """What a step from ``point`` leaves."""
+    plain = NormalEquations(
+        equations.squares, equations.gradient, equations.information, equations.num_pixels
     )
+    squares = equations.squares_after(step.vector - point)
+    return Linearization(point, plain, step.second_order, squares, scatter, kept)
 
 
-def _turning(weighted: jax.Array, fields: jax.Array, parts: int) -> jax.Array:
-    """``<W r, dJ / d variance>``: a blur wider by dv adds half the Laplacian times dv, ``[k]``.
+def _bending(weighted: jax.Array, fields: jax.Array, parts: int) -> jax.Array:
+    """``<W r, J'>``: a blur wider by dv adds half the Laplacian times dv, ``[k]``.
 
     By a few bands of rows: it only has to tell how far a step can be trusted.
     """
@@ -247,44 +216,45 @@ def _turning(weighted: jax.Array, fields: jax.Array, parts: int) -> jax.Array:
 
 
 def next_step(
-    sums: Moments, fit: Fit, lower: jax.Array, upper: jax.Array, num_variances: int
+    equations: FrameEquations, fit: Fit, lower: jax.Array, upper: jax.Array, num_variances: int
 ) -> Step:
-    """A Newton step from the moments at ``fit.vector``, and what it leaves to do."""
-    vector, information = fit.vector, sums.information
+    """A Newton step from the equations at ``fit.vector``, and what it leaves to do."""
+    vector, information = fit.vector, equations.information
     own = diagonal(information)
     own = jnp.where(own > 0, own, 1)
-    lacking = jnp.max(jnp.abs(sums.turning) / own)
-    correction = _corrected(sums, fit)
+    lacking = jnp.max(jnp.abs(equations.bending) / own)
+    second_order = _second_order(equations, fit)
     # Over a long way the gradient changes by more than its slope: no more than is lacking counts.
-    part = jnp.max(jnp.abs(correction) / jnp.sqrt(jnp.outer(own, own)))
-    correction = correction * jnp.minimum(1, _ALLOWED * lacking / jnp.where(part > 0, part, 1))
-    curvature = definite(information + correction, information)
-    step = bounded_step(vector, sums.gradient, curvature, lower, upper)
+    part = jnp.max(jnp.abs(second_order) / jnp.sqrt(jnp.outer(own, own)))
+    second_order *= jnp.minimum(1, _ALLOWED * lacking / jnp.where(part > 0, part, 1))
+    curvature = definite(information + second_order, information)
+    step = bounded_step(vector, equations.gradient, curvature, lower, upper)
     found = jnp.clip(vector + held_back(step, vector), lower, upper)
     move = found - vector
     scales, sizes = field_scales(found, num_variances)
-    size = jnp.max(jnp.abs(move) / step_tolerance(sizes))
+    length = jnp.max(jnp.abs(move) / step_tolerance(sizes))
     # The next step is to this one as the way is to the scale on which the fields change, or as
     # what the information lacks is to it.
     far = jnp.max(jnp.abs(move) / scales)
     # Unless rounding is all that it moves.
     decrease = 0.5 * move @ information @ move
-    magnitude = sums.squares + vector @ information @ vector
+    magnitude = equations.squares + vector @ information @ vector
     visible = decrease > (64 * jnp.finfo(found.dtype).eps) ** 2 * magnitude
-    ahead = jnp.where(visible, size * jnp.maximum(far, lacking), 0)
-    return Step(found, correction, ahead, size)
+    predicted = jnp.where(visible, length * jnp.maximum(far, lacking), 0)
+    return Step(found, second_order, length, predicted)
 
 
-def _corrected(sums: Moments, fit: Fit) -> jax.Array:
-    """The correction of the information, from the last pass to this one."""
+def _second_order(equations: FrameEquations, fit: Fit) -> jax.Array:
+    """The second-order term of the curvature, from the last pass to this one."""
     last = fit.linear
-    way = fit.vector - last.origin
-    change = sums.gradient - last.gradient - sums.information @ way
-    rest = change - last.correction @ way
-    along = rest @ way
-    # In units of the information the rest must not be at right angles to the way.
-    lengths = (rest @ inverse_small(sums.information) @ rest) * (way @ sums.information @ way)
-    tells = (along**2 > 0.01 * lengths) & (fit.size > _TELLING) & jnp.isfinite(fit.size)
-    update = jnp.outer(rest, rest) / jnp.where(tells, along, 1)
-    kept = jnp.where(jnp.isfinite(fit.size), last.correction, 0)
+    way = fit.vector - last.point
+    change = equations.gradient - last.equations.gradient - equations.information @ way
+    unknown = change - last.second_order @ way
+    along = unknown @ way
+    # In units of the information the change must not be at right angles to the way.
+    lengths = unknown @ inverse_small(equations.information) @ unknown
+    lengths *= way @ equations.information @ way
+    tells = (along**2 > 0.01 * lengths) & (fit.step > _TELLING) & jnp.isfinite(fit.step)
+    update = jnp.outer(unknown, unknown) / jnp.where(tells, along, 1)
+    kept = jnp.where(jnp.isfinite(fit.step), last.second_order, 0)
     return jnp.where(tells, kept + update, kept)

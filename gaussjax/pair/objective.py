@@ -1,12 +1,13 @@
 """What a fit minimises, seen from outside: the questions that every objective answers.
 
-A objective holds a frame and a model. Beside the vector of the model it may keep a *context*:
+An objective holds a frame and a model. Beside the vector of the model it may keep a *context*:
 numbers that it estimates from the residual on the way, such as a scale or two noise levels.
 Objectives are pytrees, so that a fit differentiates by what they hold.
 """
 
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import jax
 
@@ -15,19 +16,22 @@ from gaussjax.model.window import Window
 from gaussjax.pair.frame import Frame, frame_window
 from gaussjax.pair.prediction import level_of
 from gaussjax.statistics.residual_statistics import ResidualStatistics, gather
+from gaussjax.statistics.summary import Summary
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Fit:
-    """Where the passes over a objective have come to.
+    """Where the iteration on an objective has come to.
 
     Attributes:
         vector: of the model, ``[k]``.
         context: of the objective, ``[q]``.
         margins: ``[ndim]``, px, of the pixels that were compared.
-        linear: the objective's, there.
-        size: of the last pass, in units of the solver's tolerance; infinite before the first.
+        linear: the objective's linearization, there.
+        step: length of the last pass; infinite before the first.
+        predicted_step: of the next one, as far as one can tell. Both are in units of the solver's
+            tolerance.
         converged: the next pass would move nothing by more than the tolerance.
         num_steps: passes and solver steps together.
     """
@@ -36,103 +40,26 @@ class Fit:
     context: jax.Array
     margins: jax.Array
     linear: Any
-    size: jax.Array
+    step: jax.Array
+    predicted_step: jax.Array
     converged: jax.Array
     num_steps: jax.Array
 
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Improvement:
-    """Where one pass of a objective has come to.
-
-    Attributes:
-        vector: ``[k]``.
-        linear: what the objective keeps of its linearization there, for its summary.
-        ahead: what another pass would change, as far as one can tell, and
-        size: what this pass has changed, both in units of the solver's tolerance.
-        num_steps: of the solver.
-    """
-
-    vector: jax.Array
-    linear: Any
-    ahead: jax.Array
-    size: jax.Array
-    num_steps: jax.Array
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Summary:
-    """What a objective says of its optimum, in the scale of the frame.
-
-    Attributes:
-        covariance: of the vector, ``[k, k]``.
-        loss: the objective over the compared pixels.
-        noise_variance: of the residual per pixel of weight one.
-        chi_square: of the residual against the noise that was given, per degree of freedom; NaN
-            where none was given.
-        noise: variances of the noise in the reference and in the blurred image, ``[2]``.
-        num_pixels: compared.
-        everything: sum of squared residuals.
-        squares: that sum with the outliers clipped that the loss discounts.
-        outliers: part of the compared pixels that was clipped.
-        residual_statistics: of the residual, filtered so that the noise assumed in it is white.
-    """
-
-    covariance: jax.Array
-    loss: jax.Array
-    noise_variance: jax.Array
-    chi_square: jax.Array
-    noise: jax.Array
-    num_pixels: jax.Array
-    everything: jax.Array
-    squares: jax.Array
-    outliers: jax.Array
-    residual_statistics: ResidualStatistics
-
-
-class Objective(Protocol):
-    """An objective of a fit; see the module's docstring."""
-
-    @property
-    def frame(self) -> Frame:
-        """The pair."""
-        ...
-
-    @property
-    def model(self) -> BlurModel:
-        """Its model."""
-        ...
-
-    def context(self, vector: jax.Array, margins: jax.Array, previous: jax.Array) -> jax.Array:
-        """The context at a vector, ``[q]``."""
-        ...
-
-    def blank(self, vector: jax.Array) -> Any:
-        """``linear`` of an :class:`Improvement` before the first pass: room without values."""
-        ...
-
-    def improve(self, fit: Fit, lower: jax.Array, upper: jax.Array) -> Improvement:
-        """Minimise over the vector, with margins and context held as they are: one pass."""
-        ...
-
-    def linearize(self, vector: jax.Array, margins: jax.Array) -> Any:
-        """``linear`` of an :class:`Improvement`, anew."""
-        ...
-
-    def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:
-        """Of the objective, ``[k]``; zero at its optimum. For implicit differentiation."""
-        ...
-
-    def summary(self, fit: Fit) -> Summary:
-        """Error bars and figures at the optimum."""
-        ...
+    def moved(self, vector, linear, step, predicted_step, num_steps: jax.Array | int = 0) -> "Fit":
+        """After a step of a pass, which took the solver so many steps of its own."""
+        return replace(
+            self,
+            vector=vector,
+            linear=linear,
+            step=step,
+            predicted_step=predicted_step,
+            num_steps=self.num_steps + num_steps,
+        )
 
 
 @dataclass(frozen=True)
-class PixelObjective:
-    """Base of the objectives that are sums over pixels.
+class Objective(ABC):
+    """A sum over pixels; see the module's docstring.
 
     Attributes:
         frame: the pair.
@@ -141,6 +68,26 @@ class PixelObjective:
 
     frame: Frame
     model: BlurModel = field(metadata={"static": True})
+
+    def context(self, vector: jax.Array, margins: jax.Array, previous: jax.Array) -> jax.Array:
+        """The context at a vector, ``[q]``; the previous one unless an objective keeps its own."""
+        return previous
+
+    @abstractmethod
+    def improve(self, fit: Fit, lower: jax.Array, upper: jax.Array) -> Fit:
+        """Minimise over the vector, with margins and context held as they are: one pass."""
+
+    @abstractmethod
+    def linearize(self, vector: jax.Array, margins: jax.Array) -> Any:
+        """What :attr:`Fit.linear` holds at a vector."""
+
+    @abstractmethod
+    def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:
+        """Of the objective, ``[k]``; zero at its optimum. For implicit differentiation."""
+
+    @abstractmethod
+    def summary(self, fit: Fit) -> Summary:
+        """Error bars and figures at the optimum."""
 
     def window(self, margins: jax.Array) -> Window:
         """W."""

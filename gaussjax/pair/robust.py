@@ -1,4 +1,4 @@
-"""Robust losses on the compared pixels: the objective that minimises ``sum_x W rho(r / s)``."""
+"""Robust losses on the compared pixels: the objective ``sum_x W rho(r / s)``."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import definite, inner_products, inverse_small
 from gaussjax.numerics.newton import Evaluation, newton, step_tolerance
 from gaussjax.numerics.precision import rounding_variance
-from gaussjax.pair.objective import Fit, Improvement, PixelObjective, Summary
+from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import residual_and_fields, second_order_term
 from gaussjax.statistics.covariance import block_counts, sandwich_covariance, wider_covariance
 from gaussjax.statistics.robust_losses import (
@@ -20,6 +20,7 @@ from gaussjax.statistics.robust_losses import (
     median_scale,
     smooth_absolute,
 )
+from gaussjax.statistics.summary import Summary
 
 # The context follows in the next pass.
 _STEPS_PER_PASS = 20
@@ -46,10 +47,10 @@ class Linearization:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Robust(PixelObjective):
+class Robust(Objective):
     """``s^2 sum_x W rho(r / s)``, s from the residual.
 
-    A :class:`~gaussjax.pair.objective.Objective`.
+    An :class:`~gaussjax.pair.objective.Objective`.
 
     "absolute" is the limit of ``sqrt(r^2 + s^2)`` as s shrinks with the residual to a hundredth
     of its scale: a continuation, whose end differs from the least absolute sum by less than 1e-4
@@ -90,18 +91,11 @@ class Robust(PixelObjective):
             curvature=definite(convex + second_order, convex),
         )
 
-    def blank(self, vector: jax.Array) -> Linearization:
-        """Room for residual and Jacobian."""
-        shape, dtype = self.frame.blurred.shape, vector.dtype
-        return Linearization(
-            jax.lax.empty(shape, dtype), jax.lax.empty((vector.size, *shape), dtype)
-        )
-
     def linearize(self, vector: jax.Array, margins: jax.Array) -> Linearization:
         """Residual and Jacobian at a vector."""
         return Linearization(*residual_and_fields(self.model, vector, self.frame))
 
-    def improve(self, fit: Fit, lower, upper) -> Improvement:
+    def improve(self, fit: Fit, lower, upper) -> Fit:
         """Damped Newton steps, as many as one pass is worth."""
         window = self.window(fit.margins)
         root = newton(
@@ -111,11 +105,11 @@ class Robust(PixelObjective):
             upper=upper,
             max_steps=_STEPS_PER_PASS,
         )
-        size = jnp.max(jnp.abs(root.params - fit.vector) / step_tolerance(root.params))
+        length = jnp.max(jnp.abs(root.params - fit.vector) / step_tolerance(root.params))
         # A root found at once is as good as rounding allows, however far the last digits move.
-        ahead = jnp.where(root.converged & (root.num_steps <= 2), 0, size)
+        predicted = jnp.where(root.converged & (root.num_steps <= 2), 0, length)
         linear = self.linearize(root.params, fit.margins)
-        return Improvement(root.params, linear, ahead, size, root.num_steps)
+        return fit.moved(root.params, linear, length, predicted, root.num_steps)
 
     def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:
         """Of the objective."""
@@ -158,8 +152,8 @@ class Robust(PixelObjective):
             chi_square=jnp.full_like(total, jnp.nan),
             noise=jnp.stack([jnp.zeros_like(noise_variance), noise_variance]),
             num_pixels=window.num_pixels.astype(residual.dtype),
-            everything=jnp.sum(window.values * residual**2),
-            squares=jnp.sum(window.values * clipped**2),
+            squares=jnp.sum(window.values * residual**2),
+            clipped_squares=jnp.sum(window.values * clipped**2),
             outliers=jnp.mean(clipped != residual, where=window.values > 0),
             residual_statistics=self.residual_statistics(
                 fit.vector, window, residual, window.values * clipped

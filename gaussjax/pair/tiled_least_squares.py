@@ -10,16 +10,16 @@ import jax.numpy as jnp
 from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
 from gaussjax.pair.frame import Frame, Pair, frame_window
-from gaussjax.pair.least_squares import LeastSquares, linearization, moments, next_step
-from gaussjax.pair.objective import Fit, Improvement
+from gaussjax.pair.least_squares import LeastSquares, frame_equations, linearization, next_step
+from gaussjax.pair.objective import Fit
 from gaussjax.pair.prediction import residual_and_fields
 from gaussjax.pair.tiles import sum_over_tiles, tiles_fit
-from gaussjax.statistics.residual_statistics import ResidualStatistics, blank_statistics
+from gaussjax.statistics.residual_statistics import ResidualStatistics
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class StreamedLeastSquares(LeastSquares):
+class TiledLeastSquares(LeastSquares):
     """:class:`LeastSquares` of a pair of which no more than a few tiles are transformed at once.
 
     For a start so near that the figures of the residual at the beginning of a pass are those at
@@ -33,29 +33,25 @@ class StreamedLeastSquares(LeastSquares):
     pair: Pair
     tile: tuple[int, ...] = field(metadata={"static": True})
 
-    def improve(self, fit: Fit, lower, upper) -> Improvement:
+    def improve(self, fit: Fit, lower, upper) -> Fit:
         """One pass."""
-        sums, residual_statistics = _gathering(self.model, self.tile)(
+        equations, statistics = _gathering(self.model, self.tile)(
             self.pair, fit.vector, fit.margins
         )
-        step = next_step(sums, fit, lower, upper, self.model.num_variances)
+        step = next_step(equations, fit, lower, upper, self.model.num_variances)
         # At the optimum the scores have the mean zero.
-        mean = sums.gradient / jnp.sqrt(jnp.maximum(sums.num_blocks, 1))
-        scatter = sums.scatter - jnp.outer(mean, mean)
-        linear = linearization(sums, fit.vector, step, scatter, residual_statistics)
-        return Improvement(step.vector, linear, step.ahead, step.size, jnp.int32(0))
+        mean = equations.gradient / jnp.sqrt(jnp.maximum(equations.num_blocks, 1))
+        scatter = equations.scatter - jnp.outer(mean, mean)
+        linear = linearization(equations, fit.vector, step, scatter, statistics)
+        return fit.moved(step.vector, linear, step.length, step.predicted)
 
-    def rest(self, vector: jax.Array, window: Window, residual: jax.Array) -> ResidualStatistics:
-        """The residual_statistics itself, as the residual is never there at once."""
+    def kept(self, vector: jax.Array, window: Window, residual: jax.Array) -> ResidualStatistics:
+        """The statistics themselves, as the residual is never there at once."""
         return self.residual_statistics(vector, window, residual, window.values * residual)
 
-    def blank_rest(self) -> ResidualStatistics:
-        """Room for it."""
-        return blank_statistics(self.model.ndim, self.frame.blurred.dtype)
-
-    def statistics_of(self, fit: Fit) -> ResidualStatistics:
+    def final_statistics(self, fit: Fit) -> ResidualStatistics:
         """As gathered in the last pass."""
-        return fit.linear.rest
+        return fit.linear.residual
 
 
 def _gathering(model: BlurModel, tile: tuple[int, ...]):
@@ -68,7 +64,7 @@ def _gathering(model: BlurModel, tile: tuple[int, ...]):
         residual_statistics = objective.residual_statistics(
             vector, window, residual, weighted, parts
         )
-        return moments(residual, fields, window, parts), residual_statistics
+        return frame_equations(residual, fields, window, parts), residual_statistics
 
     # A batch of large frames is gathered one after the other: the memory is what limits them.
     @jax.custom_batching.sequential_vmap

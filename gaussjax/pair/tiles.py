@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.boundary import fast_length
-from gaussjax.pair.crop import Part
+from gaussjax.pair.crop import Crop
 from gaussjax.pair.frame import Pair, frame_window
 
 # px per axis of what a tile compares, about: its arrays stay in the second cache of a core.
@@ -61,7 +61,7 @@ def sum_over_tiles(of_tile: Callable, pair: Pair, tile: tuple[int, ...], margins
         first = margins + place * steps
         last = jnp.minimum(first + steps, jnp.asarray(shape) - margins)
         corner = jnp.minimum(first - margins, jnp.asarray(shape) - jnp.asarray(tile))
-        frame = pair.part(Part(corner, tile)).frame()
+        frame = pair.crop(Crop(corner, tile)).frame()
         window = frame_window(frame, margins)
         profiles = []
         for axis, size in enumerate(tile):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.model.arguments import is_traced
-from gaussjax.statistics.residual_statistics import ResidualStatistics
+from gaussjax.statistics.summary import Summary
 from gaussjax.statistics.verdict import Verdict
 
 # A residual is structured where neighbours correlate beyond this many standard deviations of
@@ -77,44 +77,31 @@ class Adequacy:
         return text
 
 
-def assess(
-    residual_statistics: ResidualStatistics,
-    *,
-    everything: jax.Array,
-    squares: jax.Array,
-    outliers: jax.Array,
-    num_pixels: jax.Array,
-    chi_square: jax.Array,
-    variance: jax.Array,
-    rounding: float,
-) -> Adequacy:
+def assess(summary: Summary, *, variance: jax.Array, rounding: float) -> Adequacy:
     """Adequacy of a fit, its verdict still without what only the estimate knows.
 
     Args:
-        residual_statistics: of the frame, or of bands of it.
-        everything: sum of squared residuals of all compared pixels.
-        squares: that sum without the outliers that the loss discounts.
-        outliers: part of the compared pixels that they are.
-        num_pixels: compared.
-        chi_square: reduced, or NaN.
+        summary: of the fit.
         variance: of the fitted Gaussian per axis, px^2, ``[ndim]``.
         rounding: variance that rounding leaves in the residual.
     """
-    portion = num_pixels / jnp.where(residual_statistics.count > 0, residual_statistics.count, 1)
-    contrast, change = portion * residual_statistics.contrast, portion * residual_statistics.change
-    floor = portion * residual_statistics.weight * rounding
-    autocorrelation, errors = residual_statistics.correlations
+    statistics, chi_square = summary.residual_statistics, summary.chi_square
+    squares = summary.clipped_squares
+    portion = summary.num_pixels / jnp.where(statistics.count > 0, statistics.count, 1)
+    contrast, change = portion * statistics.contrast, portion * statistics.change
+    floor = portion * statistics.weight * rounding
+    autocorrelation, errors = statistics.correlations
     significant = jnp.any(jnp.abs(autocorrelation) > _SIGNIFICANT * errors)
-    shift, shift_error = residual_statistics.displacement
+    shift, shift_error = statistics.displacement
     structured = jnp.max(jnp.abs(autocorrelation)) * squares
     excess = jnp.where(jnp.isfinite(chi_square), (1 - 1 / chi_square) * squares, 0)
     structured = jnp.where(significant, jnp.maximum(structured, excess), 0)
-    structured = jnp.where(residual_statistics.kurtosis > _LARGEST_KURTOSIS, squares, structured)
+    structured = jnp.where(statistics.kurtosis > _LARGEST_KURTOSIS, squares, structured)
     poor = structured > _LARGEST_STRUCTURE * jnp.minimum(change, contrast) + 100 * floor
     told = jnp.isfinite(chi_square)
     matches = jnp.abs(jnp.log(chi_square)) < jnp.log1p(_LARGEST_MISMATCH)
     poor = poor | told & ~matches | ~told & (squares > _LARGEST_REMAINDER * contrast + 100 * floor)
-    poor = poor | (outliers > _LARGEST_OUTLIERS)
+    poor = poor | (summary.outliers > _LARGEST_OUTLIERS)
     effect = jnp.sum(shift**2) / (shift.size * jnp.mean(jnp.abs(variance)) + 1e-12)
     size = jnp.max(jnp.abs(shift))
     misaligned = (effect > _LARGEST_SHIFT_EFFECT) & (size > 0.02) | (size > _LARGEST_SHIFT)
@@ -122,8 +109,8 @@ def assess(
     verdict = jnp.where(poor, jnp.int32(Verdict.EXPLAINED_POORLY), jnp.int32(Verdict.EXPLAINED))
     verdict = jnp.where(misaligned, jnp.int32(Verdict.MISALIGNED), verdict)
     return Adequacy(
-        unexplained=everything / jnp.where(contrast > 0, contrast, 1),
-        unexplained_change=everything / jnp.where(change > 0, change, 1),
+        unexplained=summary.squares / jnp.where(contrast > 0, contrast, 1),
+        unexplained_change=summary.squares / jnp.where(change > 0, change, 1),
         reduced_chi_square=chi_square,
         autocorrelation=autocorrelation,
         displacement=shift,

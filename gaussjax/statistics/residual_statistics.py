@@ -105,13 +105,6 @@ class ResidualStatistics:
         return solution[: self.ndim], errors[: self.ndim]
 
 
-def blank_statistics(ndim: int, dtype) -> ResidualStatistics:
-    """Room for the residual_statistics of a frame of this rank, without values."""
-    i = ndim + 3
-    shapes = (i, i), (i * i, i * i), (), (3,), (ndim, 3)
-    return ResidualStatistics(*(jax.lax.empty(shape, dtype) for shape in shapes))
-
-
 def gather(
     difference: jax.Array,
     window: jax.Array,
@@ -122,7 +115,7 @@ def gather(
     *,
     periodic: bool = False,
 ) -> ResidualStatistics:
-    """ResidualStatistics of a frame, or of one of its parts.
+    """Residual statistics of a frame, or of one of its parts.
 
     Args:
         difference: B - A.

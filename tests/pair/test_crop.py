@@ -1,4 +1,4 @@
-"""The part of a large frame that a fit starts from, and fits of frames that have one."""
+"""The crop of a large frame that a fit starts from, and fits of frames that have one."""
 
 import jax
 import jax.numpy as jnp
@@ -8,24 +8,24 @@ import scipy.ndimage
 from problems import natural_scene
 
 import gaussjax as gj
-from gaussjax.pair.crop import liveliest_part
+from gaussjax.pair.crop import most_informative_crop
 
 
 @pytest.mark.parametrize("corner", [(10, 20), (500, 30), (400, 700)])
-def test_the_liveliest_part_holds_what_has_changed(corner):
+def test_the_most_informative_crop_holds_what_has_changed(corner):
     difference = np.zeros((640, 900), np.float32)
     difference[corner[0] : corner[0] + 60, corner[1] : corner[1] + 60] = 1
-    part = jax.jit(liveliest_part)(np.zeros_like(difference), difference)
-    assert part.shape == (256, 256)
-    assert part.of(jnp.asarray(difference)).shape == part.shape
-    assert jnp.sum(part.of(jnp.asarray(difference))) == 60**2
+    crop = jax.jit(most_informative_crop)(np.zeros_like(difference), difference)
+    assert crop.shape == (256, 256)
+    assert crop.of(jnp.asarray(difference)).shape == crop.shape
+    assert jnp.sum(crop.of(jnp.asarray(difference))) == 60**2
 
 
 @pytest.mark.parametrize("shape", [(300,), (64, 300), (500, 520), (20, 21, 22)])
-def test_a_small_frame_is_its_own_part(shape):
+def test_a_small_frame_is_its_own_crop(shape):
     image = jnp.arange(float(np.prod(shape))).reshape(shape)
-    part = liveliest_part(image, image)
-    np.testing.assert_array_equal(part.of(image), image)
+    crop = most_informative_crop(image, image)
+    np.testing.assert_array_equal(crop.of(image), image)
 
 
 @pytest.mark.parametrize("sigma", [0.5, 2.0, 25.0])

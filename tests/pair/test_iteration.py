@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import jax.numpy as jnp
 import pytest
 
-from gaussjax.pair.iteration import FOLLOWING_PASSES, fit_passes
-from gaussjax.pair.objective import Improvement
+from gaussjax.pair.iteration import FOLLOWING_PASSES, iterate
 
 
 @dataclass(frozen=True)
@@ -34,14 +33,14 @@ class Objective:
     def context(self, vector, margins, previous):
         return previous
 
-    def blank(self, vector):
-        return jnp.zeros_like(vector)
+    def linearize(self, vector, margins):
+        return margins
 
     def improve(self, fit, lower, upper):
         found = jnp.where(fit.margins <= 5, 1.001, 0.999).astype(fit.vector.dtype)
-        size = jnp.max(jnp.abs(found - fit.vector)) / 1e-6
+        step = jnp.max(jnp.abs(found - fit.vector)) / 1e-6
         # The margin is kept where a caller can see it.
-        return Improvement(found, fit.margins, size, size, jnp.int32(0))
+        return fit.moved(found, fit.margins, step, step)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +50,7 @@ class Objective:
 )
 def test_a_margin_on_a_rounding_edge_comes_to_rest(is_finite, passes, margin, x64):
     start = jnp.asarray([0.98])
-    fit = fit_passes(Objective(Model(is_finite)), start, jnp.zeros(0), -jnp.inf, jnp.inf)
+    fit = iterate(Objective(Model(is_finite)), start, jnp.zeros(0), -jnp.inf, jnp.inf)
     assert fit.converged
     assert fit.num_steps == passes
     assert fit.linear == margin
@@ -59,7 +58,7 @@ def test_a_margin_on_a_rounding_edge_comes_to_rest(is_finite, passes, margin, x6
 
 
 def test_a_margin_that_is_far_too_wide_shrinks(x64):
-    fit = fit_passes(Objective(Model(False)), jnp.asarray([3.0]), jnp.zeros(0), -jnp.inf, jnp.inf)
+    fit = iterate(Objective(Model(False)), jnp.asarray([3.0]), jnp.zeros(0), -jnp.inf, jnp.inf)
     # 15 px, then what 0.999 px ask for, then what 1.001 px do.
     assert fit.converged
     assert fit.linear == 6
