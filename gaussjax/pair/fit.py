@@ -113,7 +113,8 @@ def fit_pair(
     objective, context = _objective(pair, model, start, noise, per_pixel, options)
     low, high = swap_bounds(lower, upper, start.swapped)
     scout = None
-    if crop.shape != pair.shape:
+    # Several parameters take passes that are cheaper on the crop; a blur alone needs one or two.
+    if crop.shape != pair.shape and model.num_parameters > 1:
         few = jax.lax.stop_gradient(pair).crop(crop)
         scout, _ = _objective(few, options.model(crop.shape), start, noise, per_pixel, options)
     fit, low, high = _fit(objective, scout, start, context, low, high)
