@@ -11,15 +11,16 @@ from jax.sharding import Mesh, PartitionSpec
 from gaussjax.dataset.equations import PairEquations, pair_equations
 from gaussjax.dataset.estimating_equation import Root, find_root, root_errors
 from gaussjax.dataset.instruments import Filters, Nuisances, PairSums, make_filters, pair_sums
-from gaussjax.dataset.records import PairFit, PairRecord, pair_record
+from gaussjax.dataset.records import PairRecord, pair_record, root_estimate
 from gaussjax.model.boundary import largest_margins
 from gaussjax.model.kernels import Kernel
+from gaussjax.model.params import BlurParams
 from gaussjax.model.response import BlurModel
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair.frame import make_frame
-from gaussjax.spectra.orientation import swap_pair
+from gaussjax.spectra.orientation import swap_pair, swap_params
 
 # Pixels that a CPU works on at once: their arrays stay in its caches.
 _PIXELS_AT_ONCE = 2**16
@@ -217,11 +218,8 @@ def _searched(
     def at(vector, filters):
         margins = model.margins(_WIDER**2 * vector)
         sums = pair_sums(frame, filters, options.nuisances, margins, origin.noise)
-        p = len(sums.scores)
-        gradient = jnp.sum(sums.scores.reshape(p, -1), axis=-1)
-        slope = jnp.sum(sums.slopes.reshape(p, p, -1), axis=-1)
         project = partial(model.project, sums.coefficients, shape=reference.shape)
-        root = find_root(project, gradient, slope, vector)
+        root = find_root(project, sums.gradient, sums.slope, vector)
         bare = replace(sums, coefficients=None)  # pyright: ignore[reportArgumentType]
         return sums.coefficients, _Own(vector, bare, root, jnp.asarray(0, jnp.int32))
 
@@ -229,7 +227,7 @@ def _searched(
     sums = first.sums
     finite = jnp.isfinite(centre) & jnp.isfinite(sums.change)
     # One NaN would spoil the sums of all; and of a flat image, which has no gain, they are.
-    tells = present & finite & jnp.isfinite(jnp.sum(sums.scores) + jnp.sum(sums.slopes))
+    tells = present & finite & jnp.isfinite(jnp.sum(sums.blocks))
 
     def is_far(own: _Own):
         found = own.root.vector
@@ -263,8 +261,12 @@ def _judged(
     noisy, count = origin.noise is not None, options.nuisances.count
     rounding = rounding_variance(origin.vector.dtype)
     errors = root_errors(own.root, alone, own.origin, count, noisy, rounding)
+    estimate = root_estimate(
+        own.root, errors, alone, model, origin.unit, swapped=options.swapped, finite=pair.finite
+    )
     offset = origin.unit * own.sums.level - (own.sums.gain - 1) * pair.centre
-    # What the joint blur leaves over, not its own.
-    alone = replace(alone, structure=counted.structure, change=counted.change)
-    fit = PairFit(own.root, errors, alone, own.sums.gain, offset, pair.finite)
-    return counted, pair_record(fit, model, origin.unit, swapped=options.swapped)
+    params = BlurParams(own.root.vector, own.sums.gain, offset, family=options.family)
+    params = swap_params(options.swapped, params)
+    # What the joint blur leaves over, not the pair's own.
+    misfit = counted.structure / jnp.where(counted.change > 0, counted.change, 1)
+    return counted, pair_record(estimate, params, misfit)

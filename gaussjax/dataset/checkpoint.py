@@ -2,7 +2,6 @@
 
 import json
 import os
-from dataclasses import fields
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from gaussjax.dataset.passes import JointPass
 from gaussjax.dataset.records import PairRecord
-from gaussjax.dataset.state import JointStart, JointSums
+from gaussjax.dataset.state import JointStart, JointSums, named_arrays
 from gaussjax.io.pair_reader import BadPair
 
 # Of the file. Its arrays are named after fields: whoever renames one, or gives it another meaning,
@@ -41,8 +40,8 @@ def save_pass(path: Path, state: JointPass, identity: dict[str, str]) -> None:
     named |= {f"start {name}": values for name, values in state.start.arrays().items()}
     if state.sums is not None:
         named |= {f"sums {name}": values for name, values in state.sums.arrays().items()}
-        records = state.all_records()
-        named |= {f"record {f.name}": getattr(records, f.name) for f in fields(records)}
+        records = named_arrays(state.all_records())
+        named |= {f"record {name}": values for name, values in records.items()}
         named["names"] = np.asarray(state.names, str)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -34,15 +34,13 @@ class PairEquations(NormalEquations):
 
 def pair_equations(sums: PairSums) -> PairEquations:
     """Of one pair."""
-    p = len(sums.scores)
-    flat = jnp.concatenate([sums.scores.reshape(p, -1), sums.slopes.reshape(p * p, -1)])
-    total = jnp.sum(flat, axis=1)
+    total = jnp.sum(sums.blocks, axis=1)
     return PairEquations(
         squares=sums.squares,
-        gradient=total[:p],
-        information=total[p:].reshape(p, p),
+        gradient=sums.gradient,
+        information=sums.slope,
         num_pixels=sums.num_pixels.astype(total.dtype),
-        of_blocks=inner_products(flat, flat),
+        of_blocks=inner_products(sums.blocks, sums.blocks),
         of_pairs=jnp.outer(total, total),
         change=sums.change,
         structure=sums.structure,

@@ -18,10 +18,12 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.fourier import forward_transform, half_plane_weights, inverse_transform
+from gaussjax.model.fourier import forward_transform, half_plane_weights
 from gaussjax.model.response import BlurModel
+from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
 from gaussjax.pair.frame import Frame, frame_window
+from gaussjax.pair.prediction import filtered
 from gaussjax.statistics.covariance import block_counts, score_blocks
 
 # Of frames of so many rows, one in eight tells how neighbours correlate.
@@ -53,8 +55,8 @@ class PairSums:
 
     Attributes:
         coefficients: c, one spectrum per variance, ``[p, *spectrum]``.
-        scores: sums of ``Z r`` over blocks of neighbours, ``[p, *blocks]``.
-        slopes: of ``Z Z'``, ``[p, p, *blocks]``.
+        blocks: over each block of neighbours the sums of the scores ``Z r`` and of their slopes
+            ``Z Z'``, ``[p + p^2, blocks]``.
         squares: ``sum W r^2``.
         change: ``sum W (B - A)^2``.
         structure: ``sum W r r'`` with r' the next pixel's, mean over the axes: 0 for white noise.
@@ -64,14 +66,24 @@ class PairSums:
     """
 
     coefficients: jax.Array
-    scores: jax.Array
-    slopes: jax.Array
+    blocks: jax.Array
     squares: jax.Array
     change: jax.Array
     structure: jax.Array
     num_pixels: jax.Array
     gain: jax.Array
     level: jax.Array
+
+    @property
+    def gradient(self) -> jax.Array:
+        """F at theta_0, ``[p]``."""
+        return jnp.sum(self.blocks[: len(self.slope)], axis=1)
+
+    @property
+    def slope(self) -> jax.Array:
+        """Of F at theta_0, ``[p, p]``."""
+        p = round((len(self.blocks) + 0.25) ** 0.5 - 0.5)
+        return jnp.sum(self.blocks[p:], axis=1).reshape(p, p)
 
 
 @jax.tree_util.register_dataclass
@@ -111,62 +123,92 @@ def pair_sums(
             products of A with itself is known, ``v_A sum_w m T T' sum_x W``, and subtracted.
     """
     window = frame_window(frame, margins)
-    shape, ndim = frame.blurred.shape, frame.blurred.ndim
-    weights = half_plane_weights(shape, frame.blurred.dtype)
+    weights = half_plane_weights(frame.blurred.shape, frame.blurred.dtype)
     known = None
     if noise is not None:
-        energy = noise * window.sum()
-        known = _NoiseOfA(filters.response, filters.slopes, energy * weights)
-    # T - 1 against B - A: a small blur is not lost in the rounding of the images.
-    change = inverse_transform((filters.response - 1) * frame.spectrum, shape)
-    residual = change - frame.difference
-    fields = jnp.stack([inverse_transform(s * frame.spectrum, shape) for s in filters.slopes])
-    gain, level = jnp.ones((), residual.dtype), jnp.zeros((), residual.dtype)
+        known = _NoiseOfA(filters.response, filters.slopes, noise * window.sum() * weights)
+    change, *fields = filtered(frame, filters.response, list(filters.slopes))
+    fitted = _Fitted(
+        residual=change - frame.difference,
+        fields=jnp.stack(fields),
+        gain=jnp.ones((), change.dtype),
+        level=jnp.zeros((), change.dtype),
+        noise=known,
+    )
     if nuisances.count:
-        columns = _columns(frame, residual, nuisances)
-        weighted = window.values[None] * columns
-        normal = inner_products(weighted, columns)
-        rest = inner_products(weighted, residual[None])[:, 0]
-        across = inner_products(fields, weighted)
-        if known is not None and nuisances.gain:
-            normal = normal.at[0, 0].add(-known.product(known.response[None])[0])
-            rest = rest.at[0].add(-known.product(known.response[None])[0])
-            across = across.at[:, 0].add(-known.product(known.fields))
-        change = -solve_small(normal, rest)
-        residual = residual + jnp.tensordot(change, columns, 1)
-        gain = 1 + change[0] if nuisances.gain else gain
-        level = _level(change, frame, nuisances)
-        # A field without what the nuisances would take up of it.
-        taken = gain * jnp.stack([solve_small(normal, row) for row in across])
-        fields = gain * fields - jnp.tensordot(taken, columns, 1)
-        if known is not None:
-            known = known.freed(gain, taken[:, 0] if nuisances.gain else jnp.zeros_like(gain))
-    instruments = forward_transform(window.values[None] * fields, ndim)
+        fitted = _with_nuisances(fitted, frame, nuisances, window)
+    residual, fields, gain = fitted.residual, fitted.fields, fitted.gain
+    instruments = forward_transform(window.values[None] * fields, residual.ndim)
     # A blur without a shift has a real transfer function.
     products = jnp.conj(instruments) * frame.spectrum[None]
     coefficients = gain * weights[None] * products.real
-    scores = score_blocks(residual, fields, window)
     counts = block_counts(window.shape)
-    slopes = jnp.stack(
-        [jnp.stack([window.block_totals(x * y, counts) for y in fields]) for x in fields]
-    )
-    if known is not None:
+    scores = score_blocks(residual, fields, window)
+    slopes = jnp.stack([window.block_totals(x * y, counts) for x in fields for y in fields])
+    if fitted.noise is not None:
         share = window.block_totals(jnp.ones_like(residual), counts) / window.sum()
-        coefficients = coefficients - gain * known.coefficients
-        scores = scores - jnp.multiply.outer(gain * known.product(known.fields), share)
-        of_fields = inner_products(known.coefficients, known.fields)
+        by_noise, noise_fields = fitted.noise.coefficients, fitted.noise.fields
+        coefficients = coefficients - gain * by_noise
+        of_scores = gain * fitted.noise.product(noise_fields)
+        scores = scores - jnp.multiply.outer(of_scores, share)
+        of_fields = jnp.ravel(inner_products(by_noise, noise_fields))
         slopes = slopes - jnp.multiply.outer(of_fields, share)
     squares, change = window.totals([residual**2, frame.difference**2])
     return PairSums(
         coefficients=coefficients,
-        scores=scores,
-        slopes=slopes,
+        blocks=jnp.concatenate([x.reshape(len(x), -1) for x in (scores, slopes)]),
         squares=squares,
         change=change,
         structure=_structure(window.values * residual),
         num_pixels=window.num_pixels,
         gain=gain,
-        level=level,
+        level=fitted.level,
+    )
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """Residual and fields of a pair with nuisances of these values.
+
+    Attributes:
+        residual: predicted - B.
+        fields: of the variances, without what the nuisances take up of them, ``[p, *frame]``.
+        gain: of the prediction.
+        level: added to it.
+        noise: the part of white noise in A, or None.
+    """
+
+    residual: jax.Array
+    fields: jax.Array
+    gain: jax.Array
+    level: jax.Array
+    noise: "_NoiseOfA | None"
+
+
+def _with_nuisances(plain: _Fitted, frame: Frame, nuisances: Nuisances, window: Window) -> _Fitted:
+    """The best nuisances of a pair by linear least squares, at theta_0."""
+    residual, fields, noise = plain.residual, plain.fields, plain.noise
+    columns = _columns(frame, residual, nuisances)
+    weighted = window.values[None] * columns
+    normal = inner_products(weighted, columns)
+    right = inner_products(weighted, residual[None])[:, 0]
+    across = inner_products(fields, weighted)
+    if noise is not None and nuisances.gain:
+        power = noise.product(noise.response[None])[0]
+        normal = normal.at[0, 0].add(-power)
+        right = right.at[0].add(-power)
+        across = across.at[:, 0].add(-noise.product(noise.fields))
+    change = -solve_small(normal, right)
+    gain = 1 + change[0] if nuisances.gain else plain.gain
+    taken = gain * jnp.stack([solve_small(normal, row) for row in across])
+    if noise is not None:
+        noise = noise.freed(gain, taken[:, 0] if nuisances.gain else jnp.zeros_like(gain))
+    return _Fitted(
+        residual=residual + jnp.tensordot(change, columns, 1),
+        fields=gain * fields - jnp.tensordot(taken, columns, 1),
+        gain=gain,
+        level=_level(change, frame, nuisances),
+        noise=noise,
     )
 
 

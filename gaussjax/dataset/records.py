@@ -43,48 +43,8 @@ class PairRecord:
     offset: jax.Array
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class PairFit:
-    """A pair's own root, not yet judged.
-
-    Attributes:
-        root: of its sums.
-        errors: of the root.
-        sums: of the pair.
-        gain: of the oriented pair.
-        offset: of it, in the unit of the images.
-        finite: all pixels are.
-    """
-
-    root: Root
-    errors: RootErrors
-    sums: PairEquations
-    gain: jax.Array
-    offset: jax.Array
-    finite: jax.Array
-
-
-def pair_record(fit: PairFit, model: BlurModel, unit, *, swapped: bool) -> PairRecord:
-    """The record of a pair.
-
-    Args:
-        fit: of the pair.
-        model: of the blur.
-        unit: by which the images were divided.
-        swapped: A was blurred to B with their roles swapped (static).
-    """
-    estimate = root_estimate(
-        fit.root,
-        fit.errors,
-        fit.sums,
-        model,
-        unit,
-        swapped=swapped,
-        finite=fit.finite,
-    )
-    oriented = BlurParams(fit.root.vector, gain=fit.gain, offset=fit.offset, family=model.family)
-    params = swap_params(swapped, oriented)
+def pair_record(estimate: BlurEstimate, params: BlurParams, misfit: jax.Array) -> PairRecord:
+    """The record of a pair, by the estimate and the parameters of this pair alone."""
     assert params.gain is not None  # as given
     assert params.offset is not None
     error = estimate.sigma_standard_error
@@ -92,7 +52,7 @@ def pair_record(fit: PairFit, model: BlurModel, unit, *, swapped: bool) -> PairR
         sigma=jnp.where(jnp.isfinite(error), estimate.sigma, jnp.nan),
         standard_error=error,
         status=estimate.status,
-        misfit=fit.sums.structure / jnp.where(fit.sums.change > 0, fit.sums.change, 1),
+        misfit=misfit,
         noise_std=jnp.sqrt(estimate.noise_variance),
         gain=params.gain,
         offset=params.offset,

@@ -10,6 +10,11 @@ from gaussjax.dataset.equations import PairEquations
 Shape = tuple[int, ...]
 
 
+def named_arrays(values) -> dict[str, np.ndarray]:
+    """The fields of a dataclass as NumPy arrays."""
+    return {f.name: np.asarray(getattr(values, f.name)) for f in fields(values)}
+
+
 @dataclass(frozen=True)
 class JointSums:
     """What pairs have added up to; constant in their number, for each shape of images.
@@ -27,18 +32,12 @@ class JointSums:
         coefficients = dict(self.coefficients)
         for shape, values in other.coefficients.items():
             coefficients[shape] = coefficients[shape] + values if shape in coefficients else values
-        return JointSums(
-            coefficients,
-            self.equations + other.equations,
-        )
+        return JointSums(coefficients, self.equations + other.equations)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Flat, for a file or for other processes; see :meth:`from_arrays`."""
         named = {f"coefficients {'x'.join(map(str, s))}": c for s, c in self.coefficients.items()}
-        equations = {
-            f.name: np.asarray(getattr(self.equations, f.name)) for f in fields(PairEquations)
-        }
-        return named | equations
+        return named | named_arrays(self.equations)
 
     @staticmethod
     def from_arrays(named: dict[str, np.ndarray]) -> "JointSums":
@@ -48,10 +47,8 @@ class JointSums:
             for key, values in named.items()
             if key.startswith("coefficients ")
         }
-        return JointSums(
-            coefficients,
-            PairEquations(**{f.name: named[f.name] for f in fields(PairEquations)}),  # pyright: ignore
-        )
+        equations = {f.name: named[f.name] for f in fields(PairEquations)}
+        return JointSums(coefficients, PairEquations(**equations))  # pyright: ignore
 
 
 def joint_sums(coefficients: np.ndarray, shape: Shape, equations: PairEquations) -> JointSums:
@@ -78,7 +75,7 @@ class JointStart:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Flat, for a file or for other processes; see :meth:`from_arrays`."""
-        return {f.name: np.asarray(getattr(self, f.name)) for f in fields(self)}
+        return named_arrays(self)
 
     @staticmethod
     def from_arrays(named: dict[str, np.ndarray]) -> "JointStart":

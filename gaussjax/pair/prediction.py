@@ -4,6 +4,8 @@ In the frame's own centre and scale the offset becomes a *level*, the mean that 
 ``gain g * A``: unlike the offset it is hardly correlated with the gain.
 """
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 
@@ -60,10 +62,9 @@ def residual_and_fields(
     """
     response, slopes = model.responses(vector, frame.blurred.shape)
     p = model.num_variances
-    blurs = [*slopes[:p], *slopes[p + model.gain + model.offset :]]
-    # R - 1 against B - A: a small blur is not lost in the rounding of the images.
-    spectra = [factor * frame.spectrum for factor in (response - 1, *blurs)]
-    change, *fields = inverse_transforms(spectra, frame.blurred.shape)
+    change, *fields = filtered(
+        frame, response, [*slopes[:p], *slopes[p + model.gain + model.offset :]]
+    )
     if model.offset:
         fields.insert(p, jnp.zeros_like(change))
     if model.gain:
@@ -74,6 +75,15 @@ def residual_and_fields(
     residual = change + added - frame.difference
     # Stacked last: a caller that uses single fields gets those, and the compiler makes no stack.
     return residual, jnp.stack([x + more for x, more in zip(fields, slope, strict=True)])
+
+
+def filtered(frame: Frame, response: jax.Array, slopes: Sequence[jax.Array]) -> list[jax.Array]:
+    """The change from A to ``R A``, and A filtered by each of the slopes; on the extended frame.
+
+    R - 1, to be compared with B - A: a small blur is not lost in the rounding of the images.
+    """
+    spectra = [factor * frame.spectrum for factor in (response - 1, *slopes)]
+    return inverse_transforms(spectra, frame.blurred.shape)
 
 
 def second_order_term(
