@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gaussjax.dataset.result import DatasetEstimate
+from gaussjax.report import style
 from gaussjax.statistics.status import Status
 
 if TYPE_CHECKING:
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-# Okabe & Ito's palette, safe for the common kinds of colour blindness.
-_BLUE, _ORANGE, _VERMILION = "#56B4E9", "#E69F00", "#D55E00"
 _PANEL = (6.4, 3.8)  # inches
 # What lies further from the median than so many times the quartile on its side is off the axis.
 _QUARTILES = 5.0
@@ -32,11 +31,9 @@ def draw_sigmas(estimate: DatasetEstimate) -> "Figure":
         Figure of matplotlib with a panel per sigma, to be saved by its ``savefig``; no window is
         opened.
     """
-    from matplotlib.figure import Figure
-
     joint, errors = map(np.atleast_1d, (estimate.sigma, estimate.sigma_standard_error))
     scatters = np.atleast_1d(estimate.scatter)
-    figure = Figure(figsize=(_PANEL[0] * len(joint), _PANEL[1]), layout="constrained")
+    figure = style.new_figure(_PANEL[0] * len(joint), _PANEL[1])
     panels = figure.subplots(1, len(joint), squeeze=False)[0]
     told = np.asarray(estimate.pairs.status) == Status.ESTIMATED
     sigmas = np.asarray(estimate.pairs.sigma, float).reshape(len(told), -1)[told]
@@ -62,23 +59,25 @@ def _panel(
     low, high = _range(sigmas, joint, error)
     shown = sigmas[(sigmas >= low) & (sigmas <= high)]
     bins = int(np.clip(2 * len(shown) ** (1 / 2.5), 8, _MOST_BINS))
-    axes.hist(shown, bins=bins, range=(low, high), color=_BLUE, edgecolor="white", linewidth=0.4)
+    axes.hist(
+        shown, bins=bins, range=(low, high), color=style.SKY_BLUE, edgecolor="white", linewidth=0.4
+    )
     if np.isfinite(scatter) and scatter > 0:
         axes.axvspan(
             joint - scatter,
             joint + scatter,
-            color=_ORANGE,
+            color=style.ORANGE,
             alpha=0.2,
             linewidth=0,
             label=f"scatter between pairs, \u00b1 {scatter:.2g} px",
         )
     if np.isfinite(joint):
         text = f"joint ${name}$ = {joint:.6g} \u00b1 {error:.2g} px"
-        axes.axvline(joint, color=_VERMILION, linewidth=1.5, label=text)
+        axes.axvline(joint, color=style.VERMILION, linewidth=1.5, label=text)
         if np.isfinite(error):
             height = 0.96 * axes.get_ylim()[1]
-            style = {"color": _VERMILION, "capsize": 4, "linewidth": 1.5, "zorder": 3}
-            axes.errorbar([joint], [height], xerr=[error], fmt="none", **style)
+            bar = {"color": style.VERMILION, "capsize": 4, "linewidth": 1.5, "zorder": 3}
+            axes.errorbar([joint], [height], xerr=[error], fmt="none", **bar)
         axes.legend(frameon=False, fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1.02))
     axes.set_xlim(low, high)
     axes.set_xlabel(f"${name}$ of a pair (px)")

@@ -1,4 +1,4 @@
-"""A map of blur as a figure and as rows of a table; NumPy on the host."""
+"""A blur map as a figure."""
 
 from typing import TYPE_CHECKING
 
@@ -7,6 +7,7 @@ import numpy as np
 
 from gaussjax.maps.blur_map import BlurMap
 from gaussjax.maps.table import check_isotropic
+from gaussjax.report import style
 from gaussjax.statistics.status import Status
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 
 _SIZE = (10.0, 3.6)  # inches
-# Percent of the values that a range of colours leaves out on either side.
-_OUTLIERS = 0.5
 
 
 def draw_map(reference, blur_map: BlurMap) -> "Figure":
@@ -36,8 +35,6 @@ def draw_map(reference, blur_map: BlurMap) -> "Figure":
     Raises:
         ValueError: a reference of another shape than the map's, or a map of several sigmas.
     """
-    from matplotlib.figure import Figure
-
     image, found = np.asarray(reference, float), jax.device_get(blur_map)
     if image.shape != found.grid.shape:
         raise ValueError(f"the map is of a frame of {found.grid.shape} px; got {image.shape}")
@@ -45,45 +42,32 @@ def draw_map(reference, blur_map: BlurMap) -> "Figure":
     sigma, error = found.sigma, found.sigma_standard_error
     if found.shrunk_sigma is not None:
         sigma, error = found.shrunk_sigma, found.shrunk_standard_error
-    figure = Figure(figsize=_SIZE, layout="constrained")
+    figure = style.new_figure(*_SIZE)
     panels = figure.subplots(1, 3, sharex=True, sharey=True)
-    low, high = _range(image)
-    panels[0].imshow(image, cmap="gray", vmin=low, vmax=high)
-    panels[0].plot(*found.positions[found.status == 0].T[::-1], ".", color="#E69F00", markersize=3)
-    panels[0].set_title("A, and where each tile looks", fontsize=10)
+    style.show_image(panels[0], image, style.colour_limits(image), "A, and where each tile looks")
+    estimated = found.positions[found.status == Status.ESTIMATED]
+    panels[0].plot(*estimated.T[::-1], ".", color=style.ORANGE, markersize=3)
     name = "$\\sigma$" if found.shrunk_sigma is None else "$\\sigma$, shrunk"
-    _cells(panels[1], found, sigma, "viridis", name)
-    _cells(panels[2], found, error, "cividis", "Standard error")
+    _draw_tiles(panels[1], found, sigma, "viridis", name)
+    _draw_tiles(panels[2], found, error, "cividis", "Standard error")
     for axes in panels:
         axes.set(xticks=[], yticks=[], xlim=(-0.5, image.shape[1] - 0.5))
         axes.set_ylim(image.shape[0] - 0.5, -0.5)
     return figure
 
 
-def _range(values: np.ndarray) -> tuple[float, float]:
-    """Limits of the colours; of no values, any."""
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return 0.0, 1.0
-    low, high = np.percentile(finite, (_OUTLIERS, 100 - _OUTLIERS))
-    return float(low), float(high)
-
-
-def _cells(axes: "Axes", found: BlurMap, values: np.ndarray, colours: str, title: str) -> None:
+def _draw_tiles(axes: "Axes", found: BlurMap, values: np.ndarray, colours: str, title: str) -> None:
     """The values of the tiles as cells that meet half-way between the centres."""
     ys, xs = (
         np.concatenate([[-0.5], (centres[1:] + centres[:-1]) / 2, [size - 0.5]])
         for centres, size in zip(map(np.array, found.centres), found.grid.shape, strict=True)
     )
-    low, high = _range(values)
+    low, high = style.colour_limits(values)
     shown = axes.pcolormesh(xs, ys, values, cmap=colours, vmin=low, vmax=high)
-    axes.set_facecolor("#E4E4E4")
     axes.set_aspect("equal")
     refused = np.ma.masked_array(np.zeros(values.shape), found.status == Status.ESTIMATED)
     if refused.count():
         hatches = axes.pcolor(xs, ys, refused, hatch="////", edgecolor="#404040", linewidth=0)
         hatches.set_facecolor("none")
-    bar = axes.figure.colorbar(shown, ax=axes, shrink=0.85)
-    bar.set_label("px", fontsize=9)
-    bar.ax.tick_params(labelsize=8)
+    style.add_colour_bar(axes, shown, "px")
     axes.set_title(title, fontsize=10)
