@@ -18,7 +18,7 @@ from gaussjax.io.pair_reader import BadPair, LoadedPair
 from gaussjax.io.pair_stream import PairStream
 from gaussjax.model.window import everywhere, taper
 from gaussjax.numerics.precision import rounding_variance
-from gaussjax.spectra.cross_spectra import pair_spectra, sum_spectra
+from gaussjax.spectra.cross_spectra import sum_spectra, windowed_spectra
 from gaussjax.spectra.orientation import SWAP_BELOW
 from gaussjax.spectra.start import find_start
 
@@ -46,21 +46,14 @@ def _start(references, blurreds, noise_std, initial, *, options: JointOptions):
     axes = tuple(range(1, references.ndim))
     unit = jnp.sqrt(jnp.mean(jnp.var(references, axis=axes)))
     unit = jnp.where(unit > 0, unit, 1)
-    # The window hides the edge well enough for a start.
-    make = everywhere if options.boundary == "periodic" else taper
-    window = make(shape, references.dtype).values[None]
-
-    def centre(images):
-        return jnp.sum(window * images, axis=axes, keepdims=True) / jnp.sum(window)
-
-    first = centre(references)
-    second = centre(blurreds) if options.nuisances.count else first
-    spectra = jax.vmap(pair_spectra)(
-        window * (references - first) / unit, window * (blurreds - second) / unit
+    window = (everywhere if options.boundary == "periodic" else taper)(shape, references.dtype)
+    levels_differ = options.nuisances.count > 0
+    spectra = jax.vmap(partial(windowed_spectra, window=window, levels_differ=levels_differ))(
+        references / unit, blurreds / unit
     )
     noise = None
     if noise_std is not None:
-        noise = (noise_std / unit) ** 2 * jnp.sum(window**2) * len(references)
+        noise = (noise_std / unit) ** 2 * window.sum(2) * len(references)
     free = jnp.asarray(jnp.inf, references.dtype)
     model = replace(options.model(shape), gain=options.nuisances.gain)
     start = find_start(sum_spectra(spectra), initial, -free, free, model, noise=noise)

@@ -19,7 +19,7 @@ from gaussjax.numerics.newton import coarse_tolerance
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair.crop import Crop, most_informative_crop
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
-from gaussjax.pair.frame import Pair, centre_and_scale
+from gaussjax.pair.frame import Pair, Usable, centre_and_scale
 from gaussjax.pair.iteration import implicit_fit, iterate
 from gaussjax.pair.least_squares import LeastSquares
 from gaussjax.pair.objective import Fit, Objective
@@ -27,7 +27,7 @@ from gaussjax.pair.prediction import offset_of
 from gaussjax.pair.robust import Robust
 from gaussjax.pair.tiled_least_squares import TiledLeastSquares
 from gaussjax.pair.tiles import tile_shape
-from gaussjax.spectra.cross_spectra import folded_image, pair_spectra
+from gaussjax.spectra.cross_spectra import windowed_spectra
 from gaussjax.spectra.orientation import swap_bounds, swap_pair, swap_params, variance_bounds
 from gaussjax.spectra.start import Start, find_start
 from gaussjax.statistics.derived_quantities import make_estimate
@@ -70,16 +70,6 @@ class Options:
             offset=self.offset,
             shift=self.shift,
         )
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Usable:
-    """Which pixels of A and B are known, 1 or 0, and the weights of B; None: all, or all alike."""
-
-    reference: jax.Array | None
-    blurred: jax.Array | None
-    weights: jax.Array | None
 
 
 @partial(jax.jit, static_argnames="options")
@@ -136,51 +126,33 @@ def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, option
     And the energy of the window: white noise of variance v has the power v times it. The unit of
     the crop comes third.
     """
-    whole = reference.shape
-    reference, blurred = crop.of(reference), crop.of(blurred)
+    tapers = options.boundary != "periodic" or crop.shape != reference.shape
+    reference, blurred, usable = jax.tree.map(crop.of, (reference, blurred, usable))
     # In a unit whose square does not leave the range of float32.
     unit = jax.lax.stop_gradient(jnp.max(jnp.abs(reference)))
     unit = jnp.where(unit > 0, unit, 1)
-    reference, blurred = reference / unit, blurred / unit
     # A pixel without weight is as good as missing.
     weighted = None if usable.weights is None else (usable.weights > 0).astype(reference.dtype)
-    knowns = (usable.reference, usable.blurred, weighted)
-    knowns = (None if known is None else crop.of(known) for known in knowns)
-    tapers = options.boundary != "periodic" or reference.shape != whole
-    window = (taper if tapers else everywhere)(reference.shape, reference.dtype).masked(knowns)
-    total = window.sum()
-    total = jnp.where(total > 0, total, 1)
-    centre, other = (each / total for each in window.totals([reference, blurred]))
-    if not (options.gain or options.offset):
-        other = centre
-    images = window.values * (reference - centre), window.values * (blurred - other)
-    if noise is None and not options.shift:
+    window = (taper if tapers else everywhere)(reference.shape, reference.dtype)
+    window = window.masked([usable.reference, usable.blurred, weighted])
+    spectra = windowed_spectra(
+        reference / unit,
+        blurred / unit,
+        window,
+        levels_differ=options.gain or options.offset,
         # All that such a start looks at. Noise and the peak of a correlation take all frequencies.
-        images = (folded_image(image) for image in images)
-    return pair_spectra(*images), window.sum(2), unit
+        folded=noise is None and not options.shift,
+    )
+    return spectra, window.sum(2), unit
 
 
 def _pair(reference, blurred, unit, usable: Usable, crop: Crop, swapped, options: Options) -> Pair:
     """The pair in the centre and scale of its crop, whose sharper image is the reference."""
-    image, _ = swap_pair(swapped, crop.of(reference), crop.of(blurred))
-    known = None
-    if usable.reference is not None or usable.blurred is not None:
-        knowns = (usable.reference, usable.blurred)
-        known, _ = swap_pair(
-            swapped, *(jnp.ones_like(image) if k is None else crop.of(k) for k in knowns)
-        )
-    centre, scale = centre_and_scale(image, known, unit)
-    return Pair(
-        reference,
-        blurred,
-        (usable.reference, usable.blurred),
-        usable.weights,
-        swapped,
-        centre,
-        scale,
-        options.boundary,
-        options.largest_radius,
-    )
+    *images, known = jax.tree.map(crop.of, (reference, blurred, usable))
+    sharp, _ = swap_pair(swapped, *images)
+    centre, scale = centre_and_scale(sharp, known.known(swapped, sharp)[0], unit)
+    pad = options.largest_radius
+    return Pair(reference, blurred, usable, swapped, centre, scale, options.boundary, pad)
 
 
 def _objective(

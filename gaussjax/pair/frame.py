@@ -1,6 +1,6 @@
 """Residuals and losses of a blur, in the spectral and in the image domain; all differentiable."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
@@ -136,15 +136,32 @@ def frame_window(frame: Frame, margins: jax.Array, ramps: jax.Array | None = Non
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
+class Usable:
+    """Which pixels of A and B are known, 1 or 0, and the weights of B; None: all, or all alike."""
+
+    reference: jax.Array | None
+    blurred: jax.Array | None
+    weights: jax.Array | None
+
+    def known(self, swapped: jax.Array, image: jax.Array) -> tuple:
+        """Of the sharper and of the softer image, of the shape of ``image``; (None, None): all."""
+        if self.reference is None and self.blurred is None:
+            return None, None
+        ones = jnp.ones_like(image)
+        return swap_pair(
+            swapped, *(ones if k is None else k for k in (self.reference, self.blurred))
+        )
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class Pair:
     """Two images of one shape, one of which is to be blurred to the other.
 
     Attributes:
         reference: A.
         blurred: B.
-        known: 1 for the pixels of A and of B that are known, 0 for those that are missing; None
-            for all.
-        weights: of the pixels of B, or None for 1.
+        usable: which of their pixels.
         swapped: B is the sharper one, so that it is to be blurred to A.
         centre: subtracted from both images.
         scale: divides both images.
@@ -154,8 +171,7 @@ class Pair:
 
     reference: jax.Array
     blurred: jax.Array
-    known: tuple[jax.Array | None, jax.Array | None]
-    weights: jax.Array | None
+    usable: Usable
     swapped: jax.Array
     centre: jax.Array
     scale: jax.Array
@@ -169,28 +185,14 @@ class Pair:
 
     def crop(self, crop: Crop) -> "Pair":
         """A crop of the pair, beyond whose edges nothing is known."""
-        images = (self.reference, self.blurred, self.known, self.weights)
-        reference, blurred, known, weights = jax.tree.map(crop.of, images)
-        return replace(
-            self,
-            reference=reference,
-            blurred=blurred,
-            known=known,
-            weights=weights,
-            boundary="valid",
-            pad=0,
-        )
+        images = jax.tree.map(crop.of, (self.reference, self.blurred, self.usable))
+        return Pair(*images, self.swapped, self.centre, self.scale, "valid", 0)
 
     def frame(self) -> Frame:
         """The pair made ready for residuals, its sharper image as the reference."""
-        known, other = self.known
-        if known is not None or other is not None:
-            ones = jnp.ones_like(self.reference)
-            known = ones if known is None else known
-            other = ones if other is None else other
-            known, other = swap_pair(self.swapped, known, other)
-        if self.weights is not None:
-            other = self.weights if other is None else other * self.weights
+        known, weights = self.usable.known(self.swapped, self.reference)
+        if self.usable.weights is not None:
+            weights = self.usable.weights * (1 if weights is None else weights)
         sharp, soft = swap_pair(self.swapped, self.reference, self.blurred)
         # Of the images as they came: oriented ones would be written out first.
         sign = jnp.where(self.swapped, -1, 1).astype(sharp.dtype)
@@ -203,5 +205,5 @@ class Pair:
             centre=self.centre,
             scale=self.scale,
             known=known,
-            weights=other,
+            weights=weights,
         )

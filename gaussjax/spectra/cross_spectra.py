@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from gaussjax.model.arguments import as_pair
 from gaussjax.model.fourier import forward_transform
+from gaussjax.model.window import Window
 
 
 @jax.tree_util.register_dataclass
@@ -136,6 +137,31 @@ def _pair_spectra(reference: jax.Array, blurred: jax.Array) -> Spectra:
         num_pairs=jnp.ones((), jnp.int32),
         image_shape=reference.shape,
     )
+
+
+def windowed_spectra(
+    reference: jax.Array,
+    blurred: jax.Array,
+    window: Window,
+    *,
+    levels_differ: bool,
+    folded: bool = False,
+) -> Spectra:
+    """Spectra of a pair times a window, which hides the edge, about its mean there.
+
+    Args:
+        reference: A.
+        blurred: B.
+        window: of their shape.
+        levels_differ: each image has a mean of its own, else A's is B's too.
+        folded: see :func:`folded_image`.
+    """
+    total = window.sum()
+    total = jnp.where(total > 0, total, 1)
+    centre, other = (each / total for each in window.totals([reference, blurred]))
+    other = other if levels_differ else centre
+    images = window.values * (reference - centre), window.values * (blurred - other)
+    return pair_spectra(*(map(folded_image, images) if folded else images))
 
 
 def sum_spectra(batch: Spectra) -> Spectra:
