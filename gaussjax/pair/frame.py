@@ -185,8 +185,10 @@ class Pair:
 
     def crop(self, crop: Crop) -> "Pair":
         """A crop of the pair, beyond whose edges nothing is known."""
-        images = jax.tree.map(crop.of, (self.reference, self.blurred, self.usable))
-        return Pair(*images, self.swapped, self.centre, self.scale, "valid", 0)
+        images = self.reference, self.blurred, self.usable
+        reference, blurred, usable = jax.tree.map(crop.of, images)
+        unit = self.centre, self.scale
+        return Pair(reference, blurred, usable, self.swapped, *unit, boundary="valid", pad=0)
 
     def frame(self) -> Frame:
         """The pair made ready for residuals, its sharper image as the reference."""
