@@ -24,7 +24,7 @@ def test_files_named_by_the_documentation_exist(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     named = re.findall(r"`((?:gaussjax|experiments|figures|tests|docs)/[\w./]*)`", text)
     assert named
-    assert not [path for path in named if not (ROOT / path).exists()]
+    assert not [path for path in named if "NAME" not in path and not (ROOT / path).exists()]
 
 
 @pytest.mark.parametrize("name", gaussjax.__all__)
