@@ -48,6 +48,13 @@ def test_a_public_name_loads_only_what_it_needs():
     assert len(result.stdout.split()) <= 15, result.stdout
 
 
+def test_the_hooks_are_the_linters_of_make_lint():
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").split("\nlint:")[1].split("\n\n")[0]
+    commands = recipe.replace("$(VENV_PYTHON)", ".venv/bin/python").splitlines()[1:]
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    assert re.findall(r"entry: (.*)", hooks) == [command.strip() for command in commands]
+
+
 def test_unknown_names_are_attribute_errors():
     with pytest.raises(AttributeError, match="estimate_sigma"):
         _ = gaussjax.estimate_sigma
