@@ -11,46 +11,8 @@ import numpy as np
 from gaussjax.model.fourier import angular_frequencies, forward_transform, half_plane_weights
 from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import gaussian_transfer, known_reach
-from gaussjax.report.oriented_pair import OrientedPair, orient
+from gaussjax.report.oriented_pair import orient
 from gaussjax.statistics.result import BlurEstimate
-
-
-class RadialBins:
-    """Rings of equal width from 0 to pi rad/px, without the zero frequency and the corners.
-
-    Rings that hold no frequency are left out. NumPy in float64, outside of tracing.
-
-    Args:
-        image_shape: of the images whose spectra are summed.
-        num_bins: rings asked for.
-
-    Attributes:
-        radius: |w| of every stored frequency, rad/px, ``[*half plane]``.
-        counts: frequencies of the full plane in a ring, ``[bins]``.
-    """
-
-    radius: np.ndarray
-    counts: np.ndarray
-
-    def __init__(self, image_shape: tuple[int, ...], num_bins: int) -> None:
-        squares = [np.asarray(w, float) ** 2 for w in angular_frequencies(image_shape, jnp.float32)]
-        self.radius = np.sqrt(reduce(np.add, squares))
-        # Of the full plane, where a stored frequency stands for itself and its mirror image.
-        weights = math.prod(image_shape) * np.asarray(half_plane_weights(image_shape, jnp.float32))
-        # Nyquist's frequency is in, whatever its rounding.
-        inside = (self.radius > 0) & (self.radius < math.pi * (1 + 1e-5))
-        self._weights = np.where(inside, weights, 0.0)
-        index = (self.radius * (num_bins / math.pi)).astype(int)
-        self._index, self._num_bins = np.minimum(index, num_bins - 1).ravel(), num_bins
-        totals = np.bincount(self._index, self._weights.ravel(), num_bins)
-        self._occupied = totals > 0
-        self.counts = totals[self._occupied]
-
-    def sum(self, values: np.ndarray) -> np.ndarray:
-        """Sums ``[bins]`` over the full plane of real values ``[*half plane]``, even in w."""
-        weighted = (self._weights * values).ravel()
-        return np.bincount(self._index, weighted, self._num_bins)[self._occupied]
-
 
 # Standard deviations by which a bin's power in A must exceed A's noise to be called signal.
 _SIGNIFICANT = 3.0
@@ -135,16 +97,21 @@ def transfer_profile(
     params = pair.params(estimate)
     margins = pair.margins(params, estimate.kernel)
     window = pair.window(margins, 0.5 * (jnp.asarray(pair.shape) - 2 * margins))
-    ndim = window.ndim
     total = jnp.sum(window)
     mean = jnp.sum(window * pair.sharp) / jnp.where(total > 0, total, 1)
-    a = forward_transform(window * (pair.sharp - mean), ndim)
+    sharp = forward_transform(window * (pair.sharp - mean), window.ndim)
     residual = window * (pair.soft - pair.predicted(params, estimate.kernel))
-    error = _aligned(forward_transform(residual, ndim), params, pair.shape)
-    reach = known_reach(params, estimate.kernel, ndim, max(pair.shape))
+    error = _aligned(forward_transform(residual, window.ndim), params, pair.shape)
+    reach = known_reach(params, estimate.kernel, window.ndim, max(pair.shape))
     gaussian = gaussian_transfer(params, pair.shape, estimate.kernel, reach)
-    bins = RadialBins(pair.shape, num_bins)
-    return _profile(pair, params, estimate, bins, window, a, gaussian * a + error, gaussian)
+    a, b = (np.asarray(values, complex) for values in (sharp, gaussian * sharp + error))
+    transfer, levels = np.asarray(gaussian, float), np.asarray(estimate.noise_std, float)
+    if pair.is_swapped:
+        a, b, transfer = b, a, 1 / transfer
+        levels = levels / (1.0 if params.gain is None else float(params.gain))
+    # A level of exactly 0 is that of a fit that was given no noise of both images.
+    noise = levels[0] ** 2 * (levels.min() > 0)
+    return _profile(RadialBins(pair.shape, num_bins), a, b, transfer, noise, window)
 
 
 def _aligned(spectrum: jax.Array, params: BlurParams, shape: tuple[int, ...]) -> jax.Array:
@@ -157,49 +124,73 @@ def _aligned(spectrum: jax.Array, params: BlurParams, shape: tuple[int, ...]) ->
 
 
 def _profile(
-    pair: OrientedPair,
-    params: BlurParams,
-    estimate: BlurEstimate,
-    bins: RadialBins,
+    bins: "RadialBins",
+    a: np.ndarray,
+    b: np.ndarray,
+    gaussian: np.ndarray,
+    noise_variance: float,
     window: jax.Array,
-    a: jax.Array,
-    b: jax.Array,
-    gaussian: jax.Array,
 ) -> TransferProfile:
-    """Bin the powers; where the pair was swapped, A is ``b`` and the way from it the inverse."""
-    products = (
-        jnp.abs(a) ** 2,
-        jnp.abs(b) ** 2,
-        jnp.real(jnp.conj(a) * b),
-        jnp.imag(jnp.conj(a) * b),
-    )
-    power, other, real, imaginary = (np.asarray(product, float) for product in products)
-    transfer, scale = np.broadcast_to(np.asarray(gaussian, float), power.shape), 1.0
-    if pair.is_swapped:
-        power, other, transfer = other, power, 1 / transfer
-        scale = 1.0 if params.gain is None else float(params.gain)
-    total, passed, cross = bins.sum(power), bins.sum(other), bins.sum(real)
+    """The profile from the windowed spectra of A and of the aligned B, by sums over every bin."""
+    power, product = np.abs(a) ** 2, np.conj(a) * b
+    total, passed = bins.sum(power), bins.sum(np.abs(b) ** 2)
+    cross, imaginary = bins.sum(np.real(product)), bins.sum(np.imag(product))
     energy = float(jnp.sum(window**2))
     # The window correlates neighbouring frequencies, and half of the plane mirrors the other.
     fourth = float(jnp.sum(window**4)) * window.size
     independent = 0.5 * bins.counts * (energy**2 / fourth if fourth else 0.0)
-    levels = np.asarray(estimate.noise_std, float)
-    # A level of exactly 0 is that of a fit that was told nothing of noise in both images.
-    noise = (levels[0] / scale) ** 2 * energy * bins.counts * (levels.min() > 0)
-    dtype = window.dtype
+    noise = noise_variance * energy * bins.counts
     with np.errstate(divide="ignore", invalid="ignore"):
         signal = total - noise
         signal = np.where(signal > _SIGNIFICANT * noise / np.sqrt(independent), signal, np.nan)
-        coherence = np.minimum((cross**2 + bins.sum(imaginary) ** 2) / (total * passed), 1)
+        coherence = np.minimum((cross**2 + imaginary**2) / (total * passed), 1)
         # |H1|^2 (1 - c) / (2 n c), without its division by a small c; and the error of the signal.
         squares = (1 - coherence) * total * passed / 2 + (cross * noise / signal) ** 2
         frequency = bins.sum(power * bins.radius) / total
         plain = bins.sum(bins.radius) / bins.counts
-        return TransferProfile(
-            frequency=jnp.asarray(np.where(total > 0, frequency, plain), dtype),
-            transfer=jnp.asarray(cross / signal, dtype),
-            inverse_noise_transfer=jnp.asarray(passed / cross, dtype),
-            coherence=jnp.asarray(coherence, dtype),
-            fitted=jnp.asarray(bins.sum(power * transfer) / total, dtype),
-            standard_error=jnp.asarray(np.sqrt(squares / independent) / signal, dtype),
-        )
+        values = {
+            "frequency": np.where(total > 0, frequency, plain),
+            "transfer": cross / signal,
+            "inverse_noise_transfer": passed / cross,
+            "coherence": coherence,
+            "fitted": bins.sum(power * gaussian) / total,
+            "standard_error": np.sqrt(squares / independent) / signal,
+        }
+    dtype = window.dtype
+    return TransferProfile(**{name: jnp.asarray(value, dtype) for name, value in values.items()})
+
+
+class RadialBins:
+    """Rings of equal width from 0 to pi rad/px, without the zero frequency and the corners.
+
+    Rings that hold no frequency are left out. NumPy in float64, outside of tracing.
+
+    Args:
+        image_shape: of the images whose spectra are summed.
+        num_bins: rings asked for.
+
+    Attributes:
+        radius: |w| of every stored frequency, rad/px, ``[*half plane]``.
+        counts: frequencies of the full plane in a ring, ``[bins]``.
+    """
+
+    radius: np.ndarray
+    counts: np.ndarray
+
+    def __init__(self, image_shape: tuple[int, ...], num_bins: int) -> None:
+        squares = [np.asarray(w, float) ** 2 for w in angular_frequencies(image_shape, jnp.float32)]
+        self.radius = np.sqrt(reduce(np.add, squares))
+        # Nyquist's frequency is in, whatever its rounding.
+        self._inside = (self.radius > 0) & (self.radius < math.pi * (1 + 1e-5))
+        # A stored frequency stands for itself and its mirror image in the full plane.
+        weights = math.prod(image_shape) * np.asarray(half_plane_weights(image_shape, jnp.float32))
+        self._weights = np.broadcast_to(weights, self.radius.shape)[self._inside]
+        ring = (self.radius[self._inside] * (num_bins / math.pi)).astype(int)
+        # Numbers of the rings that are not empty.
+        self._ring = np.unique(np.minimum(ring, num_bins - 1), return_inverse=True)[1]
+        self.counts = np.bincount(self._ring, self._weights)
+
+    def sum(self, values: np.ndarray) -> np.ndarray:
+        """Sums ``[bins]`` over the full plane of real values ``[*half plane]``, even in w."""
+        inside = np.broadcast_to(values, self.radius.shape)[self._inside]
+        return np.bincount(self._ring, self._weights * inside)

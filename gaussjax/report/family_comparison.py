@@ -11,7 +11,7 @@ import numpy as np
 
 from gaussjax.model.fourier import forward_transform, half_plane_weights, squared_magnitude
 from gaussjax.model.kernels import Kernel
-from gaussjax.model.options import PADDED_BOUNDARIES
+from gaussjax.model.options import FAMILIES, PADDED_BOUNDARIES
 from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import known_reach, system_response
 from gaussjax.pair.estimate import estimate_blur
@@ -129,44 +129,28 @@ def compare_families(
     # Bounds that do not bind let both fits of one sigma share a compiled program. Where they would
     # set how far the frame is extended there are none.
     wide = None if boundary in PADDED_BOUNDARIES else 1.0 * max(np.shape(reference))
-    bounds = {"none": (-_NO_SIGMA, _NO_SIGMA), "isotropic": wide and (-wide, wide)}
-    estimates = [
-        fit(
-            family="isotropic" if name == "none" else name,
-            noise_std=noise_std,
-            bounds=bounds.get(name),
-        )
-        for name in names
-    ]
-    none = estimates[0]
-    estimates[0] = replace(none, params=replace(none.params, variance=0 * none.params.variance))
-    found = [estimate for estimate in estimates if _is_finite((estimate.params, estimate.loss))]
-    richest = found[-1] if found else none
-    pair = orient(reference, blurred, richest, mask)
-    margins = reduce(
-        jnp.maximum,
-        (pair.margins(pair.params(estimate), none.kernel) for estimate in found or [none]),
-    )
+    estimates = [_fit_family(fit, name, noise_std, wide) for name in names]
+    found = [each for each in estimates if _is_finite((each.params, each.loss))] or estimates[:1]
+    pair = orient(reference, blurred, found[-1], mask)
+    convention = found[-1].kernel
+    margins = reduce(jnp.maximum, (pair.margins(pair.params(each), convention) for each in found))
     # Where the noise is coloured a sharp edge leaks, as in the fit.
     window = pair.window(margins, None if noise_std is None else 2 + 0.5 * margins)
     if weights is not None:
         window = window * jnp.asarray(weights, window.dtype)
     levels = None if noise_std is None else jnp.asarray(noise_std, window.dtype)
-    aic = [
-        _deviance(pair, params, none.kernel, window, levels)
-        + 2 * sum(leaf.size for leaf in jax.tree.leaves(params))
-        - 2 * (name == "none")
-        for name, params in zip(names, map(pair.params, estimates), strict=True)
-    ]
-    return FamilyComparison(aic=jnp.stack(aic), names=names)
+    params = [pair.params(each) for each in estimates]
+    aic = [_deviance(pair, each, convention, window, levels) for each in params]
+    num_params = [sum(leaf.size for leaf in jax.tree.leaves(each)) for each in params]
+    num_params[0] -= 1  # the variance of "none" is given
+    return FamilyComparison(aic=jnp.stack(aic) + 2 * jnp.asarray(num_params), names=names)
 
 
 def _names(ndim: int, kernel: str) -> tuple[str, ...]:
+    """The families that images of so many axes can have."""
     if ndim == 1:
         return "none", "isotropic"
-    if kernel == "integrated":
-        return "none", "isotropic", "axis_aligned"
-    return "none", "isotropic", "axis_aligned", "full"
+    return "none", *(name for name in FAMILIES if (name, kernel) != ("full", "integrated"))
 
 
 def _levels(
@@ -179,6 +163,18 @@ def _levels(
         if all(map(math.isfinite, levels)):
             break
     return levels
+
+
+def _fit_family(
+    fit: Callable[..., BlurEstimate], name: str, noise_std, wide: float | None
+) -> BlurEstimate:
+    """The fit of a family; that of "none" is of the nuisances alone."""
+    if name != "none":
+        bounds = (-wide, wide) if wide and name == "isotropic" else None
+        return fit(family=name, noise_std=noise_std, bounds=bounds)
+    estimate = fit(family="isotropic", noise_std=noise_std, bounds=(-_NO_SIGMA, _NO_SIGMA))
+    params = replace(estimate.params, variance=0 * estimate.params.variance)
+    return replace(estimate, params=params)
 
 
 def _is_finite(values) -> bool:
