@@ -41,10 +41,9 @@ class Crop:
 
 
 def most_informative_crop(reference: jax.Array, blurred: jax.Array) -> Crop:
-    """The crop of a frame with the largest sum of squares of B - A.
+    """The crop of a frame with the largest sum of squares of B - A: what the blur has changed.
 
-    What an image tells of its blur is what the blur changes. A small frame, or one that is not much
-    larger than a crop, is a crop itself.
+    A small frame, or one that is not much larger than a crop, is its own crop.
     """
     shape = reference.shape
     blocks, lengths = [], []
@@ -56,7 +55,7 @@ def most_informative_crop(reference: jax.Array, blurred: jax.Array) -> Crop:
         blocks.append(_BLOCKS if length < size else 1)
     if max(blocks) == 1:
         return Crop(jnp.zeros(len(shape), jnp.int32), shape)
-    # Every eighth row of the blocks tells enough.
+    # Every eighth row of the blocks is enough.
     step = 1 if lengths[0] % _ROWS else _ROWS
     energy = (blurred[::step] - reference[::step]) ** 2
     counted = [lengths[0] // step, *lengths[1:]]

@@ -179,7 +179,7 @@ class ErrorsInVariables(Objective):
             at.u, at.u_slopes, noise_gain, noise_gain_slopes, context, weights
         )
         chi_square = 2 * cost / (energy - vector.size)
-        # Only the ratio of the levels is taken on trust: the residual tells how strong they are.
+        # Only the ratio of the levels is used: the residual shows how strong the noise is.
         noise = chi_square * context
         scatter = scatter / chi_square
         inverse = inverse_small(scatter - self._excess(vector, window, noise))
@@ -191,8 +191,8 @@ class ErrorsInVariables(Objective):
             basis = jnp.stack([noise_gain, jnp.ones_like(noise_gain)])
             information = 0.5 * inner_products(per_pixel * basis, basis)
             sums = 0.5 * inner_products(per_pixel, noise_gain_slopes)[0]
-            lever = jnp.outer(sums, jnp.stack([-noise[1], noise[0]]))
-            scatter = scatter + lever @ inverse_small(information) @ lever.T
+            by_levels = jnp.outer(sums, jnp.stack([-noise[1], noise[0]]))
+            scatter = scatter + by_levels @ inverse_small(information) @ by_levels.T
         floor = rounding_variance(vector.dtype) * inverse_small(
             real_products(weights[None] * at.u_slopes, at.u_slopes)
         )

@@ -36,9 +36,9 @@ from gaussjax.statistics.noise import floored_noise
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status, is_too_small
 
-# Noise levels that the pair is asked for count as told apart when sigma is known this well ...
+# Estimated noise levels count as separable when the relative error of sigma is at most this ...
 LARGEST_RELATIVE_ERROR = 0.05
-# ... and the residual is as white as two white noises leave it: neighbours correlate by less.
+# ... and the residual is white: neighbouring pixels correlate by less than this.
 LARGEST_AUTOCORRELATION = 0.02
 
 
@@ -121,10 +121,9 @@ def fill_with_mean(image: jax.Array, known: jax.Array | None) -> jax.Array:
 
 
 def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, options: Options):
-    """Spectra of the Hann-windowed crop, which hides the edge well enough for a start.
+    """Spectra of the Hann-windowed crop, the energy of the window, and the unit of the crop.
 
-    And the energy of the window: white noise of variance v has the power v times it. The unit of
-    the crop comes third.
+    White noise of variance v has v times the energy of the window as its power.
     """
     tapers = options.boundary != "periodic" or crop.shape != reference.shape
     reference, blurred, usable = jax.tree.map(crop.of, (reference, blurred, usable))
@@ -140,14 +139,14 @@ def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, option
         blurred / unit,
         window,
         levels_differ=options.gain or options.offset,
-        # All that such a start looks at. Noise and the peak of a correlation take all frequencies.
+        # Low frequencies suffice, but for noise levels and the peak of a correlation.
         folded=noise is None and not options.shift,
     )
     return spectra, window.sum(2), unit
 
 
 def _pair(reference, blurred, unit, usable: Usable, crop: Crop, swapped, options: Options) -> Pair:
-    """The pair in the centre and scale of its crop, whose sharper image is the reference."""
+    """The pair with the centre and the scale of its crop."""
     *images, known = jax.tree.map(crop.of, (reference, blurred, usable))
     sharp, _ = swap_pair(swapped, *images)
     centre, scale = centre_and_scale(sharp, known.known(swapped, sharp)[0], unit)
@@ -165,7 +164,7 @@ def _objective(
         model: of its blur.
         start: of the fit.
         noise: standard deviations, in the order and the unit of the caller's images; or None.
-        per_pixel: turns a noise level of the start into a variance in the scale of the pair.
+        per_pixel: the factor from a noise power of the start to a variance in the pair's scale.
         options: of the estimate.
     """
     frame = pair.frame()
@@ -188,7 +187,7 @@ def _objective(
 def _fit(objective: Objective, scout: Objective | None, start: Start, context, lower, upper):
     """The fit, and the bounds on the vector of the oriented pair."""
     model, frame = objective.model, objective.frame
-    # B minus gain A, on average: pixels at the edge matter little to a start.
+    # The mean of B - gain A: pixels at the edge matter little to a start.
     level = 0.0
     if model.offset:
         level = jnp.mean(frame.blurred) * frame.blurred.size / np.prod(frame.image_shape)
@@ -198,13 +197,13 @@ def _fit(objective: Objective, scout: Objective | None, start: Start, context, l
     high = jnp.where(is_variance, upper, jnp.inf)
     num_steps = start.num_steps
     if scout is not None:
-        # What a crop tells leaves a large frame little to do.
+        # From the optimum of the crop the frame needs one or two passes.
         near = iterate(scout, vector, context, low, high, coarse_tolerance(vector.dtype))
         found = near.converged & jnp.all(jnp.isfinite(near.vector))
         vector = jnp.where(found, near.vector, vector)
         context = jnp.where(found, near.context, context)
         num_steps = num_steps + near.num_steps
-    # How the start came about does not matter to the optimum.
+    # The optimum does not depend on its start, and so has no derivative by it.
     held, vector, context = jax.lax.stop_gradient((objective, vector, context))
     fit = iterate(held, vector, context, low, high)
     fit = replace(fit, num_steps=num_steps + fit.num_steps)
@@ -258,6 +257,6 @@ def _result(objective: Objective, pair: Pair, fit: Fit, start: Start, low, high)
 
 
 def _is_coloured(adequacy: Adequacy, num_pixels: jax.Array) -> jax.Array:
-    """Neighbours in the residual correlate by more than two white noises leave: six deviations."""
+    """Neighbouring pixels of the residual correlate, by more than six standard deviations."""
     largest = jnp.maximum(LARGEST_AUTOCORRELATION, 6 / jnp.sqrt(jnp.maximum(num_pixels, 1)))
     return jnp.any(jnp.abs(adequacy.autocorrelation) > largest)

@@ -1,11 +1,12 @@
 """Least squares on the compared pixels by Gauss-Newton: one pass is one prediction and its slopes.
 
 With r = predicted - B and the fields J = d predicted / d theta the sum ``1/2 sum_x W r^2`` has the
-gradient J' W r and, where the residual is small, the second derivative J' W J: both sums over
-pixels, which add up over the parts of a frame. What the second derivative lacks, ``<W r, dJ>``, is
-learnt from how the gradient changes between passes: a model that fits badly converges too.
+gradient J' W r and, where the residual is small, the second derivative J' W J: sums over pixels,
+which add up over the tiles of a frame. The second-order term that J' W J leaves out, ``<W r, dJ>``,
+is estimated from the change of the gradient between passes, so that a model that fits badly
+converges too.
 
-Source: the correction is a symmetric rank-one update; see J. Nocedal and S. J. Wright, "Numerical
+Source: the term is kept as a symmetric rank-one update; see J. Nocedal and S. J. Wright, "Numerical
 Optimization", 2nd ed., Springer 2006, ch. 6.2 and 10.3.
 """
 
@@ -32,11 +33,11 @@ from gaussjax.statistics.normal_equations import NormalEquations
 from gaussjax.statistics.residual_statistics import ResidualStatistics, inner, sampled
 from gaussjax.statistics.summary import Summary
 
-# Tolerances that a step has to be long for the change of the gradient along it to be no rounding.
+# Length of a step, in tolerances, from which the change of the gradient along it is no rounding.
 _TELLING = 100.0
-# The second-order term may be so many times what the row bands say is lacking.
+# The second-order term is limited to this multiple of its estimate from row bands.
 _ALLOWED = 2.0
-# Of the bands that a verdict takes, one in so many tells how the fields turn.
+# Of the row bands of the verdict, one in this many serves for that estimate.
 _FEWER_BANDS = 8
 
 
@@ -46,9 +47,9 @@ class FrameEquations(NormalEquations):
     """Normal equations of a frame at a vector, and what a step and its error bar take besides.
 
     Attributes:
-        scatter: inner products of the sums of the scores ``W r J`` over blocks, ``[k, k]``,
-        num_blocks: about so many.
-        bending: ``<W r, J'>``, J' the change of J by one more px^2 of blur, about; ``[k]``.
+        scatter: inner products of the sums of the scores ``W r J`` over blocks, ``[k, k]``.
+        num_blocks: number of blocks with compared pixels, about.
+        bending: ``<W r, dJ/dv>`` from row bands, v a variance added along all axes, ``[k]``.
     """
 
     scatter: jax.Array
@@ -63,7 +64,7 @@ class Step:
 
     Attributes:
         vector: its end, ``[k]``.
-        second_order: term of the curvature, that it used, ``[k, k]``.
+        second_order: the second-order term of the curvature that it used, ``[k, k]``.
         length: in units of the solver's tolerance.
         predicted: length of the next one.
     """
@@ -81,15 +82,15 @@ class Linearization:
 
     Attributes:
         point: the vector at the beginning, ``[k]``.
-        equations: there.
-        second_order: term that the step from there used, ``[k, k]``.
+        equations: at that point.
+        second_order: the second-order term that the step used, ``[k, k]``.
         squares: ``sum W r^2`` at the end.
         scatter: of the scores ``W r J`` at the end, ``[k, k]``.
-        residual: at the end; of a frame that is cut into tiles its statistics.
+        residual: at the end; of a frame that is cut into tiles, its statistics.
     """
 
     point: jax.Array
-    equations: NormalEquations
+    equations: FrameEquations
     second_order: jax.Array
     squares: jax.Array
     scatter: jax.Array
@@ -110,26 +111,33 @@ class LeastSquares(Objective):
         move = step.vector - fit.vector
         # Not a product with the stack of the fields, which would have to be made for it.
         residual += sum(part * x for part, x in zip(move, fields, strict=True))
-        linear = self._linear(equations, fit.vector, step, residual, fields, window)
+        blocks = score_blocks(residual, fields, window)
+        linear = Linearization(
+            point=fit.vector,
+            equations=equations,
+            second_order=step.second_order,
+            squares=equations.squares_after(move),
+            scatter=inner_products(blocks, blocks),
+            residual=self.kept(step.vector, window, residual),
+        )
         return fit.moved(step.vector, linear, step.length, step.predicted)
 
     def linearize(self, vector: jax.Array, margins: jax.Array) -> Linearization:
-        """The sums at a vector."""
+        """The equations at a vector, as after a step of no length."""
         window = self.window(margins)
         residual, fields = residual_and_fields(self.model, vector, self.frame)
         equations = frame_equations(residual, fields, window)
-        zero = jnp.zeros((), vector.dtype)
-        no_step = Step(vector, jnp.zeros_like(equations.information), zero, zero)
-        return self._linear(equations, vector, no_step, residual, fields, window)
-
-    def _linear(self, equations, point, step, residual, fields, window) -> Linearization:
-        """Linearization at the end of a step, where the residual is this."""
-        blocks = score_blocks(residual, fields, window)
-        kept = self.kept(step.vector, window, residual)
-        return linearization(equations, point, step, inner_products(blocks, blocks), kept)
+        return Linearization(
+            point=vector,
+            equations=equations,
+            second_order=jnp.zeros_like(equations.information),
+            squares=equations.squares,
+            scatter=equations.scatter,
+            residual=self.kept(vector, window, residual),
+        )
 
     def kept(self, vector: jax.Array, window: Window, residual: jax.Array) -> Any:
-        """What a pass leaves for :meth:`final_statistics`, which only the last pass needs."""
+        """What :meth:`final_statistics` will need of this pass, if it is the last."""
         return residual
 
     def final_statistics(self, fit: Fit) -> ResidualStatistics:
@@ -168,10 +176,7 @@ class LeastSquares(Objective):
 def frame_equations(
     residual: jax.Array, fields: jax.Array, window: Window, parts: int = 1
 ) -> FrameEquations:
-    """Of a residual and its fields, ``[k, *frame]``, in a window.
-
-    Of a frame, or of one that is one of several ``parts``.
-    """
+    """The sums of a residual and its fields, ``[k, *frame]``, of one of ``parts`` of a frame."""
     blocks = score_blocks(residual, fields, window, parts)
     k = len(fields)
     pairs = [(i, j) for i in range(k) for j in range(i + 1)]
@@ -188,19 +193,10 @@ def frame_equations(
     )
 
 
-def linearization(equations: FrameEquations, point, step: Step, scatter, kept) -> Linearization:
-    """What a step from ``point`` leaves."""
-    plain = NormalEquations(
-        equations.squares, equations.gradient, equations.information, equations.num_pixels
-    )
-    squares = equations.squares_after(step.vector - point)
-    return Linearization(point, plain, step.second_order, squares, scatter, kept)
-
-
 def _bending(weighted: jax.Array, fields: jax.Array, parts: int) -> jax.Array:
-    """``<W r, J'>``: a blur wider by dv adds half the Laplacian times dv, ``[k]``.
+    """``<W r, dJ/dv>``, ``[k]``: a variance dv along all axes adds half the Laplacian times dv.
 
-    By a few bands of rows: it only has to tell how far a step can be trusted.
+    From a few row bands, because it only limits the second-order term.
     """
     parts = _FEWER_BANDS * parts
     bands = sampled(weighted, parts)
@@ -218,13 +214,13 @@ def _bending(weighted: jax.Array, fields: jax.Array, parts: int) -> jax.Array:
 def next_step(
     equations: FrameEquations, fit: Fit, lower: jax.Array, upper: jax.Array, num_variances: int
 ) -> Step:
-    """A Newton step from the equations at ``fit.vector``, and what it leaves to do."""
+    """A Newton step from the equations at ``fit.vector``, and the length of the next one."""
     vector, information = fit.vector, equations.information
     own = diagonal(information)
     own = jnp.where(own > 0, own, 1)
     lacking = jnp.max(jnp.abs(equations.bending) / own)
     second_order = _second_order(equations, fit)
-    # Over a long way the gradient changes by more than its slope: no more than is lacking counts.
+    # After a long step the gradient has changed by more than its slope: the bands set a limit.
     part = jnp.max(jnp.abs(second_order) / jnp.sqrt(jnp.outer(own, own)))
     second_order *= jnp.minimum(1, _ALLOWED * lacking / jnp.where(part > 0, part, 1))
     curvature = definite(information + second_order, information)
@@ -233,10 +229,10 @@ def next_step(
     move = found - vector
     scales, sizes = field_scales(found, num_variances)
     length = jnp.max(jnp.abs(move) / step_tolerance(sizes))
-    # The next step is to this one as the way is to the scale on which the fields change, or as
-    # what the information lacks is to it.
+    # The next step is to this one as this one is to the scale on which the fields change, or as
+    # what the information lacks is to the information.
     far = jnp.max(jnp.abs(move) / scales)
-    # Unless rounding is all that it moves.
+    # No next step is worth it where the objective falls by rounding alone.
     decrease = 0.5 * move @ information @ move
     magnitude = equations.squares + vector @ information @ vector
     visible = decrease > (64 * jnp.finfo(found.dtype).eps) ** 2 * magnitude
@@ -245,16 +241,16 @@ def next_step(
 
 
 def _second_order(equations: FrameEquations, fit: Fit) -> jax.Array:
-    """The second-order term of the curvature, from the last pass to this one."""
+    """The second-order term of the curvature, updated by the change since the last pass."""
     last = fit.linear
-    way = fit.vector - last.point
-    change = equations.gradient - last.equations.gradient - equations.information @ way
-    unknown = change - last.second_order @ way
-    along = unknown @ way
-    # In units of the information the change must not be at right angles to the way.
+    move = fit.vector - last.point
+    change = equations.gradient - last.equations.gradient - equations.information @ move
+    unknown = change - last.second_order @ move
+    along = unknown @ move
+    # The update divides by this product: not where the two are nearly orthogonal.
     lengths = unknown @ inverse_small(equations.information) @ unknown
-    lengths *= way @ equations.information @ way
-    tells = (along**2 > 0.01 * lengths) & (fit.step > _TELLING) & jnp.isfinite(fit.step)
-    update = jnp.outer(unknown, unknown) / jnp.where(tells, along, 1)
+    lengths *= move @ equations.information @ move
+    is_known = (along**2 > 0.01 * lengths) & (fit.step > _TELLING) & jnp.isfinite(fit.step)
+    update = jnp.outer(unknown, unknown) / jnp.where(is_known, along, 1)
     kept = jnp.where(jnp.isfinite(fit.step), last.second_order, 0)
-    return jnp.where(tells, kept + update, kept)
+    return jnp.where(is_known, kept + update, kept)

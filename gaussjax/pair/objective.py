@@ -30,8 +30,7 @@ class Fit:
         margins: ``[ndim]``, px, of the pixels that were compared.
         linear: the objective's linearization, there.
         step: length of the last pass; infinite before the first.
-        predicted_step: of the next one, as far as one can tell. Both are in units of the solver's
-            tolerance.
+        predicted_step: estimated length of the next pass; both in units of the solver's tolerance.
         converged: the next pass would move nothing by more than the tolerance.
         num_steps: passes and solver steps together.
     """
@@ -46,7 +45,7 @@ class Fit:
     num_steps: jax.Array
 
     def moved(self, vector, linear, step, predicted_step, num_steps: jax.Array | int = 0) -> "Fit":
-        """After a step of a pass, which took the solver so many steps of its own."""
+        """After one pass; ``num_steps`` are those of a solver inside of it."""
         return replace(
             self,
             vector=vector,
@@ -90,13 +89,13 @@ class Objective(ABC):
         """Error bars and figures at the optimum."""
 
     def window(self, margins: jax.Array) -> Window:
-        """W."""
+        """Weights W of the compared pixels."""
         return frame_window(self.frame, margins)
 
     def residual_statistics(
         self, vector: jax.Array, window: Window, residual, whitened, parts: int = 1
     ) -> ResidualStatistics:
-        """Of a residual of the frame, one of several ``parts``, and of that with white noise."""
+        """Of a residual and its whitened form; the frame is one of several ``parts``."""
         # Without the level, which may be large.
         predicted = self.frame.blurred + residual - level_of(self.model, vector, self.frame)
         return gather(

@@ -33,20 +33,6 @@ _CLIP = 3.0
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Linearization:
-    """The residual near a vector, on the extended frame in its scale.
-
-    Attributes:
-        residual: r = predicted - B, ``[*frame]``.
-        fields: its Jacobian J, ``[k, *frame]``.
-    """
-
-    residual: jax.Array
-    fields: jax.Array
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
 class Robust(Objective):
     """``s^2 sum_x W rho(r / s)``, s from the residual.
 
@@ -91,9 +77,9 @@ class Robust(Objective):
             curvature=definite(convex + second_order, convex),
         )
 
-    def linearize(self, vector: jax.Array, margins: jax.Array) -> Linearization:
-        """Residual and Jacobian at a vector."""
-        return Linearization(*residual_and_fields(self.model, vector, self.frame))
+    def linearize(self, vector: jax.Array, margins: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Residual and Jacobian at a vector, on the extended frame in its scale."""
+        return residual_and_fields(self.model, vector, self.frame)
 
     def improve(self, fit: Fit, lower, upper) -> Fit:
         """Damped Newton steps, as many as one pass is worth."""
@@ -121,7 +107,7 @@ class Robust(Objective):
         Source: P. J. Huber, "Robust Statistics", Wiley 1981, ch. 6.
         """
         window = self.window(fit.margins)
-        residual, fields = fit.linear.residual, fit.linear.fields
+        residual, fields = fit.linear
         absolute = self.loss == "absolute"
         scale = fit.context[0]
         spread = scale * (1 / ABSOLUTE_ROUNDING if absolute else 1)

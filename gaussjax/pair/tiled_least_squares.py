@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
 from gaussjax.pair.frame import Frame, Pair, frame_window
-from gaussjax.pair.least_squares import LeastSquares, frame_equations, linearization, next_step
+from gaussjax.pair.least_squares import LeastSquares, Linearization, frame_equations, next_step
 from gaussjax.pair.objective import Fit
 from gaussjax.pair.prediction import residual_and_fields
 from gaussjax.pair.tiles import sum_over_tiles, tiles_fit
@@ -20,10 +20,9 @@ from gaussjax.statistics.residual_statistics import ResidualStatistics
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class TiledLeastSquares(LeastSquares):
-    """:class:`LeastSquares` of a pair of which no more than a few tiles are transformed at once.
+    """:class:`LeastSquares` of a pair of which no more than two tiles are transformed at once.
 
-    For a start so near that the figures of the residual at the beginning of a pass are those at
-    its end.
+    The statistics of the residual are those at the beginning of the last pass: its step is short.
 
     Attributes:
         pair: of the frame.
@@ -41,8 +40,14 @@ class TiledLeastSquares(LeastSquares):
         step = next_step(equations, fit, lower, upper, self.model.num_variances)
         # At the optimum the scores have the mean zero.
         mean = equations.gradient / jnp.sqrt(jnp.maximum(equations.num_blocks, 1))
-        scatter = equations.scatter - jnp.outer(mean, mean)
-        linear = linearization(equations, fit.vector, step, scatter, statistics)
+        linear = Linearization(
+            point=fit.vector,
+            equations=equations,
+            second_order=step.second_order,
+            squares=equations.squares_after(step.vector - fit.vector),
+            scatter=equations.scatter - jnp.outer(mean, mean),
+            residual=statistics,
+        )
         return fit.moved(step.vector, linear, step.length, step.predicted)
 
     def kept(self, vector: jax.Array, window: Window, residual: jax.Array) -> ResidualStatistics:
@@ -55,7 +60,7 @@ class TiledLeastSquares(LeastSquares):
 
 
 def _gathering(model: BlurModel, tile: tuple[int, ...]):
-    """The function of pair, vector and margins to moments and residual_statistics."""
+    """The function of pair, vector and margins to equations and residual statistics."""
 
     def sums(vector: jax.Array, parts: int, frame: Frame, window: Window):
         residual, fields = residual_and_fields(model, vector, frame)

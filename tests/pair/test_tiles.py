@@ -9,7 +9,7 @@ from problems import natural_scene
 
 import gaussjax as gj
 from gaussjax.pair import fit as pair_fit
-from gaussjax.pair.frame import Pair
+from gaussjax.pair.frame import Pair, Usable
 from gaussjax.pair.tiles import sum_over_tiles, tile_shape, tiles_fit
 
 
@@ -17,7 +17,8 @@ def a_pair(shape, rng, known=None, weights=None):
     reference, blurred = (jnp.asarray(rng.normal(size=shape)) for _ in range(2))
     zero, one = jnp.asarray(0.0), jnp.asarray(1.0)
     known = (None if known is None else jnp.asarray(known), None)
-    return Pair(reference, blurred, known, weights, jnp.asarray(False), zero, one, "valid", 0)
+    usable = Usable(*known, weights)
+    return Pair(reference, blurred, usable, jnp.asarray(False), zero, one, "valid", 0)
 
 
 @pytest.mark.parametrize(
