@@ -68,7 +68,7 @@ def test_missing_pixels_and_weights_come_along(rng, x64):
 
     tile = tile_shape(shape, "valid")
     total, _ = sum_over_tiles(of_tile, pair, tile, margins)
-    missing = scipy.ndimage.maximum_filter(1 - np.asarray(pair.known[0], float), (11, 15))
+    missing = scipy.ndimage.maximum_filter(1 - np.asarray(pair.usable.reference, float), (11, 15))
     expected = (np.asarray(weights) * (1 - missing))[5:-5, 7:-7]
     np.testing.assert_allclose(total, expected.sum(), rtol=1e-10)
 
