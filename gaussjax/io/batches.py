@@ -1,6 +1,6 @@
-"""Pairs one by one, to batches of one shape and a fixed number of places."""
+"""Pairs of any origin, one by one with a name, and batches of pairs of one shape."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,20 +9,20 @@ import numpy as np
 from gaussjax.io.decoders import looks_like_colour
 from gaussjax.io.pair_reader import BadPair, LoadedPair
 
-# Numbers in a batch, of one image each: some 8 MB in float32.
-_PIXELS = 2**21
+_PIXELS = 2**21  # of the references in a batch: 8 MB in float32
 _MOST_PAIRS = 256
+_Parts = tuple[Any, Any, Any]  # name or None, reference, blurred
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Pairs of one shape; places that are not taken hold zeros.
+    """Pairs of one shape; free places hold zeros.
 
     Attributes:
-        names: of the pairs that are there.
-        positions: of them, in what they came from.
-        references: A, ``[n, *shape]``.
-        blurreds: B.
+        names: of the pairs.
+        positions: of the pairs in their source.
+        references: A, ``[n, *shape]`` with n places.
+        blurreds: B, likewise.
     """
 
     names: tuple[str, ...]
@@ -42,93 +42,84 @@ class Batch:
 
 
 class Batcher:
-    """Collects pairs by shape and type, and gives a batch whenever one is full."""
+    """Collects pairs by shape and type, and gives a batch whenever one is full.
+
+    Args:
+        devices: the places of a batch are a multiple of their number.
+    """
 
     def __init__(self, devices: int) -> None:
-        """For batches that can be dealt out to so many devices."""
         self._devices = devices
-        self._waiting: dict[tuple, list[LoadedPair]] = {}
+        self._waiting: dict[tuple[tuple[int, ...], str], list[LoadedPair]] = {}
 
     def add(self, pair: LoadedPair) -> Batch | None:
-        """The batch that this pair has filled."""
+        """The batch that this pair has filled, if it has."""
         key = pair.reference.shape, pair.reference.dtype.str
         waiting = self._waiting.setdefault(key, [])
         waiting.append(pair)
-        if len(waiting) < batch_size(pair.reference.shape, self._devices):
+        if len(waiting) < self._batch_size(pair.reference.shape):
             return None
-        return self._taken(key)
+        return self._take(key)
 
     def rest(self) -> Iterator[Batch]:
-        """Batches of all that still waits."""
+        """Batches of the pairs that still wait."""
         for key in list(self._waiting):
-            yield self._taken(key)
+            yield self._take(key)
 
-    def _taken(self, key: tuple) -> Batch:
-        return make_batch(self._waiting.pop(key), self._devices)
+    def _batch_size(self, shape: tuple[int, ...]) -> int:
+        wanted = min(max(_PIXELS // int(np.prod(shape)), 1), _MOST_PAIRS)
+        return -(-wanted // self._devices) * self._devices
 
-
-def batch_size(shape: tuple[int, ...], devices: int) -> int:
-    """Places of a batch of images of a shape."""
-    wanted = min(max(_PIXELS // int(np.prod(shape)), 1), _MOST_PAIRS)
-    return -(-wanted // devices) * devices
-
-
-def make_batch(pairs: Sequence[LoadedPair], devices: int) -> Batch:
-    """Of pairs of one shape, no more than fit."""
-    shape, dtype = pairs[0].reference.shape, pairs[0].reference.dtype
-    size = batch_size(shape, devices)
-    references, blurreds = np.zeros((2, size, *shape), dtype)
-    for place, pair in enumerate(pairs):
-        references[place], blurreds[place] = pair.reference, pair.blurred
-    return Batch(
-        tuple(pair.name for pair in pairs),
-        tuple(pair.position for pair in pairs),
-        references,
-        blurreds,
-    )
+    def _take(self, key: tuple[tuple[int, ...], str]) -> Batch:
+        (shape, dtype), pairs = key, self._waiting.pop(key)
+        references, blurreds = np.zeros((2, self._batch_size(shape), *shape), dtype)
+        for place, pair in enumerate(pairs):
+            references[place], blurreds[place] = pair.reference, pair.blurred
+        names, positions = zip(*((pair.name, pair.position) for pair in pairs), strict=True)
+        return Batch(names, positions, references, blurreds)
 
 
 def named_pairs(pairs: Iterable, *, batched: bool, dtype) -> Iterator[LoadedPair | BadPair]:
-    """Whatever a caller's iterable yields, as single pairs with names, or the reason why not.
+    """What a caller's iterable yields, as single pairs with names, or why they are none.
 
     Args:
         pairs: yields ``(reference, blurred)``, ``(name, reference, blurred)``, mappings with these
             keys, or what :func:`~gaussjax.io.pair_reader.read_pairs` yields. Without a name a pair
             is called by its number.
-        batched: each holds stacks of them along a first axis, and a sequence of names.
-        dtype: of images that are not floating; what is wider is narrowed to it.
+        batched: each element holds stacks of images along a first axis, and a sequence of names.
+        dtype: of images that are not floating; wider ones are narrowed to it.
 
     Raises:
         TypeError: for anything else.
         ValueError: for stacks of different lengths.
     """
-    number = 0
+    for number, single in enumerate(_singles(pairs, batched)):
+        if isinstance(single, LoadedPair | BadPair):
+            yield single
+        else:
+            yield _checked(number, *single, dtype)
+
+
+def _singles(pairs: Iterable, batched: bool) -> Iterator[LoadedPair | BadPair | _Parts]:
+    """The elements that are pairs by themselves, and the parts of all others."""
     for element in pairs:
         if isinstance(element, LoadedPair | BadPair):
-            found = [element]
+            yield element
+        elif not batched:
+            yield _parts(element)
         else:
-            found = _taken_apart(element, number, batched=batched, dtype=dtype)
-        yield from found
-        number += len(found)
+            names, references, blurreds = _parts(element)
+            references, blurreds = np.asarray(references), np.asarray(blurreds)
+            names = [None] * len(references) if names is None else names
+            if not len(references) == len(blurreds) == len(names):
+                raise ValueError(
+                    "batched pairs need as many blurred images and names as references; got"
+                    f" {len(references)} references, {len(blurreds)} blurred and {len(names)} names"
+                )
+            yield from zip(names, references, blurreds, strict=True)
 
 
-def _taken_apart(element: Any, number: int, *, batched: bool, dtype) -> list[LoadedPair | BadPair]:
-    name, reference, blurred = _parts(element)
-    if not batched:
-        return [_checked(name, number, reference, blurred, dtype)]
-    reference, blurred = np.asarray(reference), np.asarray(blurred)
-    names = [None] * len(reference) if name is None else name
-    if not len(reference) == len(blurred) == len(names):
-        raise ValueError(
-            "batched pairs need as many blurred images and names as references; got"
-            f" {len(reference)} references, {len(blurred)} blurred and {len(names)} names"
-        )
-    rows = zip(names, reference, blurred, strict=True)
-    return [_checked(row[0], number + k, *row[1:], dtype) for k, row in enumerate(rows)]
-
-
-def _parts(element: Any) -> tuple[Any, Any, Any]:
-    """Name or None, reference, blurred."""
+def _parts(element: Any) -> _Parts:
     if isinstance(element, Mapping):
         missing = {"reference", "blurred"} - element.keys()
         if missing:
@@ -142,7 +133,7 @@ def _parts(element: Any) -> tuple[Any, Any, Any]:
     )
 
 
-def _checked(name: Any, position: int, reference: Any, blurred: Any, dtype) -> LoadedPair | BadPair:
+def _checked(position: int, name: Any, reference: Any, blurred: Any, dtype) -> LoadedPair | BadPair:
     name = str(position if name is None else name)
     images = [np.asarray(image) for image in (reference, blurred)]
     reason = _fault(*images)
@@ -155,7 +146,7 @@ def _checked(name: Any, position: int, reference: Any, blurred: Any, dtype) -> L
 
 
 def _fault(reference: np.ndarray, blurred: np.ndarray) -> str:
-    """Why two arrays are no pair of images; empty if they are."""
+    """Why two arrays are not a pair of images; empty if they are."""
     if reference.shape != blurred.shape:
         return f"shapes differ: {reference.shape} and {blurred.shape}"
     if not 1 <= reference.ndim <= 3 or min(reference.shape) < 2:

@@ -1,14 +1,12 @@
-"""Decoders: one file in, its samples as they are stored out.
+"""Decoders: the samples of one file as they are stored, in the file's own numbers.
 
-Each decoder answers in the file's own numbers and refuses what it would have to guess.
-What a library warns of while it decodes is for the caller to catch: the filters of warnings belong
-to the whole process, and several threads may decode at once.
-Nothing here imports JAX, and Pillow is imported only when a file needs it.
+A decoder refuses what it would have to guess. It leaves warnings to the caller: the filters of
+warnings belong to the whole process, and several threads may decode at once. Nothing here imports
+JAX, and Pillow is imported when a file needs it.
 """
 
 import io
 import zlib
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,22 +29,30 @@ class Decoded:
 
     Attributes:
         samples: shape ``[*image]``, or ``[*image, 3]`` if ``colour``.
-        colour: the last axis holds red, green and blue.
         full_scale: the sample that stands for white in unsigned 8- and 16-bit files, else None.
+        colour: the last axis holds red, green and blue.
         orientation: of EXIF, 1 to 8; 1 is upright.
         notes: what was left out or replaced, one phrase each.
     """
 
     samples: np.ndarray
-    colour: bool
     full_scale: int | None
-    orientation: int
-    notes: tuple[str, ...]
+    colour: bool = False
+    orientation: int = 1
+    notes: tuple[str, ...] = ()
 
 
 def looks_like_colour(shape: tuple[int, ...]) -> bool:
-    """An array of this shape is rather an image with colours last than a volume."""
+    """Whether an array of this shape is more likely an image with colours last than a volume."""
     return len(shape) == 3 and shape[-1] in (3, 4)
+
+
+def check_samples(samples: np.ndarray) -> None:
+    """Raise ImageFileError unless there are samples, and they are real numbers."""
+    if samples.dtype.kind not in "buif":
+        raise ImageFileError(f"samples of type {samples.dtype} are not real numbers")
+    if samples.size == 0:
+        raise ImageFileError(f"holds no pixels: its shape is {samples.shape}")
 
 
 def full_scale(dtype: np.dtype, bits: int | None = None) -> int | None:
@@ -70,33 +76,26 @@ def drop_extra_sample(samples: np.ndarray, wanted: int, notes: list[str]) -> np.
     return samples[..., 0] if wanted == 1 else samples[..., :wanted]
 
 
-# Attempts at a header.
-_ATTEMPTS = 5
-
-
-def map_npy(path: Path) -> np.ndarray:
+def map_npy(path: Path, *, attempts: int = 5) -> np.ndarray:
     """Map a NumPy file, read-only: a header that promises more than the file is an error."""
     try:
-        return _mapped(path)
+        return np.asarray(np.lib.format.open_memmap(path, mode="r"))
+    except SystemError:
+        # NumPy reads a header by Python's parser, which in Python 3.11 fails now and then in one
+        # thread while another one parses as well: "AST constructor recursion depth mismatch".
+        if attempts == 1:
+            raise
+        return map_npy(path, attempts=attempts - 1)
     except ValueError as error:
         if "Python objects" in str(error):
             raise ImageFileError("holds pickled Python objects, which are never loaded") from None
         raise
 
 
-def _mapped(path: Path) -> np.ndarray:
-    # NumPy reads a header by Python's parser, which in Python 3.11 fails now and then in one thread
-    # while another one parses as well: "AST constructor recursion depth mismatch".
-    for _ in range(_ATTEMPTS - 1):
-        with suppress(SystemError):
-            return np.asarray(np.lib.format.open_memmap(path, mode="r"))
-    return np.asarray(np.lib.format.open_memmap(path, mode="r"))
-
-
 def decode_npy(path: Path) -> Decoded:
     """Decode a NumPy file by way of its map."""
     samples = np.array(map_npy(path))
-    return Decoded(samples, False, full_scale(samples.dtype), 1, ())
+    return Decoded(samples, full_scale(samples.dtype))
 
 
 def decode_pillow(path: Path, formats: tuple[str, ...] = PILLOW_FORMATS) -> Decoded:
@@ -105,7 +104,7 @@ def decode_pillow(path: Path, formats: tuple[str, ...] = PILLOW_FORMATS) -> Deco
 
     notes: list[str] = []
     with PIL.Image.open(path, formats=formats) as image:
-        _refuse_bomb(image)
+        refuse_bomb(image.width * image.height, "pixels")  # Pillow itself only warns
         frames = getattr(image, "n_frames", 1)
         if frames > 1:
             notes.append(f"first of {frames} frames used")
@@ -120,19 +119,18 @@ def decode_pillow(path: Path, formats: tuple[str, ...] = PILLOW_FORMATS) -> Deco
             samples = _pillow_samples(image, notes)
     if samples.ndim == 3:
         samples = drop_extra_sample(samples, 1 if samples.shape[-1] == 2 else 3, notes)
-    scale = full_scale(samples.dtype)
-    return Decoded(samples, samples.ndim == 3, scale, orientation, tuple(notes))
+    colour = samples.ndim == 3
+    return Decoded(samples, full_scale(samples.dtype), colour, orientation, tuple(notes))
 
 
-def _refuse_bomb(image: Any) -> None:
-    """Refuse sizes that Pillow only warns of; the pixels have not been decoded yet."""
+def refuse_bomb(count: int, unit: str) -> None:
+    """Refuse more pixels or samples than Pillow takes for safe, before they are decoded."""
     import PIL.Image
 
     limit = PIL.Image.MAX_IMAGE_PIXELS
-    pixels = image.width * image.height
-    if limit is not None and pixels > limit:
+    if limit is not None and count > limit:
         raise ImageFileError(
-            f"promises {pixels} pixels, more than the limit of {limit}: a decompression bomb?"
+            f"promises {count} {unit}, more than the limit of {limit}: a decompression bomb?"
         )
 
 

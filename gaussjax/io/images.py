@@ -1,4 +1,4 @@
-"""Image files as arrays of numbers, and arrays as image files, for the command line.
+"""Image files as arrays of numbers, and arrays as image files.
 
 Values keep the file's own units (0 to 255 in 8 bit, 0 to 65535 in 16 bit, anything in float),
 except where they are linearised, which puts them between 0 and 1. Nothing here imports JAX.
@@ -19,22 +19,13 @@ from gaussjax.io.decoders import (
     PILLOW_FORMATS,
     Decoded,
     ImageFileError,
+    check_samples,
     decode_npy,
     decode_pillow,
     looks_like_colour,
 )
 from gaussjax.io.tiff import decode_tiff
 
-__all__ = [
-    "ImageFile",
-    "ImageFileError",
-    "one_line_errors",
-    "output_suffix",
-    "read_image",
-    "read_values",
-    "to_values",
-    "write_image",
-]
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of linear RGB: ITU-R BT.709
 _BLOCK = 12288  # samples of colour to convert at once
 _RANKS = {".png": (2,), ".tif": (2, 3), ".npy": (1, 2, 3)}
@@ -151,10 +142,7 @@ def to_values(
         ImageFileError: for samples that are no pixels, or have no sRGB scale.
     """
     samples = decoded.samples
-    if samples.dtype.kind not in "buif":
-        raise ImageFileError(f"samples of type {samples.dtype} are not real numbers")
-    if samples.size == 0:
-        raise ImageFileError(f"holds no pixels: its shape is {samples.shape}")
+    check_samples(samples)
     rank = samples.ndim - decoded.colour
     if not 1 <= rank <= 3:
         raise ImageFileError(f"is of rank {rank}; signals, images and volumes have rank 1, 2 and 3")
@@ -178,11 +166,11 @@ def _white(decoded: Decoded, notes: list[str]) -> int | None:
     dtype = decoded.samples.dtype
     if dtype.kind == "f":
         notes.append("float samples taken to be linear already")
-    elif decoded.full_scale is None:
+        return None
+    if decoded.full_scale is None:
         raise ImageFileError(f"samples of type {dtype} have no sRGB scale; do not linearize them")
-    else:
-        notes.append("sRGB decoded to linear light, 0 to 1")
-    return None if dtype.kind == "f" else decoded.full_scale
+    notes.append("sRGB decoded to linear light, 0 to 1")
+    return decoded.full_scale
 
 
 def _as_float(samples: np.ndarray, dtype: npt.DTypeLike, white: int | None) -> np.ndarray:

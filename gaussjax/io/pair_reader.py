@@ -1,13 +1,14 @@
-"""A reader of pairs: decodes those of a source in several threads, and hands them over in order.
+"""Reads the pairs of a source: decoded by several threads, handed over in order.
 
 Decoders release Python's lock while they work, so threads are enough. Nothing here imports JAX.
 """
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,7 @@ from gaussjax.io.decoders import Decoded, full_scale, looks_like_colour
 from gaussjax.io.images import ImageFileError, one_line_errors, read_values, to_values
 from gaussjax.io.pair_sources import PairFiles, Source, open_stack
 
-__all__ = ["LEAST_SIDE", "BadPair", "LoadedPair", "read_pairs"]
-LEAST_SIDE = 8  # px along every axis: smaller images tell nothing of a blur
+_LEAST_SIDE = 8  # px along every axis: smaller images hold too little for an estimate
 _WINDOW_PER_WORKER = 4
 
 
@@ -90,7 +90,7 @@ def read_pairs(
         window = _WINDOW_PER_WORKER * workers
     if window < 2:
         raise ValueError(f"window must be at least 2: got {window}")
-    load = _Loader(source, np.dtype(dtype), linearize)
+    load = partial(_load, source.pairs, cache(open_stack), np.dtype(dtype), linearize)
     return _in_order(load, range(start, size), workers, window - 1)
 
 
@@ -114,42 +114,35 @@ def _in_order(
         pool.shutdown(cancel_futures=True)
 
 
-class _Loader:
-    """Loads the pair at a position of a source; for many threads at once."""
+def _load(
+    pairs: Sequence[PairFiles],
+    stack_of: Callable[[Path], np.ndarray],
+    dtype: np.dtype,
+    linearize: bool,
+    position: int,
+) -> LoadedPair | BadPair:
+    """The pair at a position; for many threads at once."""
+    files = pairs[position]
 
-    def __init__(self, source: Source, dtype: np.dtype, linearize: bool):
-        self._pairs = source.pairs
-        self._dtype = dtype
-        self._linearize = linearize
-        self._stacks: dict[Path, np.ndarray] = {}
-
-    def __call__(self, position: int) -> LoadedPair | BadPair:
-        files = self._pairs[position]
-        try:
-            reference = self._values(files.reference, files.index)
-            blurred = self._values(files.blurred, files.index)
-            _check_shapes(files, reference, blurred)
-        except ImageFileError as error:
-            return BadPair(files.name, position, str(error))
-        return LoadedPair(files.name, position, reference, blurred)
-
-    def _values(self, path: Path, index: int | None) -> np.ndarray:
-        if index is None:
-            values = read_values(path, self._dtype, linearize=self._linearize)
+    def values_of(path: Path) -> np.ndarray:
+        if files.index is None:
+            values = read_values(path, dtype, linearize=linearize)
         else:
-            values = self._slice(path, index)
+            samples = stack_of(path)[files.index]
+            with one_line_errors(path):
+                decoded = Decoded(samples, full_scale(samples.dtype))
+                values = to_values(decoded, dtype, [], linearize=linearize)
         bad = values.size - np.count_nonzero(np.isfinite(values))
         if bad:
             raise ImageFileError(f"{path}: has {bad} NaN or infinite pixels")
         return values
 
-    def _slice(self, path: Path, index: int) -> np.ndarray:
-        if path not in self._stacks:  # two threads may map it both: one map is dropped again
-            self._stacks[path] = open_stack(path)
-        samples = self._stacks[path][index]
-        decoded = Decoded(samples, False, full_scale(samples.dtype), 1, ())
-        with one_line_errors(path):
-            return to_values(decoded, self._dtype, [], linearize=self._linearize)
+    try:
+        reference, blurred = values_of(files.reference), values_of(files.blurred)
+        _check_shapes(files, reference, blurred)
+    except ImageFileError as error:
+        return BadPair(files.name, position, str(error))
+    return LoadedPair(files.name, position, reference, blurred)
 
 
 def _check_shapes(files: PairFiles, reference: np.ndarray, blurred: np.ndarray) -> None:
@@ -163,10 +156,10 @@ def _check_shapes(files: PairFiles, reference: np.ndarray, blurred: np.ndarray) 
             f"{files.reference}: shape {reference.shape} looks like a colour image: reduce it to"
             " luminance"
         )
-    if min(reference.shape) < LEAST_SIDE:
+    if min(reference.shape) < _LEAST_SIDE:
         raise ImageFileError(
             f"{files.reference}: is of shape {reference.shape};"
-            f" every axis needs at least {LEAST_SIDE} pixels"
+            f" every axis needs at least {_LEAST_SIDE} pixels"
         )
 
 

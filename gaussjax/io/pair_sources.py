@@ -1,7 +1,7 @@
-"""Sources of pairs: which files, or slices of stacks, belong together as reference and blurred.
+"""Which files, or slices of stacks, belong together as the reference and the blurred image.
 
-Nothing is decoded here, and nothing here imports JAX. A source may have millions of pairs: they
-are built one by one, when they are asked for.
+Nothing is decoded here, and nothing here imports JAX. A source may have millions of pairs: each is
+made when it is asked for.
 """
 
 import csv
@@ -12,31 +12,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import overload
+from typing import Any
 
 import numpy as np
 
-from gaussjax.io.decoders import looks_like_colour, map_npy
+from gaussjax.io.decoders import check_samples, looks_like_colour, map_npy
 from gaussjax.io.images import ImageFileError, one_line_errors
 
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "PairFiles",
-    "Problem",
-    "Source",
-    "folder_pairs",
-    "list_pairs",
-    "open_source",
-    "open_stack",
-    "shard",
-    "stack_pairs",
-]
 # What counts as an image in a folder, in small or capital letters; its content decides the rest.
-IMAGE_SUFFIXES = frozenset(
+_IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".npy")
 )
 _HEADERS = (["reference", "blurred"], ["reference", "blurred", "name"])
-_STACK_RANKS = (3, 4)
 
 
 @dataclass(frozen=True)
@@ -58,7 +45,7 @@ class PairFiles:
 
 @dataclass(frozen=True)
 class Problem:
-    """What belongs to no pair, and why: one line."""
+    """A file or folder that belongs to no pair, and why: one line."""
 
     name: str
     reason: str
@@ -79,8 +66,8 @@ class Source:
     def fingerprint(self) -> str:
         """SHA-256 in hex over the names of the pairs and their files' sizes and times (mtime, ns).
 
-        The same in every process for as long as the files are the same. Not over their paths: a
-        folder may be moved. A file that is missing counts as one of its own kind.
+        The same in every process for as long as the files are the same; a missing file has a stamp
+        of its own. The paths do not count: a folder may be moved.
         """
         digest = hashlib.sha256()
         files, stamps = None, None
@@ -108,16 +95,15 @@ def open_source(
     for path in paths:
         if not path.exists():
             raise ImageFileError(f"{path}: no such file or folder")
-    folders = [path.is_dir() for path in paths]
-    suffixes = [path.suffix.lower() for path in paths]
-    if len(paths) == 1 and suffixes == [".csv"] and not folders[0]:
+    kinds = ["folder" if path.is_dir() else path.suffix.lower() for path in paths]
+    if kinds == [".csv"]:
         return list_pairs(paths[0])
+    if kinds == ["folder", "folder"]:
+        return folder_pairs(*paths)
+    if kinds == [".npy", ".npy"]:
+        return stack_pairs(*paths)
     if len(paths) == 1:
         raise ImageFileError(f"{paths[0]}: give its partner too, or a list of pairs in a .csv file")
-    if all(folders):
-        return folder_pairs(*paths)
-    if suffixes == [".npy", ".npy"] and not any(folders):
-        return stack_pairs(*paths)
     raise ImageFileError(
         f"{paths[0]} and {paths[1]}: give two folders, two .npy stacks or a single .csv file;"
         " one pair of images is for `gaussjax estimate`"
@@ -140,7 +126,7 @@ def folder_pairs(reference_dir: str | PathLike[str], blurred_dir: str | PathLike
     """Pair the images of two folders by relative path without suffix: a/x.png with b/x.jpg.
 
     Subfolders are searched too; links to folders are not followed, which is a problem to report.
-    Hidden files and folders, and suffixes other than ``IMAGE_SUFFIXES``, are ignored.
+    Hidden files and folders, and suffixes other than those of images, are ignored.
 
     Args:
         reference_dir: folder of the references.
@@ -160,18 +146,18 @@ def folder_pairs(reference_dir: str | PathLike[str], blurred_dir: str | PathLike
     entries = []
     for name in sorted(found[0].keys() | found[1].keys()):
         suffixes = [images.get(name, ()) for images in found]
-        if all(len(some) == 1 for some in suffixes):
-            entries.append((name, suffixes[0][0], suffixes[1][0]))
+        reason = _why_unpaired(name, folders, suffixes)
+        if reason:
+            problems.append(Problem(name, reason))
         else:
-            problems.append(Problem(name, _why_unpaired(name, folders, suffixes)))
+            entries.append((name, suffixes[0][0], suffixes[1][0]))
     if not entries:
         raise ImageFileError(
             f"{folders[0]} and {folders[1]}: no image has a partner of the same name"
             " (x.png pairs with x.jpg)"
         )
     problems.sort(key=lambda problem: problem.name)
-    pairs = _LazyPairs(range(len(entries)), partial(_folder_pair, folders, entries))
-    return Source(pairs, tuple(problems))
+    return Source(_LazyPairs(entries, partial(_folder_pair, folders)), tuple(problems))
 
 
 def list_pairs(csv_path: str | PathLike[str]) -> Source:
@@ -187,8 +173,9 @@ def list_pairs(csv_path: str | PathLike[str]) -> Source:
     csv_path = Path(csv_path)
     with one_line_errors(csv_path), csv_path.open(encoding="utf-8-sig", newline="") as file:
         entries = list(_entries(file))
-    pairs = _LazyPairs(range(len(entries)), partial(_listed_pair, csv_path.parent, entries))
-    return Source(pairs)
+        if not entries:
+            raise ImageFileError("lists no pairs; give one a line after the header")
+    return Source(_LazyPairs(entries, partial(_listed_pair, csv_path.parent)))
 
 
 def stack_pairs(reference_npy: str | PathLike[str], blurred_npy: str | PathLike[str]) -> Source:
@@ -220,52 +207,40 @@ def open_stack(path: str | PathLike[str]) -> np.ndarray:
     path = Path(path)
     with one_line_errors(path):
         stack = map_npy(path)
-        if stack.ndim not in _STACK_RANKS:
+        if stack.ndim not in (3, 4):
             raise ImageFileError(f"is of rank {stack.ndim}; a stack is [n, y, x] or [n, z, y, x]")
-        if stack.dtype.kind not in "buif":
-            raise ImageFileError(f"samples of type {stack.dtype} are not real numbers")
+        check_samples(stack)
         if looks_like_colour(stack.shape[1:]):
             raise ImageFileError(
                 f"its shape {stack.shape} looks like colour images: reduce them to luminance"
             )
-        if stack.size == 0:
-            raise ImageFileError(f"holds no pixels: its shape is {stack.shape}")
     return stack
 
 
+@dataclass(frozen=True)
 class _LazyPairs(Sequence[PairFiles]):
-    """Pairs that are made when they are asked for, of the numbers in a range."""
+    """Pairs that are made when they are asked for, each from an entry."""
 
-    def __init__(self, numbers: range, make: Callable[[int], PairFiles]):
-        self._numbers = numbers
-        self._make = make
+    entries: Sequence[Any]
+    make: Callable[[Any], PairFiles]
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self.entries)
 
-    @overload
-    def __getitem__(self, index: int) -> PairFiles: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[PairFiles]: ...
-    def __getitem__(self, index: int | slice) -> PairFiles | Sequence[PairFiles]:
+    def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return _LazyPairs(self._numbers[index], self._make)
-        return self._make(self._numbers[index])
+            return replace(self, entries=self.entries[index])
+        return self.make(self.entries[index])
 
 
 # Functions of the module, not closures: sources can be sent to other processes.
-def _folder_pair(
-    folders: tuple[Path, Path], entries: list[tuple[str, str, str]], number: int
-) -> PairFiles:
-    name, *suffixes = entries[number]
-    reference, blurred = (
-        folder / (name + suffix) for folder, suffix in zip(folders, suffixes, strict=True)
-    )
-    return PairFiles(name, reference, blurred)
+def _folder_pair(folders: tuple[Path, Path], entry: tuple[str, str, str]) -> PairFiles:
+    name, *suffixes = entry
+    return PairFiles(name, folders[0] / (name + suffixes[0]), folders[1] / (name + suffixes[1]))
 
 
-def _listed_pair(folder: Path, entries: list[list[str]], number: int) -> PairFiles:
-    reference, blurred, *name = entries[number]
+def _listed_pair(folder: Path, entry: list[str]) -> PairFiles:
+    reference, blurred, *name = entry
     return PairFiles(name[0] if name else blurred, folder / reference, folder / blurred)
 
 
@@ -290,18 +265,20 @@ def _images(root: Path, problems: list[Problem]) -> dict[str, tuple[str, ...]]:
         prefix = "" if below == "." else f"{below}/"
         for file in files:
             stem, suffix = os.path.splitext(file)
-            if suffix.lower() in IMAGE_SUFFIXES and not file.startswith("."):
+            if suffix.lower() in _IMAGE_SUFFIXES and not file.startswith("."):
                 name = prefix + stem
                 found[name] = (*found.get(name, ()), suffix)
     return found
 
 
 def _why_unpaired(name: str, folders: tuple[Path, Path], suffixes: list[tuple[str, ...]]) -> str:
-    for folder, some in zip(folders, suffixes, strict=True):
-        if len(some) > 1:
-            files = ", ".join(name + suffix for suffix in sorted(some))
+    """Why the files of a name are not a pair; empty if they are."""
+    for folder, found in zip(folders, suffixes, strict=True):
+        if len(found) > 1:
+            files = ", ".join(name + suffix for suffix in sorted(found))
             return f"is several files in {folder}: {files}"
-    return f"has no partner in {folders[1] if suffixes[0] else folders[0]}"
+    lacking = [folder for folder, found in zip(folders, suffixes, strict=True) if not found]
+    return f"has no partner in {lacking[0]}" if lacking else ""
 
 
 def _entries(lines: Iterator[str]) -> Iterator[list[str]]:
@@ -312,7 +289,6 @@ def _entries(lines: Iterator[str]) -> Iterator[list[str]]:
         raise ImageFileError(
             "line 1: must be the header reference,blurred or reference,blurred,name"
         )
-    empty = True
     for fields in reader:
         if not fields:
             continue
@@ -322,10 +298,7 @@ def _entries(lines: Iterator[str]) -> Iterator[list[str]]:
             )
         if not all(fields):
             raise ImageFileError(f"line {reader.line_num}: has an empty field")
-        empty = False
         yield fields
-    if empty:
-        raise ImageFileError("lists no pairs; give one a line after the header")
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

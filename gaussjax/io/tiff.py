@@ -16,6 +16,7 @@ from gaussjax.io.decoders import (
     decode_pillow,
     drop_extra_sample,
     full_scale,
+    refuse_bomb,
 )
 
 _STACK_AXES = "ZQI"  # depth, and tifffile's letters for pages of unknown meaning
@@ -29,7 +30,8 @@ def decode_tiff(path: Path) -> Decoded:
         series, page = tiff.series[0], tiff.series[0].keyframe
         if len(tiff.series) > 1:
             notes.append(f"first of {len(tiff.series)} image series used")
-        _refuse_bomb(series.size, series.nbytes, path)
+        if series.nbytes > path.stat().st_size:  # an uncompressed file is as large as its image
+            refuse_bomb(series.size, "samples")
         photometric = _name(page.photometric)
         if photometric not in ("MINISBLACK", "MINISWHITE", "RGB"):
             return _decode_by_pillow(path, page, len(series.pages))
@@ -55,7 +57,7 @@ def decode_tiff(path: Path) -> Decoded:
         if axes[0] not in _STACK_AXES:
             raise ImageFileError(f"TIFF axes {axes} are no image and no volume; export one image")
         notes.append(f"stack of {samples.shape[0]} pages read as a volume")
-    return Decoded(samples, colour, scale, orientation, tuple(notes))
+    return Decoded(samples, scale, colour, orientation, tuple(notes))
 
 
 def _name(code: Any) -> str:
@@ -81,17 +83,6 @@ def _decode_by_pillow(path: Path, page: Any, num_pages: int) -> Decoded:
             " compression is not supported; save uncompressed grey or RGB"
         )
     return decode_pillow(path, formats=("TIFF",))
-
-
-def _refuse_bomb(num_values: int, num_bytes: int, path: Path) -> None:
-    """Hold compressed TIFF to Pillow's limit; uncompressed files are as large as their images."""
-    import PIL.Image
-
-    limit = PIL.Image.MAX_IMAGE_PIXELS
-    if limit is not None and num_values > limit and num_bytes > path.stat().st_size:
-        raise ImageFileError(
-            f"promises {num_values} samples, more than the limit of {limit} for compressed images"
-        )
 
 
 @contextmanager
