@@ -1,4 +1,4 @@
-"""A blur that varies over the frame: an estimate for every tile of it, smoothed if asked for."""
+"""A blur that varies over the frame: an estimate per tile, and a smoothed map of them."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.maps.markov_field import smooth
-from gaussjax.maps.tile_estimates import TileOptions, estimate_tiles
+from gaussjax.maps.tile_estimates import estimate_tiles
 from gaussjax.maps.tile_grid import TileGrid, make_grid
 from gaussjax.maps.variogram import Observations
 from gaussjax.model.arguments import (
@@ -35,7 +35,7 @@ class BlurMap:
     Attributes:
         estimates: of the tiles, with leading axes ``[ny, nx]``; values stand beside their status.
         positions: where in the frame each estimate looks, px from the centre of the first pixel,
-            ``[ny, nx, 2]`` (y, x): the centroid of what its tile tells of the blur.
+            ``[ny, nx, 2]`` (y, x): the centroid of its sensitivity to the blur.
         shrunk_sigma: at the centres of the tiles, px, ``[ny, nx]``; None unless asked for.
         shrunk_standard_error: of ``shrunk_sigma``, px; None unless asked for.
         grid: where the tiles lie (static).
@@ -74,7 +74,7 @@ class BlurMap:
         if is_traced(self.status):
             return f"BlurMap({text})"
         sigma = np.asarray(self.sigma)[np.asarray(self.status) == Status.ESTIMATED]
-        text += f", {np.sum(np.asarray(self.status) == Status.ESTIMATED)} estimated"
+        text += f", {len(sigma)} estimated"
         return text + (f": sigma {sigma.min():.4g} to {sigma.max():.4g} px" if sigma.size else "")
 
     def _where_estimated(self, values: jax.Array) -> jax.Array:
@@ -159,13 +159,23 @@ def blur_map(
     if shrink:
         _check_shrinkable(grid, family)
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
-    options = TileOptions(
-        family, kernel, truncate, radius, loss, gain, offset, shift, estimate_noise
+    options = {
+        "family": family,
+        "kernel": kernel,
+        "truncate": truncate,
+        "radius": radius,
+        "loss": loss,
+        "gain": gain,
+        "offset": offset,
+        "shift": shift,
+    }
+    if estimate_noise:
+        options["noise_std"] = "estimate"
+    maps = reference, blurred, as_mask_pair(mask, reference.shape), as_weights(weights, blurred)
+    arguments = {"noise_std": noise, "bounds": bounds, "initial": initial}
+    estimates, positions = estimate_tiles(
+        maps, arguments, grid=grid, options=tuple(options.items())
     )
-    known = as_mask_pair(mask, reference.shape)
-    weights = as_weights(weights, blurred)
-    maps = reference, blurred, known, weights
-    estimates, positions = estimate_tiles(maps, noise, bounds, initial, grid=grid, options=options)
     sigma, error = _shrink(estimates, positions, grid) if shrink else (None, None)
     return BlurMap(estimates, positions, sigma, error, grid)
 

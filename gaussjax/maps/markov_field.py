@@ -1,5 +1,6 @@
-"""A map smoothed towards its neighbours, as much as its own scatter asks for."""
+"""A Gaussian Markov random field: a map smoothed as far as its own scatter suggests."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import jax
@@ -9,11 +10,11 @@ from gaussjax.maps.variogram import Observations, increment_variance, neighbour_
 from gaussjax.numerics.block_tridiagonal import solve_block_tridiagonal
 
 # Precisions of the differences of neighbours, down [ny - 1, nx] and across [ny, nx - 1].
-Ties = tuple[jax.Array, jax.Array]
-# The increments of the field have at least this part of the errors' variance: a chance
-# agreement of a few values must not make all of them one.
+Ties = Sequence[jax.Array]
+# Least variance of the field's increments, of the errors' variance: a few values that agree by
+# chance must not become one.
 _LEAST_VARIATION = 0.1
-# From this weight of all neighbours around it on, a value is interpolated between them.
+# A value with a neighbour of less weight than this is moved towards its node.
 _TRUSTED_WEIGHT = 0.5
 
 
@@ -42,18 +43,18 @@ def smooth(seen: Observations, lags: tuple[int, ...]) -> tuple[jax.Array, jax.Ar
     typical = jnp.nanmedian(jnp.where(known, seen.variance, jnp.nan))
     increment = jnp.maximum(increment_variance(seen, lags), _LEAST_VARIATION * typical)
     # A step lies inside of all the tiles that overlap there.
-    down, across = (neighbour_weights(seen, increment, k, lags[k] + 1) for k in range(2))
-    told = _both(known, 0), _both(known, 1)
-    weights = jnp.where(told[0], down, 0), jnp.where(told[1], across, 0)
-    ties = weights[0] / increment, weights[1] / increment
+    weights = [neighbour_weights(seen, increment, k, lags[k] + 1) for k in range(2)]
+    both_known = known[:-1] & known[1:], known[:, :-1] & known[:, 1:]
+    weights = [jnp.where(*pair, 0) for pair in zip(both_known, weights, strict=True)]
+    ties = [weight / increment for weight in weights]
     mean, variance = posterior(_trusted(seen, weights, increment), ties)
-    open_ties = jnp.where(told[0], 0, 1 / increment), jnp.where(told[1], 0, 1 / increment)
     own = replace(
         seen,
         value=jnp.where(known, mean, 0),
         variance=jnp.where(known, variance, jnp.inf),
         place=_nodes(seen.shape, mean.dtype),
     )
+    open_ties = [jnp.where(both, 0, 1 / increment) for both in both_known]
     filled, spread = posterior(own, open_ties)
     mean = jnp.where(known, mean, filled)
     variance = jnp.where(known, variance, spread + _disagreement(mean))
@@ -61,41 +62,27 @@ def smooth(seen: Observations, lags: tuple[int, ...]) -> tuple[jax.Array, jax.Ar
 
 
 def _nodes(shape: tuple[int, ...], dtype) -> jax.Array:
-    grids = jnp.meshgrid(*(jnp.arange(n, dtype=dtype) for n in shape), indexing="ij")
-    return jnp.stack(grids, -1)
+    """Index of every node, ``[ny, nx, 2]``."""
+    return jnp.moveaxis(jnp.indices(shape, dtype=dtype), 0, -1)
 
 
 def _trusted(seen: Observations, weights: Ties, increment: jax.Array) -> Observations:
-    """Places moved to their nodes where a step or a gap is near: no value is told from beyond it.
+    """Observations moved to their nodes where a step or a gap is near, so as not to cross it.
 
-    What the field differs by over the way is added to the variance.
+    The variance of the field over that distance is added to theirs.
     """
     least = jnp.ones(seen.shape, seen.value.dtype)
     for axis, links in enumerate(weights):
-        ends = [(0, 0), (0, 0)]
-        ends[axis] = (1, 1)
-        padded = jnp.pad(links, ends, constant_values=1)
-        sides = (jax.lax.slice_in_dim(padded, k, k + seen.shape[axis], axis=axis) for k in range(2))
-        both = jnp.minimum(*sides)
-        # Those of the neighbours beside it, too, which bilinear interpolation needs.
-        ends = ends[::-1]
-        padded = jnp.pad(both, ends, constant_values=1)
-        size = seen.shape[1 - axis]
-        for k in range(3):
-            near = jax.lax.slice_in_dim(padded, k, k + size, axis=1 - axis)
-            least = jnp.minimum(least, near)
+        padded = jnp.pad(jnp.moveaxis(links, axis, 0), 1, constant_values=1)
+        sides = jnp.minimum(padded[:-1], padded[1:])
+        # Bilinear interpolation needs the links of the nodes on either side, too.
+        near = jnp.minimum(jnp.minimum(sides[:, :-2], sides[:, 1:-1]), sides[:, 2:])
+        least = jnp.minimum(least, jnp.moveaxis(near, 0, axis))
     nodes = _nodes(seen.shape, seen.value.dtype)
     offset = seen.place - nodes
     kept = offset * jnp.minimum(least / _TRUSTED_WEIGHT, 1)[..., None]
     lost = jnp.sum((offset - kept) ** 2, axis=-1)
     return replace(seen, place=nodes + kept, variance=seen.variance + lost * increment)
-
-
-def _both(known: jax.Array, axis: int) -> jax.Array:
-    """True for the neighbours along an axis of which both are known."""
-    size = known.shape[axis]
-    first = jax.lax.slice_in_dim(known, 0, size - 1, axis=axis)
-    return first & jax.lax.slice_in_dim(known, 1, size, axis=axis)
 
 
 def _disagreement(mean: jax.Array) -> jax.Array:
@@ -119,11 +106,11 @@ def posterior(seen: Observations, ties: Ties) -> tuple[jax.Array, jax.Array]:
     if seen.shape[1] > 1:
         beside = jax.vmap(lambda row: jnp.diag(row, 1))(across)
         diagonal = diagonal - beside - beside.transpose(0, 2, 1)
-    # Without any equation of its own a node must not make the others singular.
-    untold = jnp.diagonal(diagonal, axis1=1, axis2=2) == 0
-    diagonal = diagonal + jax.vmap(jnp.diag)(untold.astype(diagonal.dtype))
+    # A node without any equation must not make the others singular.
+    unseen = jnp.diagonal(diagonal, axis1=1, axis2=2) == 0
+    diagonal = diagonal + jax.vmap(jnp.diag)(unseen.astype(diagonal.dtype))
     mean, variance = solve_block_tridiagonal(diagonal, upper - jax.vmap(jnp.diag)(down), right)
-    return jnp.where(untold, jnp.nan, mean), jnp.where(untold, jnp.nan, variance)
+    return jnp.where(unseen, jnp.nan, mean), jnp.where(unseen, jnp.nan, variance)
 
 
 def _data_equations(seen: Observations) -> tuple[jax.Array, jax.Array, jax.Array]:

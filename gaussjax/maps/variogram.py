@@ -1,4 +1,4 @@
-"""By how much a map varies from node to node beyond its errors, and where it jumps."""
+"""By how much a map varies from node to node beyond its errors, and where its steps are."""
 
 from dataclasses import dataclass
 
