@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gaussjax.io.decoders import looks_like_colour
-from gaussjax.io.pair_reader import BadPair, LoadedPair
+from gaussjax.io.pair_reader import BadPair, LoadedPair, Pair
 
 _PIXELS = 2**21  # of the references in a batch: 8 MB in float32
 _MOST_PAIRS = 256
@@ -79,7 +79,7 @@ class Batcher:
         return Batch(names, positions, references, blurreds)
 
 
-def named_pairs(pairs: Iterable, *, batched: bool, dtype) -> Iterator[LoadedPair | BadPair]:
+def named_pairs(pairs: Iterable, *, batched: bool, dtype) -> Iterator[Pair]:
     """What a caller's iterable yields, as single pairs with names, or why they are none.
 
     Args:
@@ -94,16 +94,16 @@ def named_pairs(pairs: Iterable, *, batched: bool, dtype) -> Iterator[LoadedPair
         ValueError: for stacks of different lengths.
     """
     for number, single in enumerate(_singles(pairs, batched)):
-        if isinstance(single, LoadedPair | BadPair):
+        if isinstance(single, Pair):
             yield single
         else:
             yield _checked(number, *single, dtype)
 
 
-def _singles(pairs: Iterable, batched: bool) -> Iterator[LoadedPair | BadPair | _Parts]:
+def _singles(pairs: Iterable, batched: bool) -> Iterator[Pair | _Parts]:
     """The elements that are pairs by themselves, and the parts of all others."""
     for element in pairs:
-        if isinstance(element, LoadedPair | BadPair):
+        if isinstance(element, Pair):
             yield element
         elif not batched:
             yield _parts(element)
@@ -133,7 +133,7 @@ def _parts(element: Any) -> _Parts:
     )
 
 
-def _checked(position: int, name: Any, reference: Any, blurred: Any, dtype) -> LoadedPair | BadPair:
+def _checked(position: int, name: Any, reference: Any, blurred: Any, dtype) -> Pair:
     name = str(position if name is None else name)
     images = [np.asarray(image) for image in (reference, blurred)]
     reason = _fault(*images)

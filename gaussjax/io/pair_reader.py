@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -41,17 +41,20 @@ class LoadedPair:
 
 @dataclass(frozen=True)
 class BadPair:
-    """A pair that cannot be used, and why: one line.
+    """A pair that cannot be used, and why: one line that names the file.
 
     Attributes:
         name: what it is called in reports.
         position: its index in the source.
-        reason: what is wrong, with the file's name.
+        reason: what is wrong.
     """
 
     name: str
     position: int
     reason: str
+
+
+Pair = LoadedPair | BadPair
 
 
 def read_pairs(
@@ -62,7 +65,7 @@ def read_pairs(
     window: int | None = None,
     linearize: bool = False,
     dtype: npt.DTypeLike = np.float32,
-) -> Generator[LoadedPair | BadPair, None, None]:
+) -> Generator[Pair, None, None]:
     """Read the pairs of a source, in its order.
 
     Closing the generator drops what has not been decoded yet and ends the threads.
@@ -71,8 +74,8 @@ def read_pairs(
         source: of the pairs.
         start: index of the first pair to read.
         workers: number of threads that decode; None for one per usable core.
-        window: pairs that may be in memory at once, the caller's latest included; 2 at least.
-            None for 4 per worker.
+        window: pairs in memory at once, the caller's latest included, at least 2; None for 4 per
+            worker.
         linearize: decode 8- and 16-bit samples from sRGB to linear light, 0 to 1.
         dtype: of the images, a type of float.
 
@@ -82,26 +85,21 @@ def read_pairs(
     size = len(source.pairs)
     if not 0 <= start <= size:
         raise ValueError(f"start must be between 0 and the number of pairs, {size}: got {start}")
-    if workers is None:
-        workers = _usable_cores()
+    workers = usable_cores() if workers is None else workers
     if workers < 1:
         raise ValueError(f"workers must be at least 1: got {workers}")
-    if window is None:
-        window = _WINDOW_PER_WORKER * workers
+    window = _WINDOW_PER_WORKER * workers if window is None else window
     if window < 2:
         raise ValueError(f"window must be at least 2: got {window}")
-    load = partial(_load, source.pairs, cache(open_stack), np.dtype(dtype), linearize)
+    load = _Loader(source.pairs, np.dtype(dtype), linearize)
     return _in_order(load, range(start, size), workers, window - 1)
 
 
 def _in_order(
-    load: Callable[[int], LoadedPair | BadPair],
-    positions: Iterable[int],
-    workers: int,
-    ahead: int,
-) -> Generator[LoadedPair | BadPair, None, None]:
-    """What ``load`` makes of every position, computed by threads up to ``ahead`` in advance."""
-    pending: deque[Future[LoadedPair | BadPair]] = deque()
+    load: Callable[[int], Pair], positions: Iterable[int], workers: int, ahead: int
+) -> Generator[Pair, None, None]:
+    """The pair at every position, loaded by threads up to ``ahead`` in advance."""
+    pending: deque[Future[Pair]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="gaussjax-reader")
     try:
         for position in positions:
@@ -114,56 +112,54 @@ def _in_order(
         pool.shutdown(cancel_futures=True)
 
 
-def _load(
-    pairs: Sequence[PairFiles],
-    stack_of: Callable[[Path], np.ndarray],
-    dtype: np.dtype,
-    linearize: bool,
-    position: int,
-) -> LoadedPair | BadPair:
-    """The pair at a position; for many threads at once."""
-    files = pairs[position]
+class _Loader:
+    """Loads the pair at a position; for many threads at once."""
 
-    def values_of(path: Path) -> np.ndarray:
-        if files.index is None:
-            values = read_values(path, dtype, linearize=linearize)
+    def __init__(self, pairs: Sequence[PairFiles], dtype: np.dtype, linearize: bool) -> None:
+        self._pairs, self._dtype, self._linearize = pairs, dtype, linearize
+        self._stack = cache(open_stack)  # two threads may map a file both: one map is dropped again
+
+    def __call__(self, position: int) -> Pair:
+        files = self._pairs[position]
+        try:
+            images = [self._values(path, files.index) for path in (files.reference, files.blurred)]
+            _check_shapes(files, *(image.shape for image in images))
+        except ImageFileError as error:
+            return BadPair(files.name, position, str(error))
+        return LoadedPair(files.name, position, *images)
+
+    def _values(self, path: Path, index: int | None) -> np.ndarray:
+        if index is None:
+            values = read_values(path, self._dtype, linearize=self._linearize)
         else:
-            samples = stack_of(path)[files.index]
+            samples = self._stack(path)[index]
+            decoded = Decoded(samples, full_scale(samples.dtype))
             with one_line_errors(path):
-                decoded = Decoded(samples, full_scale(samples.dtype))
-                values = to_values(decoded, dtype, [], linearize=linearize)
+                values = to_values(decoded, self._dtype, [], linearize=self._linearize)
         bad = values.size - np.count_nonzero(np.isfinite(values))
         if bad:
             raise ImageFileError(f"{path}: has {bad} NaN or infinite pixels")
         return values
 
-    try:
-        reference, blurred = values_of(files.reference), values_of(files.blurred)
-        _check_shapes(files, reference, blurred)
-    except ImageFileError as error:
-        return BadPair(files.name, position, str(error))
-    return LoadedPair(files.name, position, reference, blurred)
 
-
-def _check_shapes(files: PairFiles, reference: np.ndarray, blurred: np.ndarray) -> None:
-    if reference.shape != blurred.shape:
+def _check_shapes(files: PairFiles, shape: tuple[int, ...], blurred_shape: tuple[int, ...]) -> None:
+    if shape != blurred_shape:
         raise ImageFileError(
-            f"{files.reference} and {files.blurred}: are of shape {reference.shape}"
-            f" and {blurred.shape}"
+            f"{files.reference} and {files.blurred}: are of shape {shape} and {blurred_shape}"
         )
-    if looks_like_colour(reference.shape):
+    if looks_like_colour(shape):
         raise ImageFileError(
-            f"{files.reference}: shape {reference.shape} looks like a colour image: reduce it to"
-            " luminance"
+            f"{files.reference}: shape {shape} looks like a colour image: reduce it to luminance"
         )
-    if min(reference.shape) < _LEAST_SIDE:
+    if min(shape) < _LEAST_SIDE:
         raise ImageFileError(
-            f"{files.reference}: is of shape {reference.shape};"
+            f"{files.reference}: is of shape {shape};"
             f" every axis needs at least {_LEAST_SIDE} pixels"
         )
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,10 +1,10 @@
-"""The pairs of folders, stacks or a list, as an iterable that can begin anywhere."""
+"""The pairs of folders, stacks or a list, as an iterable that can start at any position."""
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from os import PathLike
 
-from gaussjax.io.pair_reader import BadPair, LoadedPair, read_pairs
+from gaussjax.io.pair_reader import BadPair, Pair, read_pairs
 from gaussjax.io.pair_sources import Source, open_source, shard
 
 
@@ -28,11 +28,11 @@ class PairSet:
         """Number of pairs, good or bad, and of files without a partner."""
         return len(self.source.pairs) + len(self.source.problems)
 
-    def __iter__(self) -> Generator[LoadedPair | BadPair, None, None]:
+    def __iter__(self) -> Generator[Pair, None, None]:
         """From the first pair on."""
         return self.starting_at(0)
 
-    def starting_at(self, position: int) -> Generator[LoadedPair | BadPair, None, None]:
+    def starting_at(self, position: int) -> Generator[Pair, None, None]:
         """From the pair at a position on, without reading those before it; then the partnerless."""
         count = len(self.source.pairs)
         yield from read_pairs(

@@ -7,26 +7,25 @@ from collections.abc import Iterable, Iterator
 import jax.numpy as jnp
 
 from gaussjax.io.batches import named_pairs
-from gaussjax.io.pair_reader import BadPair, LoadedPair
+from gaussjax.io.pair_reader import LoadedPair, Pair
 
-_Pairs = Iterator[LoadedPair | BadPair]
-# Pairs by whose pixels data are told apart.
-_CHECKED = 8
+_CHECKED = 8  # pairs whose pixels identify the data
 
 
 class PairStream:
-    """Pairs of any iterable; an iterator is passed over once."""
+    """The pairs of a caller's iterable, as in :func:`~gaussjax.fit_dataset`.
+
+    A collection can be passed over again and again, an iterator once.
+    """
 
     def __init__(self, pairs: Iterable, *, batched: bool) -> None:
-        """See :func:`~gaussjax.fit_dataset`."""
-        self._pairs = pairs
-        self._batched = batched
+        self._pairs, self._batched = pairs, batched
         self.can_repeat = not isinstance(pairs, Iterator)
         self._once = None if self.can_repeat else self._named()
-        self._head: list[LoadedPair | BadPair] = []
+        self._head: list[Pair] = []
 
-    def head(self, count: int) -> list[LoadedPair | BadPair]:
-        """The first pairs, which :meth:`starting_at` gives again."""
+    def head(self, count: int) -> list[Pair]:
+        """The first pairs; they stay part of what :meth:`starting_at` yields."""
         if self._once is not None:
             self._head += itertools.islice(self._once, max(count - len(self._head), 0))
             return self._head[:count]
@@ -38,7 +37,7 @@ class PairStream:
                 pairs.close()  # pyright: ignore[reportAttributeAccessIssue]
 
     def fingerprint(self) -> str:
-        """Of the data: the caller's own, or of the names and pixels of the first pairs."""
+        """Identifies the data: the caller's own fingerprint, or else :meth:`checksum`."""
         own = getattr(self._pairs, "fingerprint", None)
         return self.checksum() if own is None else own()
 
@@ -52,7 +51,7 @@ class PairStream:
                     digest.update(image.tobytes())
         return digest.hexdigest() if pairs else ""
 
-    def starting_at(self, position: int) -> _Pairs:
+    def starting_at(self, position: int) -> Iterator[Pair]:
         """The pairs from a position on; at most once of an iterator."""
         if self._once is not None:
             return itertools.islice(itertools.chain(self._head, self._once), position, None)
@@ -60,6 +59,6 @@ class PairStream:
             return self._pairs.starting_at(position)  # pyright: ignore[reportAttributeAccessIssue]
         return itertools.islice(self._named(), position, None)
 
-    def _named(self) -> _Pairs:
+    def _named(self) -> Iterator[Pair]:
         dtype = jnp.asarray(0.0).dtype
         return named_pairs(self._pairs, batched=self._batched, dtype=dtype)

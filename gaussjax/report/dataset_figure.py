@@ -1,4 +1,4 @@
-"""The sigmas of many pairs and their joint one, in a figure; NumPy on the host."""
+"""A figure of the sigmas of many pairs and of their joint sigma."""
 
 from typing import TYPE_CHECKING
 
@@ -35,18 +35,18 @@ def draw_sigmas(estimate: DatasetEstimate) -> "Figure":
     scatters = np.atleast_1d(estimate.scatter)
     figure = style.new_figure(_PANEL[0] * len(joint), _PANEL[1])
     panels = figure.subplots(1, len(joint), squeeze=False)[0]
-    told = np.asarray(estimate.pairs.status) == Status.ESTIMATED
-    sigmas = np.asarray(estimate.pairs.sigma, float).reshape(len(told), -1)[told]
+    estimated = np.asarray(estimate.pairs.status) == Status.ESTIMATED
+    sigmas = np.asarray(estimate.pairs.sigma, float).reshape(len(estimated), -1)[estimated]
     for k, axes in enumerate(panels):
         name = "\\sigma" if len(joint) == 1 else f"\\sigma_{k}"
         _panel(axes, sigmas[:, k], float(joint[k]), float(errors[k]), float(scatters[k]), name)
     panels[0].set_ylabel("pairs")
-    figure.suptitle(_title(estimate, int(np.count_nonzero(told))), fontsize=11)
+    figure.suptitle(_title(estimate, int(np.count_nonzero(estimated))), fontsize=11)
     return figure
 
 
-def _title(estimate: DatasetEstimate, told: int) -> str:
-    text = f"pairs: {estimate.num_pairs}, {told} with a sigma of their own"
+def _title(estimate: DatasetEstimate, num_estimated: int) -> str:
+    text = f"pairs: {estimate.num_pairs}, {num_estimated} with a sigma of their own"
     if estimate.num_bad:
         text += f", {estimate.num_bad} left out"
     status = Status(int(estimate.joint.status))
@@ -63,14 +63,9 @@ def _panel(
         shown, bins=bins, range=(low, high), color=style.SKY_BLUE, edgecolor="white", linewidth=0.4
     )
     if np.isfinite(scatter) and scatter > 0:
-        axes.axvspan(
-            joint - scatter,
-            joint + scatter,
-            color=style.ORANGE,
-            alpha=0.2,
-            linewidth=0,
-            label=f"scatter between pairs, \u00b1 {scatter:.2g} px",
-        )
+        label = f"scatter between pairs, \u00b1 {scatter:.2g} px"
+        band = {"color": style.ORANGE, "alpha": 0.2, "linewidth": 0}
+        axes.axvspan(joint - scatter, joint + scatter, label=label, **band)
     if np.isfinite(joint):
         text = f"joint ${name}$ = {joint:.6g} \u00b1 {error:.2g} px"
         axes.axvline(joint, color=style.VERMILION, linewidth=1.5, label=text)

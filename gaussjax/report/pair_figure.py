@@ -1,4 +1,4 @@
-"""A pair, its estimate and what is left of it, in one figure."""
+"""A figure of a pair, its prediction, its residual and its transfer functions."""
 
 import math
 from textwrap import fill
@@ -184,15 +184,10 @@ def _draw_transfers(axes: "Axes", estimate: BlurEstimate, profile: TransferProfi
     if math.isfinite(profile.mtf50):
         axes.plot([profile.mtf50] * 2, [bottom, 0.5], color=style.VERMILION, linewidth=1)
         axes.plot(profile.mtf50, 0.5, "D", color=style.VERMILION, markersize=5)
-        axes.annotate(
-            f"MTF50 {profile.mtf50:.4g}",
-            (profile.mtf50, 0.5),
-            xytext=(8, 4),
-            textcoords="offset points",
-            color=style.VERMILION,
-            fontsize=9,
-            bbox={"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1},
-        )
+        box = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1}
+        text = {"color": style.VERMILION, "fontsize": 9, "bbox": box}
+        place = {"xytext": (8, 4), "textcoords": "offset points"}
+        axes.annotate(f"MTF50 {profile.mtf50:.4g}", (profile.mtf50, 0.5), **place, **text)
     axes.set_xlabel("spatial frequency (cycles/px)", fontsize=9)
     axes.set_ylabel("transfer, coherence", fontsize=9)
     style.add_legend_above(axes, columns=4)
