@@ -29,13 +29,8 @@ from gaussjax.io.tiff import decode_tiff
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of linear RGB: ITU-R BT.709
 _BLOCK = 12288  # samples of colour to convert at once
 _RANKS = {".png": (2,), ".tif": (2, 3), ".npy": (1, 2, 3)}
-_MAGIC: dict[bytes, Callable[[Path], Decoded]] = {
-    b"\x93NUMPY": decode_npy,
-    b"II*\0": decode_tiff,
-    b"MM\0*": decode_tiff,
-    b"II+\0": decode_tiff,
-    b"MM\0+": decode_tiff,
-}
+_NPY_MAGIC = b"\x93NUMPY"
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # both byte orders, TIFF and BigTIFF
 
 
 @dataclass(frozen=True)
@@ -76,17 +71,9 @@ def read_image(path: str | PathLike[str], *, linearize: bool = False) -> ImageFi
 
 
 def read_values(path: Path, dtype: npt.DTypeLike, *, linearize: bool = False) -> np.ndarray:
-    """The values of :func:`read_image` as ``dtype``, without notes; for many threads at once.
+    """The values of :func:`read_image` as ``dtype`` (float), without notes; for many threads.
 
     Warnings of the decoders are left to the filters of the process, which threads share.
-
-    Args:
-        path: of a regular file.
-        dtype: of the values: a type of float.
-        linearize: as in :func:`read_image`.
-
-    Raises:
-        ImageFileError: in one line that names the file, whatever is wrong with it.
     """
     with one_line_errors(path):
         return to_values(_decoder(path)(path), dtype, [], linearize=linearize)
@@ -94,7 +81,7 @@ def read_values(path: Path, dtype: npt.DTypeLike, *, linearize: bool = False) ->
 
 @contextmanager
 def one_line_errors(path: Path) -> Iterator[None]:
-    """Turn whatever is raised inside into an :class:`ImageFileError` that names the file."""
+    """Turn any exception into an :class:`ImageFileError` of one line that names the file."""
     try:
         yield
     except Exception as error:  # a damaged file makes a decoder raise anything
@@ -102,6 +89,7 @@ def one_line_errors(path: Path) -> Iterator[None]:
 
 
 def _decoder(path: Path) -> Callable[[Path], Decoded]:
+    """The decoder for the content of a file, whatever its name."""
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise ImageFileError("is a directory, not an image file")
@@ -111,12 +99,13 @@ def _decoder(path: Path) -> Callable[[Path], Decoded]:
         start = file.read(8)
     if not start:
         raise ImageFileError("is empty")
-    matches = (decoder for magic, decoder in _MAGIC.items() if start.startswith(magic))
-    return next(matches, decode_pillow)
+    if start.startswith(_NPY_MAGIC):
+        return decode_npy
+    return decode_tiff if start.startswith(_TIFF_MAGIC) else decode_pillow
 
 
 def _reason(error: Exception) -> str:
-    """One line for any exception that a decoder or the file system raises."""
+    """What went wrong, in one line, for any exception of a decoder or the file system."""
     if type(error).__name__ == "UnidentifiedImageError":
         known = ", ".join(PILLOW_FORMATS)
         return f"is damaged, or no image of a known kind ({known}, TIFF, .npy)"
@@ -134,12 +123,12 @@ def to_values(
 
     Args:
         decoded: samples as stored.
-        dtype: of the values, a type of float; what it cannot hold becomes infinite.
-        notes: what was done is added to it.
+        dtype: a type of float; values that it cannot hold become infinite.
+        notes: gets a phrase for every change.
         linearize: as in :func:`read_image`.
 
     Raises:
-        ImageFileError: for samples that are no pixels, or have no sRGB scale.
+        ImageFileError: for samples that are not pixels, or have no sRGB scale.
     """
     samples = decoded.samples
     check_samples(samples)
@@ -162,7 +151,7 @@ def to_values(
 
 
 def _white(decoded: Decoded, notes: list[str]) -> int | None:
-    """The sample that stands for white, to linearise by; None where nothing is to be done."""
+    """The sample that stands for white; None where samples are linear already."""
     dtype = decoded.samples.dtype
     if dtype.kind == "f":
         notes.append("float samples taken to be linear already")
@@ -185,7 +174,7 @@ def _as_float(samples: np.ndarray, dtype: npt.DTypeLike, white: int | None) -> n
 
 
 def _luminance(samples: np.ndarray, dtype: npt.DTypeLike, white: int | None) -> np.ndarray:
-    """Luminance of samples ``[*image, 3]``, a few rows at a time, which the caches hold."""
+    """Luminance of samples ``[*image, 3]``, a few rows at a time: they fit into the cache."""
     values = np.empty(samples.shape[:-1], dtype)
     num_rows = max(1, _BLOCK // samples[0].size)
     for first in range(0, len(samples), num_rows):

@@ -13,7 +13,7 @@ class PairSet:
     """Pairs of image files, decoded in threads while they are iterated over.
 
     Attributes:
-        source: which pairs there are.
+        source: where the pairs are.
         workers: threads that decode; None for one per usable core.
         linearize: decode 8- and 16-bit samples from sRGB to linear light, 0 to 1.
         dtype: of the images, "float32" or "float64".

@@ -23,6 +23,7 @@ from gaussjax.io.images import ImageFileError, one_line_errors
 _IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".npy")
 )
+_Entry = tuple[str, str, str]  # name, path of the reference, path of the blurred image
 _HEADERS = (["reference", "blurred"], ["reference", "blurred", "name"])
 
 
@@ -125,15 +126,11 @@ def shard(source: Source, index: int, count: int) -> Source:
 def folder_pairs(reference_dir: str | PathLike[str], blurred_dir: str | PathLike[str]) -> Source:
     """Pair the images of two folders by relative path without suffix: a/x.png with b/x.jpg.
 
-    Subfolders are searched too; links to folders are not followed, which is a problem to report.
-    Hidden files and folders, and suffixes other than those of images, are ignored.
-
-    Args:
-        reference_dir: folder of the references.
-        blurred_dir: folder of the blurred images.
+    Subfolders are searched too; links to folders are not followed, and reported as problems. Hidden
+    files and folders, and files without the suffix of an image, are ignored.
 
     Raises:
-        ImageFileError: if one is no folder, both are the same, or no two files share a name.
+        ImageFileError: if one is not a folder, both are the same, or no image has a partner.
     """
     folders = Path(reference_dir), Path(blurred_dir)
     for folder in folders:
@@ -143,50 +140,45 @@ def folder_pairs(reference_dir: str | PathLike[str], blurred_dir: str | PathLike
         raise ImageFileError(f"{folders[0]}: is given as both folders; they must differ")
     problems: list[Problem] = []
     found = [_images(folder, problems) for folder in folders]
-    entries = []
+    entries: list[_Entry] = []
     for name in sorted(found[0].keys() | found[1].keys()):
-        suffixes = [images.get(name, ()) for images in found]
-        reason = _why_unpaired(name, folders, suffixes)
+        files = [images.get(name, ()) for images in found]
+        reason = _why_unpaired(folders, files)
         if reason:
             problems.append(Problem(name, reason))
         else:
-            entries.append((name, suffixes[0][0], suffixes[1][0]))
+            entries.append((name, files[0][0], files[1][0]))
     if not entries:
         raise ImageFileError(
             f"{folders[0]} and {folders[1]}: no image has a partner of the same name"
             " (x.png pairs with x.jpg)"
         )
     problems.sort(key=lambda problem: problem.name)
-    return Source(_LazyPairs(entries, partial(_folder_pair, folders)), tuple(problems))
+    return Source(_LazyPairs(entries, partial(_pair_in, folders)), tuple(problems))
 
 
 def list_pairs(csv_path: str | PathLike[str]) -> Source:
     """The pairs of a CSV file with the header ``reference,blurred`` or ``reference,blurred,name``.
 
-    Args:
-        csv_path: of the file, in UTF-8. Relative paths in it start from its own folder. Pairs
-            without a name are called by their blurred file, as it is written there.
+    It is in UTF-8, and relative paths in it start from its own folder. A pair without a name is
+    called by its blurred file, as it is written there.
 
     Raises:
-        ImageFileError: naming file and line, if the file is no such list or has no pairs.
+        ImageFileError: naming file and line, if the file is not such a list or has no pairs.
     """
     csv_path = Path(csv_path)
     with one_line_errors(csv_path), csv_path.open(encoding="utf-8-sig", newline="") as file:
         entries = list(_entries(file))
         if not entries:
             raise ImageFileError("lists no pairs; give one a line after the header")
-    return Source(_LazyPairs(entries, partial(_listed_pair, csv_path.parent)))
+    return Source(_LazyPairs(entries, partial(_pair_in, (csv_path.parent, csv_path.parent))))
 
 
 def stack_pairs(reference_npy: str | PathLike[str], blurred_npy: str | PathLike[str]) -> Source:
-    """Pair the slices of two .npy stacks; they are called "0", "1", ...
-
-    Args:
-        reference_npy: ``[n, y, x]`` or ``[n, z, y, x]``.
-        blurred_npy: of the same shape.
+    """Pair the slices of two .npy stacks of one shape; the pairs are called "0", "1", ...
 
     Raises:
-        ImageFileError: if one is no stack, or the shapes differ.
+        ImageFileError: if one is not a stack (see :func:`open_stack`), or the shapes differ.
     """
     paths = Path(reference_npy), Path(blurred_npy)
     shapes = [open_stack(path).shape for path in paths]
@@ -234,14 +226,9 @@ class _LazyPairs(Sequence[PairFiles]):
 
 
 # Functions of the module, not closures: sources can be sent to other processes.
-def _folder_pair(folders: tuple[Path, Path], entry: tuple[str, str, str]) -> PairFiles:
-    name, *suffixes = entry
-    return PairFiles(name, folders[0] / (name + suffixes[0]), folders[1] / (name + suffixes[1]))
-
-
-def _listed_pair(folder: Path, entry: list[str]) -> PairFiles:
-    reference, blurred, *name = entry
-    return PairFiles(name[0] if name else blurred, folder / reference, folder / blurred)
+def _pair_in(folders: tuple[Path, Path], entry: _Entry) -> PairFiles:
+    name, reference, blurred = entry
+    return PairFiles(name, folders[0] / reference, folders[1] / blurred)
 
 
 def _stack_pair(paths: tuple[Path, Path], number: int) -> PairFiles:
@@ -249,7 +236,7 @@ def _stack_pair(paths: tuple[Path, Path], number: int) -> PairFiles:
 
 
 def _images(root: Path, problems: list[Problem]) -> dict[str, tuple[str, ...]]:
-    """The images below a folder: their relative paths without suffix, each with its suffixes."""
+    """The images below a folder: relative paths, by what they are without their suffix."""
 
     def report(error: OSError) -> None:
         problems.append(Problem(str(error.filename), f"cannot be searched: {error.strerror}"))
@@ -267,22 +254,21 @@ def _images(root: Path, problems: list[Problem]) -> dict[str, tuple[str, ...]]:
             stem, suffix = os.path.splitext(file)
             if suffix.lower() in _IMAGE_SUFFIXES and not file.startswith("."):
                 name = prefix + stem
-                found[name] = (*found.get(name, ()), suffix)
+                found[name] = (*found.get(name, ()), prefix + file)
     return found
 
 
-def _why_unpaired(name: str, folders: tuple[Path, Path], suffixes: list[tuple[str, ...]]) -> str:
-    """Why the files of a name are not a pair; empty if they are."""
-    for folder, found in zip(folders, suffixes, strict=True):
-        if len(found) > 1:
-            files = ", ".join(name + suffix for suffix in sorted(found))
-            return f"is several files in {folder}: {files}"
-    lacking = [folder for folder, found in zip(folders, suffixes, strict=True) if not found]
+def _why_unpaired(folders: tuple[Path, Path], files: list[tuple[str, ...]]) -> str:
+    """Why the files of one name in two folders are not a pair; empty if they are."""
+    for folder, some in zip(folders, files, strict=True):
+        if len(some) > 1:
+            return f"is several files in {folder}: {', '.join(sorted(some))}"
+    lacking = [folder for folder, some in zip(folders, files, strict=True) if not some]
     return f"has no partner in {lacking[0]}" if lacking else ""
 
 
-def _entries(lines: Iterator[str]) -> Iterator[list[str]]:
-    """The fields of every line of a list after its header; blank lines are left out."""
+def _entries(lines: Iterator[str]) -> Iterator[_Entry]:
+    """The pairs in the lines of a list after its header; blank lines are left out."""
     reader = csv.reader(lines, skipinitialspace=True)
     header = [field.strip() for field in next(reader, [])]
     if header not in _HEADERS:
@@ -298,7 +284,8 @@ def _entries(lines: Iterator[str]) -> Iterator[list[str]]:
             )
         if not all(fields):
             raise ImageFileError(f"line {reader.line_num}: has an empty field")
-        yield fields
+        reference, blurred, *name = fields
+        yield name[0] if name else blurred, reference, blurred
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

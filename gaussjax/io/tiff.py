@@ -47,7 +47,11 @@ def decode_tiff(path: Path) -> Decoded:
         samples, bits = np.where(samples, np.uint8(255), np.uint8(0)), 8  # as 1-bit PNG is read
     scale = full_scale(samples.dtype, bits)
     if photometric == "MINISWHITE":
-        samples = _invert(samples, scale)
+        if scale is None:
+            raise ImageFileError(
+                f"TIFF with inverted grey of type {samples.dtype}; save it uninverted"
+            )
+        samples = samples.dtype.type(scale) - samples
     colour = photometric == "RGB"
     if "S" in series.axes:
         samples = np.moveaxis(samples, series.axes.index("S"), -1)
@@ -65,15 +69,8 @@ def _name(code: Any) -> str:
     return getattr(code, "name", str(code))
 
 
-def _invert(samples: np.ndarray, scale: int | None) -> np.ndarray:
-    """Turn samples whose zero means white into samples whose zero means black."""
-    if scale is None:
-        raise ImageFileError(f"TIFF with inverted grey of type {samples.dtype}; save it uninverted")
-    return samples.dtype.type(scale) - samples
-
-
 def _decode_by_pillow(path: Path, page: Any, num_pages: int) -> Decoded:
-    """Decode what tifffile has no codec or no colours for, where Pillow keeps every bit."""
+    """Decode colours and compressions that tifffile cannot, where Pillow keeps every bit."""
     photometric = _name(page.photometric)
     grey = page.samplesperpixel == 1 and photometric == "MINISBLACK"
     exact = page.dtype in ("uint8", "bool") or (grey and page.dtype in ("uint16", "float32"))
@@ -87,7 +84,7 @@ def _decode_by_pillow(path: Path, page: Any, num_pages: int) -> Decoded:
 
 @contextmanager
 def _log_as_notes(name: str) -> Iterator[list[str]]:
-    """Collect what the logger ``name`` says in this thread, which would otherwise go to stderr."""
+    """Collect the warnings of the logger ``name`` in this thread, which would go to stderr."""
     notes: list[str] = []
     thread = threading.get_ident()
 
