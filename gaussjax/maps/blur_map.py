@@ -113,9 +113,9 @@ def blur_map(
     static ``tile``, ``step`` and ``shrink``.
 
     With ``shrink`` the variances are smoothed to the centres of the tiles and across those that
-    were refused (which keep their status), by :func:`~gaussjax.maps.markov_field.smooth`: as little
-    as they vary beyond their error bars. A step in sigma between tiles stays. A tile that lies
-    across a step is a mixture, with ``shrink`` or without: use smaller tiles there.
+    were refused (which keep their status), by :func:`~gaussjax.maps.markov_field.smooth`: the less
+    they vary beyond their error bars, the more. A step in sigma between tiles stays. A tile that
+    lies across a step is a mixture, with ``shrink`` or without: use smaller tiles there.
 
     Args:
         reference: A, real, two axes.

@@ -26,9 +26,9 @@ def smooth(seen: Observations, lags: tuple[int, ...]) -> tuple[jax.Array, jax.Ar
         minimise  sum_i (y_i - (H x)_i)^2 / s_i^2 + sum_ij w_ij (x_i - x_j)^2 / t^2
 
     over neighbours ij, with ``t^2`` from :func:`~gaussjax.maps.variogram.increment_variance` and
-    w from :func:`~gaussjax.maps.variogram.neighbour_weights`. Nodes at which nothing is seen do
-    not tie their neighbours together, which may lie on either side of a step; they are
-    interpolated afterwards, and their variance has what their neighbours differ by added to it.
+    w from :func:`~gaussjax.maps.variogram.neighbour_weights`. A node without an observation does
+    not tie its neighbours together, because a step may lie between them: it is interpolated
+    afterwards, and the mean squared difference from its neighbours is added to its variance.
 
     Args:
         seen: y, s^2 and the places.

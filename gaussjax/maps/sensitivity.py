@@ -1,4 +1,4 @@
-"""Where in its frame an estimate looks: a blur that varies is seen where the image tells of it."""
+"""The position that an estimate refers to: the centroid of its sensitivity to the blur."""
 
 import jax
 import jax.numpy as jnp

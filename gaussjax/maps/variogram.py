@@ -6,13 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Median of chi-square with one degree of freedom.
-_MEDIAN_CHI_SQUARE = 0.4549364
-# Standard deviations beyond which neighbours have nothing to do with each other: Tukey's biweight
-# of 95 % efficiency.
-_EDGE = 4.685
-# Neighbours, whose tiles overlap, may look at nearly the same place: the field varies by up to
-# this many times what they differ by, in variance.
+_MEDIAN_CHI_SQUARE = 0.4549364  # of one degree of freedom
+_EDGE = 4.685  # standard deviations where Tukey's biweight of 95 % efficiency reaches zero
+# Neighbours, whose tiles overlap, may see nearly the same place: the variance of the field is up to
+# this many times that of their differences.
 _LARGEST_RATIO = 10.0
 _NUM_BISECTIONS = 40
 

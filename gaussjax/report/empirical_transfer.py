@@ -1,4 +1,4 @@
-"""The transfer function of a pair as it is, radially averaged: no Gaussian is assumed."""
+"""The measured transfer function of a pair, radially averaged; no Gaussian is assumed."""
 
 import math
 from dataclasses import dataclass
@@ -14,8 +14,7 @@ from gaussjax.model.transfer import gaussian_transfer, known_reach
 from gaussjax.report.oriented_pair import orient
 from gaussjax.statistics.result import BlurEstimate
 
-# Standard deviations by which a bin's power in A must exceed A's noise to be called signal.
-_SIGNIFICANT = 3.0
+_SIGNIFICANT = 3.0  # standard deviations by which the power of a signal exceeds that of noise
 
 
 @jax.tree_util.register_dataclass
@@ -73,8 +72,8 @@ def transfer_profile(
 
     where ``b = T a + FT(window (B - prediction))``: the window, a squared sine inside of what the
     blur reaches from beyond the edge, acts on the small residual alone, so that cropping does no
-    harm. Noise that is known to be in A (``noise_std``) is taken out of the denominator of H1. A
-    report: to be called outside of ``jit``.
+    harm. The power of known noise in A (``noise_std``) is subtracted from the denominator of H1.
+    Not for use under ``jit``.
 
     Args:
         reference: A, real, rank 1 to 3.

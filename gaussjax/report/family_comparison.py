@@ -1,4 +1,4 @@
-"""Which family of Gaussians a pair asks for: Akaike's objective of none, one, several sigmas."""
+"""Which family of Gaussians explains a pair best, by Akaike's information criterion (AIC)."""
 
 import math
 from collections.abc import Callable
@@ -19,16 +19,14 @@ from gaussjax.report.oriented_pair import OrientedPair, orient
 from gaussjax.statistics.noise import floored_noise, leaked
 from gaussjax.statistics.result import BlurEstimate
 
-# Sigma, px, that is as good as no blur.
-_NO_SIGMA = 0.01
-# Residuals below this many eps of the contrast are rounding, no misfit that a family could mend.
-_ROUNDING = 1000
+_NO_SIGMA = 0.01  # px: as good as no blur
+_ROUNDING = 1000  # eps of the contrast: smaller residuals are rounding, not a misfit
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class FamilyComparison:
-    """Akaike's information objective of every family, from the simplest to the richest.
+    """Akaike's information criterion of every family, from the simplest to the richest.
 
     Attributes:
         aic: ``[families]``; only differences mean something, and 10 are plenty.
@@ -79,8 +77,8 @@ def compare_families(
     ``chi^2 + 2 k``, the residual being measured by the noise that both images leave in it.
 
     AIC takes residuals to be white, and the model to be right but for its family: where a Gaussian
-    is the wrong model (see the verdict of an estimate), each parameter more helps to imitate what
-    is not there, and the richest family wins. A report: to be called outside of ``jit``.
+    is the wrong model (see the verdict of an estimate), every further parameter imitates some of
+    the misfit, and the richest family wins. Not for use under ``jit``.
 
     Args:
         reference: A, real, rank 1 to 3.
@@ -156,7 +154,7 @@ def _names(ndim: int, kernel: str) -> tuple[str, ...]:
 def _levels(
     fit: Callable[..., BlurEstimate], names: tuple[str, ...], noise_std: str
 ) -> tuple[float, ...]:
-    """The noise levels that the richest family with an answer finds."""
+    """The noise levels estimated by the richest family whose fit succeeds."""
     levels: tuple[float, ...] = ()
     for name in reversed(names[1:]):
         levels = tuple(float(level) for level in fit(family=name, noise_std=noise_std).noise_std)
@@ -188,7 +186,7 @@ def _deviance(
     window: jax.Array,
     levels: jax.Array | None,
 ) -> jax.Array:
-    """-2 ln likelihood up to a constant; as :mod:`~gaussjax.pair.errors_in_variables` has it."""
+    """-2 ln likelihood up to a constant, as in :mod:`~gaussjax.pair.errors_in_variables`."""
     if not _is_finite(params):
         return jnp.full((), jnp.nan, window.dtype)
     residual = pair.soft - pair.predicted(params, kernel)

@@ -1,4 +1,4 @@
-"""Akaike's objective over the families: against sums by hand, and on pairs of a known family."""
+"""Akaike's criterion over the families: against sums by hand, and on pairs of a known family."""
 
 import jax.numpy as jnp
 import numpy as np
