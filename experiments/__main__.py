@@ -4,22 +4,22 @@ import sys
 from collections.abc import Sequence
 
 from experiments import (
-    blur_map,
     border,
-    common,
-    compare_estimators,
     conventions,
     convergence,
     cramer_rao,
     fleet,
     frequency_ratio,
     many_pairs,
-    noisy_reference,
-    real_pairs,
-    seed_protocol,
-    speed,
     training,
 )
+from experiments.blur_map import study as blur_map
+from experiments.compare_estimators import study as compare_estimators
+from experiments.noisy_reference import study as noisy_reference
+from experiments.real_pairs import study as real_pairs
+from experiments.seed_protocol import study as seed_protocol
+from experiments.shared import common
+from experiments.speed import study as speed
 
 # In the order of the README's gallery.
 EXPERIMENTS = {

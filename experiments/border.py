@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from scipy import ndimage
 from tqdm import tqdm
 
-from experiments import common
-from experiments.common import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
-from experiments.drawing import name_lines, plain_ticks, widths
-from experiments.estimators import Estimator, front_door, hann_spectra, on_spectra
-from experiments.photographs import CROP, PHOTOGRAPHS, middle, scene
+from experiments.shared import common
+from experiments.shared.common import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
+from experiments.shared.drawing import name_lines, plain_ticks, widths
+from experiments.shared.estimators import Estimator, front_door, hann_spectra, on_spectra
+from experiments.shared.photographs import CROP, PHOTOGRAPHS, middle, scene
 from gaussjax import fit_gauss_newton
 from gaussjax.model.options import BOUNDARIES
 

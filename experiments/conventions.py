@@ -17,11 +17,11 @@ from scipy import ndimage
 from skimage import filters
 from tqdm import tqdm
 
-from experiments import common
-from experiments.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
-from experiments.drawing import name_lines, plain_ticks, widths
-from experiments.estimators import one_by_one
-from experiments.photographs import CROP, middle, scene
+from experiments.shared import common
+from experiments.shared.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
+from experiments.shared.drawing import name_lines, plain_ticks, widths
+from experiments.shared.estimators import one_by_one
+from experiments.shared.photographs import CROP, middle, scene
 from gaussjax import estimate_blur
 from gaussjax.model.options import KERNELS
 

@@ -16,11 +16,11 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments import common
-from experiments.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
-from experiments.drawing import name_lines
-from experiments.photographs import middle, scene
-from experiments.scipy_reference import continuous_blur
+from experiments.shared import common
+from experiments.shared.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
+from experiments.shared.drawing import name_lines
+from experiments.shared.photographs import middle, scene
+from experiments.shared.scipy_reference import continuous_blur
 from gaussjax import BlurParams, Spectra, blur, fit_gauss_newton, loss, pair_spectra
 from gaussjax.model.kernels import Kernel
 from gaussjax.numerics.newton import Evaluation, newton_init, newton_step

@@ -21,10 +21,10 @@ import PIL.Image
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from experiments import common
-from experiments.common import BLUE, GREY, VERMILION
-from experiments.fresh_processes import memory_of_many_pairs
-from experiments.pair_folders import FOLDERS, link_pairs, write_pairs
+from experiments.shared import common
+from experiments.shared.common import BLUE, GREY, VERMILION
+from experiments.shared.pair_folders import FOLDERS, link_pairs, write_pairs
+from experiments.speed.fresh_processes import memory_of_many_pairs
 from gaussjax import fit_dataset, open_pairs
 from gaussjax.dataset.equations import PairEquations
 from gaussjax.dataset.state import JointSums

@@ -14,12 +14,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from experiments import common
-from experiments.common import BLACK, BLUE, GREEN, ORANGE, VERMILION
-from experiments.drawing import floored_ticks, name_lines, plain_ticks, widths
-from experiments.estimators import hann_spectra, on_spectra, one_by_one
-from experiments.photographs import CROP, PHOTOGRAPHS, middle, scene
-from experiments.scipy_reference import continuous_blur
+from experiments.shared import common
+from experiments.shared.common import BLACK, BLUE, GREEN, ORANGE, VERMILION
+from experiments.shared.drawing import floored_ticks, name_lines, plain_ticks, widths
+from experiments.shared.estimators import hann_spectra, on_spectra, one_by_one
+from experiments.shared.photographs import CROP, PHOTOGRAPHS, middle, scene
+from experiments.shared.scipy_reference import continuous_blur
 from gaussjax import (
     estimate_blur,
     fit_free_kernel,

@@ -18,11 +18,11 @@ import optax
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from experiments import common
-from experiments.common import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
-from experiments.drawing import name_lines, plain_ticks, widths
-from experiments.photographs import PHOTOGRAPHS, scene
-from experiments.scipy_reference import continuous_blur
+from experiments.shared import common
+from experiments.shared.common import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from experiments.shared.drawing import name_lines, plain_ticks, widths
+from experiments.shared.photographs import PHOTOGRAPHS, scene
+from experiments.shared.scipy_reference import continuous_blur
 from gaussjax import Spectra, fit_gauss_newton, loss, pair_spectra, sum_spectra
 
 SIGMA, NOISE, SIZE = 1.0, 0.5, 64  # px; of the mean contrast; px

@@ -17,13 +17,13 @@ from matplotlib.figure import Figure
 from scipy import optimize
 from tqdm import tqdm
 
-from experiments import autoencoder, common
-from experiments.cells import mean_absolute, root_mean_square
-from experiments.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
-from experiments.drawing import floored_ticks, name_lines, plain_ticks
-from experiments.estimators import Estimator, front_door, hann_spectra, on_spectra
-from experiments.photographs import CROP, PHOTOGRAPHS, middle, scene
-from experiments.scipy_reference import gaussian_residual, least_misfit
+from experiments.compare_estimators.cells import mean_absolute, root_mean_square
+from experiments.shared import autoencoder, common
+from experiments.shared.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
+from experiments.shared.drawing import floored_ticks, name_lines, plain_ticks
+from experiments.shared.estimators import Estimator, front_door, hann_spectra, on_spectra
+from experiments.shared.photographs import CROP, PHOTOGRAPHS, middle, scene
+from experiments.shared.scipy_reference import gaussian_residual, least_misfit
 from gaussjax import fit_frequency_ratio, fit_gauss_newton, sum_spectra
 
 MARGIN = 24  # px, farther than any blur found here reaches

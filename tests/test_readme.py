@@ -14,15 +14,15 @@ from experiments import (
     fleet,
     frequency_ratio,
     many_pairs,
-    speed_bars,
-    speed_table,
     training,
 )
 from experiments.__main__ import EXPERIMENTS
-from experiments.comparison_table import errors_over_bound, failures, relative_errors, rms
-from experiments.noise_table import noise_name, summarise
-from experiments.seed_figure import judge
-from experiments.timed_fits import FITS, alone
+from experiments.compare_estimators.table import errors_over_bound, failures, relative_errors, rms
+from experiments.noisy_reference.table import noise_name, summarise
+from experiments.seed_protocol.figure import judge
+from experiments.speed import bars as speed_bars
+from experiments.speed import table as speed_table
+from experiments.speed.timed_fits import FITS, alone
 from gaussjax import Status
 
 ROOT = Path(__file__).parents[1]

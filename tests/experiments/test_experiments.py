@@ -7,20 +7,17 @@ import pytest
 from matplotlib.figure import Figure
 from smoke import run_smoke
 
-from experiments import (
-    autoencoder,
-    common,
-    seed_protocol,
-)
-from experiments.cells import known_cell
-from experiments.comparison_table import failures, relative_errors
-from experiments.known_pairs import KINDS
-from experiments.noise_table import SUMMARIES
-from experiments.noise_table import summarise as summarise_noise
-from experiments.pairs_table import chosen, summarise, words
-from experiments.photographs import CROP, PHOTOGRAPHS, scene
-from experiments.scipy_reference import cramer_rao_bound, interior, least_squares_sigma
-from experiments.seed_figure import judge
+from experiments.compare_estimators.cells import known_cell
+from experiments.compare_estimators.table import failures, relative_errors
+from experiments.noisy_reference.table import SUMMARIES
+from experiments.noisy_reference.table import summarise as summarise_noise
+from experiments.real_pairs.known_pairs import KINDS
+from experiments.real_pairs.table import chosen, summarise, words
+from experiments.seed_protocol import study as seed_protocol
+from experiments.seed_protocol.figure import judge
+from experiments.shared import autoencoder, common
+from experiments.shared.photographs import CROP, PHOTOGRAPHS, scene
+from experiments.shared.scipy_reference import cramer_rao_bound, interior, least_squares_sigma
 
 
 def test_compare_estimators_supports_its_claims(tmp_path, capsys):

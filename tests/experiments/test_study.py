@@ -6,20 +6,12 @@ import numpy as np
 import pytest
 from smoke import run_smoke
 
-from experiments import (
-    border,
-    convergence,
-    cramer_rao,
-    cropped_pairs,
-    frequency_ratio,
-    many_pairs,
-    speed_bars,
-    stopwatch,
-    throughput,
-    training,
-)
+from experiments import border, convergence, cramer_rao, frequency_ratio, many_pairs, training
 from experiments.__main__ import EXPERIMENTS, main
-from experiments.timed_fits import FITS, SEARCHES, passes, search
+from experiments.shared import cropped_pairs, stopwatch
+from experiments.speed import bars as speed_bars
+from experiments.speed import throughput
+from experiments.speed.timed_fits import FITS, SEARCHES, passes, search
 from gaussjax import blur
 
 

@@ -1,0 +1,148 @@
+"""How well is a blur known that varies over the frame? Maps of tiles against the true sigma.
+
+Photographs blurred by a sigma that grows linearly over the frame, or jumps in its middle. The error
+of a tile is told against the true sigma at its centre, and at the position where its estimate
+looks; that of the shrunk map against the true sigma at the centre.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from experiments.blur_map.figure import plot
+from experiments.blur_map.varying_blur import (
+    FIELDS,
+    LEVELS,
+    Field,
+    interpolation_error,
+    varying_pair,
+)
+from experiments.shared import common
+from experiments.shared.photographs import CROP, PHOTOGRAPHS, scene
+from gaussjax.maps.blur_map import BlurMap, blur_map
+
+BAR = 1.7  # %, mean |error| of local relative Gaussian blur in arXiv 2601.18099
+EXAMPLE, EXAMPLE_TILE = "camera", 48
+WAYS = ("centre", "position", "shrunk")
+
+
+def run(
+    *,
+    seed: int,
+    photographs: Sequence[str] = PHOTOGRAPHS,
+    tiles: Sequence[int] = (32, 48, 64, 96),
+    noises: Sequence[float] = (0.0, 0.01),
+) -> dict[str, Any]:
+    """Errors of all maps, a row for each; and the example's maps."""
+    random = np.random.default_rng(seed)
+    rows, examples = [], {}
+    pairs = [(field, name, noise) for field in FIELDS for name in photographs for noise in noises]
+    for field, name, noise in tqdm(pairs, "pairs", disable=None):
+        reference, blurred = varying_pair(scene(name), FIELDS[field])
+        blurred = blurred + noise * reference.std() * random.standard_normal(blurred.shape)
+        for tile in tiles:
+            found = jax.device_get(blur_map(reference, blurred, tile=tile, shrink=True))
+            facts = {"field": field, "photograph": name, "noise": noise, "tile": tile}
+            rows.append(facts | judge(found, FIELDS[field]))
+            if (name, noise, tile) == (EXAMPLE, noises[-1], EXAMPLE_TILE):
+                examples[field] = example(found)
+    return {
+        "crop": CROP,
+        "levels": LEVELS,
+        "bar": BAR,
+        "photographs": photographs,
+        "tiles": tiles,
+        "noises": noises,
+        "interpolation": {
+            key: max(interpolation_error(scene(name), field) for name in photographs)
+            for key, field in FIELDS.items()
+        },
+        "example": {"photograph": EXAMPLE, "tile": EXAMPLE_TILE, "maps": examples},
+        "maps": {key: [row[key] for row in rows] for key in rows[0]},
+    }
+
+
+def judge(found: BlurMap, field: Field) -> dict[str, Any]:
+    """Errors in % of a map, over its tiles that do not lie across a step, and what it refused."""
+    y, x = np.meshgrid(*found.centres, indexing="ij")
+    centre, position = field(y, x), field(*np.moveaxis(np.asarray(found.positions), -1, 0))
+    half = found.grid.tile[1] / 2
+    # A tile across the step has no one sigma.
+    across = np.abs(field(y, x - half) - field(y, x + half)) > 1
+    estimated = ~np.isnan(found.sigma)
+    clear = ~across if field is FIELDS["step"] else np.ones_like(across)
+    answers = {
+        "centre": (found.sigma, found.sigma_standard_error, centre, estimated),
+        "position": (found.sigma, found.sigma_standard_error, position, estimated),
+        "shrunk": (found.shrunk_sigma, found.shrunk_standard_error, centre, estimated),
+    }
+    facts: dict[str, Any] = {
+        "count": clear.size,
+        "refused": int(np.sum(~estimated)),
+        "across": int(np.sum(across & ~clear)),
+    }
+    for way, (sigma, standard, true, told) in answers.items():
+        error = 100 * np.abs(sigma / true - 1)
+        pull = ((sigma - true) / standard)[clear & told]
+        facts |= {
+            f"{way}_mean": float(np.mean(error[clear & told])),
+            f"{way}_median": float(np.median(error[clear & told])),
+            f"{way}_pull": float(np.sqrt(np.mean(pull**2))),
+            f"{way}_everywhere": float(np.mean(error[told])),
+        }
+    return facts
+
+
+def example(found: BlurMap) -> dict[str, Any]:
+    """The map that the figure shows."""
+    return {
+        "centres": found.centres,
+        "sigma": found.sigma,
+        "shrunk": found.shrunk_sigma,
+        "positions": np.round(found.positions, 2),
+    }
+
+
+def table(numbers: dict[str, Any]) -> str:
+    """Mean over the photographs of the mean and of the median |error|."""
+    maps = {key: np.array(column) for key, column in numbers["maps"].items()}
+    worst = max(numbers["interpolation"].values())
+    lines = [
+        f"{len(numbers['photographs'])} photographs, crops of {numbers['crop']} px, step half a"
+        f" tile. The blur is interpolated between {numbers['levels']} levels: rms error"
+        f" {worst:.1g} % of the contrast at most.",
+        f"|Error| in %, mean (median) over the tiles, mean over the photographs; bar {BAR} %.",
+        "Tiles across the step are left out but from 'everywhere'. pull: rms error over its bar.",
+    ]
+    for field in FIELDS:
+        for noise in numbers["noises"]:
+            lines += ["", f"{field}, {100 * noise:g} % noise"]
+            head = "".join(f"{way:>18}{'everywhere':>11}{'pull':>7}" for way in WAYS)
+            lines.append(f"{'tile':>5}{'refused':>12}{head}")
+            for tile in numbers["tiles"]:
+                here = (maps["field"] == field) & (maps["noise"] == noise) & (maps["tile"] == tile)
+                counts = f"{maps['refused'][here].sum()} of {maps['count'][here].sum()}"
+                cells = "".join(_cell(maps, way, here) for way in WAYS)
+                lines.append(f"{tile:>5}{counts:>12}{cells}")
+    return "\n".join(lines)
+
+
+def _cell(maps: dict[str, np.ndarray], way: str, here: np.ndarray) -> str:
+    mean, median, everywhere, pull = (
+        np.mean(maps[f"{way}_{key}"][here].astype(float))
+        for key in ("mean", "median", "everywhere", "pull")
+    )
+    return f"{f'{mean:.2f} ({median:.2f})':>18}{everywhere:>11.2f}{pull:>7.2f}"
+
+
+EXPERIMENT = common.Experiment(
+    stem="blur_map",
+    question="How well is a blur known that varies over the frame?",
+    run=run,
+    table=table,
+    plot=plot,
+    smoke={"photographs": (EXAMPLE,), "tiles": (EXAMPLE_TILE,), "noises": (0.01,)},
+)

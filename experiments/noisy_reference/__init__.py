@@ -1,0 +1,1 @@
+"""Noise in both images: five ways to treat that of the reference."""

@@ -1,0 +1,1 @@
+"""The fifty random images of the first answer on Stack Exchange, for every estimator."""

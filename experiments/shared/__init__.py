@@ -1,0 +1,1 @@
+"""What several experiments share: command line, drawing, photographs, estimators, references."""

@@ -1,0 +1,1 @@
+"""What an estimate costs: time and memory against two FFTs, in processes of their own."""
