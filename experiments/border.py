@@ -107,7 +107,6 @@ def plot(numbers: dict[str, Any]) -> Figure:
         axes.set_xlabel("$\\sigma$ (px)")
         plain_ticks(axes, x=(0.5, 1, 2, 4, 8))
         if axes is panels[-1]:
-            figure.draw_without_rendering()
             name_lines(axes, entries)
     ticks = (LEAST, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1, MOST)
     powers = [f"$10^{{{np.log10(tick):.0f}}}$" for tick in ticks[1:-2]]

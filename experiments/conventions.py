@@ -150,7 +150,6 @@ def plot(numbers: dict[str, Any]) -> Figure:
         axes.set_xlabel("nominal $\\sigma$ (px)")
         axes.set_ylim(0, 1.3)
         plain_ticks(axes, x=(0.3, 0.5, 1, 2, 5))
-    figure.draw_without_rendering()
     name_lines(made, entries, gap=0.13)
     return figure
 

@@ -232,7 +232,6 @@ def plot(numbers: dict[str, Any]) -> Figure:
         by_time.set(xlabel="time (ms)")
         for axes in (by_step, by_time):
             axes.minorticks_off()
-        figure.draw_without_rendering()
         name_lines(by_time, entries, gap=0.09)
     starts = ", ".join(f"{start:g}" for start in numbers["starts"][::2])
     panels[1, 0].set_title(f"Starts at {starts} px")

@@ -141,7 +141,6 @@ def plot(numbers: dict[str, Any]) -> Figure:
         panels[0, column].set_ylim(LEAST / 1.5, 3e4)
         panels[1, column].set_ylim(0.3, 30)
         if column:
-            figure.draw_without_rendering()
             name_lines(panels[0, 1], entries[0], gap=0.14)
     panels[0, 0].set(title="$\\sigma$ = 2 px", ylabel="bias / bound")
     panels[0, 1].set_title("1 % noise")

@@ -155,7 +155,6 @@ def plot(numbers: dict[str, Any]) -> Figure:
         axes[name].set_yscale("log")
         axes[name].set_ylim(1e-3, 300)
         if name == "sigma":
-            figure.draw_without_rendering()
             name_lines(axes[name], entries)
     place = {"transform": axes["cropped"].transAxes, "ha": "right", "fontsize": 9}
     axes["cropped"].text(0.98, 0.02, "dashed: Hann window", **place)

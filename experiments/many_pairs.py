@@ -21,7 +21,7 @@ from tqdm import tqdm
 from experiments.shared import common
 from experiments.shared.common import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from experiments.shared.drawing import name_lines, plain_ticks, widths
-from experiments.shared.photographs import PHOTOGRAPHS, scene
+from experiments.shared.photographs import PHOTOGRAPHS, random_square, scene
 from experiments.shared.scipy_reference import continuous_blur
 from gaussjax import Spectra, fit_gauss_newton, loss, pair_spectra, sum_spectra
 
@@ -83,11 +83,8 @@ def patches(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Random patches, their blurred and noisy versions, and what each tells of sigma, 1/px^2."""
     level = NOISE * np.mean([image.std() for image in scenes])
-    references = []
-    for index in random.integers(len(scenes), size=count):
-        image = scenes[index]
-        row, column = (random.integers(0, n - SIZE) for n in image.shape)
-        references.append(image[row : row + SIZE, column : column + SIZE])
+    chosen = [scenes[index] for index in random.integers(len(scenes), size=count)]
+    references = [image[random_square(image, SIZE, random)] for image in chosen]
     step = 1e-3
     blurred, above, below = (
         np.stack([continuous_blur(patch, sigma) for patch in references])
@@ -193,7 +190,6 @@ def plot(numbers: dict[str, Any]) -> Figure:
     entries.append((bounds[-1], "Cramer-Rao bound", BLACK))
     axes.set(xlabel="pairs", ylabel="rms error of $\\sigma$ (%)")
     plain_ticks(axes, x=counts, y=[y for y in (0.1, 1, 10, 100) if y < axes.get_ylim()[1]])
-    figure.draw_without_rendering()
     name_lines(axes, entries)
     return figure
 

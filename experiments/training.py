@@ -14,16 +14,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
-from scipy import optimize
 from tqdm import tqdm
 
-from experiments.compare_estimators.cells import mean_absolute, root_mean_square
 from experiments.shared import autoencoder, common
 from experiments.shared.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
 from experiments.shared.drawing import floored_ticks, name_lines, plain_ticks
 from experiments.shared.estimators import Estimator, front_door, hann_spectra, on_spectra
-from experiments.shared.photographs import CROP, PHOTOGRAPHS, middle, scene
-from experiments.shared.scipy_reference import gaussian_residual, least_misfit
+from experiments.shared.photographs import CROP, PHOTOGRAPHS, interior_mask, middle, scene
+from experiments.shared.scipy_reference import (
+    gaussian_residual,
+    least_misfit,
+    mean_absolute,
+    refined_minimum,
+    root_mean_square,
+)
 from gaussjax import fit_frequency_ratio, fit_gauss_newton, sum_spectra
 
 MARGIN = 24  # px, farther than any blur found here reaches
@@ -71,7 +75,7 @@ def run(
             sigma, status = fit(references, outputs)
             answers[name]["sigma"].append(sigma)
             answers[name]["status"].append(status)
-            answers[name]["mean_absolute"].append(_misfits(pairs, np.maximum(sigma, 0)))
+            answers[name]["mean_absolute"].append(_misfits(pairs, sigma))
     return {
         "crop": CROP,
         "margin": MARGIN,
@@ -86,8 +90,7 @@ def run(
 
 def estimators() -> dict[str, Estimator]:
     """By name, which begins with what is done about the edge of the frame."""
-    mask = np.pad(np.ones((CROP - 2 * MARGIN,) * 2, bool), MARGIN)
-
+    mask = interior_mask(MARGIN)
     return {
         "interior: absolute": front_door(loss="absolute", mask=mask),
         "interior: squared": front_door(mask=mask),
@@ -104,10 +107,7 @@ def joint_sigma(pairs: Sequence[tuple[np.ndarray, np.ndarray]], measure: Callabl
     def misfit(sigma: float) -> float:
         return measure(np.stack([gaussian_residual(*pair, sigma, MARGIN) for pair in pairs]))
 
-    grid = np.linspace(0, UPPER, 26)
-    best = int(np.argmin([misfit(sigma) for sigma in grid]))
-    bracket = (grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)])
-    return float(optimize.minimize_scalar(misfit, bounds=bracket, method="bounded").x)
+    return refined_minimum(misfit, np.linspace(0, UPPER, 26))[0]
 
 
 def _misfits(pairs, sigmas) -> list[float]:
@@ -172,7 +172,6 @@ def plot(numbers: dict[str, Any]) -> Figure:
     plain_ticks(blur, x=steps[::2], y=(0.5, 0.7, 1, 1.5, 2, 3))
     plain_ticks(misfit, x=steps[::2])
     floored_ticks(misfit, (1e-3, 0.01, 0.1, 1, 10, 100))
-    figure.draw_without_rendering()
     name_lines(misfit, entries, gap=0.14)
     return figure
 

@@ -61,7 +61,7 @@ def run(
             for key, field in FIELDS.items()
         },
         "example": {"photograph": EXAMPLE, "tile": EXAMPLE_TILE, "maps": examples},
-        "maps": {key: [row[key] for row in rows] for key in rows[0]},
+        "maps": common.columns(rows),
     }
 
 

@@ -7,18 +7,13 @@ from scipy import ndimage
 
 from experiments.shared.degradations import DEGRADATIONS
 from experiments.shared.photographs import middle
-from experiments.shared.scipy_reference import cramer_rao_bound, gaussian_residual, least_misfit
-
-
-def root_mean_square(residual: np.ndarray) -> float:
-    """Square root of the mean r^2."""
-    return float(np.sqrt(np.mean(residual**2)))
-
-
-def mean_absolute(residual: np.ndarray) -> float:
-    """Mean |r|."""
-    return float(np.mean(np.abs(residual)))
-
+from experiments.shared.scipy_reference import (
+    cramer_rao_bound,
+    gaussian_residual,
+    least_misfit,
+    mean_absolute,
+    root_mean_square,
+)
 
 MEASURES = {"rms": root_mean_square, "mean_absolute": mean_absolute}
 

@@ -12,21 +12,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from experiments.compare_estimators.cells import (
-    Cell,
-    known_cell,
-    mean_absolute,
-    merge,
-    root_mean_square,
-    unknown_cell,
-)
+from experiments.compare_estimators.cells import Cell, known_cell, merge, unknown_cell
 from experiments.compare_estimators.figure import plot
 from experiments.compare_estimators.table import table
 from experiments.shared import common
 from experiments.shared.degradations import DEGRADATIONS
 from experiments.shared.estimators import Estimator, Setting, front_door, scipy_fit, spectral_fits
 from experiments.shared.photographs import CROP, PHOTOGRAPHS, scene
-from experiments.shared.scipy_reference import gaussian_residual
+from experiments.shared.scipy_reference import gaussian_residual, mean_absolute, root_mean_square
 
 SETTING = Setting(truncate=4.0, initial=1.0, upper=12.0)
 # No blur up to the upper bound reaches farther in from beyond the edge, px.
@@ -87,8 +80,7 @@ def answer(
     seconds = time.perf_counter() - start
     fitted = [estimator(cell.references, cell.blurreds) for cell in unknown]
     residuals = [
-        # A Gaussian can only blur: a negative sigma stands for none.
-        gaussian_residual(reference, blurred, max(sigma, 0.0), COMMON_MARGIN)
+        gaussian_residual(reference, blurred, sigma, COMMON_MARGIN)
         for cell, (sigmas, _) in zip(unknown, fitted, strict=True)
         for reference, blurred, sigma in zip(cell.references, cell.blurreds, sigmas, strict=True)
     ]

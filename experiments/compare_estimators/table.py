@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-FAILED = 0.1  # relative error from which on an answer counts as failed
+from experiments.shared.drawing import two_digits
+from experiments.shared.estimators import FAILED
 
 
 def relative_errors(numbers: dict[str, Any], name: str) -> np.ndarray:
@@ -70,10 +71,10 @@ def _known(numbers: dict[str, Any]) -> str:
         error = 100 * np.abs(relative_errors(numbers, name))
         over_bound = errors_over_bound(numbers, name)
         clean = error[noise == 0]
-        cells = [f"{_number(f(clean)):>9}" for f in (np.nanmedian, rms, np.nanmax)]
+        cells = [f"{two_digits(f(clean)):>9}" for f in (np.nanmedian, rms, np.nanmax)]
         for level in levels:
-            chosen = noise == level
-            cells += [f"{_number(rms(error[chosen])):>10}{_number(rms(over_bound[chosen])):>9}"]
+            percent, ratio = (two_digits(rms(each[noise == level])) for each in (error, over_bound))
+            cells += [f"{percent:>10}{ratio:>9}"]
         cells += [f"{failures(numbers, name):>8}{answers['milliseconds_per_pair']:>8.1f}"]
         lines += [f"{name:30}{''.join(cells)}"]
     return "\n".join(lines)
@@ -110,13 +111,8 @@ def _unknown(numbers: dict[str, Any]) -> str:
         cells = "".join(
             f"{np.nanmedian(sigma[kind == k]):>7.2f}"
             f"{100 * np.nanmedian((mean / contrast)[kind == k]):>7.2f}"
-            f"{_number(100 * np.nanmedian(excess[kind == k])):>8}"
+            f"{two_digits(100 * np.nanmedian(excess[kind == k])):>8}"
             for k in kinds
         )
         lines += [f"{name:30}{cells}"]
     return "\n".join(lines)
-
-
-def _number(value: float) -> str:
-    """Two digits, or three where that needs no exponent."""
-    return f"{value:.0f}" if 100 <= abs(value) < 1e4 else f"{value:.2g}"

@@ -5,14 +5,13 @@ B is a photograph that SciPy blurred by a sigma of 2 px, cut out of a larger sce
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 import jax
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 
+from experiments.shared.degradations import jpeg
 from experiments.shared.photographs import middle, scene
 from gaussjax.model.synthetic import random_scene
 
@@ -74,9 +73,7 @@ def exposed(image, random):
 def compressed(image, random):
     """JPEG of quality 50."""
     blurred = middle(ndimage.gaussian_filter(image, SIGMA))
-    buffer = BytesIO()
-    Image.fromarray((255 * blurred).round().astype(np.uint8)).save(buffer, "JPEG", quality=50)
-    return middle(image), np.asarray(Image.open(buffer)) / 255.0, {}
+    return middle(image), jpeg(blurred, quality=50), {}
 
 
 def pasted(image, random):

@@ -1,6 +1,7 @@
 """Pairs whose B is no Gaussian blur of A, so that no true sigma exists."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from io import BytesIO
 
 import jax.numpy as jnp
@@ -11,13 +12,13 @@ from skimage.restoration import denoise_bilateral, denoise_tv_chambolle
 
 from experiments.real_pairs.known_pairs import Pair
 from experiments.shared.autoencoder import Parameters, reconstruct
-from experiments.shared.degradations import disk_blur, median
-from experiments.shared.photographs import CROP, middle, scene
+from experiments.shared.degradations import bicubic, disk_blur, median
+from experiments.shared.photographs import CROP, interior_mask, middle, scene
 
 FRAME = 32  # px about the crop, so that a filter does not meet its edge
 MARGIN = 24  # px, farther than any kernel that is fitted reaches
 # What is compared is the same for both losses; the question minimises the mean |g*A - B|.
-INTERIOR = np.pad(np.ones((CROP - 2 * MARGIN,) * 2, bool), MARGIN)
+INTERIOR = interior_mask(MARGIN)
 ATTEMPTS = {"plain": {"mask": INTERIOR}, "absolute": {"mask": INTERIOR, "loss": "absolute"}}
 NETWORK, CHROMA = "autoencoder", "JPEG 4:2:0, Cb"
 COLOURED = ("astronaut", "coffee", "hubble_deep_field", "immunohistochemistry", "rocket")
@@ -43,15 +44,6 @@ def processed_pairs(
             yield Pair(NETWORK, subject, middle(image), middle(made), None, ATTEMPTS)
 
 
-def resampled(image: np.ndarray) -> np.ndarray:
-    """Half the size with antialiasing, and twice that, both bicubic."""
-    size = image.shape[1], image.shape[0]
-    half = size[0] // 2, size[1] // 2
-    picture = Image.fromarray(image.astype(np.float32))
-    small = picture.resize(half, Image.Resampling.BICUBIC)
-    return np.asarray(small.resize(size, Image.Resampling.BICUBIC), float)
-
-
 def bilateral(image: np.ndarray) -> np.ndarray:
     """Bilateral filter of 2 px and a fifth of the contrast."""
     return denoise_bilateral(image, sigma_color=0.2 * image.std(), sigma_spatial=2, win_size=13)
@@ -74,7 +66,7 @@ def subsampled(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 PROCESSES: dict[str, Callable] = {
-    "bicubic 2": resampled,
+    "bicubic 2": partial(bicubic, factor=2),
     "disk 3": disk_blur,
     "median 5x5": median,
     "bilateral": bilateral,

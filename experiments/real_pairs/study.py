@@ -23,7 +23,7 @@ from experiments.real_pairs.processed_pairs import (
 from experiments.real_pairs.table import table
 from experiments.shared import autoencoder, common
 from experiments.shared.photographs import CROP, PHOTOGRAPHS, scene
-from experiments.shared.scipy_reference import gaussian_residual
+from experiments.shared.scipy_reference import gaussian_residual, mean_absolute
 from gaussjax import Status, estimate_blur
 from gaussjax.statistics.verdict import Verdict
 
@@ -63,8 +63,8 @@ def run(
         "sigma": SIGMA,
         "noise": NOISE,
         "network": learning,
-        "known": _columns([a for a in answers if a["true"] is not None]),
-        "processed": _columns([a for a in answers if a["true"] is None]),
+        "known": common.columns([a for a in answers if a["true"] is not None]),
+        "processed": common.columns([a for a in answers if a["true"] is None]),
     }
 
 
@@ -86,19 +86,10 @@ def answer(pair: Pair, attempt: str) -> dict[str, Any]:
         "unexplained_change": float(adequacy.unexplained_change),
     }
     if pair.sigma is None:
-        # A Gaussian can only blur: a negative sigma stands for none.
-        left = (
-            gaussian_residual(pair.reference, pair.blurred, sigma, MARGIN)
-            for sigma in (0.0, max(facts["sigma"], 0.0))
-        )
-        contrast = pair.reference.std()
-        before, after = (float(np.mean(np.abs(residual)) / contrast) for residual in left)
-        facts |= {"mean_absolute_before": before, "mean_absolute": after}
+        for key, sigma in (("mean_absolute_before", 0.0), ("mean_absolute", facts["sigma"])):
+            residual = gaussian_residual(pair.reference, pair.blurred, sigma, MARGIN)
+            facts[key] = mean_absolute(residual) / float(pair.reference.std())
     return facts
-
-
-def _columns(rows: list[dict[str, Any]]) -> dict[str, list]:
-    return {key: [row[key] for row in rows] for key in rows[0]}
 
 
 EXPERIMENT = common.Experiment(

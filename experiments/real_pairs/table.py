@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from experiments.shared.drawing import two_digits
+
 COLUMNS = ("median", "worst", "bar", "z")
 
 
@@ -66,7 +68,7 @@ def _known(numbers: dict[str, Any]) -> str:
     for kind, attempt in attempts(known):
         found = chosen(known, kind, attempt)
         values = summarise(found)
-        cells = "".join(f"{_number(values[key]):>9}" for key in COLUMNS)
+        cells = "".join(f"{two_digits(values[key]):>9}" for key in COLUMNS)
         said = f"{words(found['status'])}; {words(found['verdict'])}"
         lines.append(f"{kind:21}{attempt:11}{cells}  {said}")
     return "\n".join(lines)
@@ -99,8 +101,3 @@ def _processed(numbers: dict[str, Any]) -> str:
         said = f"{words(plain['status'])}; {words(plain['verdict'])}"
         lines.append(f"{kind:21}{cells}{gain:>9.2g}  {said}")
     return "\n".join(lines)
-
-
-def _number(value: float) -> str:
-    """Two digits, or three where that needs no exponent."""
-    return f"{value:.0f}" if 100 <= abs(value) < 1e4 else f"{value:.2g}"

@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.shared.common import BLUE, GREY, VERMILION
+from experiments.shared.estimators import FAILED
 from gaussjax import Status
 
 COLUMNS = 4
-FAILED = 0.1  # relative error from which on an answer counts as failed
 LEAST_SIGMA = 0.15  # px, below which a sampled kernel is a delta to within rounding
 
 

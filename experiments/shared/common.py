@@ -125,6 +125,11 @@ def save(figure: Figure, record: dict[str, Any], path: Path) -> None:
     path.with_suffix(".json").write_text(text + "\n")
 
 
+def columns(rows: Sequence[dict[str, Any]]) -> dict[str, list]:
+    """A list for each key, from a dictionary for each row."""
+    return {key: [row[key] for row in rows] for key in rows[0]}
+
+
 def plain(value: Any) -> Any:
     """``value`` in the types of strict JSON: arrays become lists, NaN and infinity None."""
     if isinstance(value, dict):

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from experiments.shared.scipy_reference import continuous_blur
+from experiments.shared.scipy_reference import continuous_blur, interior
 from gaussjax.model.synthetic import random_scene
 
 # Noise in A and B, of the contrast.
@@ -37,8 +37,7 @@ def _scene(size: int, sigma: float, random: np.random.Generator) -> tuple[np.nda
     edge = int(np.ceil(REACH * sigma))
     key = jax.random.key(int(random.integers(2**31)))
     scene = np.asarray(random_scene(key, (size + 2 * edge,) * 2), float)
-    inside = (slice(edge, edge + size),) * 2
-    return scene[inside], continuous_blur(scene, sigma)[inside]
+    return interior(scene, edge), interior(continuous_blur(scene, sigma), edge)
 
 
 def _noisy(

@@ -18,18 +18,18 @@ def median(image: np.ndarray) -> np.ndarray:
     return ndimage.median_filter(image, size=5)
 
 
-def jpeg(image: np.ndarray) -> np.ndarray:
-    """JPEG of quality 20, 8 bits."""
+def jpeg(image: np.ndarray, quality: int = 20) -> np.ndarray:
+    """JPEG, 8 bits."""
     buffer = BytesIO()
-    Image.fromarray((255 * image).round().astype(np.uint8)).save(buffer, "JPEG", quality=20)
+    Image.fromarray((255 * image).round().astype(np.uint8)).save(buffer, "JPEG", quality=quality)
     return np.asarray(Image.open(buffer)) / 255.0
 
 
-def bicubic(image: np.ndarray) -> np.ndarray:
-    """Bicubic reduction by 4 and enlargement by 4."""
+def bicubic(image: np.ndarray, factor: int = 4) -> np.ndarray:
+    """Bicubic reduction by a factor, with antialiasing, and enlargement by it."""
     height, width = image.shape
     small = Image.fromarray(image.astype(np.float32)).resize(
-        (width // 4, height // 4), Image.Resampling.BICUBIC
+        (width // factor, height // factor), Image.Resampling.BICUBIC
     )
     return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC), float)
 

@@ -1,6 +1,7 @@
 """What several figures draw alike: lines that carry their names at their right end."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,10 +13,12 @@ def name_lines(axes: Axes, entries: Sequence[tuple[float, str, str]], gap: float
     """Write names beside the right end of their lines, pushed apart where they would collide.
 
     Args:
-        axes: with its limits final.
+        axes: the last to change in its figure, whose layout is settled here.
         entries: (last y, name, colour) of every line.
         gap: least distance between names, of the height of the axes.
     """
+    figure: Any = axes.figure
+    figure.draw_without_rendering()
     heights = []
     for y, _, _ in entries:
         _, pixels = axes.transData.transform((axes.get_xlim()[1], y))
@@ -38,6 +41,11 @@ def name_lines(axes: Axes, entries: Sequence[tuple[float, str, str]], gap: float
 def widths(count: int) -> np.ndarray:
     """Line widths from wide to narrow: what is drawn beneath shows where lines coincide."""
     return np.linspace(3, 1, count)
+
+
+def two_digits(value: float) -> str:
+    """Two digits, or three where that needs no exponent."""
+    return f"{value:.0f}" if 100 <= abs(value) < 1e4 else f"{value:.2g}"
 
 
 def plain_ticks(axes: Axes, *, x: Values = (), y: Values = ()) -> None:

@@ -33,6 +33,7 @@ Estimator = Callable[[np.ndarray, np.ndarray], Answers]
 
 ADAM_STEPS = 500
 LBFGS_STEPS = 10
+FAILED = 0.1  # relative error above which an answer counts as failed
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import PIL.Image
 from scipy import ndimage
 
-from experiments.shared.photographs import PHOTOGRAPHS, scene
+from experiments.shared.photographs import PHOTOGRAPHS, random_square, scene
 
 FOLDERS = ("sharp", "soft")
 
@@ -22,8 +22,7 @@ def write_pairs(
         (folder / name).mkdir(parents=True)
     for number in range(count):
         index = random.integers(len(scenes))
-        row, column = (random.integers(0, n - size) for n in scenes[index].shape)
-        cut = np.s_[row : row + size, column : column + size]
+        cut = random_square(scenes[index], size, random)
         for name, image in zip(FOLDERS, (scenes[index], blurred[index]), strict=True):
             levels = np.rint(255 * image[cut]).astype(np.uint8)
             PIL.Image.fromarray(levels).save(folder / name / f"{number:06d}.png")

@@ -1,6 +1,7 @@
 """The outside reference: SciPy's optimiser on SciPy's blur, in the image domain."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy import ndimage, optimize
@@ -53,20 +54,43 @@ def least_misfit(
     def misfit(sigma: float) -> float:
         return measure(gaussian_residual(reference, blurred, sigma, margin))
 
-    grid = np.append(0, np.geomspace(0.1, upper, 40))
-    best = int(np.argmin([misfit(sigma) for sigma in grid]))
+    refined, best = refined_minimum(misfit, np.append(0, np.geomspace(0.1, upper, 40)))
+    return min(refined, best, key=misfit)
+
+
+def refined_minimum(misfit: Callable[[float], float], grid: np.ndarray) -> tuple[float, float]:
+    """Where a function is least by a bounded search about its least grid point; that point."""
+    best = int(np.argmin([misfit(value) for value in grid]))
     bracket = (grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)])
-    refined = optimize.minimize_scalar(misfit, bounds=bracket, method="bounded").x
-    return float(min(refined, grid[best], key=misfit))
+    return bounded_minimum(misfit, bracket), float(grid[best])
+
+
+def bounded_minimum(misfit: Callable[[float], float], bounds: tuple[float, float]) -> float:
+    """Where a function is least within bounds, by Brent's search."""
+    found: Any = optimize.minimize_scalar(misfit, bounds=bounds, method="bounded")
+    return float(found.x)
 
 
 def gaussian_residual(
     reference: np.ndarray, blurred: np.ndarray, sigma: float, margin: int
 ) -> np.ndarray:
-    """``g*A - B`` farther than ``margin`` px from the edge, for sigma >= 0; NaN for a NaN sigma."""
+    """``g*A - B`` farther than ``margin`` px from the edge; NaN for a NaN sigma.
+
+    A Gaussian can only blur: a negative sigma counts as zero.
+    """
     if not np.isfinite(sigma):
         return np.full_like(interior(blurred, margin), np.nan)
-    return interior(ndimage.gaussian_filter(reference, sigma) - blurred, margin)
+    return interior(ndimage.gaussian_filter(reference, max(sigma, 0.0)) - blurred, margin)
+
+
+def root_mean_square(residual: np.ndarray) -> float:
+    """Square root of the mean r^2."""
+    return float(np.sqrt(np.mean(residual**2)))
+
+
+def mean_absolute(residual: np.ndarray) -> float:
+    """Mean |r|."""
+    return float(np.mean(np.abs(residual)))
 
 
 def continuous_blur(image: np.ndarray, sigma: float) -> np.ndarray:

@@ -49,6 +49,5 @@ def plot(numbers: dict[str, Any]) -> Figure:
     time.set(title="time (ms)")
     ratio.set(title="time / two FFTs")
     plain_ticks(ratio, y=(1, 3, 10, 30, 100, 300))
-    figure.draw_without_rendering()
     name_lines(ratio, entries, gap=0.115)
     return figure

@@ -7,9 +7,10 @@ import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import ndimage, optimize
+from scipy import ndimage
 
 from experiments.shared.cropped_pairs import NOISES
+from experiments.shared.scipy_reference import bounded_minimum, interior
 from gaussjax import (
     BlurParams,
     estimate_blur,
@@ -117,9 +118,8 @@ SEARCHES: dict[str, Callable] = {
 def search(blur: Callable, pair: tuple[np.ndarray, np.ndarray]) -> float:
     """What one writes without this package: Brent's bounded search on the interior, px."""
     reference, blurred = pair
-    inside = (slice(MARGIN, -MARGIN),) * 2
 
     def misfit(sigma: float) -> float:
-        return float(np.sum((blur(reference, sigma) - blurred)[inside] ** 2))
+        return float(np.sum(interior(blur(reference, sigma) - blurred, MARGIN) ** 2))
 
-    return optimize.minimize_scalar(misfit, bounds=(0.1, UPPER), method="bounded").x
+    return bounded_minimum(misfit, (0.1, UPPER))
