@@ -24,7 +24,7 @@ from tqdm import tqdm
 from experiments.shared import common
 from experiments.shared.common import BLUE, GREY, VERMILION
 from experiments.shared.pair_folders import FOLDERS, link_pairs, write_pairs
-from experiments.speed.fresh_processes import memory_of_many_pairs
+from experiments.shared.processes import run_python
 from gaussjax import fit_dataset, open_pairs
 from gaussjax.dataset.equations import PairEquations
 from gaussjax.dataset.state import JointSums
@@ -32,6 +32,13 @@ from gaussjax.dataset.state import JointSums
 SIGMA, BATCH = 2.0, 64  # px; pairs
 BARS = {"cost": 1.3, "memory": 0.05, "drift": 1e-6}
 FLEETS = (10**4, 10**6, 10**9)  # pairs
+# Resident at its peak, bytes, after the joint fit of two folders.
+MANY = """
+import re, sys
+from gaussjax import fit_dataset, open_pairs
+fit_dataset(open_pairs(*sys.argv[1:]))
+print(1024 * int(re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1]))
+"""
 
 
 def run(
@@ -136,6 +143,12 @@ def in_turn(calls: dict[str, Callable[[], Any]], rounds: int) -> tuple[dict, dic
             clock[name].append(time.perf_counter() - start)
             cores[name].append(time.process_time() - busy)
     return clock, cores, found
+
+
+def memory_of_many_pairs(source: Path, folder: Path, count: int) -> int:
+    """Peak bytes of a process that fits ``count`` pairs, in turn those of ``source``; Linux."""
+    link_pairs(folder, source, count)
+    return int(run_python(["-c", MANY, *(str(folder / name) for name in FOLDERS)], {}).stdout)
 
 
 def some_sums(shape: tuple[int, int], random: np.random.Generator) -> JointSums:

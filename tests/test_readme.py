@@ -19,7 +19,7 @@ from experiments import (
 from experiments.__main__ import EXPERIMENTS
 from experiments.compare_estimators.table import errors_over_bound, failures, relative_errors, rms
 from experiments.noisy_reference.table import noise_name, summarise
-from experiments.seed_protocol.figure import judge
+from experiments.seed_protocol.table import judge
 from experiments.speed import bars as speed_bars
 from experiments.speed import table as speed_table
 from experiments.speed.timed_fits import FITS, alone

@@ -16,7 +16,8 @@ import numpy as np
 from scipy import ndimage
 from tqdm import tqdm
 
-from experiments.seed_protocol.figure import plot, table
+from experiments.seed_protocol.figure import plot
+from experiments.seed_protocol.table import table
 from experiments.shared import common
 from experiments.shared.estimators import Estimator, Setting, front_door, scipy_fit, spectral_fits
 

@@ -3,22 +3,19 @@
 import json
 import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from experiments.shared.cropped_pairs import cropped_pairs
-from experiments.shared.pair_folders import FOLDERS, link_pairs
+from experiments.shared.processes import run_python
 
-ROOT = Path(__file__).parents[2]
 ADDITION = "import jax; jax.jit(lambda x: x + 1)(1.0).block_until_ready()"
 # Resident before the images exist, and at its peak after the fit: images, compiler and all. Not by
 # getrusage, whose peak is that of the process that started this one where it was the larger.
@@ -58,13 +55,6 @@ print(seconds_in_turn({name: on_device(fit.fit, *pair)}, rounds)[1][name])
 """
 # malloc of glibc from 2.35 on asks for huge pages, where the system grants them on request.
 HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-# Resident at its peak, bytes, after the joint fit of two folders.
-MANY = """
-import re, sys
-from gaussjax import fit_dataset, open_pairs
-fit_dataset(open_pairs(*sys.argv[1:]))
-print(1024 * int(re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1]))
-"""
 
 
 def afresh(work: Callable, *arguments: Any) -> Any:
@@ -94,7 +84,7 @@ def peak_memory(size: int) -> dict[str, int] | None:
     """Bytes of a periodic fit; None where the system does not tell (it takes Linux)."""
     if not sys.platform.startswith("linux"):
         return None
-    done = _run(["-c", PEAK, str(size)], {})
+    done = run_python(["-c", PEAK, str(size)], {})
     return json.loads(done.stdout)
 
 
@@ -106,25 +96,11 @@ def with_huge_pages(
     found: dict[str, list[float]] = {"usual": [], "huge": []}
     for _ in range(processes):
         for kind, variables in (("usual", {}), ("huge", HUGE_PAGES)):
-            found[kind].append(float(_run(arguments, variables).stdout))
+            found[kind].append(float(run_python(arguments, variables).stdout))
     return found
-
-
-def memory_of_many_pairs(source: Path, folder: Path, count: int) -> int:
-    """Peak bytes of a process that fits ``count`` pairs, in turn those of ``source``; Linux."""
-    link_pairs(folder, source, count)
-    return int(_run(["-c", MANY, *(str(folder / name) for name in FOLDERS)], {}).stdout)
 
 
 def _seconds(arguments: list[str], cache: str) -> float:
     start = time.perf_counter()
-    _run(arguments, {"GAUSSJAX_CACHE": cache})
+    run_python(arguments, {"GAUSSJAX_CACHE": cache})
     return time.perf_counter() - start
-
-
-def _run(arguments: list[str], variables: dict[str, str]) -> subprocess.CompletedProcess:
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-    environment = {**os.environ, "PYTHONPATH": path, **variables}
-    return subprocess.run(
-        [sys.executable, *arguments], env=environment, check=True, capture_output=True, text=True
-    )

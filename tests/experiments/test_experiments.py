@@ -14,7 +14,7 @@ from experiments.noisy_reference.table import summarise as summarise_noise
 from experiments.real_pairs.known_pairs import KINDS
 from experiments.real_pairs.table import chosen, summarise, words
 from experiments.seed_protocol import study as seed_protocol
-from experiments.seed_protocol.figure import judge
+from experiments.seed_protocol.table import judge
 from experiments.shared import autoencoder, common
 from experiments.shared.photographs import CROP, PHOTOGRAPHS, scene
 from experiments.shared.scipy_reference import cramer_rao_bound, interior, least_squares_sigma
