@@ -17,7 +17,8 @@ def table(numbers: dict[str, Any]) -> str:
         f"{len(numbers['photographs'])} photographs, crops of {numbers['crop']} px, step half a"
         f" tile. The blur is interpolated between {numbers['levels']} levels: rms error"
         f" {worst:.1g} % of the contrast at most.",
-        f"|Error| in %, mean (median) over the tiles, mean over the photographs; bar {numbers['bar']} %.",
+        "|Error| in %, mean (median) over the tiles, mean over the photographs; bar"
+        f" {numbers['bar']} %.",
         "Tiles across the step are left out but from 'everywhere'. pull: rms error over its bar.",
     ]
     for field in FIELDS:
