@@ -1,4 +1,4 @@
-"""The ``gaussjax`` command: ``estimate`` the blur between two image files, ``blur`` one, and more.
+"""The ``gaussjax`` command: its subcommands, and how errors become one line and an exit code.
 
 Exit codes: 0 estimated, 1 estimated but not to be trusted, 2 bad input. JAX takes seconds to
 import, so that happens only once the arguments and the files have been found to be good.
@@ -9,16 +9,15 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import metadata
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from gaussjax.cli import options as shared
-from gaussjax.cli.blur import add_blur, run_blur
-from gaussjax.cli.dataset import add_dataset, check_dataset
-from gaussjax.cli.estimate import add_estimate, check_estimate, run_estimate
-from gaussjax.cli.map import add_map, check_map, run_map
-from gaussjax.cli.options import BAD_INPUT
+from gaussjax.cli import blur, dataset, estimate
+from gaussjax.cli import map as blur_map
 from gaussjax.cli.process import INTERRUPTED, INTERRUPTED_MESSAGE
 
+# Each has add_parser, check (of its options, before any file is read) and run.
+_SUBCOMMANDS = (estimate, dataset, blur_map, blur)
+_BAD_INPUT = 2  # exit code
 _BROKEN_PIPE = 141  # what a shell reports for a process ended by SIGPIPE
 
 
@@ -34,10 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: after --help, --version and errors in the arguments.
     """
-    options = parse_arguments(arguments)
-    run = {"estimate": run_estimate, "dataset": _dataset, "map": run_map, "blur": run_blur}
+    options = _parse(arguments)
     try:
-        return run[options.command](options)
+        return options.run(options)
     except BrokenPipeError:
         # Whoever read our output has gone. Python flushes stdout once more on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -47,66 +45,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     # RuntimeError and MemoryError: images too large for the machine, as JAX and NumPy say it.
     except (ValueError, TypeError, OSError, RuntimeError, MemoryError) as error:
-        message = " ".join(str(error).split()) or type(error).__name__
-        print(f"gaussjax: error: {message}", file=sys.stderr)
-        return BAD_INPUT
+        print(_error_line(str(error) or type(error).__name__), file=sys.stderr)
+        return _BAD_INPUT
 
 
-def _dataset(options: argparse.Namespace) -> int:
-    from gaussjax.cli.dataset import run_dataset  # with all that reads folders
-
-    return run_dataset(options)
-
-
-def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Arguments of a subcommand of ``gaussjax``; None takes the command line's.
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options of a subcommand, with its functions ``check`` and ``run``.
 
     Raises:
         SystemExit: after --help and --version (code 0) and errors (code 2, one line on stderr).
     """
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    parser = options.parser  # errors point to the help of the subcommand
-    shared.check_kernel(parser, options)
-    check = {"estimate": check_estimate, "dataset": check_dataset, "map": check_map}
-    if options.command in check:
-        check[options.command](parser, options)
-    return options
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="gaussjax", description="Estimate the Gaussian blur between two images of one scene."
     )
-    parser.add_argument("--version", action=_Version, help="print the version and exit")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    add_estimate(commands)
-    add_dataset(commands)
-    add_map(commands)
-    add_blur(commands)
-    for subparser in commands.choices.values():
-        subparser.set_defaults(parser=subparser)
-    return parser
+    parser.add_argument("--version", action="version", version=_version())
+    subparsers = parser.add_subparsers(required=True, metavar="command")
+    for command in _SUBCOMMANDS:
+        subparser = command.add_parser(subparsers)
+        subparser.set_defaults(parser=subparser, check=command.check, run=command.run)
+    options = parser.parse_args(arguments)
+    options.check(options.parser, options)  # errors point to the help of the subcommand
+    return options
+
+
+def _error_line(message: str) -> str:
+    return f"gaussjax: error: {' '.join(message.split())}"
 
 
 class _Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        message = " ".join(message.split())
-        self.exit(shared.BAD_INPUT, f"gaussjax: error: {message} (see {self.prog} --help)\n")
+        self.exit(_BAD_INPUT, f"{_error_line(message)} (see {self.prog} --help)\n")
 
 
-class _Version(argparse.Action):
-    """Print the version; looked up only when asked for."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
-        super().__init__(option_strings, dest, nargs=0, help=help)
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
-        try:
-            version = metadata.version("gaussjax")
-        except metadata.PackageNotFoundError:
-            version = "(not installed)"
-        print(f"gaussjax {version}")
-        parser.exit()
+def _version() -> str:
+    try:
+        return f"gaussjax {metadata.version('gaussjax')}"
+    except metadata.PackageNotFoundError:
+        return "gaussjax (not installed)"

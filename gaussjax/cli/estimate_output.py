@@ -1,13 +1,13 @@
 """What ``gaussjax estimate`` prints: a table, or a record for ``--json``."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussjax.cli.terminal import plain
-from gaussjax.statistics.result import FWHM_PER_SIGMA, BlurEstimate
+from gaussjax.cli.output import attributes, table_lines
+from gaussjax.statistics.result import FWHM_PER_SIGMA, BlurEstimate, with_errors
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
 
@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 
 UNTRUSTED = (Verdict.EXPLAINED_POORLY, Verdict.NOT_IDENTIFIABLE, Verdict.MISALIGNED)
+_ADEQUACY = (
+    *("unexplained", "unexplained_change", "reduced_chi_square"),
+    *("autocorrelation", "displacement"),
+)
 
 
 @dataclass(frozen=True)
-class Findings:
-    """All that a run of ``gaussjax estimate`` has found out.
+class Outcome:
+    """All that a run has found out.
 
     Attributes:
         estimate: by ``estimate_blur``.
@@ -44,108 +48,92 @@ class Findings:
         return Verdict(int(self.estimate.adequacy.verdict))
 
     @property
-    def are_trusted(self) -> bool:
+    def is_trusted(self) -> bool:
         """True where neither status nor verdict warns."""
         return int(self.estimate.status) == Status.ESTIMATED and self.verdict not in UNTRUSTED
 
 
-def table(options: argparse.Namespace, findings: Findings) -> str:
+def table(options: argparse.Namespace, outcome: Outcome) -> str:
     """The printed estimate, with what only the command line knows."""
-    estimate = findings.estimate
+    estimate, profile = outcome.estimate, outcome.profile
     sigma, fwhm, *others = str(estimate).splitlines()
-    lengths = [[sigma], [fwhm]]
+    lengths = [sigma], [fwhm]
     if options.pixel_size is not None:
-        for lines, (name, factor) in zip(
-            lengths, {"sigma": 1, "FWHM": FWHM_PER_SIGMA}.items(), strict=True
+        for lines, name, factor in zip(
+            lengths, ("sigma", "FWHM"), (1, FWHM_PER_SIGMA), strict=True
         ):
             scale = factor * options.pixel_size
-            text = _with_errors(scale * estimate.sigma, scale * estimate.sigma_standard_error)
-            lines.append(f"{name:<10}{text} {options.unit}")
-    if options.fwhm:
-        lengths.reverse()
-    rows = [("MTF50", _with_errors(estimate.mtf50) + " cycles/px")]
-    if findings.profile is not None:
-        rows.append(("measured", f"MTF50 {findings.profile.mtf50:.6g} cycles/px"))
-    if findings.comparison is not None:
-        rows += [("families", line) for line in str(findings.comparison).splitlines()]
-    size = " x ".join(map(str, findings.shape))
-    rows.append(("frame", f"{size} px, boundary {options.boundary}"))
-    rows += [("note", note) for note in findings.notes]
-    if options.plot is not None:
-        rows.append(("figure", options.plot))
-    return "\n".join(
-        [*lengths[0], *lengths[1], *others, *(f"{name:<10}{text}" for name, text in rows)]
-    )
+            text = with_errors(scale * estimate.sigma, scale * estimate.sigma_standard_error)
+            lines += table_lines([(name, f"{text} {options.unit}")])
+    mtf50 = ", ".join(f"{value:.6g}" for value in np.atleast_1d(estimate.mtf50))
+    families = "" if outcome.comparison is None else str(outcome.comparison)
+    rows = [
+        ("MTF50", f"{mtf50} cycles/px"),
+        ("measured", profile and f"MTF50 {profile.mtf50:.6g} cycles/px"),
+        *(("families", line) for line in families.splitlines()),
+        ("frame", f"{' x '.join(map(str, outcome.shape))} px, boundary {options.boundary}"),
+        *(("note", note) for note in outcome.notes),
+        ("figure", options.plot),
+    ]
+    first, second = reversed(lengths) if options.fwhm else lengths
+    return "\n".join([*first, *second, *others, *table_lines(rows)])
 
 
-def record(options: argparse.Namespace, findings: Findings) -> dict[str, Any]:
+def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
     """What ``--json`` prints: px, px^2, rad, cycles/px, and the images' own units."""
-    estimate, comparison = findings.estimate, findings.comparison
-    params, errors, adequacy = estimate.params, estimate.standard_error, estimate.adequacy
+    estimate, profile, comparison = outcome.estimate, outcome.profile, outcome.comparison
+    found = estimate_record(estimate)
     scale = options.pixel_size
-    sigma, error = np.asarray(estimate.sigma), np.asarray(estimate.sigma_standard_error)
+    for name in ("sigma", "standard_error", "fwhm"):
+        found[f"{name}_in_unit"] = None if scale is None else scale * found[name]
+    for name in ("gain", "offset", "shift"):
+        found |= attributes(estimate.params, name)
+        found |= attributes(estimate.standard_error, **{f"{name}_standard_error": name})
     return {
-        "sigma": plain(sigma),
-        "sigma_unit": "px",
-        "standard_error": plain(error),
-        "fwhm": plain(estimate.fwhm),
-        "sigma_major": plain(estimate.sigma_major),
-        "sigma_minor": plain(estimate.sigma_minor),
-        "angle": plain(estimate.angle if len(findings.shape) == 2 else None),
-        "mtf50": plain(estimate.mtf50),
-        "empirical_mtf50": plain(None if findings.profile is None else findings.profile.mtf50),
-        "pixel_size": scale,
-        "unit": options.unit,
-        "sigma_in_unit": plain(scale and scale * sigma),
-        "standard_error_in_unit": plain(scale and scale * error),
-        "fwhm_in_unit": plain(scale and scale * np.asarray(estimate.fwhm)),
-        "variance": plain(params.variance),
-        "variance_standard_error": plain(errors.variance),
-        "gain": plain(params.gain),
-        "gain_standard_error": plain(errors.gain),
-        "offset": plain(params.offset),
-        "offset_standard_error": plain(errors.offset),
-        "shift": plain(params.shift),
-        "shift_standard_error": plain(errors.shift),
-        "status": int(estimate.status),
-        "status_name": Status(int(estimate.status)).name.lower(),
-        "message": estimate.message,
-        "verdict": int(findings.verdict),
-        "verdict_name": findings.verdict.name.lower(),
-        "verdict_message": findings.verdict.message,
-        "adequacy": {
-            name: plain(getattr(adequacy, name))
-            for name in (
-                "unexplained",
-                "unexplained_change",
-                "reduced_chi_square",
-                "autocorrelation",
-                "displacement",
-            )
-        },
-        "aic": comparison and dict(zip(comparison.names, plain(comparison.aic), strict=True)),
+        **found,
+        **attributes(estimate, "mtf50", "loss", "noise_std", "num_steps"),
+        "angle": estimate.angle if len(outcome.shape) == 2 else None,
+        "empirical_mtf50": profile and profile.mtf50,
+        "verdict": int(outcome.verdict),
+        "verdict_name": outcome.verdict.name.lower(),
+        "verdict_message": outcome.verdict.message,
+        "adequacy": attributes(estimate.adequacy, *_ADEQUACY),
+        "aic": comparison and dict(zip(comparison.names, np.asarray(comparison.aic), strict=True)),
         "best_family": comparison and comparison.best,
-        "family": options.family,
-        "kernel": options.kernel,
-        "boundary": options.boundary,
-        "loss_function": options.loss,
-        "linearized": options.linearize,
-        "shape": list(findings.shape),
+        **attributes(options, "family", "kernel", "boundary", "pixel_size", "unit", "plot"),
+        **attributes(options, loss_function="loss", linearized="linearize"),
+        **attributes(outcome, "shape", "notes"),
         "dtype": str(estimate.sigma.dtype),
-        "loss": plain(estimate.loss),
-        "noise_variance": plain(estimate.noise_variance),
-        "noise_std": plain(estimate.noise_std),
-        "num_pixels": plain(estimate.num_pixels),
-        "num_steps": plain(estimate.num_steps),
-        "plot": options.plot,
-        "notes": findings.notes,
     }
 
 
-def _with_errors(values: Any, errors: Any = None) -> str:
-    """Values as the printed estimate shows them."""
-    values = np.atleast_1d(values)
-    if errors is None:
-        return ", ".join(f"{v:.6g}" for v in values)
-    pairs = zip(values, np.atleast_1d(errors), strict=True)
-    return ", ".join(f"{v:.6g} +- {e:.2g}" for v, e in pairs)
+def estimate_record(estimate: BlurEstimate) -> dict[str, Any]:
+    """What the records of one pair and of many have in common."""
+    status = Status(int(estimate.status))
+    return {
+        **attributes(estimate, "sigma", standard_error="sigma_standard_error"),
+        "sigma_unit": "px",
+        **attributes(estimate, "fwhm", "sigma_major", "sigma_minor"),
+        **attributes(estimate.params, "variance"),
+        **attributes(estimate.standard_error, variance_standard_error="variance"),
+        "status": int(status),
+        "status_name": status.name.lower(),
+        "message": status.message,
+        **attributes(estimate, "noise_variance"),
+        "num_pixels": int(estimate.num_pixels),
+    }
+
+
+def draw(
+    path: str, pair: tuple[np.ndarray, np.ndarray], keywords: dict[str, Any], outcome: Outcome
+) -> Outcome:
+    """Draw the report to ``path``; the outcome with what the report has besides the estimate."""
+    from gaussjax import compare_families, draw_report, transfer_profile
+
+    estimate, mask = outcome.estimate, keywords["mask"]
+    profile = transfer_profile(*pair, estimate, mask=mask)
+    # All families, by least squares, wherever they lead.
+    shared = keywords.keys() - {"family", "loss", "bounds", "initial"}
+    comparison = compare_families(*pair, **{name: keywords[name] for name in shared})
+    draw_report(*pair, estimate, profile, comparison, mask=mask).savefig(path, dpi=160)
+    return replace(outcome, profile=profile, comparison=comparison)

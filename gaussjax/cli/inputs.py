@@ -1,5 +1,6 @@
 """What the commands of ``gaussjax`` do with their files before JAX is imported."""
 
+import argparse
 import os
 from collections.abc import Iterable
 from os import PathLike
@@ -7,42 +8,51 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.cli.options import DEFAULT_TRUNCATE
+from gaussjax.cli.options import fit_keywords
 from gaussjax.io.images import ImageFile, ImageFileError, read_image
 
 
-def read_mask(name: str | None, image: ImageFile) -> np.ndarray | None:
-    """True where the values of the file ``name`` are not 0; None without a file."""
-    if name is None:
-        return None
-    values = read_image(name).values
-    if values.shape != image.values.shape:
-        raise ImageFileError(
-            f"{name}: a mask of shape {values.shape} for images of shape {image.values.shape}"
-        )
-    if not np.all(np.isfinite(values)):
-        raise ImageFileError(f"{name}: a mask with NaN or infinite pixels")
-    return values != 0
+def read_pair(
+    options: argparse.Namespace, outputs: Iterable[str | None]
+) -> tuple[tuple[np.ndarray, np.ndarray], dict[str, Any], list[str]]:
+    """Read the files of one pair.
 
+    Args:
+        options: of a command for one pair.
+        outputs: files to be written, which may replace none that is read; None where there is none.
 
-def read_masks(options: Any, image: ImageFile) -> tuple[np.ndarray | None, ...] | None:
-    """Of the reference and of the blurred image, as the options name them; None without both."""
-    masks = tuple(read_mask(name, image) for name in (options.mask_reference, options.mask))
-    return masks if any(mask is not None for mask in masks) else None
-
-
-def fit_options(options: Any, image: ImageFile) -> dict[str, Any]:
-    """Keywords that the estimates of a pair, of its families and of its tiles share."""
-    return {
-        "kernel": options.kernel,
-        "truncate": options.truncate or DEFAULT_TRUNCATE,
-        "radius": options.radius,
-        "gain": options.gain,
-        "offset": options.offset,
+    Returns:
+        Reference and blurred image, keywords for their estimate, and notes on the files.
+    """
+    files = (options.reference, options.blurred)
+    reference, blurred = (read_image(file, linearize=options.linearize) for file in files)
+    check_lengths(reference.values, {"--radius": options.radius or 0})
+    for output in outputs:
+        keep_inputs(output, (*files, options.mask, options.mask_reference))
+    shape = blurred.values.shape
+    masks = [_read_mask(file, shape) for file in (options.mask_reference, options.mask)]
+    keywords = {
+        **fit_keywords(options),
+        "loss": options.loss,
         "shift": options.shift,
         "noise_std": options.noise,
-        "mask": read_masks(options, image),
+        "bounds": options.bounds and tuple(options.bounds),
+        "mask": None if all(mask is None for mask in masks) else tuple(masks),
     }
+    notes = notes_on("reference", reference) + notes_on("blurred", blurred)
+    return (reference.values, blurred.values), keywords, notes
+
+
+def _read_mask(file: str | None, shape: tuple[int, ...]) -> np.ndarray | None:
+    """True where the values of the file are not 0; None without a file."""
+    if file is None:
+        return None
+    values = read_image(file).values
+    if values.shape != shape:
+        raise ImageFileError(f"{file}: a mask of shape {values.shape} for images of shape {shape}")
+    if not np.all(np.isfinite(values)):
+        raise ImageFileError(f"{file}: a mask with NaN or infinite pixels")
+    return values != 0
 
 
 def keep_inputs(output: str | None, inputs: Iterable[str | PathLike[str] | None]) -> None:
@@ -59,9 +69,9 @@ def keep_inputs(output: str | None, inputs: Iterable[str | PathLike[str] | None]
             raise ImageFileError(f"{output}: is an input itself; name another file")
 
 
-def check_lengths(image: ImageFile, lengths: dict[str, float]) -> None:
+def check_lengths(image: np.ndarray, lengths: dict[str, float]) -> None:
     """Refuse lengths in px for which the frame would be extended beyond all memory."""
-    longest = max(image.values.shape)
+    longest = max(image.shape)
     for option, length in lengths.items():
         if length > longest:
             raise ValueError(
@@ -70,5 +80,5 @@ def check_lengths(image: ImageFile, lengths: dict[str, float]) -> None:
 
 
 def notes_on(name: str, image: ImageFile) -> list[str]:
-    """What reading a file has changed, with what the file is."""
+    """What reading a file has changed, after the name of the image."""
     return [f"{name}: {note}" for note in image.notes]

@@ -1,46 +1,65 @@
-"""Options that several commands of ``gaussjax`` share, and their help. No JAX here."""
+"""Options that several commands of ``gaussjax`` share: help, checks and types. No JAX here."""
 
 import argparse
 import math
-import os
 from pathlib import Path
+from typing import Any
 
+from gaussjax.model.options import FAMILIES, KERNELS, LOSSES
+
+_DEFAULT_TRUNCATE = 4.0  # as in estimate_blur; None on the command line tells "not given"
 _LARGEST_TRUNCATE = 40  # sigmas; beyond 39 the taps underflow to zero even in float64
 _FIGURES = (".png", ".pdf", ".svg")
-BAD_INPUT = 2  # exit code
-DEFAULT_TRUNCATE = 4.0  # as in estimate_blur; None on the command line tells "not given"
-# The same names as in the modules that own them, which import JAX.
-FAMILIES = ("isotropic", "axis_aligned", "full")
-KERNELS = ("continuous", "sampled", "integrated", "discrete")
-PADDED_BOUNDARIES = ("reflect", "nearest", "zero")
-BOUNDARIES = ("valid", "periodic", *PADDED_BOUNDARIES)
-LOSSES = ("squared", "absolute", "huber")
-KERNEL_HELP = """\
+_KERNEL_HELP = """\
 kernels (what "sigma" means to the tool that blurs; they differ below about 1 px):
   continuous  the Gaussian exp(-sigma^2 w^2 / 2) itself, for optics and physics
   sampled     its values at the pixel centres, cut off: SciPy, OpenCV, scikit-image, kornia
-  integrated  its mass on every pixel, for detectors
+  integrated  its integral over each pixel, for detectors
   discrete    the discrete analogue exp(sigma^2 (cos w - 1)), for scale space
 """
 FILE_HELP = """
-Files are PNG, JPEG, BMP, GIF, WebP, TIFF (8 bit, 16 bit, float) or .npy; colour is reduced to
-luminance, but in .npy no axis is read as colour. Use --linearize if the blur happened in light (a
-lens, a defocus, a renderer that works in linear light) and the files are ordinary sRGB pictures:
+Files are PNG, JPEG, BMP, GIF, WebP, TIFF (8 bit, 16 bit, float) or .npy. Colour is reduced to
+luminance; no axis of a .npy array is read as colour. Use --linearize if the blur happened in light
+(a lens, a defocus, a renderer that works in linear light) and the files are ordinary sRGB pictures:
 blur is linear in light, and stored sRGB values are not. Leave it out if a program blurred the
 stored values, as SciPy, OpenCV and most image editors do, or if the files hold linear data.
 """
-CACHE_HELP = """
-Compiled programs are kept in the user's cache folder, up to 64 MiB, to start sooner the next time.
-GAUSSJAX_CACHE in the environment names another folder; GAUSSJAX_CACHE=0 keeps none.
+_CACHE_HELP = """
+Compiled programs are kept in the user's cache folder, up to 64 MiB, so that later runs start
+sooner. GAUSSJAX_CACHE in the environment names another folder; GAUSSJAX_CACHE=0 keeps none.
 """
-_NOISE_UNIT = (
+NOISE_HELP = (
     "standard deviations of the noise in REFERENCE and in BLURRED, as the values are stored"
-    " (0 to 255 in 8 bit, 0 to 65535 in 16 bit, 0 to 1 with --linearize)"
+    " (0 to 255 in 8 bit, 0 to 65535 in 16 bit, 0 to 1 with --linearize); "
 )
 
 
-def add_family_option(parser: argparse.ArgumentParser) -> None:
-    """Of the Gaussian."""
+def add_command(
+    subparsers: Any, name: str, *, summary: str, description: str, notes: str = ""
+) -> argparse.ArgumentParser:
+    """Add a subcommand with the options of a kernel; its help ends with ``notes``."""
+    parser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog=_KERNEL_HELP + notes + _CACHE_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--kernel", choices=KERNELS, default="continuous", help="default: %(default)s; see below"
+    )
+    extent = parser.add_mutually_exclusive_group()
+    extent.add_argument(
+        "--truncate",
+        type=positive,
+        help="sampled kernel: its radius is int(TRUNCATE * sigma + 0.5) px; default: 4",
+    )
+    extent.add_argument("--radius", type=count, help="sampled kernel: a fixed radius, px")
+    return parser
+
+
+def add_fit_options(parser: argparse.ArgumentParser) -> None:
+    """Options of every estimate, of one pair or of many."""
     parser.add_argument(
         "--family",
         choices=FAMILIES,
@@ -48,24 +67,21 @@ def add_family_option(parser: argparse.ArgumentParser) -> None:
         help="one sigma (default), one per axis (y first), or a covariance, of which the sigmas"
         " along the principal axes are printed, largest first",
     )
-
-
-def add_kernel_options(parser: argparse.ArgumentParser) -> None:
-    """What sigma means."""
+    parser.add_argument("--initial", type=finite, metavar="SIGMA", help="sigma to start from, px")
+    parser.add_argument("--gain", action="store_true", help="fit a factor between the images")
+    parser.add_argument("--offset", action="store_true", help="fit a constant between the images")
     parser.add_argument(
-        "--kernel", choices=KERNELS, default="continuous", help="default: %(default)s; see below"
+        "--linearize", action="store_true", help="decode sRGB to linear light first; see below"
     )
-    extent = parser.add_mutually_exclusive_group()
-    extent.add_argument(
-        "--truncate",
-        type=truncate,
-        help="sampled kernel: its radius is int(TRUNCATE * sigma + 0.5) px; default: 4",
-    )
-    extent.add_argument("--radius", type=radius, help="sampled kernel: its fixed radius, px")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def add_pair_options(parser: argparse.ArgumentParser) -> None:
-    """Of the fit of one pair of images, or of its tiles."""
+    """Two image files, and the options of their fit, as one pair or tile by tile."""
+    parser.add_argument("reference", metavar="REFERENCE", help="file of the sharp image")
+    parser.add_argument("blurred", metavar="BLURRED", help="file of the softer image")
+    add_fit_options(parser)
+    parser.add_argument("--shift", action="store_true", help="fit a displacement of the images")
     parser.add_argument(
         "--bounds",
         nargs=2,
@@ -73,63 +89,38 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
         metavar=("LOW", "HIGH"),
         help="least and largest sigma, px",
     )
-    add_start_option(parser)
     parser.add_argument(
         "--loss",
         choices=LOSSES,
         default="squared",
-        help="of a pixel's residual; absolute and huber care little for outliers; default: squared",
+        help="of the residual; absolute and huber are robust to outliers; default: %(default)s",
     )
-    parser.add_argument("--gain", action="store_true", help="fit a factor between the images")
-    parser.add_argument("--offset", action="store_true", help="fit a constant between the images")
-    parser.add_argument("--shift", action="store_true", help="fit a displacement of the images")
     parser.add_argument(
         "--noise",
         nargs="+",
         type=noise,
         metavar="SD",
-        help=f"{_NOISE_UNIT}; or the word estimate; default: noise in BLURRED only",
+        help=f"{NOISE_HELP}or the word estimate; default: noise in BLURRED only",
     )
     parser.add_argument(
-        "--mask", metavar="FILE", help="image of which pixels of BLURRED to use: those not 0"
+        "--mask", metavar="FILE", help="image that marks the pixels of BLURRED to use: those not 0"
     )
     parser.add_argument(
         "--mask-reference", metavar="FILE", help="the same for REFERENCE; others may be NaN"
     )
-    add_linearize_option(parser)
-
-
-def add_noise_levels(parser: argparse.ArgumentParser) -> None:
-    """Two numbers for all pairs."""
-    parser.add_argument(
-        "--noise",
-        nargs=2,
-        type=noise_level,
-        metavar="SD",
-        help=f"{_NOISE_UNIT}; default: noise in BLURRED only",
-    )
-
-
-def add_start_option(parser: argparse.ArgumentParser) -> None:
-    """Where the search begins."""
-    parser.add_argument("--initial", type=finite, metavar="SIGMA", help="first guess, px")
-
-
-def add_linearize_option(parser: argparse.ArgumentParser) -> None:
-    """Light, or the stored values."""
-    parser.add_argument(
-        "--linearize", action="store_true", help="decode sRGB to linear light first; see below"
-    )
 
 
 def check_kernel(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Refuse the extent of a kernel that has none."""
+    """Refuse a radius for a kernel that has none, and one in vain."""
     if options.kernel != "sampled" and (options.truncate or options.radius):
         parser.error("--truncate and --radius belong to --kernel sampled")
+    if options.truncate and options.truncate > _LARGEST_TRUNCATE:
+        parser.error(f"--truncate: is more than {_LARGEST_TRUNCATE} sigma")
 
 
 def check_pair_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Refuse what contradicts itself; noise becomes a pair, the word "estimate" or None."""
+    """Refuse options that contradict each other; noise becomes a pair, "estimate" or None."""
+    check_kernel(parser, options)
     if options.bounds and options.bounds[0] >= options.bounds[1]:
         parser.error("--bounds: LOW must be less than HIGH")
     if options.noise is None:
@@ -144,59 +135,56 @@ def check_pair_options(parser: argparse.ArgumentParser, options: argparse.Namesp
         options.noise = tuple(options.noise)
 
 
+def kernel_keywords(options: argparse.Namespace) -> dict[str, Any]:
+    """The kernel, as the functions of the library take it."""
+    truncate = options.truncate or _DEFAULT_TRUNCATE
+    return {"kernel": options.kernel, "truncate": truncate, "radius": options.radius}
+
+
+def fit_keywords(options: argparse.Namespace) -> dict[str, Any]:
+    """What every estimate takes, of one pair or of many."""
+    return {
+        "family": options.family,
+        **kernel_keywords(options),
+        "gain": options.gain,
+        "offset": options.offset,
+        "initial": options.initial,
+    }
+
+
 def finite(text: str) -> float:
     """A finite number."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
+    _require(math.isfinite(value), f"{text!r} is not a finite number")
     return value
 
 
 def positive(text: str) -> float:
     """A finite number above 0."""
     value = finite(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not positive")
+    _require(value > 0, f"{text!r} is not positive")
     return value
-
-
-def truncate(text: str) -> float:
-    """The radius of a kernel, in sigmas."""
-    value = positive(text)
-    if value > _LARGEST_TRUNCATE:
-        raise argparse.ArgumentTypeError(f"{text!r} is more than {_LARGEST_TRUNCATE} sigma")
-    return value
-
-
-def radius(text: str) -> int:
-    """The radius of a kernel, in px."""
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of px above 0")
-    return int(text)
 
 
 def count(text: str) -> int:
     """A whole number above 0."""
-    if not (text.isdecimal() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    _require(text.isdecimal() and int(text) > 0, f"{text!r} is not a whole number above 0")
     return int(text)
 
 
-def count_or_none(text: str) -> int:
+def count_or_zero(text: str) -> int:
     """A whole number, 0 or more."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or more")
+    _require(text.isdecimal(), f"{text!r} is not a whole number, 0 or more")
     return int(text)
 
 
 def noise_level(text: str) -> float:
     """A standard deviation, 0 or more."""
     value = finite(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is less than 0")
+    _require(value >= 0, f"{text!r} is less than 0")
     return value
 
 
@@ -205,30 +193,29 @@ def noise(text: str) -> float | str:
     if text == "estimate":
         return text
     try:
-        value = finite(text)
+        return noise_level(text)
     except argparse.ArgumentTypeError:
-        value = -1.0
-    if value < 0:
         raise argparse.ArgumentTypeError(
             f"{text!r} is neither a noise level, 0 or more, nor the word estimate; name the two"
             " files before this option"
-        )
-    return value
-
-
-def figure_path(text: str) -> str:
-    """The name of a figure, in a folder that exists."""
-    path = Path(text)
-    if path.suffix.lower() not in _FIGURES:
-        raise argparse.ArgumentTypeError(f"{text!r} does not end in {', '.join(_FIGURES)}")
-    return output_path(text)
+        ) from None
 
 
 def output_path(text: str) -> str:
     """The name of a file to write, in a folder that exists."""
     path = Path(text)
-    if not os.path.isdir(path.parent):
-        raise argparse.ArgumentTypeError(f"{text!r}: no such folder")
-    if not text or path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of a file")
+    _require(path.parent.is_dir(), f"{text!r}: no such folder")
+    _require(text != "" and not path.is_dir(), f"{text!r} is no name of a file")
     return text
+
+
+def figure_path(text: str) -> str:
+    """The name of a figure, in a folder that exists."""
+    suffix = Path(text).suffix.lower()
+    _require(suffix in _FIGURES, f"{text!r} does not end in {', '.join(_FIGURES)}")
+    return output_path(text)
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise argparse.ArgumentTypeError(message)

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 
 from gaussjax.cli.cache import kept_programs
+from gaussjax.io.pair_reader import usable_cores
 
 INTERRUPTED = 130  # what a shell reports for a process ended by SIGINT
 INTERRUPTED_MESSAGE = "gaussjax: interrupted"
@@ -76,13 +77,6 @@ def _ended_at_once_if_interrupted() -> Iterator[None]:
     except KeyboardInterrupt:
         print(INTERRUPTED_MESSAGE, file=sys.stderr, flush=True)
         os._exit(INTERRUPTED)
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _has_chosen_devices() -> bool:

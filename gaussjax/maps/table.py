@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
+from gaussjax.io.json_values import json_values
 from gaussjax.maps.blur_map import BlurMap
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
@@ -29,12 +30,12 @@ def map_rows(blur_map: BlurMap) -> Iterator[dict[str, float | str | None]]:
             "x": found.centres[1][x],
             "position_y": float(found.positions[y, x, 0]),
             "position_x": float(found.positions[y, x, 1]),
-            "sigma": _number(found.sigma[y, x]),
-            "standard_error": _number(found.sigma_standard_error[y, x]),
+            "sigma": json_values(found.sigma[y, x]),
+            "standard_error": json_values(found.sigma_standard_error[y, x]),
             "status": Status(int(found.status[y, x])).name.lower(),
             "verdict": Verdict(int(adequacy.verdict[y, x])).name.lower(),
-            "shrunk_sigma": None if shrunk[0] is None else _number(shrunk[0][y, x]),
-            "shrunk_standard_error": None if shrunk[1] is None else _number(shrunk[1][y, x]),
+            "shrunk_sigma": None if shrunk[0] is None else json_values(shrunk[0][y, x]),
+            "shrunk_standard_error": None if shrunk[1] is None else json_values(shrunk[1][y, x]),
         }
 
 
@@ -45,7 +46,3 @@ def check_isotropic(found: BlurMap) -> None:
             f"a drawing or a row has one sigma per tile; the map has {found.sigma.shape[-1]}:"
             " take them from its estimates"
         )
-
-
-def _number(value: np.ndarray) -> float | None:
-    return float(value) if np.isfinite(value) else None

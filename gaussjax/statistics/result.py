@@ -144,13 +144,13 @@ class BlurEstimate:
         _, high = self.interval()
         sharper = " (negative: the second image is the sharper one)" if np.any(high < 0) else ""
         rows = [
-            ("sigma", _values(self.sigma, self.sigma_standard_error) + " px" + sharper),
-            ("FWHM", _values(self.fwhm, FWHM_PER_SIGMA * self.sigma_standard_error) + " px"),
+            ("sigma", with_errors(self.sigma, self.sigma_standard_error) + " px" + sharper),
+            ("FWHM", with_errors(self.fwhm, FWHM_PER_SIGMA * self.sigma_standard_error) + " px"),
         ]
         for name, unit in (("gain", ""), ("offset", ""), ("shift", " px")):
             value = getattr(self.params, name)
             if value is not None:
-                rows.append((name, _values(value, getattr(self.standard_error, name)) + unit))
+                rows.append((name, with_errors(value, getattr(self.standard_error, name)) + unit))
         if family == "full" and len(self.covariance_matrix) == 2:
             rows.append(("angle", f"{np.degrees(float(self.angle)):.1f} degrees"))
             if not self.is_positive_definite:
@@ -171,6 +171,7 @@ class BlurEstimate:
         return "\n".join(f"{name:<10}{text}" for name, text in rows)
 
 
-def _values(values: jax.Array, errors: jax.Array) -> str:
+def with_errors(values: jax.Array, errors: jax.Array) -> str:
+    """Values beside their standard errors, as they are printed."""
     pairs = zip(np.atleast_1d(values), np.atleast_1d(errors), strict=True)
     return ", ".join(f"{v:.6g} +- {e:.2g}" for v, e in pairs)

@@ -9,11 +9,10 @@ import pytest
 import scipy.ndimage
 from processes import run_process
 
-import gaussjax.model.options
 from gaussjax.cli import cache as cli_cache
 from gaussjax.cli import main
-from gaussjax.cli import options as cli_options
 from gaussjax.io.images import read_image
+from gaussjax.model.options import BOUNDARIES, FAMILIES, KERNELS, LOSSES
 
 SIDE = 96
 
@@ -69,7 +68,7 @@ def test_blur_then_estimate(folder, capsys, source, output, tolerance):
     assert record["status_name"] == "estimated"
 
 
-@pytest.mark.parametrize("kernel", cli_options.KERNELS)
+@pytest.mark.parametrize("kernel", KERNELS)
 def test_every_kernel_reads_its_own_blur(folder, capsys, kernel):
     main(["blur", "a.npy", "--sigma", "0.7", "-o", "b.npy", "--kernel", kernel])
     capsys.readouterr()
@@ -232,7 +231,7 @@ def test_losses_and_masks(folder, capsys, rng):
     np.save("nan.npy", np.where(known, blurred, np.nan))
     PIL.Image.fromarray(known).save("mask.png")
     errors = {}
-    for loss in cli_options.LOSSES:
+    for loss in LOSSES:
         _, record = run_json(capsys, "a.npy", "b.npy", "--kernel", "sampled", "--loss", loss)
         assert record["loss_function"] == loss
         errors[loss] = abs(record["sigma"] - 1.5)
@@ -423,12 +422,22 @@ def test_bad_arguments(folder, capsys, arguments, reason):
     assert reason in error_line(capsys, 2, *arguments)
 
 
-def test_choices_are_those_of_the_library():
-    assert cli_options.FAMILIES == gaussjax.model.options.FAMILIES
-    assert cli_options.KERNELS == gaussjax.model.options.KERNELS
-    assert cli_options.LOSSES == gaussjax.model.options.LOSSES
-    assert cli_options.BOUNDARIES == gaussjax.model.options.BOUNDARIES
-    assert cli_options.PADDED_BOUNDARIES == gaussjax.model.options.PADDED_BOUNDARIES
+@pytest.mark.parametrize(
+    ("command", "choices"),
+    [
+        ("estimate", {"family": FAMILIES, "kernel": KERNELS, "loss": LOSSES}),
+        ("estimate", {"boundary": BOUNDARIES}),
+        ("dataset", {"family": FAMILIES, "kernel": KERNELS}),
+        ("map", {"family": FAMILIES, "kernel": KERNELS, "loss": LOSSES}),
+        ("blur", {"kernel": KERNELS, "boundary": ("periodic", "reflect", "nearest", "zero")}),
+    ],
+)
+def test_choices_are_those_of_the_library(capsys, command, choices):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    text = capsys.readouterr().out
+    for option, names in choices.items():
+        assert f"--{option} {{{','.join(names)}}}\n" in text
 
 
 def test_help_tells_what_the_choices_mean(capsys):
@@ -442,7 +451,7 @@ def test_help_tells_what_the_choices_mean(capsys):
     assert cli_cache.VARIABLE in text
     assert f"{cli_cache.LARGEST_SIZE // 2**20} MiB" in text
     assert "0 to 255 in 8 bit" in " ".join(text.split())  # the unit of --noise
-    for name in (*cli_options.KERNELS, *cli_options.FAMILIES, *cli_options.BOUNDARIES):
+    for name in (*KERNELS, *FAMILIES, *BOUNDARIES):
         assert name in text
 
 
@@ -504,7 +513,7 @@ def test_interrupt(folder, capsys, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gaussjax.cli.estimate.read_image", interrupt)
+    monkeypatch.setattr("gaussjax.cli.inputs.read_image", interrupt)
     assert main(["estimate", "a.png", "a.png"]) == 130
     assert capsys.readouterr().err == "gaussjax: interrupted\n"
 
@@ -513,5 +522,5 @@ def test_a_machine_too_small_is_one_line(folder, capsys, monkeypatch):
     def exhaust(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr("gaussjax.cli.estimate.read_image", exhaust)
+    monkeypatch.setattr("gaussjax.cli.inputs.read_image", exhaust)
     assert "MemoryError" in error_line(capsys, 2, "estimate", "a.png", "a.png")

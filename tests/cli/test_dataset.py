@@ -16,10 +16,9 @@ import scipy.ndimage
 from problems import PHOTOGRAPHS, photograph
 from processes import COMMAND, run_process
 
-from gaussjax.cli import dataset as cli_dataset_options
 from gaussjax.cli import main
-from gaussjax.cli.terminal import ProgressBar
-from gaussjax.dataset import fit as dataset
+from gaussjax.cli.output import ProgressBar
+from gaussjax.dataset.fit import BOUNDARIES
 
 SIDE, SIGMA = 32, 1.2
 SAMPLED = ["--kernel", "sampled"]  # SciPy's
@@ -298,8 +297,10 @@ def test_errors_and_help_import_no_jax(folder):
     assert done.stdout.splitlines()[-1] == "[0, 2, 2, 2, 0, 2, 2]", done.stderr
 
 
-def test_boundaries_are_those_of_the_library():
-    assert cli_dataset_options.BOUNDARIES == dataset.BOUNDARIES
+def test_boundaries_are_those_of_the_library(capsys):
+    with pytest.raises(SystemExit):
+        main(["dataset", "--help"])
+    assert f"--boundary {{{','.join(BOUNDARIES)}}}\n" in capsys.readouterr().out
 
 
 def test_bar_goes_on_from_where_the_run_does(capsys):

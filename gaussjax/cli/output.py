@@ -1,0 +1,103 @@
+"""What the commands of ``gaussjax`` print and write: tables, JSON, CSV files, a progress bar."""
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from gaussjax.io.json_values import json_values
+
+
+def report(
+    options: argparse.Namespace,
+    outcome: Any,
+    table: Callable[[argparse.Namespace, Any], str],
+    record: Callable[[argparse.Namespace, Any], dict[str, Any]],
+) -> int:
+    """Print an outcome, as JSON if the options ask for it; the exit code."""
+    if options.json:
+        text = json.dumps(json_values(record(options, outcome)), indent=2, allow_nan=False)
+    else:
+        text = table(options, outcome)
+    print(text, flush=True)
+    return 0 if outcome.is_trusted else 1
+
+
+def table_lines(rows: Iterable[tuple[str, str | None]]) -> Iterator[str]:
+    """Names and texts in two columns; rows without text are left out."""
+    for name, text in rows:
+        if text:
+            yield printable(f"{name:<10}{text}")
+
+
+def printable(text: str) -> str:
+    """Text in one line, of characters that stdout can write: names of files may have others."""
+    line = " ".join(text.splitlines())
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def attributes(source: Any, *names: str, **renamed: str) -> dict[str, Any]:
+    """Attributes for a record, under their own names or others: key="name".
+
+    Arrays of one number become that number: a signal has one axis.
+    """
+    values = {name: getattr(source, name) for name in names}
+    values |= {key: getattr(source, name) for key, name in renamed.items()}
+    return {
+        key: np.squeeze(value) if isinstance(value, np.ndarray) else value
+        for key, value in values.items()
+    }
+
+
+def write_rows(path: str, rows: Iterator[dict[str, Any]]) -> None:
+    """Write a CSV file with the header of the first row; what a later row lacks stays empty."""
+    first = next(rows)
+    # Names of files need not be text.
+    with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        writer = csv.DictWriter(file, first)
+        writer.writeheader()
+        writer.writerow(first)
+        writer.writerows(rows)
+
+
+class ProgressBar:
+    """Pairs done, their rate and the time left: a bar for every pass over the pairs.
+
+    Call it with the number of pairs of a pass that are done. A number that is not beyond the last
+    one begins another pass. The first number may be any: a run may go on from where it was stopped.
+    """
+
+    def __init__(self, total: int, *, is_shown: bool | None) -> None:
+        """For passes over ``total`` pairs.
+
+        Args:
+            total: number of pairs.
+            is_shown: None: where stderr is a terminal.
+        """
+        self._total = total
+        self._disable = None if is_shown is None else not is_shown
+        self._bar: Any = None
+
+    def __call__(self, seen: int) -> None:
+        """Show that ``seen`` pairs of the pass are done."""
+        if self._bar is None or seen <= self._bar.n:
+            self._bar = self._next(seen - 1)
+        self._bar.update(seen - self._bar.n)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _next(self, done: int) -> Any:
+        from tqdm import tqdm
+
+        name = "pairs" if self._bar is None else "another pass"
+        style = {"unit": " pairs", "disable": self._disable, "dynamic_ncols": True}
+        self.close()
+        return tqdm(total=self._total, initial=done, desc=name, **style)
