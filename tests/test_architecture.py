@@ -19,7 +19,7 @@ def test_no_addresses_of_registries(module):
     assert not re.search(r"https?://|index-url|allow_pickle=True", text)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/design.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/design.md"])
 def test_files_named_by_the_documentation_exist(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     named = re.findall(r"`((?:gaussjax|experiments|figures|tests|docs)/[\w./]*)`", text)
