@@ -1,8 +1,8 @@
 """Solvers that know no images: damped Newton, Gauss-Newton, and gradient descent on vectors."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # px^2 (a variance), px (a shift) or 1 (a gain) on which the fields of a narrow blur change.
 FIELD_SCALE = 0.25
+# What a parameter near zero counts as, where a step is relative to it.
+_FLOOR = 1e-3
 
 
 @jax.tree_util.register_dataclass
@@ -32,11 +34,21 @@ class Evaluation:
         cost: the objective, scalar; NaN outside of its domain.
         gradient: of the cost, ``[p]``.
         curvature: positive semi-definite model of its second derivatives, ``[p, p]``.
+        lacking: which part of the second derivatives the curvature may leave out: 0 for Newton's
+            method; 1, which trusts no step to be the last but one, for Gauss-Newton.
+        magnitude: norm of the terms whose difference the residual is. Rounding leaves a residual
+            of eps times this, and a step that promises no more is taken as convergence.
+        uncertainty: differences of the cost below this are rounding; the gradients decide then.
+        sums: whatever the caller wants to know of the last point.
     """
 
     cost: jax.Array
     gradient: jax.Array
     curvature: jax.Array
+    lacking: jax.Array | float = 1.0
+    magnitude: jax.Array | float = 0.0
+    uncertainty: jax.Array | float = 0.0
+    sums: Any = None
 
 
 @jax.tree_util.register_dataclass
@@ -47,26 +59,23 @@ class SolverState:
     Attributes:
         params: the best point so far, ``[p]``.
         evaluation: of the objective there; the cost is infinite before the first.
+        step: what to try next from there, ``[p]``; zero where rounding hides what it promises.
+        predicted: about how far the step after that one goes, over its tolerance.
         damping: relative to the diagonal of the curvature.
-        step_size: the last *proposed* step over its tolerance, accepted or not, or zero when the
-            decrease that it promised is below what rounding lets the cost show.
         num_steps: evaluations of the objective.
     """
 
     params: jax.Array
     evaluation: Evaluation
+    step: jax.Array
+    predicted: jax.Array
     damping: jax.Array
-    step_size: jax.Array
     num_steps: jax.Array
 
     @property
     def converged(self) -> jax.Array:
-        """True when the last proposed step was too small to matter."""
-        return self.within(1)
-
-    def within(self, tolerance: float) -> jax.Array:
-        """True when it was no longer than so many tolerances."""
-        return (self.step_size <= tolerance) & jnp.isfinite(self.evaluation.cost)
+        """True when the step leaves nothing to do that matters."""
+        return (self.predicted <= 1) & jnp.isfinite(self.evaluation.cost)
 
 
 def step_tolerance(params: jax.Array) -> jax.Array:
@@ -76,7 +85,19 @@ def step_tolerance(params: jax.Array) -> jax.Array:
     while eps would wait for steps that rounding never lets through.
     """
     eps = jnp.finfo(params.dtype).eps
-    return eps**0.75 * (jnp.abs(params) + 1e-3)
+    return eps**0.75 * (jnp.abs(params) + _FLOOR)
+
+
+def predicted_step(
+    step: jax.Array, scales: jax.Array, lacking: jax.Array | float = 0.0
+) -> jax.Array:
+    """About how far the next step goes, ``[p]``: the stopping rule of every fit.
+
+    Newton's next step is to this one as this one is to the scale on which the curvature changes,
+    or as what the curvature lacks is to it, if that is more.
+    """
+    step = jnp.abs(step)
+    return step * jnp.maximum(jnp.max(step / scales), lacking)
 
 
 def coarse_tolerance(dtype) -> float:
@@ -84,17 +105,17 @@ def coarse_tolerance(dtype) -> float:
     return 0.1 * float(jnp.finfo(dtype).eps) ** -0.375
 
 
-def newton_init(start: jax.Array) -> SolverState:
+def newton_init(evaluate: Callable[[jax.Array], Evaluation], start: jax.Array) -> SolverState:
     """State at ``start``, not yet evaluated: the first step proposes the start itself."""
+    shapes = jax.eval_shape(evaluate, start)
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    infinite = jnp.full((), jnp.inf, start.dtype)
     return SolverState(
         params=start,
-        evaluation=Evaluation(
-            cost=jnp.full((), jnp.inf, start.dtype),
-            gradient=jnp.zeros_like(start),
-            curvature=jnp.eye(start.size, dtype=start.dtype),
-        ),
+        evaluation=replace(nothing, cost=infinite),
+        step=jnp.zeros_like(start),
+        predicted=infinite,
         damping=jnp.full((), 1e-6, start.dtype),
-        step_size=jnp.full((), jnp.inf, start.dtype),
         num_steps=jnp.zeros((), jnp.int32),
     )
 
@@ -102,38 +123,42 @@ def newton_init(start: jax.Array) -> SolverState:
 def newton_step(
     evaluate: Callable[[jax.Array], Evaluation],
     state: SolverState,
-    lower: jax.Array,
-    upper: jax.Array,
-    magnitude: jax.Array | float,
-    uncertainty: jax.Array | float = 0.0,
+    lower: jax.Array | float,
+    upper: jax.Array | float,
 ) -> SolverState:
-    """One step: solve (H + damping diag(H)) d = -g, project on the box, keep if better."""
-    params, here = state.params, state.evaluation
-    wanted = bounded_step(params, here.gradient, here.curvature, lower, upper, state.damping)
-    proposal = jnp.clip(params + wanted, lower, upper)
+    """One evaluation, kept if better; and the step from there, ``(H + damping diag(H)) d = -g``."""
+    here = state.evaluation
+    proposal = jnp.clip(state.params + state.step, lower, upper)
     # One evaluation a step, of value and derivatives together: a refused proposal wastes its
     # derivatives, but refusals are rare and the compiled program is half as long.
     there = evaluate(proposal)
     # NaN compares false: a step out of the model's domain is refused like an uphill one.
     drop = here.cost - there.cost
     # Where rounding hides the drop, both gradients tell it: the trapezoidal rule along the step.
-    downhill = jnp.sum((here.gradient + there.gradient) * (proposal - params)) <= 0
-    better = jnp.where(jnp.abs(drop) < uncertainty, downhill, drop >= 0)
-    eps = jnp.finfo(params.dtype).eps
-    # Of the step before it was clipped, because a clipped one may well lead uphill.
-    promised = -jnp.sum(wanted * here.gradient) - 0.5 * jnp.sum(wanted * (here.curvature @ wanted))
-    visible = promised > eps * jnp.maximum(here.cost, 0) + (8 * eps * magnitude) ** 2
-    step_size = jnp.where(visible, jnp.max(jnp.abs(proposal - params) / step_tolerance(params)), 0)
+    downhill = jnp.sum((here.gradient + there.gradient) * (proposal - state.params)) <= 0
+    better = jnp.where(jnp.abs(drop) < there.uncertainty, downhill, drop >= 0)
+    params, evaluation = jax.tree.map(
+        lambda new, old: jnp.where(better, new, old), (proposal, there), (state.params, here)
+    )
     damping = jnp.where(better, state.damping / 10, jnp.maximum(state.damping, 1e-4) * 8)
-
-    def keep(new, old):
-        return jnp.where(better, new, old)
-
+    damping = jnp.clip(damping, 1e-12, 1e12)
+    gradient, curvature = evaluation.gradient, evaluation.curvature
+    wanted = bounded_step(params, gradient, curvature, lower, upper, damping)
+    # Of the step before it is clipped, because a clipped one may well lead uphill.
+    promised = -jnp.sum(wanted * gradient) - 0.5 * jnp.sum(wanted * (curvature @ wanted))
+    eps = jnp.finfo(params.dtype).eps
+    invisible = eps * jnp.maximum(evaluation.cost, 0) + (8 * eps * evaluation.magnitude) ** 2
+    step = jnp.clip(params + wanted, lower, upper) - params
+    step = jnp.where(promised > invisible, step, 0)
+    # A damped step leaves so much of the way.
+    lacking = jnp.maximum(evaluation.lacking, jnp.minimum(damping, 1))
+    predicted = predicted_step(step, jnp.abs(params) + _FLOOR, lacking)
     return SolverState(
-        params=keep(proposal, params),
-        evaluation=jax.tree.map(keep, there, here),
-        damping=jnp.clip(damping, 1e-12, 1e12),
-        step_size=jnp.where(state.num_steps == 0, jnp.inf, step_size),
+        params=params,
+        evaluation=evaluation,
+        step=step,
+        predicted=jnp.max(predicted / step_tolerance(params)),
+        damping=damping,
         num_steps=state.num_steps + 1,
     )
 
@@ -169,47 +194,45 @@ def newton(
     *,
     lower: jax.Array | float = -jnp.inf,
     upper: jax.Array | float = jnp.inf,
-    magnitude: jax.Array | float = 0.0,
-    uncertainty: jax.Array | float = 0.0,
-    tolerance: float = 1.0,
     max_steps: int = 100,
 ) -> SolverState:
     """Minimise an objective by damped Newton steps with box bounds.
 
     Args:
-        evaluate: value, gradient and curvature of the objective at a vector ``[p]``.
+        evaluate: the objective at a vector ``[p]``.
         start: shape ``[p]``; clipped to the box.
         lower: least value of each parameter.
         upper: largest value of each parameter.
-        magnitude: norm of the terms whose difference the residual is. Rounding leaves a residual
-            of eps times this, and a step that promises no more is taken as convergence.
-        uncertainty: differences of the cost below this are rounding; the gradients decide then.
-        tolerance: of the proposed step, in units of :func:`step_tolerance`.
         max_steps: evaluations after which the state is returned not converged.
 
     Returns:
-        The final state. It stops when the proposed step is below the tolerance.
+        The final state. It stops when the predicted step is below the tolerance; the step before
+        that one is taken without another evaluation, so that the state's is of the point before.
 
     Source: K. Levenberg 1944; D. W. Marquardt, J. SIAM 11(2), 1963.
     """
-    lower = jnp.broadcast_to(jnp.asarray(lower, start.dtype), start.shape)
-    upper = jnp.broadcast_to(jnp.asarray(upper, start.dtype), start.shape)
 
     def unfinished(state: SolverState) -> jax.Array:
-        return ~state.within(tolerance) & (state.num_steps < max_steps)
+        return ~state.converged & (state.num_steps < max_steps)
 
     def step(state: SolverState) -> SolverState:
-        return newton_step(evaluate, state, lower, upper, magnitude, uncertainty)
+        return newton_step(evaluate, state, lower, upper)
 
-    return jax.lax.while_loop(unfinished, step, newton_init(jnp.clip(start, lower, upper)))
+    first = newton_init(evaluate, jnp.clip(start, lower, upper))
+    last = jax.lax.while_loop(unfinished, step, first)
+    moved = jnp.clip(last.params + last.step, lower, upper)
+    return replace(last, params=jnp.where(last.converged, moved, last.params))
 
 
-def gauss_newton(residual: Callable, start: jax.Array, **options) -> SolverState:
+def gauss_newton(
+    residual: Callable, start: jax.Array, *, magnitude: jax.Array | float = 0.0, **options
+) -> SolverState:
     """Minimise ``1/2 ||residual(params)||^2``: :func:`newton` with the curvature ``J'J``.
 
     Args:
         residual: real array of any shape from a vector ``params`` of shape ``[p]``.
         start: shape ``[p]``.
+        magnitude: see :class:`Evaluation`.
         **options: of :func:`newton`.
     """
 
@@ -220,6 +243,7 @@ def gauss_newton(residual: Callable, start: jax.Array, **options) -> SolverState
             cost=0.5 * jnp.sum(value**2),
             gradient=inner_products(jacobian, value[None])[:, 0],
             curvature=inner_products(jacobian, jacobian),
+            magnitude=magnitude,
         )
 
     return newton(evaluate, start, **options)

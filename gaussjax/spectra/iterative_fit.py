@@ -14,14 +14,13 @@ from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import check_option
 from gaussjax.model.params import BlurParams, as_params, project_family
 from gaussjax.model.response import BlurModel
-from gaussjax.model.transfer import is_separable
 from gaussjax.numerics.linear_algebra import inverse_small, solve_small
-from gaussjax.numerics.newton import gauss_newton, gradient_descent
+from gaussjax.numerics.newton import gradient_descent
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.spectra.cross_spectra import Spectra
-from gaussjax.spectra.least_squares import BlurSums, blur_sums, polish
-from gaussjax.spectra.loss import loss, spectral_residual, spectral_squares, without_zero_frequency
-from gaussjax.spectra.orientation import swap_bounds, swap_spectra, variance_bounds
+from gaussjax.spectra.least_squares import BlurSums, blur_sums, minimise
+from gaussjax.spectra.loss import loss, spectral_squares, without_zero_frequency
+from gaussjax.spectra.orientation import swap_bounds, variance_bounds
 from gaussjax.spectra.start import find_start
 from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.result import BlurEstimate
@@ -96,17 +95,7 @@ def _fit_gauss_newton(
         params = BlurParams(variance, family=family)
         return blur_sums(power, cross, params, shape, convention, reach)
 
-    if is_separable(family, len(shape)):
-        state, sums = polish(sums_at, start.variance, low, high)
-    else:
-        oriented = swap_spectra(start.swapped, spectra)
-
-        def residual(variance):
-            params = BlurParams(variance, family=family)
-            return spectral_residual(params, oriented, convention, reach)
-
-        state = gauss_newton(residual, start.variance, lower=low, upper=high, magnitude=1.0)
-        sums = sums_at(state.params)
+    state = minimise(sums_at, start.variance, lower=low, upper=high)
     params = BlurParams(state.params, family=family)
 
     def misfit(oriented: Spectra) -> jax.Array:
@@ -117,7 +106,7 @@ def _fit_gauss_newton(
         params,
         spectra,
         convention,
-        sums=sums,
+        sums=state.evaluation.sums,
         squares=jax.lax.cond(
             start.swapped, lambda: misfit(spectra.swapped()), lambda: misfit(spectra)
         ),

@@ -9,7 +9,7 @@ once and form no T.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -19,12 +19,8 @@ from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import gaussian_transfer, is_separable, response_factors
 from gaussjax.numerics.linear_algebra import definite, product
-from gaussjax.numerics.newton import Evaluation, SolverState, bounded_step, newton, newton_init
+from gaussjax.numerics.newton import Evaluation, SolverState, newton
 from gaussjax.spectra.moments import bilinear_form
-
-# Of itself that a variance may be from the minimum for Newton's plain steps to be tried, and how
-# many.
-_PROMISING, _MOST_POLISHING = 0.1, 4
 
 
 @jax.tree_util.register_dataclass
@@ -39,7 +35,7 @@ class BlurSums:
         power_slope: sum m P T T_i, ``[p]``.
         cross_slope: sum m Re(C) T_i, ``[p]``.
         information: sum m P T_i T_j, ``[p, p]``.
-        curvature: d^2 f / dv_i dv_j, ``[p, p]``; of a T that is not separable, the information.
+        curvature: d^2 f / dv_i dv_j, ``[p, p]``; None for a T that is not separable.
     """
 
     energy: jax.Array
@@ -48,16 +44,25 @@ class BlurSums:
     power_slope: jax.Array
     cross_slope: jax.Array
     information: jax.Array
-    curvature: jax.Array
+    curvature: jax.Array | None
 
     @property
     def evaluation(self) -> Evaluation:
         """Of f over the energy, for :func:`~gaussjax.numerics.newton.newton`."""
         scale = 1 / jnp.where(self.energy > 0, self.energy, 1)
+        curvature, lacking = self.information, 1.0
+        if self.curvature is not None:
+            curvature = definite(self.curvature, self.information)
+            lacking = jnp.where(jnp.all(curvature == self.curvature), 0.0, 1.0)
         return Evaluation(
             cost=scale * (0.5 * self.power - self.cross),
             gradient=scale * (self.power_slope - self.cross_slope),
-            curvature=scale * definite(self.curvature, self.information),
+            curvature=scale * curvature,
+            lacking=lacking,
+            magnitude=jnp.sqrt(scale * self.power),
+            # f has no constant term to lose digits to, but its own are few.
+            uncertainty=32 * float(jnp.finfo(self.power.dtype).eps),
+            sums=self,
         )
 
 
@@ -153,7 +158,7 @@ def _dense_sums(power, cross, params: BlurParams, image_shape, kernel, reach) ->
         power_slope=jnp.stack([total(power * t * slopes[..., i]) for i in each]),
         cross_slope=jnp.stack([total(cross * slopes[..., i]) for i in each]),
         information=information,
-        curvature=information,
+        curvature=None,
     )
 
 
@@ -187,77 +192,8 @@ def coarse_variance(
 
 
 def minimise(sums_at: Callable[[jax.Array], BlurSums], start: jax.Array, **options) -> SolverState:
-    """The variances that minimise f, by :func:`~gaussjax.numerics.newton.newton`."""
+    """The variances that minimise f, by :func:`~gaussjax.numerics.newton.newton`.
 
-    def evaluate(variance):
-        return sums_at(variance).evaluation
-
-    # In units of the energy; f has no constant term to lose digits to, but its own are few.
-    uncertainty = 32 * float(jnp.finfo(start.dtype).eps)
-    return newton(evaluate, start, uncertainty=uncertainty, **options)
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class _Polishing:
-    """Where Newton's plain steps stand.
-
-    Attributes:
-        params: the variances, ``[p]``.
-        sums: there.
-        step: from there, ``[p]``.
-        near: the step is so small that its square does not matter.
-        promising: the next step will be far smaller.
-        num_steps: evaluations.
+    The state's evaluation holds the sums.
     """
-
-    params: jax.Array
-    sums: BlurSums
-    step: jax.Array
-    near: jax.Array
-    promising: jax.Array
-    num_steps: jax.Array
-
-
-def polish(
-    sums_at: Callable[[jax.Array], BlurSums], start: jax.Array, lower, upper
-) -> tuple[SolverState, BlurSums]:
-    """:func:`minimise` from so near that mostly one or two evaluations are enough, and the sums.
-
-    Newton's error after a step is the step squared: where that is below the tolerance, the step
-    is taken on trust, and the sums are those before it.
-    """
-    dtype = start.dtype
-    start = jnp.clip(start, lower, upper)
-
-    def evaluate(last: _Polishing) -> _Polishing:
-        params = jnp.clip(last.params + last.step, lower, upper)
-        here = sums_at(params)
-        evaluation = here.evaluation
-        step = bounded_step(params, evaluation.gradient, evaluation.curvature, lower, upper)
-        length, scale = jnp.abs(step), jnp.abs(params) + 1e-3
-        convex = jnp.all(definite(here.curvature, here.information) == here.curvature)
-        near = jnp.all(length <= jnp.finfo(dtype).eps ** 0.375 * scale) & convex
-        promising = jnp.all(length <= _PROMISING * scale) & convex
-        return _Polishing(params, here, step, near, promising, last.num_steps + 1)
-
-    def unfinished(state: _Polishing) -> jax.Array:
-        return ~state.near & state.promising & (state.num_steps < _MOST_POLISHING)
-
-    no, yes = jnp.asarray(False), jnp.asarray(True)
-    nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(sums_at, start))
-    first = _Polishing(start, nothing, jnp.zeros_like(start), no, yes, jnp.asarray(0, jnp.int32))
-    found = jax.lax.while_loop(unfinished, evaluate, first)
-
-    def trusted():
-        moved = jnp.clip(found.params + found.step, lower, upper)
-        state = replace(newton_init(moved), evaluation=found.sums.evaluation)
-        still = jnp.zeros((), dtype)
-        return replace(state, step_size=still, num_steps=found.num_steps), found.sums
-
-    def again():
-        norm = jnp.sqrt(found.sums.power / found.sums.energy)
-        state = minimise(sums_at, start, lower=lower, upper=upper, magnitude=norm)
-        return state, sums_at(state.params)
-
-    return jax.lax.cond(found.near, trusted, again)
+    return newton(lambda variance: sums_at(variance).evaluation, start, **options)

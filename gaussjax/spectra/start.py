@@ -11,7 +11,7 @@ from gaussjax.model.params import BlurParams, as_params, project_family
 from gaussjax.model.response import BlurModel
 from gaussjax.model.transfer import is_separable
 from gaussjax.numerics.linear_algebra import definite, diagonal, real_products
-from gaussjax.numerics.newton import Evaluation, coarse_tolerance, newton
+from gaussjax.numerics.newton import Evaluation, newton
 from gaussjax.spectra.cross_spectra import Spectra
 from gaussjax.spectra.least_squares import blur_sums, coarse_variance, minimise
 from gaussjax.spectra.loss import without_zero_frequency
@@ -131,16 +131,15 @@ def find_start(
         0,
         jnp.zeros(ndim, dtype),
     )
-    near = coarse_tolerance(dtype)
     if plain and is_separable(model.family, ndim):
 
         def sums_at(variance):
             params = surrogate.params(variance)
             return blur_sums(power, cross, params, shape, surrogate.kernel, 0)
 
-        state = minimise(sums_at, located, magnitude=1.0, tolerance=near)
+        state = minimise(sums_at, located)
     else:
-        state = newton(_misfit(oriented, surrogate), located, magnitude=1.0, tolerance=near)
+        state = newton(_misfit(oriented, surrogate), located)
     vector, num_steps = state.params, state.num_steps
     levels = jnp.zeros(2, dtype)
     if noise is not None:
@@ -182,6 +181,8 @@ def _misfit(spectra: Spectra, model: BlurModel):
             cost=0.5 * jnp.sum(squared_magnitude(misfit)),
             gradient=real_products(slopes, misfit[None])[:, 0],
             curvature=real_products(slopes, slopes),
+            lacking=0.0,  # a start has to be near only: as if the curvature were Newton's
+            magnitude=1.0,
         )
 
     return evaluate
