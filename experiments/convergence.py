@@ -113,13 +113,14 @@ def gauss_newton_path(steps: int) -> Callable:
         def evaluate(variance):
             value, slope = residual(variance), jax.jacfwd(residual)(variance)[..., 0]
             gradient, curvature = jnp.sum(slope * value), jnp.sum(slope**2)
-            return Evaluation(0.5 * jnp.sum(value**2), gradient[None], curvature[None, None])
+            cost = 0.5 * jnp.sum(value**2)
+            return Evaluation(cost, gradient[None], curvature[None, None], magnitude=1.0)
 
         def step(state, _):
-            state = newton_step(evaluate, state, jnp.zeros(1), jnp.full(1, jnp.inf), 1.0)
+            state = newton_step(evaluate, state, 0.0, jnp.inf)
             return state, state.params[0]
 
-        first = newton_init(jnp.square(jnp.asarray([start])))
+        first = newton_init(evaluate, jnp.square(jnp.asarray([start])))
         return jnp.sqrt(jax.lax.scan(step, first, None, length=steps + 1)[1])
 
     return path

@@ -204,7 +204,7 @@ def fit_optax(
         convention,
         reach,
     )
-    distance = solve_small(sums.information, sums.power_slope - sums.cross_slope)
+    distance = solve_small(sums.information, sums.gradient)
     squares = spectral_squares(params, spectra, convention, reach)
     estimate = _spectral_result(
         params,

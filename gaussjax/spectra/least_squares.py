@@ -32,8 +32,7 @@ class BlurSums:
         energy: sum m P.
         power: sum m P T^2.
         cross: sum m Re(C) T.
-        power_slope: sum m P T T_i, ``[p]``.
-        cross_slope: sum m Re(C) T_i, ``[p]``.
+        gradient: of f, sum m (P T - Re C) T_i, ``[p]``.
         information: sum m P T_i T_j, ``[p, p]``.
         curvature: d^2 f / dv_i dv_j, ``[p, p]``; None for a T that is not separable.
     """
@@ -41,8 +40,7 @@ class BlurSums:
     energy: jax.Array
     power: jax.Array
     cross: jax.Array
-    power_slope: jax.Array
-    cross_slope: jax.Array
+    gradient: jax.Array
     information: jax.Array
     curvature: jax.Array | None
 
@@ -56,7 +54,7 @@ class BlurSums:
             lacking = jnp.where(jnp.all(curvature == self.curvature), 0.0, 1.0)
         return Evaluation(
             cost=scale * (0.5 * self.power - self.cross),
-            gradient=scale * (self.power_slope - self.cross_slope),
+            gradient=scale * self.gradient,
             curvature=scale * curvature,
             lacking=lacking,
             magnitude=jnp.sqrt(scale * self.power),
@@ -123,16 +121,15 @@ def blur_sums(
 
     information = hessian(squares, 1, 3)
     curvature = information + hessian(squares, 1, 4) - hessian(products, 0, 2)
-    power_slope, cross_slope = gradient(squares, 1), gradient(products, 0)
+    slope = gradient(squares, 1) - gradient(products, 0)
     if params.family == "isotropic":
         information, curvature = (jnp.sum(x)[None, None] for x in (information, curvature))
-        power_slope, cross_slope = (jnp.sum(x)[None] for x in (power_slope, cross_slope))
+        slope = jnp.sum(slope)[None]
     return BlurSums(
         energy=entry(squares, 0, {}),
         power=entry(squares, 1, {}),
         cross=entry(products, 0, {}),
-        power_slope=power_slope,
-        cross_slope=cross_slope,
+        gradient=slope,
         information=information,
         curvature=curvature,
     )
@@ -155,8 +152,7 @@ def _dense_sums(power, cross, params: BlurParams, image_shape, kernel, reach) ->
         energy=total(power),
         power=total(power * t**2),
         cross=total(cross * t),
-        power_slope=jnp.stack([total(power * t * slopes[..., i]) for i in each]),
-        cross_slope=jnp.stack([total(cross * slopes[..., i]) for i in each]),
+        gradient=jnp.stack([total((power * t - cross) * slopes[..., i]) for i in each]),
         information=information,
         curvature=None,
     )
