@@ -12,7 +12,7 @@ from gaussjax.numerics.linear_algebra import (
     product,
     solve_small,
 )
-from gaussjax.numerics.newton import FIELD_SCALE, held_back, step_tolerance
+from gaussjax.numerics.newton import FIELD_SCALE, held_back, predicted_step, step_tolerance
 from gaussjax.statistics.covariance import fisher_covariance, sandwich_covariance, wider_covariance
 
 MAX_STEPS = 20
@@ -60,8 +60,7 @@ def find_root(project: Callable, gradient: jax.Array, slope: jax.Array, origin: 
 
     def step_from(vector, slope, value, num_steps):
         step = held_back(-solve_small(slope, value), vector)
-        # Newton's error after a step is to the step as that is to the scale of the function.
-        ahead = step**2 / (jnp.max(jnp.abs(vector)) + FIELD_SCALE)
+        ahead = predicted_step(step, jnp.max(jnp.abs(vector)) + FIELD_SCALE)
         return Root(vector + step, slope, jnp.where(jnp.isfinite(ahead), ahead, jnp.inf), num_steps)
 
     def one_step(root: Root):

@@ -33,7 +33,13 @@ from gaussjax.model.fourier import (
 )
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import definite, inner_products, inverse_small, real_products
-from gaussjax.numerics.newton import FIELD_SCALE, bounded_step, held_back, step_tolerance
+from gaussjax.numerics.newton import (
+    FIELD_SCALE,
+    bounded_step,
+    held_back,
+    predicted_step,
+    step_tolerance,
+)
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair.frame import frame_window
 from gaussjax.pair.objective import Fit, Objective
@@ -144,9 +150,10 @@ class ErrorsInVariables(Objective):
             u=at.u + jnp.tensordot(move, at.u_slopes, 1),
         )
         length = jnp.max(jnp.abs(move) / step_tolerance(found))
-        far = jnp.max(jnp.abs(move) / (jnp.abs(found) + FIELD_SCALE))
         # Levels that follow the vector let it converge no faster than they do.
-        predicted = length if self.estimated else length * jnp.maximum(far, length / fit.step)
+        lacking = 1.0 if self.estimated else length / fit.step
+        following = predicted_step(move, jnp.abs(found) + FIELD_SCALE, lacking)
+        predicted = jnp.max(following / step_tolerance(found))
         return fit.moved(found, moved, length, predicted, num_steps=1)
 
     def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:

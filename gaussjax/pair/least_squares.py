@@ -18,7 +18,13 @@ import jax.numpy as jnp
 
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import definite, diagonal, inner_products, inverse_small
-from gaussjax.numerics.newton import bounded_step, field_scales, held_back, step_tolerance
+from gaussjax.numerics.newton import (
+    bounded_step,
+    field_scales,
+    held_back,
+    predicted_step,
+    step_tolerance,
+)
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.reductions import row_sums
 from gaussjax.pair.objective import Fit, Objective
@@ -229,15 +235,12 @@ def next_step(
     move = found - vector
     scales, sizes = field_scales(found, num_variances)
     length = jnp.max(jnp.abs(move) / step_tolerance(sizes))
-    # The next step is to this one as this one is to the scale on which the fields change, or as
-    # what the information lacks is to the information.
-    far = jnp.max(jnp.abs(move) / scales)
+    following = jnp.max(predicted_step(move, scales, lacking) / step_tolerance(sizes))
     # No next step is worth it where the objective falls by rounding alone.
     decrease = 0.5 * move @ information @ move
     magnitude = equations.squares + vector @ information @ vector
     visible = decrease > (64 * jnp.finfo(found.dtype).eps) ** 2 * magnitude
-    predicted = jnp.where(visible, length * jnp.maximum(far, lacking), 0)
-    return Step(found, second_order, length, predicted)
+    return Step(found, second_order, length, jnp.where(visible, following, 0))
 
 
 def _second_order(equations: FrameEquations, fit: Fit) -> jax.Array:
