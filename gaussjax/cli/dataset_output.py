@@ -19,15 +19,10 @@ _FIRST = 10  # of what was left out, and of the worst pairs, are named
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that a run has found out.
+    """All that a run has found out."""
 
-    Attributes:
-        estimate: by ``fit_dataset``.
-        source: of the pairs.
-    """
-
-    estimate: DatasetEstimate
-    source: Source
+    estimate: DatasetEstimate  # by `fit_dataset`
+    source: Source  # of the pairs
 
     @property
     def left_out(self) -> list[BadPair]:

@@ -25,21 +25,14 @@ _ADEQUACY = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that a run has found out.
+    """All that a run has found out."""
 
-    Attributes:
-        estimate: by ``estimate_blur``.
-        shape: of the images.
-        notes: on the files.
-        profile: the measured transfer function; None unless a figure was asked for.
-        comparison: of the families, likewise.
-    """
-
-    estimate: BlurEstimate
-    shape: tuple[int, ...]
-    notes: list[str]
+    estimate: BlurEstimate  # by `estimate_blur`
+    shape: tuple[int, ...]  # of the images
+    notes: list[str]  # on the files
+    # the measured transfer function; None unless a figure was asked for
     profile: "TransferProfile | None" = None
-    comparison: "FamilyComparison | None" = None
+    comparison: "FamilyComparison | None" = None  # of the families, likewise
 
     @property
     def verdict(self) -> Verdict:

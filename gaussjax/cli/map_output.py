@@ -16,15 +16,10 @@ from gaussjax.statistics.verdict import Verdict
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that a run has found out.
+    """All that a run has found out."""
 
-    Attributes:
-        blur_map: by the function of that name, as NumPy arrays.
-        notes: on the files.
-    """
-
-    blur_map: BlurMap
-    notes: list[str]
+    blur_map: BlurMap  # by the function of that name, as NumPy arrays
+    notes: list[str]  # on the files
 
     @property
     def are_estimated(self) -> np.ndarray:

@@ -16,19 +16,12 @@ _Parts = tuple[Any, Any, Any]  # name or None, reference, blurred
 
 @dataclass(frozen=True)
 class Batch:
-    """Pairs of one shape; free places hold zeros.
+    """Pairs of one shape; free places hold zeros."""
 
-    Attributes:
-        names: of the pairs.
-        positions: of the pairs in their source.
-        references: A, ``[n, *shape]`` with n places.
-        blurreds: B, likewise.
-    """
-
-    names: tuple[str, ...]
-    positions: tuple[int, ...]
-    references: np.ndarray
-    blurreds: np.ndarray
+    names: tuple[str, ...]  # of the pairs
+    positions: tuple[int, ...]  # of the pairs in their source
+    references: np.ndarray  # A, `[n, *shape]` with n places
+    blurreds: np.ndarray  # B, likewise
 
     @property
     def present(self) -> np.ndarray:

@@ -25,21 +25,14 @@ class ImageFileError(ValueError):
 
 @dataclass(frozen=True)
 class Decoded:
-    """Samples as stored, before any change of units.
+    """Samples as stored, before any change of units."""
 
-    Attributes:
-        samples: shape ``[*image]``, or ``[*image, 3]`` if ``colour``.
-        full_scale: the sample that stands for white in unsigned 8- and 16-bit files, else None.
-        colour: the last axis holds red, green and blue.
-        orientation: of EXIF, 1 to 8; 1 is upright.
-        notes: what was left out or replaced, one phrase each.
-    """
-
-    samples: np.ndarray
+    samples: np.ndarray  # shape `[*image]`, or `[*image, 3]` if `colour`
+    # the sample that stands for white in unsigned 8- and 16-bit files, else None
     full_scale: int | None
-    colour: bool = False
-    orientation: int = 1
-    notes: tuple[str, ...] = ()
+    colour: bool = False  # the last axis holds red, green and blue
+    orientation: int = 1  # of EXIF, 1 to 8; 1 is upright
+    notes: tuple[str, ...] = ()  # what was left out or replaced, one phrase each
 
 
 def looks_like_colour(shape: tuple[int, ...]) -> bool:

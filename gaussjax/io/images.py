@@ -35,16 +35,11 @@ _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # both byte orders, TIFF
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image read from a file.
+    """An image read from a file."""
 
-    Attributes:
-        values: float64, ``[y, x]``, or rank 1 to 3 where the file (.npy, TIFF stack) has it.
-        dtype: type of the samples in the file.
-        notes: what was done on the way, one phrase each: colour, alpha, orientation, ...
-    """
-
-    values: np.ndarray
-    dtype: np.dtype
+    values: np.ndarray  # float64, `[y, x]`, or rank 1 to 3 where the file (.npy, TIFF stack) has it
+    dtype: np.dtype  # type of the samples in the file
+    # what was done on the way, one phrase each: colour, alpha, orientation, ...
     notes: tuple[str, ...]
 
 

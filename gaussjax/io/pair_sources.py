@@ -29,18 +29,12 @@ _HEADERS = (["reference", "blurred"], ["reference", "blurred", "name"])
 
 @dataclass(frozen=True)
 class PairFiles:
-    """Where one pair is.
+    """Where one pair is."""
 
-    Attributes:
-        name: what the pair is called in reports.
-        reference: path of A, an image or a stack.
-        blurred: path of B.
-        index: of the slice along the first axis of both stacks; None for image files.
-    """
-
-    name: str
-    reference: Path
-    blurred: Path
+    name: str  # what the pair is called in reports
+    reference: Path  # path of A, an image or a stack
+    blurred: Path  # path of B
+    # of the slice along the first axis of both stacks; None for image files
     index: int | None = None
 
 
@@ -54,15 +48,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Source:
-    """The pairs of a data set in a fixed order.
+    """The pairs of a data set in a fixed order."""
 
-    Attributes:
-        pairs: lazy where there may be many.
-        problems: files that belong to no pair, sorted by name.
-    """
-
-    pairs: Sequence[PairFiles]
-    problems: tuple[Problem, ...] = ()
+    pairs: Sequence[PairFiles]  # lazy where there may be many
+    problems: tuple[Problem, ...] = ()  # files that belong to no pair, sorted by name
 
     def fingerprint(self) -> str:
         """SHA-256 in hex over the names of the pairs and their files' sizes and times (mtime, ns).

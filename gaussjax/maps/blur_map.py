@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
 import jax
@@ -22,13 +21,13 @@ from gaussjax.model.arguments import (
     is_traced,
 )
 from gaussjax.model.params import namespace, signed_sqrt, signed_square
+from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.covariance import sigma_error, variance_error
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class BlurMap:
     """Blur over the frame, tile by tile.
 
@@ -45,7 +44,7 @@ class BlurMap:
     positions: jax.Array
     shrunk_sigma: jax.Array | None
     shrunk_standard_error: jax.Array | None
-    grid: TileGrid = field(metadata={"static": True})
+    grid: TileGrid = static()
 
     @property
     def sigma(self) -> jax.Array:

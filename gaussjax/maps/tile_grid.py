@@ -8,16 +8,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class TileGrid:
-    """Tiles of one shape, evenly spread so that they cover the whole frame.
+    """Tiles of one shape, evenly spread so that they cover the whole frame."""
 
-    Attributes:
-        shape: of the frame, px.
-        tile: shape of a tile, px.
-        step: px from one tile to the next, at most: the last tile ends where the frame does.
-    """
-
-    shape: tuple[int, ...]
-    tile: tuple[int, ...]
+    shape: tuple[int, ...]  # of the frame, px
+    tile: tuple[int, ...]  # shape of a tile, px
+    # px from one tile to the next, at most: the last tile ends where the frame does
     step: tuple[int, ...]
 
     @property

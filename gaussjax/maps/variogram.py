@@ -1,10 +1,10 @@
 """By how much a map varies from node to node beyond its errors, and where its steps are."""
 
-from dataclasses import dataclass
-
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from gaussjax.numerics.pytree import pytree
 
 _MEDIAN_CHI_SQUARE = 0.4549364  # of one degree of freedom
 _EDGE = 4.685  # standard deviations where Tukey's biweight of 95 % efficiency reaches zero
@@ -14,20 +14,13 @@ _LARGEST_RATIO = 10.0
 _NUM_BISECTIONS = 40
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class Observations:
-    """Values seen at places of a grid of nodes, one near every node.
+    """Values seen at places of a grid of nodes, one near every node."""
 
-    Attributes:
-        value: finite, ``[ny, nx]``.
-        variance: of its error, ``[ny, nx]``; infinite where nothing is seen.
-        place: in nodes, ``[ny, nx, 2]``.
-    """
-
-    value: jax.Array
-    variance: jax.Array
-    place: jax.Array
+    value: jax.Array  # finite, `[ny, nx]`
+    variance: jax.Array  # of its error, `[ny, nx]`; infinite where nothing is seen
+    place: jax.Array  # in nodes, `[ny, nx, 2]`
 
     @property
     def shape(self) -> tuple[int, ...]:

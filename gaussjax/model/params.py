@@ -1,6 +1,5 @@
 """Parameters of a Gaussian blur: a signed covariance of one of three families, and nuisances."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -9,10 +8,10 @@ import numpy as np
 
 from gaussjax.model.options import FAMILIES, check_option
 from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix
+from gaussjax.numerics.pytree import pytree, static
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class BlurParams:
     """Parameters theta of the model ``B(x) = gain * (g * A)(x - shift) + offset``.
 
@@ -30,7 +29,7 @@ class BlurParams:
     gain: jax.Array | None = None
     offset: jax.Array | None = None
     shift: jax.Array | None = None
-    family: str = field(default="isotropic", metadata={"static": True})
+    family: str = static(default="isotropic")
 
     def covariance_matrix(self, ndim: int) -> jax.Array:
         """Covariance S of the Gaussian in px^2, ``[ndim, ndim]``."""

@@ -30,24 +30,15 @@ class BlurModel:
 
     The vector of its parameters holds the variances (px^2), then, as far as they are fitted, the
     gain, the level (in the frame's scale) and the shift (px).
-
-    Attributes:
-        family: of the Gaussian.
-        kernel: the convention.
-        reach: largest radius in px that "sampled" and "integrated" may take.
-        largest_margins: px per axis that leave enough pixels to compare.
-        gain: fit it.
-        offset: fit it.
-        shift: fit it.
     """
 
-    family: str
-    kernel: Kernel
-    reach: int
-    largest_margins: tuple[int, ...]
-    gain: bool = False
-    offset: bool = False
-    shift: bool = False
+    family: str  # of the Gaussian
+    kernel: Kernel  # the convention
+    reach: int  # largest radius in px that "sampled" and "integrated" may take
+    largest_margins: tuple[int, ...]  # px per axis that leave enough pixels to compare
+    gain: bool = False  # fit it
+    offset: bool = False  # fit it
+    shift: bool = False  # fit it
 
     @property
     def ndim(self) -> int:

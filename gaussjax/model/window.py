@@ -1,7 +1,7 @@
 """Windows: which pixels of a frame are compared, and by how much each counts."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 
 import jax
@@ -10,21 +10,16 @@ import numpy as np
 
 from gaussjax.model.boundary import extended_shape
 from gaussjax.model.fourier import along_axis
+from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import row_sums
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class Window:
-    """Weights of the pixels of a frame: a profile along every axis, times a map of them all.
+    """Weights of the pixels of a frame: a profile along every axis, times a map of them all."""
 
-    Attributes:
-        profiles: along the axes, between 0 and 1.
-        map: of the frame's shape, or None for 1 everywhere.
-    """
-
-    profiles: tuple[jax.Array, ...]
-    map: jax.Array | None
+    profiles: tuple[jax.Array, ...]  # along the axes, between 0 and 1
+    map: jax.Array | None  # of the frame's shape, or None for 1 everywhere
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """Solvers that know no images: damped Newton, Gauss-Newton, and gradient descent on vectors."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -14,6 +14,7 @@ from gaussjax.numerics.linear_algebra import (
     inner_products,
     solve_small,
 )
+from gaussjax.numerics.pytree import pytree
 
 if TYPE_CHECKING:
     import optax
@@ -25,52 +26,35 @@ FIELD_SCALE = 0.25
 _FLOOR = 1e-3
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class Evaluation:
-    """What a solver asks of an objective at one point.
+    """What a solver asks of an objective at one point."""
 
-    Attributes:
-        cost: the objective, scalar; NaN outside of its domain.
-        gradient: of the cost, ``[p]``.
-        curvature: positive semi-definite model of its second derivatives, ``[p, p]``.
-        lacking: which part of the second derivatives the curvature may leave out: 0 for Newton's
-            method; 1, which trusts no step to be the last but one, for Gauss-Newton.
-        magnitude: norm of the terms whose difference the residual is. Rounding leaves a residual
-            of eps times this, and a step that promises no more is taken as convergence.
-        uncertainty: differences of the cost below this are rounding; the gradients decide then.
-        sums: whatever the caller wants to know of the last point.
-    """
-
-    cost: jax.Array
-    gradient: jax.Array
-    curvature: jax.Array
+    cost: jax.Array  # the objective, scalar; NaN outside of its domain
+    gradient: jax.Array  # of the cost, `[p]`
+    curvature: jax.Array  # positive semi-definite model of its second derivatives, `[p, p]`
+    # which part of the second derivatives the curvature may leave out: 0 for Newton's method; 1,
+    # which trusts no step to be the last but one, for Gauss-Newton
     lacking: jax.Array | float = 1.0
+    # norm of the terms whose difference the residual is. Rounding leaves a residual of eps times
+    # this, and a step that promises no more is taken as convergence
     magnitude: jax.Array | float = 0.0
+    # differences of the cost below this are rounding; the gradients decide then
     uncertainty: jax.Array | float = 0.0
-    sums: Any = None
+    sums: Any = None  # whatever the caller wants to know of the last point
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class SolverState:
-    """Where a run of :func:`newton` stands.
+    """Where a run of :func:`newton` stands."""
 
-    Attributes:
-        params: the best point so far, ``[p]``.
-        evaluation: of the objective there; the cost is infinite before the first.
-        step: what to try next from there, ``[p]``; zero where rounding hides what it promises.
-        predicted: about how far the step after that one goes, over its tolerance.
-        damping: relative to the diagonal of the curvature.
-        num_steps: evaluations of the objective.
-    """
-
-    params: jax.Array
-    evaluation: Evaluation
+    params: jax.Array  # the best point so far, `[p]`
+    evaluation: Evaluation  # of the objective there; the cost is infinite before the first
+    # what to try next from there, `[p]`; zero where rounding hides what it promises
     step: jax.Array
-    predicted: jax.Array
-    damping: jax.Array
-    num_steps: jax.Array
+    predicted: jax.Array  # about how far the step after that one goes, over its tolerance
+    damping: jax.Array  # relative to the diagonal of the curvature
+    num_steps: jax.Array  # evaluations of the objective
 
     @property
     def converged(self) -> jax.Array:

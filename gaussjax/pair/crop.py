@@ -1,9 +1,9 @@
 """A crop of a large frame, to start from: where its images differ most."""
 
-from dataclasses import dataclass, field
-
 import jax
 import jax.numpy as jnp
+
+from gaussjax.numerics.pytree import pytree, static
 
 # Frames of fewer px are their own crop: another pass, and its compilation, would cost more than it
 # spares.
@@ -17,18 +17,12 @@ _BLOCKS = 4
 _ROWS = 8
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class Crop:
-    """A box of pixels of a frame.
+    """A box of pixels of a frame."""
 
-    Attributes:
-        corner: index of its first pixel, ``[ndim]``.
-        shape: of the box (static).
-    """
-
-    corner: jax.Array
-    shape: tuple[int, ...] = field(metadata={"static": True})
+    corner: jax.Array  # index of its first pixel, `[ndim]`
+    shape: tuple[int, ...] = static()  # of the box
 
     def of(self, image: jax.Array) -> jax.Array:
         """The pixels of an image in this crop."""

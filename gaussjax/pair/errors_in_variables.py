@@ -19,7 +19,7 @@ P. Whittle, "Estimation and information in stationary time series", Ark. Mat. 2,
 frequencies).
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +41,7 @@ from gaussjax.numerics.newton import (
     step_tolerance,
 )
 from gaussjax.numerics.precision import rounding_variance
+from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.frame import frame_window
 from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import residual_and_fields
@@ -54,39 +55,27 @@ from gaussjax.statistics.noise import (
 from gaussjax.statistics.summary import Summary
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class Transforms:
-    """What the sums over frequencies are made of.
+    """What the sums over frequencies are made of."""
 
-    Attributes:
-        residual: on the extended frame.
-        u: transform of the residual times the window.
-        u_slopes: its derivatives, ``[k, *spectrum]``.
-    """
-
-    residual: jax.Array
-    u: jax.Array
-    u_slopes: jax.Array
+    residual: jax.Array  # on the extended frame
+    u: jax.Array  # transform of the residual times the window
+    u_slopes: jax.Array  # its derivatives, `[k, *spectrum]`
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class ErrorsInVariables(Objective):
     """``1/2 sum |u|^2 / D_m``; an :class:`~gaussjax.pair.objective.Objective`.
 
     The context is the pair of noise variances (v_A, v_B) in the frame's scale, ``[2]``.
-
-    Attributes:
-        estimated: the noise levels follow from the residual: a regression of |u|^2 on the two
-            spectra that white noise in B and in A would leave in it (static).
-        noise: the levels that were given, or those to start from, ``[2]``.
-        ceiling: the largest that estimated levels may be, ``[2]``.
     """
 
-    estimated: bool = field(metadata={"static": True})
-    noise: jax.Array
-    ceiling: jax.Array
+    # the noise levels follow from the residual: a regression of |u|^2 on the two spectra that
+    # white noise in B and in A would leave in it
+    estimated: bool = static()
+    noise: jax.Array  # the levels that were given, or those to start from, `[2]`
+    ceiling: jax.Array  # the largest that estimated levels may be, `[2]`
 
     def window(self, margins: jax.Array) -> Window:
         """The window m, which rises over two sigma and two pixels.

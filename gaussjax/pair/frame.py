@@ -1,7 +1,5 @@
 """Residuals and losses of a blur, in the spectral and in the image domain; all differentiable."""
 
-from dataclasses import dataclass, field
-
 import jax
 import jax.numpy as jnp
 
@@ -9,41 +7,30 @@ from gaussjax.model import boundary as borders
 from gaussjax.model.fourier import forward_transform
 from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.window import Window, erode, everywhere, interior_window
+from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.crop import Crop
 from gaussjax.spectra.orientation import swap_pair
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class Frame:
     """A pair made ready for image-domain residuals: centred, scaled, extended, transformed.
 
     The images are brought to zero mean and unit contrast of the reference, so that float32 sums
     carry no large constant, and results do not depend on the unit of the pixels.
-
-    Attributes:
-        spectrum: transform of the extended reference.
-        blurred: B embedded in the extended frame.
-        difference: B - A likewise, subtracted before any rounding.
-        centre: mean of A, subtracted from both.
-        scale: standard deviation of A (1 for a flat image), divides both.
-        known: 1 for the pixels of the extended A that are known, or None where all are.
-        weights: of the pixels of B, embedded like it, or None where all weigh 1.
-        image_shape: of the frame before extension (static).
-        pad: extension in px (static).
-        boundary: one of ``BOUNDARIES`` (static).
     """
 
-    spectrum: jax.Array
-    blurred: jax.Array
-    difference: jax.Array
-    centre: jax.Array
-    scale: jax.Array
+    spectrum: jax.Array  # transform of the extended reference
+    blurred: jax.Array  # B embedded in the extended frame
+    difference: jax.Array  # B - A likewise, subtracted before any rounding
+    centre: jax.Array  # mean of A, subtracted from both
+    scale: jax.Array  # standard deviation of A (1 for a flat image), divides both
+    # 1 for the pixels of the extended A that are known, or None where all are
     known: jax.Array | None
-    weights: jax.Array | None
-    image_shape: tuple[int, ...] = field(metadata={"static": True})
-    pad: int = field(metadata={"static": True})
-    boundary: str = field(metadata={"static": True})
+    weights: jax.Array | None  # of the pixels of B, embedded like it, or None where all weigh 1
+    image_shape: tuple[int, ...] = static()  # of the frame before extension
+    pad: int = static()  # extension in px
+    boundary: str = static()  # one of `BOUNDARIES`
 
 
 def centre_and_scale(
@@ -134,8 +121,7 @@ def frame_window(frame: Frame, margins: jax.Array, ramps: jax.Array | None = Non
     return window.masked([known, frame.weights])
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class Usable:
     """Which pixels of A and B are known, 1 or 0, and the weights of B; None: all, or all alike."""
 
@@ -153,30 +139,18 @@ class Usable:
         )
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class Pair:
-    """Two images of one shape, one of which is to be blurred to the other.
+    """Two images of one shape, one of which is to be blurred to the other."""
 
-    Attributes:
-        reference: A.
-        blurred: B.
-        usable: which of their pixels.
-        swapped: B is the sharper one, so that it is to be blurred to A.
-        centre: subtracted from both images.
-        scale: divides both images.
-        boundary: one of ``BOUNDARIES`` (static).
-        pad: of its frame, px; matters to the padded boundaries only (static).
-    """
-
-    reference: jax.Array
-    blurred: jax.Array
-    usable: Usable
-    swapped: jax.Array
-    centre: jax.Array
-    scale: jax.Array
-    boundary: str = field(metadata={"static": True})
-    pad: int = field(metadata={"static": True})
+    reference: jax.Array  # A
+    blurred: jax.Array  # B
+    usable: Usable  # which of their pixels
+    swapped: jax.Array  # B is the sharper one, so that it is to be blurred to A
+    centre: jax.Array  # subtracted from both images
+    scale: jax.Array  # divides both images
+    boundary: str = static()  # one of `BOUNDARIES`
+    pad: int = static()  # of its frame, px; matters to the padded boundaries only
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -10,7 +10,6 @@ Source: the term is kept as a symmetric rank-one update; see J. Nocedal and S. J
 Optimization", 2nd ed., Springer 2006, ch. 6.2 and 10.3.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -26,6 +25,7 @@ from gaussjax.numerics.newton import (
     step_tolerance,
 )
 from gaussjax.numerics.precision import rounding_variance
+from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import row_sums
 from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import residual_and_fields
@@ -47,64 +47,38 @@ _ALLOWED = 2.0
 _FEWER_BANDS = 8
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class FrameEquations(NormalEquations):
-    """Normal equations of a frame at a vector, and what a step and its error bar take besides.
+    """Normal equations of a frame at a vector, and what a step and its error bar take besides."""
 
-    Attributes:
-        scatter: inner products of the sums of the scores ``W r J`` over blocks, ``[k, k]``.
-        num_blocks: number of blocks with compared pixels, about.
-        bending: ``<W r, dJ/dv>`` from row bands, v a variance added along all axes, ``[k]``.
-    """
-
-    scatter: jax.Array
-    num_blocks: jax.Array
-    bending: jax.Array
+    scatter: jax.Array  # inner products of the sums of the scores `W r J` over blocks, `[k, k]`
+    num_blocks: jax.Array  # number of blocks with compared pixels, about
+    bending: jax.Array  # `<W r, dJ/dv>` from row bands, v a variance added along all axes, `[k]`
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class Step:
-    """One step from the equations at a vector.
+    """One step from the equations at a vector."""
 
-    Attributes:
-        vector: its end, ``[k]``.
-        second_order: the second-order term of the curvature that it used, ``[k, k]``.
-        length: in units of the solver's tolerance.
-        predicted: length of the next one.
-    """
-
-    vector: jax.Array
-    second_order: jax.Array
-    length: jax.Array
-    predicted: jax.Array
+    vector: jax.Array  # its end, `[k]`
+    second_order: jax.Array  # the second-order term of the curvature that it used, `[k, k]`
+    length: jax.Array  # in units of the solver's tolerance
+    predicted: jax.Array  # length of the next one
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class Linearization:
-    """What is kept of a pass: its equations, and how the residual stands at its end.
+    """What is kept of a pass: its equations, and how the residual stands at its end."""
 
-    Attributes:
-        point: the vector at the beginning, ``[k]``.
-        equations: at that point.
-        second_order: the second-order term that the step used, ``[k, k]``.
-        squares: ``sum W r^2`` at the end.
-        scatter: of the scores ``W r J`` at the end, ``[k, k]``.
-        residual: at the end; of a frame that is cut into tiles, its statistics.
-    """
-
-    point: jax.Array
-    equations: FrameEquations
-    second_order: jax.Array
-    squares: jax.Array
-    scatter: jax.Array
-    residual: Any
+    point: jax.Array  # the vector at the beginning, `[k]`
+    equations: FrameEquations  # at that point
+    second_order: jax.Array  # the second-order term that the step used, `[k, k]`
+    squares: jax.Array  # `sum W r^2` at the end
+    scatter: jax.Array  # of the scores `W r J` at the end, `[k, k]`
+    residual: Any  # at the end; of a frame that is cut into tiles, its statistics
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class LeastSquares(Objective):
     """``1/2 sum_x W r^2``, an :class:`~gaussjax.pair.objective.Objective`."""
 

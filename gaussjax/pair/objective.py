@@ -6,43 +6,33 @@ Objectives are pytrees, so that a fit differentiates by what they hold.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import jax
 
 from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
+from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.frame import Frame, frame_window
 from gaussjax.pair.prediction import level_of
 from gaussjax.statistics.residual_statistics import ResidualStatistics, gather
 from gaussjax.statistics.summary import Summary
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class Fit:
-    """Where the iteration on an objective has come to.
+    """Where the iteration on an objective has come to."""
 
-    Attributes:
-        vector: of the model, ``[k]``.
-        context: of the objective, ``[q]``.
-        margins: ``[ndim]``, px, of the pixels that were compared.
-        linear: the objective's linearization, there.
-        step: length of the last pass; infinite before the first.
-        predicted_step: estimated length of the next pass; both in units of the solver's tolerance.
-        converged: the next pass would move nothing by more than the tolerance.
-        num_steps: passes and solver steps together.
-    """
-
-    vector: jax.Array
-    context: jax.Array
-    margins: jax.Array
-    linear: Any
-    step: jax.Array
+    vector: jax.Array  # of the model, `[k]`
+    context: jax.Array  # of the objective, `[q]`
+    margins: jax.Array  # `[ndim]`, px, of the pixels that were compared
+    linear: Any  # the objective's linearization, there
+    step: jax.Array  # length of the last pass; infinite before the first
+    # estimated length of the next pass; both in units of the solver's tolerance
     predicted_step: jax.Array
-    converged: jax.Array
-    num_steps: jax.Array
+    converged: jax.Array  # the next pass would move nothing by more than the tolerance
+    num_steps: jax.Array  # passes and solver steps together
 
     def moved(self, vector, linear, step, predicted_step, num_steps: jax.Array | int = 0) -> "Fit":
         """After one pass; ``num_steps`` are those of a solver inside of it."""
@@ -56,17 +46,12 @@ class Fit:
         )
 
 
-@dataclass(frozen=True)
+@pytree
 class Objective(ABC):
-    """A sum over pixels; see the module's docstring.
+    """A sum over pixels; see the module's docstring."""
 
-    Attributes:
-        frame: the pair.
-        model: its model (static).
-    """
-
-    frame: Frame
-    model: BlurModel = field(metadata={"static": True})
+    frame: Frame  # the pair
+    model: BlurModel = static()  # its model
 
     def context(self, vector: jax.Array, margins: jax.Array, previous: jax.Array) -> jax.Array:
         """The context at a vector, ``[q]``; the previous one unless an objective keeps its own."""

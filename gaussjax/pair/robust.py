@@ -1,7 +1,6 @@
 """Robust losses on the compared pixels: the objective ``sum_x W rho(r / s)``."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +9,7 @@ from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import definite, inner_products, inverse_small
 from gaussjax.numerics.newton import Evaluation, newton, step_tolerance
 from gaussjax.numerics.precision import rounding_variance
+from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import residual_and_fields, second_order_term
 from gaussjax.statistics.covariance import block_counts, sandwich_covariance, wider_covariance
@@ -31,8 +31,7 @@ _DENSITY_WIDTH = 0.3
 _CLIP = 3.0
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class Robust(Objective):
     """``s^2 sum_x W rho(r / s)``, s from the residual.
 
@@ -41,12 +40,9 @@ class Robust(Objective):
     "absolute" is the limit of ``sqrt(r^2 + s^2)`` as s shrinks with the residual to a hundredth
     of its scale: a continuation, whose end differs from the least absolute sum by less than 1e-4
     of it.
-
-    Attributes:
-        loss: "absolute", "huber" or a rho function (static).
     """
 
-    loss: str | Callable = field(metadata={"static": True})
+    loss: str | Callable = static()  # "absolute", "huber" or a rho function
 
     @property
     def rho(self) -> Callable:

@@ -1,7 +1,6 @@
 """Least squares on a large frame, whose sums are gathered a tile at a time."""
 
 import math
-from dataclasses import dataclass, field
 from functools import partial
 
 import jax
@@ -9,6 +8,7 @@ import jax.numpy as jnp
 
 from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
+from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.frame import Frame, Pair, frame_window
 from gaussjax.pair.least_squares import LeastSquares, Linearization, frame_equations, next_step
 from gaussjax.pair.objective import Fit
@@ -17,20 +17,15 @@ from gaussjax.pair.tiles import sum_over_tiles, tiles_fit
 from gaussjax.statistics.residual_statistics import ResidualStatistics
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class TiledLeastSquares(LeastSquares):
     """:class:`LeastSquares` of a pair of which no more than two tiles are transformed at once.
 
     The statistics of the residual are those at the beginning of the last pass: its step is short.
-
-    Attributes:
-        pair: of the frame.
-        tile: shape of the tiles (static).
     """
 
-    pair: Pair
-    tile: tuple[int, ...] = field(metadata={"static": True})
+    pair: Pair  # of the frame
+    tile: tuple[int, ...] = static()  # shape of the tiles
 
     def improve(self, fit: Fit, lower, upper) -> Fit:
         """One pass."""

@@ -1,7 +1,6 @@
 """The measured transfer function of a pair, radially averaged; no Gaussian is assumed."""
 
 import math
-from dataclasses import dataclass
 from functools import reduce
 
 import jax
@@ -11,14 +10,14 @@ import numpy as np
 from gaussjax.model.fourier import angular_frequencies, forward_transform, half_plane_weights
 from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import gaussian_transfer, known_reach
+from gaussjax.numerics.pytree import pytree
 from gaussjax.report.oriented_pair import orient
 from gaussjax.statistics.result import BlurEstimate
 
 _SIGNIFICANT = 3.0  # standard deviations by which the power of a signal exceeds that of noise
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class TransferProfile:
     """Transfer functions in bins of radial frequency |w|, each of shape ``[bins]``.
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial, reduce
 
 import jax
@@ -14,6 +14,7 @@ from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import FAMILIES, PADDED_BOUNDARIES
 from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import known_reach, system_response
+from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.estimate import estimate_blur
 from gaussjax.report.oriented_pair import OrientedPair, orient
 from gaussjax.statistics.noise import floored_noise, leaked
@@ -23,8 +24,7 @@ _NO_SIGMA = 0.01  # px: as good as no blur
 _ROUNDING = 1000  # eps of the contrast: smaller residuals are rounding, not a misfit
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class FamilyComparison:
     """Akaike's information criterion of every family, from the simplest to the richest.
 
@@ -34,7 +34,7 @@ class FamilyComparison:
     """
 
     aic: jax.Array
-    names: tuple[str, ...] = field(metadata={"static": True})
+    names: tuple[str, ...] = static()
 
     @property
     def weights(self) -> jax.Array:

@@ -23,21 +23,14 @@ from gaussjax.statistics.result import BlurEstimate
 
 @dataclass(frozen=True)
 class OrientedPair:
-    """The sharper and the softer image of a pair; missing pixels hold the mean of the others.
+    """The sharper and the softer image of a pair; missing pixels hold the mean of the others."""
 
-    Attributes:
-        sharp: ``blurred`` where the estimate says so clearly, else ``reference``.
-        soft: the other one.
-        known_sharp: 1 where ``sharp`` is known, 0 where it is missing; None: everywhere.
-        known_soft: likewise.
-        is_swapped: ``sharp`` is the caller's ``blurred``.
-    """
-
-    sharp: jax.Array
-    soft: jax.Array
+    sharp: jax.Array  # `blurred` where the estimate says so clearly, else `reference`
+    soft: jax.Array  # the other one
+    # 1 where `sharp` is known, 0 where it is missing; None: everywhere
     known_sharp: jax.Array | None
-    known_soft: jax.Array | None
-    is_swapped: bool
+    known_soft: jax.Array | None  # likewise
+    is_swapped: bool  # `sharp` is the caller's `blurred`
 
     @property
     def shape(self) -> tuple[int, ...]:
