@@ -50,9 +50,10 @@ class SolverState:
 
     params: jax.Array  # the best point so far, `[p]`
     evaluation: Evaluation  # of the objective there; the cost is infinite before the first
-    # what to try next from there, `[p]`; zero where rounding hides what it promises
-    step: jax.Array
-    predicted: jax.Array  # about how far the step after that one goes, over its tolerance
+    step: jax.Array  # what to try next from there, `[p]`
+    # about how far the step after that one goes, over its tolerance; zero where rounding hides
+    # what the step promises
+    predicted: jax.Array
     damping: jax.Array  # relative to the diagonal of the curvature
     num_steps: jax.Array  # evaluations of the objective
 
@@ -133,15 +134,17 @@ def newton_step(
     eps = jnp.finfo(params.dtype).eps
     invisible = eps * jnp.maximum(evaluation.cost, 0) + (8 * eps * evaluation.magnitude) ** 2
     step = jnp.clip(params + wanted, lower, upper) - params
-    step = jnp.where(promised > invisible, step, 0)
     # A damped step leaves so much of the way.
     lacking = jnp.maximum(evaluation.lacking, jnp.minimum(damping, 1))
     predicted = predicted_step(step, jnp.abs(params) + _FLOOR, lacking)
+    predicted = jnp.max(predicted / step_tolerance(params))
+    visible = promised > invisible
     return SolverState(
         params=params,
         evaluation=evaluation,
-        step=step,
-        predicted=jnp.max(predicted / step_tolerance(params)),
+        # A long one that promises nothing would go anywhere.
+        step=jnp.where(visible | (predicted <= 1), step, 0),
+        predicted=jnp.where(visible, predicted, 0),
         damping=damping,
         num_steps=state.num_steps + 1,
     )

@@ -89,7 +89,7 @@ class Robust(Objective):
         )
         length = jnp.max(jnp.abs(root.params - fit.vector) / step_tolerance(root.params))
         # A root found at once is as good as rounding allows, however far the last digits move.
-        predicted = jnp.where(root.converged & (root.num_steps <= 2), 0, length)
+        predicted = jnp.where(root.converged & (root.num_steps <= 1), 0, length)
         linear = self.linearize(root.params, fit.margins)
         return fit.moved(root.params, linear, length, predicted, root.num_steps)
 
