@@ -193,23 +193,28 @@ def fit_optax(
 
     start = 0.5 * jnp.log(variance) if logarithmic else variance
     coordinates, _ = gradient_descent(objective, start, optimizer, num_steps)
-    params = decode(coordinates)
+    return _result_where_stopped(decode(coordinates), spectra, convention, num_steps)
 
+
+def _result_where_stopped(
+    params: BlurParams, spectra: Spectra, kernel: Kernel, num_steps: int
+) -> BlurEstimate:
+    """The estimate at ``params``; not converged if a Gauss-Newton step from there goes far."""
     reach = max(spectra.image_shape)
     sums = blur_sums(
-        without_zero_frequency(power),
+        without_zero_frequency(spectra.reference_power),
         without_zero_frequency(spectra.cross_power.real),
         params,
         spectra.image_shape,
-        convention,
+        kernel,
         reach,
     )
     distance = solve_small(sums.information, sums.gradient)
-    squares = spectral_squares(params, spectra, convention, reach)
+    squares = spectral_squares(params, spectra, kernel, reach)
     estimate = _spectral_result(
         params,
         spectra,
-        convention,
+        kernel,
         sums=sums,
         squares=half_plane_sum(squares, spectra.image_shape),
         swapped=jnp.asarray(False),
