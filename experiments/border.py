@@ -1,8 +1,8 @@
-"""What to do about the border? Every treatment, error over sigma, on crops of photographs.
+"""What to do about the border? The error of every treatment, on crops of photographs.
 
 SciPy blurred the larger scene, so that content leaks into the crop from outside. Each treatment
-fits the same sampled Gaussian by least squares; they differ in what they take to be beyond the edge
-and in which pixels they compare.
+fits the same sampled Gaussian by least squares; they differ in what they assume beyond the edge and
+in which pixels they compare.
 """
 
 import sys
@@ -30,7 +30,7 @@ COLOURS = dict(
         strict=True,
     )
 )
-LEAST, MOST = 1e-12, 100.0  # %; what is beyond is drawn there
+LEAST, MOST = 1e-12, 100.0  # %; values beyond are drawn there
 
 
 def run(

@@ -1,8 +1,8 @@
 """Which sigma is it? What one number means to Pillow, OpenCV, SciPy and scikit-image.
 
-Each tool blurs a bright line. Its taps tell the standard deviation that the number really makes,
-and how far from a Gaussian's their kurtosis is. Beside it what ``estimate_blur`` reads from a
-photograph that the tool has blurred, by each of its kernel conventions.
+Each tool blurs a bright line. The taps give the true standard deviation, and the kurtosis, which
+is 3 for a Gaussian. Each tool also blurs a photograph, from which ``estimate_blur`` reads sigma by
+each of its kernel conventions.
 """
 
 import sys
@@ -38,12 +38,12 @@ def pillow(image: np.ndarray, radius: float) -> np.ndarray:
 
 
 def opencv(image: np.ndarray, sigma: float, size: int = 0) -> np.ndarray:
-    """Size 0: as sigma asks for, four sigmas to each side; sigma 0: as the size asks for."""
+    """Size 0: derived from sigma, four sigmas to each side; sigma 0: derived from the size."""
     return cv2.GaussianBlur(image, (size, size), sigma, borderType=cv2.BORDER_REFLECT)
 
 
 def sigma_of_size(size: int) -> float:
-    """What OpenCV's documentation says that a size stands for, px."""
+    """The sigma (px) that OpenCV's documentation gives for a size."""
     return 0.3 * ((size - 1) * 0.5 - 1) + 0.8
 
 
@@ -66,7 +66,7 @@ def run(*, seed: int, most: int = len(SIGMAS)) -> dict[str, Any]:
 
     Args:
         seed: nothing here is random.
-        most: sigmas or sizes of every tool.
+        most: number of sigmas or sizes of every tool; the last ones are taken.
     """
     del seed
     image = scene("camera")
@@ -97,8 +97,8 @@ def run(*, seed: int, most: int = len(SIGMAS)) -> dict[str, Any]:
 def moments_of_taps(tool: Callable[[np.ndarray], np.ndarray]) -> tuple[float, float]:
     """Standard deviation (px) and kurtosis of the taps along one axis.
 
-    The line's brightness rises along it, which a symmetric blur leaves as it is: over its length
-    the rounding of 8 bits averages out.
+    The brightness rises along the line. A symmetric blur leaves this rise as it is, and over it the
+    rounding to 8 bits averages out.
     """
     height, width = _LINE
     line = np.zeros(_LINE)
@@ -156,7 +156,7 @@ def plot(numbers: dict[str, Any]) -> Figure:
 
 EXPERIMENT = common.Experiment(
     stem="conventions",
-    question="Which sigma is it that a tool's number means?",
+    question="Which sigma does the number given to a tool mean?",
     run=run,
     table=table,
     plot=plot,

@@ -2,7 +2,7 @@
 
 One photograph under a periodic, continuous Gaussian with noise in B, so that every solver has the
 same objective: Gauss-Newton on the variance, and optax's Adam and L-BFGS on the variance, on sigma
-and on its logarithm. Beside them the objective itself, squared and absolute, near zero blur.
+and on its logarithm. Also the objective itself, squared and absolute, near zero blur.
 """
 
 import sys
@@ -28,7 +28,7 @@ from gaussjax.spectra.loss import spectral_residual
 
 SIGMA, NOISE, SIZE = 2.0, 0.01, 256
 SMALL = 0.4  # px, the blur of the landscapes
-LEAST = 1e-13  # what is less is drawn there
+LEAST = 1e-13  # smaller values are drawn there
 RATE = 0.1  # of Adam: px^2, px, or 1
 # From the parameter that is optimised to the variance, and back.
 PARAMETERS: dict[str, tuple[Callable, Callable]] = {
@@ -145,7 +145,7 @@ def descent_path(optimizer: optax.GradientTransformation, parameter: str, steps:
             )
             return (optax.apply_updates(x, updates), state), x
 
-        # The logarithm of zero is no start.
+        # No start has the logarithm of zero.
         least = 1e-3 if parameter == "log sigma" else 0.0
         x = from_variance(jnp.maximum(jnp.asarray(start), least) ** 2)
         (last, _), before = jax.lax.scan(step, (x, optimizer.init(x)), None, length=steps)
@@ -242,7 +242,7 @@ def plot(numbers: dict[str, Any]) -> Figure:
 
 EXPERIMENT = common.Experiment(
     stem="convergence",
-    question="How do the solvers converge, and why in the variance?",
+    question="How do the solvers converge, and why is the variance the better parameter?",
     run=run,
     table=table,
     plot=plot,

@@ -1,8 +1,9 @@
 """How near does every estimator come to the Cramer-Rao bound? Bias and scatter apart.
 
 Crops of photographs that SciPy blurred as a larger scene, white noise in B, many draws of it. The
-mean error over the draws is bias, which no amount of light cures; their standard deviation is what
-noise does. Both are in units of the bound for the pixels that the blur cannot reach from outside.
+mean error over the draws is bias, which more light does not reduce; their standard deviation is the
+scatter that noise causes. Both are in units of the bound for the pixels that the blur cannot reach
+from outside.
 """
 
 import sys
@@ -28,7 +29,7 @@ from gaussjax import (
 )
 
 SIGMA, NOISE = 2.0, 0.01  # where they are not varied
-LEAST = 0.1  # bounds; what is less is drawn there
+LEAST = 0.1  # bounds; smaller values are drawn there
 COLOURS = {
     "interior: estimate_blur": BLUE,
     "Hann: Gauss-Newton": PURPLE,

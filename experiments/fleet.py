@@ -1,8 +1,8 @@
-"""What does one blur from very many pairs cost? Against decoding the files and two FFTs a pair.
+"""What does one blur from very many pairs cost, against decoding and two FFTs a pair?
 
 Photographs of 256 x 256 px as 8-bit PNG, blurred and then cropped. The floor decodes both files in
 threads and transforms both images, in batches, and does nothing else. Files repeat (as hard links),
-so that a folder of many pairs needs little room. Everything in float32, in turn, medians.
+so that a folder of many pairs needs little room. Everything is float32 and timed in turn; medians.
 """
 
 import os
@@ -32,7 +32,7 @@ from gaussjax.dataset.state import JointSums
 SIGMA, BATCH = 2.0, 64  # px; pairs
 BARS = {"cost": 1.3, "memory": 0.05, "drift": 1e-6}
 FLEETS = (10**4, 10**6, 10**9)  # pairs
-# Resident at its peak, bytes, after the joint fit of two folders.
+# Peak of the resident memory, bytes, after the joint fit of two folders.
 MANY = """
 import re, sys
 from gaussjax import fit_dataset, open_pairs
@@ -66,11 +66,11 @@ def run(
             "decode and two FFTs": lambda: decode(where, transform=True),
             "fit_dataset": lambda: fit_dataset(open_pairs(*(where / n for n in FOLDERS))),
         }
-        # Compiled before.
+        # Compiles before anything is timed.
         fit_dataset(open_pairs(*(files / name for name in FOLDERS)))
         decode(files, transform=True)
         clock, cores, many = in_turn(calls, rounds)
-        # SciPy's own kernel, and the noise that rounding to whole numbers is, in both images.
+        # SciPy's sampled kernel; rounding to whole numbers is noise of this size in both images.
         pairs = open_pairs(*(files / name for name in FOLDERS))
         found = fit_dataset(pairs, kernel="sampled", noise_std=(12**-0.5,) * 2)
         small = Path(folder) / "small"
@@ -120,7 +120,7 @@ def _decoded(*files: Path) -> list[np.ndarray]:
 
 
 def _batches(pairs: Iterator[list[np.ndarray]]) -> Iterator[np.ndarray]:
-    """Stacks of both images of 64 pairs each; the last one may have images of an earlier one."""
+    """Stacks of both images of 64 pairs each; the last one is filled up with its own images."""
     images: list[np.ndarray] = []
     for pair in pairs:
         images += pair
@@ -152,7 +152,7 @@ def memory_of_many_pairs(source: Path, folder: Path, count: int) -> int:
 
 
 def some_sums(shape: tuple[int, int], random: np.random.Generator) -> JointSums:
-    """Of an imagined batch: random numbers of float32, in the layout of the real ones."""
+    """Sums of an imagined batch: random numbers of float32 in the layout of real sums."""
 
     def drawn(*size: int) -> np.ndarray:
         return random.uniform(0.5, 1.5, size).astype(np.float32).astype(float)
@@ -164,9 +164,9 @@ def some_sums(shape: tuple[int, int], random: np.random.Generator) -> JointSums:
 
 
 def drift(additions: int, random: np.random.Generator) -> dict[str, float]:
-    """Relative error of sums of so many batches: as they are kept, and in float32.
+    """Relative error of the sum of so many batches: as it is kept, and in float32.
 
-    A thousand different ones, in turn: their exact sum is known.
+    A thousand different batches are repeated, so that the exact sum is known.
     """
     few = [some_sums((4, 4), random) for _ in range(min(1000, additions))]
     total = few[0]
@@ -190,7 +190,7 @@ def rate(numbers: dict[str, Any]) -> float:
 
 
 def ratios(numbers: dict[str, Any]) -> dict[str, float]:
-    """What the bars ask for."""
+    """What ``BARS`` limit, and the same ratio of the time of all cores."""
     floor, fitted = "decode and two FFTs", "fit_dataset"
     few, many = sorted(numbers["memory"], key=int)
     return {

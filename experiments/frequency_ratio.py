@@ -86,7 +86,7 @@ def run(
 def make_pair(
     image: np.ndarray, panel: str, value: float, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A and B with one thing varied; the blur is that of the crop but in "cropped"."""
+    """A and B with one quantity varied; the crop is blurred, in "cropped" the whole photograph."""
     sigma = value if PANELS[panel] == PANELS["sigma"] else SIGMA
     noise = value if panel == "noise" else NOISE
     reference = middle(image)
@@ -103,7 +103,7 @@ def make_pair(
 
 
 def estimators() -> dict[str, Callable]:
-    """By name; with a window those of its ending."""
+    """By name; names that end in ``HANN`` are of Hann-windowed spectra."""
     found = {name: on_spectra(fit) for name, fit in FITS.items()}
     windowed = {name + HANN: on_spectra(fit, hann_spectra) for name, fit in FITS.items()}
     return {**found, INTERIOR: one_by_one(estimate_blur), **windowed}
@@ -131,7 +131,7 @@ def table(numbers: dict[str, Any]) -> str:
 
 
 def plot(numbers: dict[str, Any]) -> Figure:
-    """A panel for each thing that is varied; dashed with a Hann window."""
+    """A panel for each quantity that is varied; dashed with a Hann window."""
     figure = Figure(figsize=(7, 5.6), layout="constrained")
     axes = dict(zip(PANELS, figure.subplots(2, 2, sharey=True).flat, strict=True))
     for name, panel in numbers["panels"].items():

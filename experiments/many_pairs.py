@@ -1,4 +1,4 @@
-"""One sigma from many pairs: what is gained by each pair more, and by which way of joining them?
+"""One sigma from many pairs: what does each further pair gain, and how should they be joined?
 
 The question's asker had one sigma to find from very many images. Patches of photographs under the
 same periodic blur with strong noise: the joint fit of their summed spectra, the mean and the median
@@ -45,7 +45,7 @@ def run(
     counts: Sequence[int] = (16, 32, 64, 128, 256, 512),
     repeats: int = 16,
 ) -> dict[str, Any]:
-    """Sigma (px) by way, each [count, repeat], the bound [count], and milliseconds for the most."""
+    """Sigma (px) by way, [count, repeat]; the bound [count]; milliseconds for the largest count."""
     random = np.random.default_rng(seed)
     scenes = [scene(name) for name in photographs]
     ways = joinings()
@@ -81,7 +81,7 @@ def run(
 def patches(
     scenes: Sequence[np.ndarray], count: int, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Random patches, their blurred and noisy versions, and what each tells of sigma, 1/px^2."""
+    """Random patches, their blurred and noisy versions, and Fisher information of sigma, 1/px^2."""
     level = NOISE * np.mean([image.std() for image in scenes])
     chosen = [scenes[index] for index in random.integers(len(scenes), size=count)]
     references = [image[random_square(image, SIZE, random)] for image in chosen]
@@ -99,7 +99,7 @@ def patches(
 
 
 def joinings() -> dict[str, Callable[[Spectra], jax.Array]]:
-    """From the stacked spectra of many pairs to one sigma."""
+    """Functions from the stacked spectra of many pairs to one sigma."""
 
     @jax.jit
     def joint(spectra):
@@ -196,7 +196,7 @@ def plot(numbers: dict[str, Any]) -> Figure:
 
 EXPERIMENT = common.Experiment(
     stem="many_pairs",
-    question="What does each pair more gain, and how are they joined?",
+    question="What does each further pair gain, and how should pairs be joined?",
     run=run,
     table=table,
     plot=plot,

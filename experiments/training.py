@@ -1,9 +1,9 @@
 """What blur does a network make? The question's own case, followed over training.
 
-A convolutional autoencoder learns photographs; B is what it makes of others. One sigma for all of
-its outputs at every stage, by least squares and by least absolute values, as the question asked,
-beside the sigma of every photograph; and how near each estimator's Gaussian brings A to B, against
-the nearest of all Gaussians.
+A convolutional autoencoder learns photographs; B is its output for others. At every stage one sigma
+is fitted to all outputs, by least squares and by least absolute values (as the question asked), and
+one to every photograph. The misfit that each estimator's Gaussian leaves between A and B is
+compared with the least that any Gaussian leaves.
 """
 
 import sys

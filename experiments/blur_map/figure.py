@@ -12,8 +12,8 @@ from experiments.shared.common import BLUE, GREEN, GREY, ORANGE, VERMILION
 from experiments.shared.drawing import floored_ticks, plain_ticks
 from experiments.shared.photographs import middle, scene
 
-LEAST = 1e-3  # %; what is less is drawn there
-# Few colours: those of the lines have to find room in the palette of the saved picture.
+LEAST = 1e-3  # %; smaller values are drawn there
+# Few colours, so that the palette of the saved picture has room for those of the lines.
 SIGMAS, GREYS = colormaps["viridis"].resampled(40), colormaps["gray"].resampled(40)
 
 LINES = {

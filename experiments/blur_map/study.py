@@ -1,8 +1,8 @@
-"""How well is a blur known that varies over the frame? Maps of tiles against the true sigma.
+"""How accurate are maps of a blur that varies over the frame?
 
 Photographs blurred by a sigma that grows linearly over the frame, or jumps in its middle. The error
-of a tile is told against the true sigma at its centre, and at the position where its estimate
-looks; that of the shrunk map against the true sigma at the centre.
+of a tile is taken twice: against the true sigma at its centre, and against that at the position
+which its estimate refers to. The shrunk map is compared with the true sigma at the centre.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def run(
     tiles: Sequence[int] = (32, 48, 64, 96),
     noises: Sequence[float] = (0.0, 0.01),
 ) -> dict[str, Any]:
-    """Errors of all maps, a row for each; and the example's maps."""
+    """Errors of all maps, as columns with an entry for each map; and the example's maps."""
     random = np.random.default_rng(seed)
     rows, examples = [], {}
     pairs = [(field, name, noise) for field in FIELDS for name in photographs for noise in noises]
@@ -66,32 +66,32 @@ def run(
 
 
 def judge(found: BlurMap, field: Field) -> dict[str, Any]:
-    """Errors in % of a map, over its tiles that do not lie across a step, and what it refused."""
+    """Errors of a map in %, without the tiles that lie across a step, and what it refused."""
     y, x = np.meshgrid(*found.centres, indexing="ij")
     centre, position = field(y, x), field(*np.moveaxis(np.asarray(found.positions), -1, 0))
     half = found.grid.tile[1] / 2
-    # A tile across the step has no one sigma.
+    # A tile across the step has no single sigma.
     across = np.abs(field(y, x - half) - field(y, x + half)) > 1
     estimated = ~np.isnan(found.sigma)
     clear = ~across if field is FIELDS["step"] else np.ones_like(across)
     answers = {
-        "centre": (found.sigma, found.sigma_standard_error, centre, estimated),
-        "position": (found.sigma, found.sigma_standard_error, position, estimated),
-        "shrunk": (found.shrunk_sigma, found.shrunk_standard_error, centre, estimated),
+        "centre": (found.sigma, found.sigma_standard_error, centre),
+        "position": (found.sigma, found.sigma_standard_error, position),
+        "shrunk": (found.shrunk_sigma, found.shrunk_standard_error, centre),
     }
     facts: dict[str, Any] = {
         "count": clear.size,
         "refused": int(np.sum(~estimated)),
         "across": int(np.sum(across & ~clear)),
     }
-    for way, (sigma, standard, true, told) in answers.items():
+    for way, (sigma, standard, true) in answers.items():
         error = 100 * np.abs(sigma / true - 1)
-        pull = ((sigma - true) / standard)[clear & told]
+        pull = ((sigma - true) / standard)[clear & estimated]
         facts |= {
-            f"{way}_mean": float(np.mean(error[clear & told])),
-            f"{way}_median": float(np.median(error[clear & told])),
+            f"{way}_mean": float(np.mean(error[clear & estimated])),
+            f"{way}_median": float(np.median(error[clear & estimated])),
             f"{way}_pull": float(np.sqrt(np.mean(pull**2))),
-            f"{way}_everywhere": float(np.mean(error[told])),
+            f"{way}_everywhere": float(np.mean(error[estimated])),
         }
     return facts
 
@@ -108,7 +108,7 @@ def example(found: BlurMap) -> dict[str, Any]:
 
 EXPERIMENT = common.Experiment(
     stem="blur_map",
-    question="How well is a blur known that varies over the frame?",
+    question="How accurate are maps of a blur that varies over the frame?",
     run=run,
     table=table,
     plot=plot,

@@ -8,7 +8,7 @@ from experiments.shared.photographs import CROP, middle
 from experiments.shared.scipy_reference import continuous_blur, interior
 
 LEVELS = 128
-MARGIN = 32  # px around the crop, more than 6 sigma reach
+MARGIN = 32  # px around the crop, more than 6 sigma of the widest blur
 NARROW, WIDE = 1.0, 4.0  # px
 
 Field = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -41,7 +41,7 @@ def varying_pair(
 def varying_blur(image: np.ndarray, variance: np.ndarray, levels: int) -> np.ndarray:
     """Every pixel from a stack of blurred images, interpolated linearly in the variance (px^2).
 
-    In which the blur is smooth: the error falls with the square of the number of levels.
+    The blur is smooth in the variance: the error falls with the square of the number of levels.
     """
     steps = np.linspace(variance.min(), variance.max(), levels)
     place = np.interp(variance, steps, np.arange(levels))
@@ -55,7 +55,7 @@ def varying_blur(image: np.ndarray, variance: np.ndarray, levels: int) -> np.nda
 def interpolation_error(scene: np.ndarray, field: Field) -> float:
     """Rms error that interpolating leaves in B, in % of the standard deviation of A.
 
-    A third of what half the levels change, as the error falls with their square.
+    A third of the change when the levels are halved, which makes the error four times as large.
     """
     reference, fine = varying_pair(scene, field)
     _, coarse = varying_pair(scene, field, LEVELS // 2)

@@ -1,8 +1,8 @@
 """Compare the estimators on real photographs, with a known blur and with none that is Gaussian.
 
 Known: crops of a larger scene that ``scipy.ndimage.gaussian_filter`` blurred, so that content leaks
-in over the edge, with white noise in B. Unknown: B is made in other ways, and the question is how
-near to B the fitted Gaussian brings A, against the best that any Gaussian could do.
+in over the edge, with white noise in B. Unknown: B is made in other ways, and the misfit that the
+fitted Gaussian leaves between A and B is compared with the least that any Gaussian leaves.
 """
 
 import time
@@ -22,7 +22,7 @@ from experiments.shared.photographs import CROP, PHOTOGRAPHS, scene
 from experiments.shared.scipy_reference import gaussian_residual, mean_absolute, root_mean_square
 
 SETTING = Setting(truncate=4.0, initial=1.0, upper=12.0)
-# No blur up to the upper bound reaches farther in from beyond the edge, px.
+# px from the edge, beyond which no blur up to the upper bound sees what is outside the frame.
 COMMON_MARGIN = int(SETTING.truncate * SETTING.upper + 0.5)
 
 

@@ -16,7 +16,7 @@ LINES = (
     (ORANGE, "v", "-."),
     (PURPLE, "D", "-."),
 )
-LEAST_SWAP = 1e-3  # %; what is less is drawn there
+LEAST_SWAP = 1e-3  # %; smaller values are drawn there
 
 
 def plot(numbers: dict[str, Any]) -> Figure:

@@ -1,8 +1,8 @@
-"""Noise in both images: five ways to treat that of the reference, by sigma and level.
+"""Noise in both images: five ways to treat the noise of the reference, by sigma and level.
 
 Crops of photographs that ``scipy.ndimage.gaussian_filter`` blurred as a larger scene, with white
-noise added to A and to B. Noise in A that is taken for detail has to be blurred away, so that a
-fit with noise in B only finds too wide a blur. A right answer is antisymmetric: exchanging the
+noise added to A and to B. A fit that assumes noise in B only takes the noise of A for detail that
+the blur has removed, and so finds too wide a blur. A right answer is antisymmetric: exchanging the
 images negates the variance.
 """
 
@@ -122,7 +122,7 @@ def answer(name: str, pairs: list, true: np.ndarray, shape: tuple[int, ...]) -> 
 
 EXPERIMENT = common.Experiment(
     stem="noisy_reference",
-    question="What does noise in the reference do, and who corrects it?",
+    question="What does noise in the reference do, and which estimator corrects it?",
     run=run,
     table=table,
     plot=plot,

@@ -18,7 +18,7 @@ SUMMARIES = {
 def summarise(numbers: dict[str, Any], name: str) -> dict[str, np.ndarray]:
     """The ``SUMMARIES`` of one estimator, each of shape [noise, sigma].
 
-    Those of all pairs but for "worst", which is NaN where every estimate was declined.
+    Declined estimates count too, except in "worst", which is NaN where all were declined.
     """
     answers = numbers["answers"][name]
     true = np.array(numbers["sigmas"])[None, :, None, None]

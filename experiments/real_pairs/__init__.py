@@ -1,1 +1,1 @@
-"""Pairs as they come: a known blur with something else the matter, and no Gaussian blur."""
+"""Pairs as they come: a known blur beside another defect, and no Gaussian blur."""

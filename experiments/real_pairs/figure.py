@@ -20,7 +20,7 @@ SAID = {
 
 
 def plot(numbers: dict[str, Any]) -> Figure:
-    """Above the errors of a known sigma; below sigma where none is true, and what L1 gains."""
+    """Above errors of a known sigma; below sigma where none is true, and the gain by L1."""
     known, processed = numbers["known"], numbers["processed"]
     lines = attempts(known)
     kinds = list(dict.fromkeys(processed["kind"]))
@@ -82,8 +82,8 @@ def _said(answers: dict[str, Any]) -> np.ndarray:
     """The key of ``SAID`` for every answer."""
     verdicts = [verdict.lower().replace("_", " ") for verdict in answers["verdict"]]
     estimated = np.array(answers["status"]) == "ESTIMATED"
-    told = estimated & np.isin(verdicts, list(SAID))
-    return np.where(told, verdicts, "declined")
+    drawn = estimated & np.isin(verdicts, list(SAID))
+    return np.where(drawn, verdicts, "declined")
 
 
 def _rows(axes: Axes, labels: list[str], firsts: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""Pairs of a known blur with something else the matter, as real pairs have.
+"""Pairs of a known blur with one more defect, as real pairs have.
 
 B is a photograph that SciPy blurred by a sigma of 2 px, cut out of a larger scene.
 """
@@ -20,7 +20,7 @@ NOISE = 0.01  # in B, of the standard deviation of A
 GAIN, OFFSET, SHIFT = 0.8, 10 / 255, (1.3, -2.6)
 SATURATED = 0.02  # of the pixels of B
 VOLUME = "volume"
-SIZE, MARGIN = 48, 12  # px of a volume, and about it, farther than the kernel reaches
+SIZE, MARGIN = 48, 12  # px of a volume, and around it, farther than the kernel reaches
 NUISANCES = {"gain": True, "offset": True, "shift": True}
 
 
@@ -29,7 +29,7 @@ class Pair:
     """A pair, and the ways in which its blur is asked for.
 
     Attributes:
-        kind: what is the matter with it.
+        kind: name of its defect, or of what made B.
         subject: the photograph.
         reference: A.
         blurred: B.

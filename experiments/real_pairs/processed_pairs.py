@@ -15,9 +15,9 @@ from experiments.shared.autoencoder import Parameters, reconstruct
 from experiments.shared.degradations import bicubic, disk_blur, median
 from experiments.shared.photographs import CROP, interior_mask, middle, scene
 
-FRAME = 32  # px about the crop, so that a filter does not meet its edge
+FRAME = 32  # px around the crop, so that a filter does not meet its edge
 MARGIN = 24  # px, farther than any kernel that is fitted reaches
-# What is compared is the same for both losses; the question minimises the mean |g*A - B|.
+# Both losses compare the same pixels; the original question minimises the mean |g*A - B|.
 INTERIOR = interior_mask(MARGIN)
 ATTEMPTS = {"plain": {"mask": INTERIOR}, "absolute": {"mask": INTERIOR, "loss": "absolute"}}
 NETWORK, CHROMA = "autoencoder", "JPEG 4:2:0, Cb"

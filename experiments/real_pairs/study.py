@@ -1,7 +1,7 @@
-"""Pairs as they come: a known blur with something else the matter, and no Gaussian blur at all.
+"""Pairs as they come: a known blur beside another defect, and no Gaussian blur at all.
 
-Known: the error of a plain estimate, and of one with the options that the matter calls for. Without
-a true sigma: the verdict, and how near to B the fitted Gaussian brings A under either loss.
+Known: the error of a plain estimate, and of one with the options that the defect calls for. Without
+a true sigma: the verdict, and the misfit of the fitted Gaussian under either loss.
 """
 
 import time
@@ -37,7 +37,7 @@ def run(
 ) -> dict[str, Any]:
     """All answers to all pairs, one after the other; lengths in px."""
     random = np.random.default_rng(seed)
-    # The network learns from every other photograph, and is tried on the rest.
+    # The network learns from every second photograph, and is tried on the others.
     seen, unseen = photographs[::2], photographs[1::2]
     start = time.perf_counter()
     network = autoencoder.train([scene(name) for name in seen], seed=seed, steps=steps)
@@ -94,7 +94,7 @@ def answer(pair: Pair, attempt: str) -> dict[str, Any]:
 
 EXPERIMENT = common.Experiment(
     stem="real_pairs",
-    question="What of pairs as they come: something else the matter, or no Gaussian at all?",
+    question="How do estimates fare on pairs with another defect, or without a Gaussian blur?",
     run=run,
     table=table,
     plot=plot,

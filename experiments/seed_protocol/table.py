@@ -16,8 +16,8 @@ def judge(numbers: dict[str, Any], name: str) -> dict[str, Any]:
     Returns:
         ``delta``: per experiment, the kernel is a delta and the estimator says so; such answers
         have no error. ``refused``: any other status than 0. ``failed``: refused or 10 % off.
-        ``rmse``: px, over all that are not ``delta``; ``rmse_wide``: over the kernels that are
-        none, whatever the status; ``rmse_answered``: over status 0.
+        ``rmse``: px, over all that are not ``delta``; ``rmse_wide``: over the sigmas from
+        ``LEAST_SIGMA`` on, whatever the status; ``rmse_answered``: over status 0.
     """
     true = np.array(numbers["sigma"])
     sigma = np.array(numbers["answers"][name]["sigma"], float)

@@ -6,7 +6,7 @@ import numpy as np
 from experiments.shared.scipy_reference import continuous_blur, interior
 from gaussjax.model.synthetic import random_scene
 
-# Noise in A and B, of the contrast.
+# Standard deviation of the noise in A and B, relative to the contrast.
 NOISES = {"no noise": (0.0, 0.0), "1 % in B": (0.0, 0.01), "1 % in both": (0.01, 0.01)}
 REACH = 6  # sigmas cut off at every edge
 

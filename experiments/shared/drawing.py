@@ -1,4 +1,4 @@
-"""What several figures draw alike: lines that carry their names at their right end."""
+"""What several figures share: names at the ends of lines, widths of lines, ticks and numbers."""
 
 from collections.abc import Sequence
 from typing import Any

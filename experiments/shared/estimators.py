@@ -1,8 +1,8 @@
 """The estimators that are compared, each used as its user would, on stacks of pairs.
 
 An estimator is a function from two stacks ``[n, height, width]`` to sigma (px) and status, both
-``[n]``. Only fits that say so are mapped over the stack by ``vmap``; the others take it pair by
-pair, as SciPy has to.
+``[n]``. Only those of :func:`all_at_once` map over the stack by ``vmap``; the others take it pair
+by pair, as SciPy has to.
 """
 
 from collections.abc import Callable

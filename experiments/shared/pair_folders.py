@@ -1,4 +1,4 @@
-"""Folders of pairs to fit one blur to: crops of photographs as PNG, and many names for each."""
+"""Folders of pairs to fit one blur to: crops of photographs as PNG, and links to them."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ FOLDERS = ("sharp", "soft")
 def write_pairs(
     folder: Path, count: int, size: int, sigma: float, random: np.random.Generator
 ) -> None:
-    """``count`` pairs as 8-bit PNG, blurred before they are cropped; B is rounded, no more."""
+    """``count`` pairs as 8-bit PNG, blurred before they are cropped; no noise but rounding."""
     scenes = [scene(name) for name in PHOTOGRAPHS]
     blurred = [ndimage.gaussian_filter(image, sigma) for image in scenes]
     for name in FOLDERS:

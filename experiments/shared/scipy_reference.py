@@ -59,14 +59,14 @@ def least_misfit(
 
 
 def refined_minimum(misfit: Callable[[float], float], grid: np.ndarray) -> tuple[float, float]:
-    """Where a function is least by a bounded search about its least grid point; that point."""
+    """Where a function is least, by a search around its least grid point; and that grid point."""
     best = int(np.argmin([misfit(value) for value in grid]))
     bracket = (grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)])
     return bounded_minimum(misfit, bracket), float(grid[best])
 
 
 def bounded_minimum(misfit: Callable[[float], float], bounds: tuple[float, float]) -> float:
-    """Where a function is least within bounds, by Brent's search."""
+    """Where a function is least within bounds, by Brent's method."""
     found: Any = optimize.minimize_scalar(misfit, bounds=bounds, method="bounded")
     return float(found.x)
 

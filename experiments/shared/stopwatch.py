@@ -1,4 +1,4 @@
-"""Time by the clock: calls in turn, round after round, beside the transforms they are judged by."""
+"""Time by the clock: calls in turn, round after round, and the two FFTs they are judged by."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -31,10 +31,10 @@ def on_device(function: Callable, *arrays: np.ndarray) -> Callable[[], Any]:
 def seconds_in_turn(
     calls: dict[Any, Callable[[], Any]], rounds: int
 ) -> tuple[dict[Any, float], dict[Any, float], dict[Any, Any]]:
-    """Of every call: seconds the first took beyond the median, that median, and what it returned.
+    """Of every call: seconds of the first beyond the median, that median, and what was returned.
 
-    The first call compiles; the median is of ``rounds`` later ones, one of each call a round, in an
-    order of its own.
+    The first call compiles; the median is over ``rounds`` later ones. Each round makes every call
+    once, in a random order.
     """
     results: dict[Any, Any] = {}
 
@@ -44,7 +44,7 @@ def seconds_in_turn(
         return time.perf_counter() - start
 
     first = {name: seconds(name) for name in calls}
-    # What a call finds in caches and memory is what the one before left: never the same one.
+    # A call finds the caches as the one before left them, which must not always be the same.
     order, random = list(calls), np.random.default_rng(0)
     times = []
     for _ in range(rounds):

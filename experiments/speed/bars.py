@@ -1,4 +1,4 @@
-"""What an estimate may cost, in units of two FFTs, and what it was measured to cost."""
+"""What an estimate may cost, in units of two FFTs, and the measured cost."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ BARS = {
     "estimate_blur, noise_std": (12.0, (512, 1024, 2048)),
     "estimate_blur, full + gain + shift": (15.0, (1024,)),
 }
-# Jitted by the caller or not, a fit is to cost no more.
+# The bars are the same whether the caller jits a fit or not.
 BARS |= {alone(name): BARS[name] for name in FITS if alone(name) in FITS}
 EXACT = 2e-4  # error of estimate_blur without noise, in float32
 
@@ -29,7 +29,7 @@ class Row:
     """One requirement: what was measured, the most that it may be, and the error of the timed fit.
 
     Attributes:
-        what: is measured.
+        what: name of what is measured.
         measured: in each process; empty where it was not. The median counts.
         bar: the largest value that meets it.
         error: relative, of sigma; NaN where no estimate is at stake.
@@ -46,12 +46,12 @@ class Row:
 
 
 def by_process(numbers: dict[str, Any], pick: Callable[[dict[str, Any]], Any]) -> np.ndarray:
-    """What is picked from the numbers of one process, of all; NaN where nothing was timed."""
+    """What ``pick`` takes from the numbers of each process; NaN where nothing was timed."""
     return np.array([pick(each) for each in numbers["processes"]], float)
 
 
 def of_single_pairs(numbers: dict[str, Any], *path: str) -> np.ndarray:
-    """What stands at a path below "single", ``[process, size]``."""
+    """The times at a path below "single", ``[process, size]``."""
     return by_process(numbers, lambda one: reduce(getitem, path, one["single"]))
 
 
@@ -108,7 +108,7 @@ def rows(numbers: dict[str, Any]) -> list[Row]:
 
 
 def batch_ratios(numbers: dict[str, Any], part: str, index: int = 0) -> np.ndarray:
-    """Of a batch the "seconds", or those of its "transforms", over its floor, by process."""
+    """The "seconds" of a batch, or of its "transforms" alone, over its floor, by process."""
 
     def of_one(process: dict[str, Any]) -> float:
         batch = process["batches"][index]

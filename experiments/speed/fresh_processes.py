@@ -1,4 +1,4 @@
-"""What only a process of its own can show: its luck with memory, its start, and its peak."""
+"""What only a process of its own can show: effect of its memory's layout, start-up time, peak."""
 
 import json
 import multiprocessing
@@ -17,8 +17,8 @@ from experiments.shared.cropped_pairs import cropped_pairs
 from experiments.shared.processes import run_python
 
 ADDITION = "import jax; jax.jit(lambda x: x + 1)(1.0).block_until_ready()"
-# Resident before the images exist, and at its peak after the fit: images, compiler and all. Not by
-# getrusage, whose peak is that of the process that started this one where it was the larger.
+# Resident memory before the images exist, and its peak after the fit, compiler included. getrusage
+# would give the peak of the parent process where that was larger.
 PEAK = """
 import json, re, sys
 import jax, numpy as np
@@ -53,12 +53,12 @@ fit = FITS[name]
 pair = cropped_pairs(size, sigma, np.random.default_rng(seed))[fit.noises[-1]]
 print(seconds_in_turn({name: on_device(fit.fit, *pair)}, rounds)[1][name])
 """
-# malloc of glibc from 2.35 on asks for huge pages, where the system grants them on request.
+# With this, malloc of glibc 2.35 or newer asks for huge pages; not every system grants them.
 HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
 def afresh(work: Callable, *arguments: Any) -> Any:
-    """What a function returns in a process that has done nothing before."""
+    """What a function returns in a new process."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 

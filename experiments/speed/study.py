@@ -1,9 +1,9 @@
 """What does an estimate cost? Time over the size of the image and of the batch, against two FFTs.
 
 float32. The floor is the transform of both images by the quickest of SciPy (one worker and two) and
-JAX; below it only reading the images is left. Everything is timed in turn, round after round, after
-a first call whose extra time is compilation; medians. Scenes are cropped, so that content leaks in.
-And all of it in several processes, whose medians differ: the median of those is judged.
+JAX. Everything is timed in turn, round after round, and medians are taken; what the first call
+takes beyond them is compilation. Scenes are cropped, so that content leaks in. Medians differ from
+process to process: several processes measure all of it, and the median over them is judged.
 """
 
 from collections.abc import Sequence

@@ -8,7 +8,7 @@ from experiments.speed.bars import batch_ratios, by_process, floors, of_single_p
 
 
 def seconds_to_compile(numbers: dict[str, Any], name: str) -> np.ndarray:
-    """Of the first noise, as the second runs the same program: medians by size."""
+    """Medians by size, of the first noise only: the second runs the same program."""
     first = next(iter(numbers["processes"][0]["single"]["compile"][name]))
     return np.median(of_single_pairs(numbers, "compile", name, first), axis=0)
 

@@ -52,7 +52,7 @@ def _gauss_newton(a, b):
 
 
 def alone(name: str) -> str:
-    """Name of the same fit as it is, not jitted by its caller."""
+    """Name of the same fit when its caller does not jit it."""
     return f"{name}, not jitted"
 
 
@@ -67,13 +67,13 @@ FITS: dict[str, TimedFit] = {
     "estimate_blur, noise_std": TimedFit(jax.jit(_given), ("1 % in both",)),
     "estimate_blur, full + gain + shift": TimedFit(jax.jit(_full)),
 }
-# What the fits to spectra cannot do without.
+# Without this there is no fit to spectra.
 SPECTRA = jax.jit(pair_spectra)
 
 
 @jax.jit
 def passes(a: jax.Array, b: jax.Array, sigma: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Spectra, and what a closed form with an error bar sums over them: log |H|, then the misfit.
+    """Spectra, and the two sums that a closed form with an error bar needs: log |H|, the misfit.
 
     Each once, with the weights of a known sigma: no start, no noise level, no direction, no status.
     """
@@ -93,13 +93,13 @@ def passes(a: jax.Array, b: jax.Array, sigma: jax.Array) -> tuple[jax.Array, jax
 
 
 BATCHED = jax.jit(jax.vmap(estimate_blur))
-CHUNK = 500  # pairs that are fitted at once, of more: what is kept of them stays in the caches
+CHUNK = 500  # pairs of a larger batch that are fitted at once, so that they stay in the caches
 CHUNKED = jax.jit(lambda a, b: jax.lax.map(lambda p: estimate_blur(*p), (a, b), batch_size=CHUNK))
 
 
 @jax.jit
 def transforms(a: jax.Array, b: jax.Array) -> list[jax.Array]:
-    """The transforms of ``BATCHED`` alone: of both images, of A once more, twice two back."""
+    """The transforms of ``BATCHED`` alone: both images, A once more, and two passes of two back."""
     start = [jnp.fft.rfft2(image) for image in (a, b)]
     spectrum = jnp.fft.rfft2(2 * a)
     first = [jnp.fft.irfft2(factor * spectrum) for factor in (1, 2)]
