@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gaussjax.io.pair_set import PairSet, open_pairs
     from gaussjax.maps.blur_map import BlurMap, blur_map
     from gaussjax.maps.table import map_rows
+    from gaussjax.model.kernels import Kernel
     from gaussjax.model.params import BlurParams
     from gaussjax.model.transfer import blur, transfer_function
     from gaussjax.pair.estimate import estimate_blur
@@ -38,6 +39,7 @@ _HOMES = {
     "BlurMap": "maps.blur_map",
     "BlurParams": "model.params",
     "DatasetEstimate": "dataset.result",
+    "Kernel": "model.kernels",
     "FamilyComparison": "report.family_comparison",
     "PairSet": "io.pair_set",
     "Spectra": "spectra.cross_spectra",
@@ -74,6 +76,7 @@ __all__ = [
     "BlurParams",
     "DatasetEstimate",
     "FamilyComparison",
+    "Kernel",
     "PairSet",
     "Spectra",
     "Status",

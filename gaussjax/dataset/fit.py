@@ -19,7 +19,7 @@ from gaussjax.dataset.start import first_start, next_start, sums_everywhere
 from gaussjax.dataset.state import JointStart, JointSums
 from gaussjax.io.pair_stream import PairStream
 from gaussjax.model.arguments import as_noise, check_fit_options
-from gaussjax.model.kernels import Kernel
+from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import check_option
 from gaussjax.statistics.random_effects import RandomEffects, random_effects
 from gaussjax.statistics.status import Status
@@ -31,7 +31,7 @@ def fit_dataset(
     pairs: Iterable,
     *,
     family: str = "isotropic",
-    kernel: str = "continuous",
+    kernel: str | Kernel = "continuous",
     truncate: float = 4.0,
     radius=None,
     boundary: str = "valid",
@@ -92,7 +92,7 @@ def fit_dataset(
             that differ in their options or have the same pairs.
         TooManyBadPairsError: naming the first of them.
     """
-    check_fit_options(family, kernel, None)
+    check_fit_options(family, None)
     check_option(boundary, BOUNDARIES, "boundary")
     if isinstance(noise_std, str):
         raise ValueError(f"noise_std must be None or two numbers for many pairs; got {noise_std!r}")
@@ -100,11 +100,13 @@ def fit_dataset(
     if max_passes < 1:
         raise ValueError(f"max_passes must be at least 1, got {max_passes}")
     nuisances = Nuisances(bool(gain), bool(offset))
-    options = JointOptions(family, Kernel(kernel, truncate, radius), boundary, nuisances)
+    convention = as_kernel(kernel, truncate, radius)
+    options = JointOptions(family, convention, boundary, nuisances)
     levels = None if noise is None else (float(noise[0]), float(noise[1]))
     path = None if state is None else Path(state)
     stream = PairStream(pairs, batched=batched)
-    named = _named(family, kernel, truncate, radius, boundary, nuisances, levels, initial)
+    shape = convention.name, convention.truncate, convention.radius
+    named = _named(family, *shape, boundary, nuisances, levels, initial)
     _check_processes(stream, named)
     identity = {
         # Of many files it takes a while, and only a file needs it.

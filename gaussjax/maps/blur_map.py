@@ -20,6 +20,7 @@ from gaussjax.model.arguments import (
     check_fit_options,
     is_traced,
 )
+from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.params import namespace, signed_sqrt, signed_square
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.covariance import sigma_error, variance_error
@@ -90,7 +91,7 @@ def blur_map(
     step=None,
     shrink: bool = False,
     family: str = "isotropic",
-    kernel: str = "continuous",
+    kernel: str | Kernel = "continuous",
     truncate: float = 4.0,
     radius=None,
     loss: str | Callable = "squared",
@@ -125,7 +126,7 @@ def blur_map(
         shrink: smooth; "isotropic" only.
         family: "isotropic", "axis_aligned" or "full"; this and all below as in ``estimate_blur``,
             for every tile alike.
-        kernel: "continuous", "sampled", "integrated" or "discrete".
+        kernel: "continuous", "sampled", "integrated", "discrete", or a :class:`~gaussjax.Kernel`.
         truncate: "sampled": radius in sigmas.
         radius: "sampled": in px, or a function from sigma to it.
         loss: "squared", "absolute", "huber", or a function.
@@ -153,16 +154,14 @@ def blur_map(
             f"a map is of images, with two axes; got shape {reference.shape}: cut signals and"
             " volumes into parts, and map estimate_blur over these"
         )
-    check_fit_options(family, kernel, bounds)
+    check_fit_options(family, bounds)
     grid = make_grid(reference.shape, tile, step)
     if shrink:
         _check_shrinkable(grid, family)
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
     options = {
         "family": family,
-        "kernel": kernel,
-        "truncate": truncate,
-        "radius": radius,
+        "kernel": as_kernel(kernel, truncate, radius),
         "loss": loss,
         "gain": gain,
         "offset": offset,

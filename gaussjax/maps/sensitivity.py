@@ -50,8 +50,7 @@ def sensitive_position(
 
     def predicted(vector):
         # Periodic, because the window leaves out what comes in over the edge.
-        convention = {"truncate": kernel.truncate, "radius": kernel.radius}
-        return blur(sharp, unravel(vector), kernel=kernel.name, **convention)
+        return blur(sharp, unravel(vector), kernel=kernel)
 
     jacobian = jnp.moveaxis(jax.jacfwd(predicted)(vector), -1, 0)
     isotropic = _isotropic(unravel(jnp.zeros_like(vector)), vector.dtype)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from gaussjax.model.options import FAMILIES, KERNELS, check_option
+from gaussjax.model.options import FAMILIES, check_option
 
 
 def as_image(image, name: str) -> jax.Array:
@@ -151,10 +151,9 @@ def check_bounds(bounds) -> None:
         raise ValueError(f"bounds must be (low, high) in sigma with low < high, got {bounds}")
 
 
-def check_fit_options(family: str, kernel: str, bounds) -> None:
+def check_fit_options(family: str, bounds) -> None:
     """Raise ValueError for options that no fit takes, and for bounds out of order."""
     check_option(family, FAMILIES, "family")
-    check_option(kernel, KERNELS, "kernel")
     check_bounds(bounds)
     if bounds is not None and family == "full":
         raise ValueError("bounds are on sigma per axis; family='full' takes none")

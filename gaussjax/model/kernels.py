@@ -22,6 +22,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.model.options import KERNELS, check_option
+
 
 def least_nominal_sigma(dtype) -> float:
     """Nominal sigma (px) below which a sampled or integrated kernel is a delta within rounding.
@@ -82,6 +84,24 @@ class Kernel:
         with jax.ensure_compile_time_eval():
             value = jnp.asarray(float(sigma))
             return int(jnp.maximum(self.support_at(value), self.margin_at(value)))
+
+
+def as_kernel(kernel: str | Kernel, truncate: float = 4.0, radius=None) -> Kernel:
+    """The convention of three arguments, or the one that is given as ``kernel``.
+
+    Raises:
+        ValueError: an unknown name, or a Kernel beside another truncate or radius.
+    """
+    if not isinstance(kernel, Kernel):
+        check_option(kernel, KERNELS, "kernel")
+        return Kernel(kernel, truncate, radius)
+    if (truncate, radius) != (Kernel.truncate, Kernel.radius):
+        raise ValueError(
+            "kernel is a Kernel, which holds truncate and radius: leave these out;"
+            f" got truncate={truncate!r}, radius={radius!r}"
+        )
+    check_option(kernel.name, KERNELS, "kernel")
+    return kernel
 
 
 def nominal_sigma(variance: jax.Array) -> jax.Array:

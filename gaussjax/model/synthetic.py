@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from gaussjax.model.arguments import as_image
 from gaussjax.model.fourier import angular_frequencies, forward_transform, inverse_transform
+from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.transfer import blur
 
 
@@ -37,7 +38,7 @@ def blurred_pair(
     key: jax.Array | None = None,
     noise_std: float = 0.0,
     crop: int = 0,
-    kernel: str = "continuous",
+    kernel: str | Kernel = "continuous",
     truncate: float = 4.0,
     radius=None,
     boundary: str = "periodic",
@@ -62,14 +63,8 @@ def blurred_pair(
         ValueError: noise without a key, or what ``blur`` raises.
     """
     scene = as_image(scene, "scene")
-    blurred = blur(
-        scene,
-        params_or_sigma,
-        kernel=kernel,
-        truncate=truncate,
-        radius=radius,
-        boundary=boundary,
-    )
+    convention = as_kernel(kernel, truncate, radius)
+    blurred = blur(scene, params_or_sigma, kernel=convention, boundary=boundary)
     inside = tuple(slice(crop, n - crop) for n in scene.shape)
     reference, blurred = scene[inside], blurred[inside]
     if isinstance(noise_std, (int, float)) and noise_std == 0:

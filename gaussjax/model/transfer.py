@@ -16,8 +16,8 @@ from gaussjax.model.fourier import (
     inverse_transform,
     shift_phase,
 )
-from gaussjax.model.kernels import Kernel, axis_transfer, nominal_sigma
-from gaussjax.model.options import KERNELS, PADDED_BOUNDARIES, check_option
+from gaussjax.model.kernels import Kernel, as_kernel, axis_transfer, nominal_sigma
+from gaussjax.model.options import PADDED_BOUNDARIES, check_option
 from gaussjax.model.params import BlurParams, as_params
 from gaussjax.numerics.linear_algebra import diagonal
 
@@ -153,7 +153,7 @@ def transfer_function(
     params,
     image_shape: tuple[int, ...],
     *,
-    kernel: str = "continuous",
+    kernel: str | Kernel = "continuous",
     truncate: float = 4.0,
     radius=None,
 ) -> jax.Array:
@@ -167,7 +167,7 @@ def transfer_function(
         params: BlurParams (gain, offset and shift are not part of T), or sigma in px: a scalar or
             one per axis.
         image_shape: of the real image, 1 to 3 axes.
-        kernel: "continuous", "sampled", "integrated" or "discrete".
+        kernel: "continuous", "sampled", "integrated", "discrete", or a :class:`~gaussjax.Kernel`.
         truncate: "sampled": radius ``int(truncate * sigma + 0.5)``.
         radius: "sampled": a fixed radius in px, or a function from sigma to it.
 
@@ -178,8 +178,7 @@ def transfer_function(
     Raises:
         ValueError: unknown kernel, or a shape of params that fits neither family nor axes.
     """
-    check_option(kernel, KERNELS, "kernel")
-    convention = Kernel(kernel, truncate, radius)
+    convention = as_kernel(kernel, truncate, radius)
     dtype = jnp.result_type(float, *(leaf for leaf in jax.tree.leaves(params)))
     params = as_params(params, len(image_shape), dtype)
     reach = known_reach(params, convention, len(image_shape), max(image_shape))
@@ -190,7 +189,7 @@ def blur(
     image,
     params_or_sigma,
     *,
-    kernel: str = "continuous",
+    kernel: str | Kernel = "continuous",
     truncate: float = 4.0,
     radius=None,
     boundary: str = "periodic",
@@ -216,9 +215,8 @@ def blur(
     """
     image = as_image(image, "image")
     check_finite(image, "image")
-    check_option(kernel, KERNELS, "kernel")
     check_option(boundary, ("periodic", *PADDED_BOUNDARIES), "boundary")
-    convention = Kernel(kernel, truncate, radius)
+    convention = as_kernel(kernel, truncate, radius)
     params = as_params(params_or_sigma, image.ndim, image.dtype)
     padded = boundary in PADDED_BOUNDARIES
     needs_reach = padded or convention.is_finite

@@ -16,7 +16,7 @@ from gaussjax.model.arguments import (
     check_fit_options,
     is_traced,
 )
-from gaussjax.model.kernels import Kernel
+from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import BOUNDARIES, LOSSES, check_option
 from gaussjax.pair.fit import Options, Usable, fit_pair
 from gaussjax.statistics.result import BlurEstimate
@@ -31,7 +31,7 @@ def estimate_blur(
     blurred,
     *,
     family: str = "isotropic",
-    kernel: str = "continuous",
+    kernel: str | Kernel = "continuous",
     truncate: float = 4.0,
     radius=None,
     boundary: str = "valid",
@@ -101,7 +101,7 @@ def estimate_blur(
     White, Econometrica 50(1), 1982; Fuller, "Measurement Error Models", Wiley 1987.
     """
     check_option(boundary, BOUNDARIES, "boundary")
-    check_fit_options(family, kernel, bounds)
+    check_fit_options(family, bounds)
     if not callable(loss):
         check_option(loss, LOSSES, "loss")
     narrowed = any(np.dtype(getattr(x, "dtype", "f4")) == np.float64 for x in (reference, blurred))
@@ -114,7 +114,7 @@ def estimate_blur(
             "noise_std describes the noise of both images: it goes with loss='squared' and"
             f" without weights; got loss={loss!r}, weights {'' if weights is None else 'not '}None"
         )
-    convention = Kernel(kernel, truncate, radius)
+    convention = as_kernel(kernel, truncate, radius)
     options = Options(
         family=family,
         kernel=convention,

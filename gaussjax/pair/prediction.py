@@ -16,8 +16,8 @@ from gaussjax.model.fourier import (
     inverse_transform,
     inverse_transforms,
 )
-from gaussjax.model.kernels import Kernel
-from gaussjax.model.options import BOUNDARIES, KERNELS, PADDED_BOUNDARIES, check_option
+from gaussjax.model.kernels import Kernel, as_kernel
+from gaussjax.model.options import BOUNDARIES, PADDED_BOUNDARIES, check_option
 from gaussjax.model.params import BlurParams, as_params
 from gaussjax.model.response import BlurModel
 from gaussjax.model.transfer import axis_margins, known_reach, system_response
@@ -104,7 +104,7 @@ def image_loss(
     reference,
     blurred,
     *,
-    kernel: str = "continuous",
+    kernel: str | Kernel = "continuous",
     truncate: float = 4.0,
     radius=None,
     boundary: str = "valid",
@@ -118,7 +118,7 @@ def image_loss(
         params: BlurParams, or sigma in px: a scalar or one per axis.
         reference: A, real, rank 1 to 3.
         blurred: B, of the same shape.
-        kernel: "continuous", "sampled", "integrated" or "discrete".
+        kernel: "continuous", "sampled", "integrated", "discrete", or a :class:`~gaussjax.Kernel`.
         truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px.
         radius: "sampled": a fixed radius in px, or a function from sigma to it.
         boundary: "valid", "periodic", "reflect", "nearest" or "zero".
@@ -130,10 +130,9 @@ def image_loss(
         TypeError: not real numbers.
         ValueError: shapes, ranks, or options that do not fit.
     """
-    check_option(kernel, KERNELS, "kernel")
     check_option(boundary, BOUNDARIES, "boundary")
     reference, blurred = as_pair(reference, blurred)
-    convention = Kernel(kernel, truncate, radius)
+    convention = as_kernel(kernel, truncate, radius)
     params = as_params(params, reference.ndim, reference.dtype)
     padded = boundary in PADDED_BOUNDARIES
     fallback = (max(reference.shape) + 1) // 2 if padded else max(reference.shape)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.model.fourier import forward_transform, half_plane_weights, squared_magnitude
-from gaussjax.model.kernels import Kernel
+from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import FAMILIES, PADDED_BOUNDARIES
 from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import known_reach, system_response
@@ -59,7 +59,7 @@ def compare_families(
     reference,
     blurred,
     *,
-    kernel: str = "continuous",
+    kernel: str | Kernel = "continuous",
     truncate: float = 4.0,
     radius: int | Callable | None = None,
     boundary: str = "valid",
@@ -107,13 +107,12 @@ def compare_families(
     Source: H. Akaike, "A new look at the statistical model identification", IEEE Trans. Automatic
     Control 19(6), 1974.
     """
+    convention = as_kernel(kernel, truncate, radius)
     fit = partial(
         estimate_blur,
         reference,
         blurred,
-        kernel=kernel,
-        truncate=truncate,
-        radius=radius,
+        kernel=convention,
         boundary=boundary,
         gain=gain,
         offset=offset,
@@ -121,7 +120,7 @@ def compare_families(
         mask=mask,
         weights=weights,
     )
-    names = _names(np.ndim(reference), kernel)
+    names = _names(np.ndim(reference), convention)
     if isinstance(noise_std, str):
         noise_std = _levels(fit, names, noise_std)
     # Bounds that do not bind let both fits of one sigma share a compiled program. Where they would
@@ -130,7 +129,6 @@ def compare_families(
     estimates = [_fit_family(fit, name, noise_std, wide) for name in names]
     found = [each for each in estimates if _is_finite((each.params, each.loss))] or estimates[:1]
     pair = orient(reference, blurred, found[-1], mask)
-    convention = found[-1].kernel
     margins = reduce(jnp.maximum, (pair.margins(pair.params(each), convention) for each in found))
     # Where the noise is coloured a sharp edge leaks, as in the fit.
     window = pair.window(margins, None if noise_std is None else 2 + 0.5 * margins)
@@ -144,11 +142,11 @@ def compare_families(
     return FamilyComparison(aic=jnp.stack(aic) + 2 * jnp.asarray(num_params), names=names)
 
 
-def _names(ndim: int, kernel: str) -> tuple[str, ...]:
+def _names(ndim: int, kernel: Kernel) -> tuple[str, ...]:
     """The families that images of so many axes can have."""
     if ndim == 1:
         return "none", "isotropic"
-    return "none", *(name for name in FAMILIES if (name, kernel) != ("full", "integrated"))
+    return "none", *(name for name in FAMILIES if (name, kernel.name) != ("full", "integrated"))
 
 
 def _levels(

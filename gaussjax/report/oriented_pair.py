@@ -44,14 +44,7 @@ class OrientedPair:
 
     def predicted(self, params: BlurParams, kernel: Kernel) -> jax.Array:
         """The model's ``soft``, ``gain (g * sharp)(x - shift) + offset``; right inside."""
-        return blur(
-            self.sharp,
-            params,
-            kernel=kernel.name,
-            truncate=kernel.truncate,
-            radius=kernel.radius,
-            boundary="reflect",
-        )
+        return blur(self.sharp, params, kernel=kernel, boundary="reflect")
 
     def margins(self, params: BlurParams, kernel: Kernel) -> jax.Array:
         """Whole px per axis that a prediction is wrong inside of the edge, ``[ndim]``.

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from gaussjax.model.arguments import check_fit_options
 from gaussjax.model.fourier import half_plane_sum, half_plane_weights
-from gaussjax.model.kernels import Kernel
+from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import check_option
 from gaussjax.model.params import BlurParams, as_params, project_family
 from gaussjax.model.response import BlurModel
@@ -34,7 +34,7 @@ def fit_gauss_newton(
     spectra: Spectra,
     *,
     family: str = "isotropic",
-    kernel: str = "continuous",
+    kernel: str | Kernel = "continuous",
     truncate: float = 4.0,
     radius=None,
     initial=None,
@@ -49,7 +49,7 @@ def fit_gauss_newton(
     Args:
         spectra: of one or many pairs, from :func:`~gaussjax.pair_spectra`.
         family: "isotropic", "axis_aligned" or "full".
-        kernel: "continuous", "sampled", "integrated" or "discrete".
+        kernel: "continuous", "sampled", "integrated", "discrete", or a :class:`~gaussjax.Kernel`.
         truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px.
         radius: "sampled": a fixed radius in px, or a function from sigma to it.
         initial: start, sigma in px or BlurParams; None starts from the frequency ratio.
@@ -63,8 +63,8 @@ def fit_gauss_newton(
 
     Source: parameter errors as in Seber & Wild, "Nonlinear Regression", Wiley 1989, ch. 2.
     """
-    check_fit_options(family, kernel, bounds)
-    convention = Kernel(kernel, truncate, radius)
+    check_fit_options(family, bounds)
+    convention = as_kernel(kernel, truncate, radius)
     dtype = spectra.reference_power.dtype
     # As arrays of one type, so that another number does not compile anew.
     if initial is not None:
@@ -139,7 +139,7 @@ def fit_optax(
     num_steps: int = 200,
     parameter: str = "variance",
     family: str = "isotropic",
-    kernel: str = "continuous",
+    kernel: str | Kernel = "continuous",
     truncate: float = 4.0,
     radius=None,
 ) -> BlurEstimate:
@@ -154,7 +154,7 @@ def fit_optax(
         num_steps: number of updates (static).
         parameter: "variance" (px^2), or "log_sigma", which keeps sigma positive.
         family: "isotropic", "axis_aligned" or "full" (with "variance" only).
-        kernel: "continuous", "sampled", "integrated" or "discrete".
+        kernel: "continuous", "sampled", "integrated", "discrete", or a :class:`~gaussjax.Kernel`.
         truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px.
         radius: "sampled": a fixed radius in px, or a function from sigma to it.
 
@@ -171,13 +171,13 @@ def fit_optax(
 
     if not isinstance(optimizer, optax.GradientTransformation):
         raise TypeError(f"optimizer must be an optax.GradientTransformation, got {optimizer!r}")
-    check_fit_options(family, kernel, None)
+    check_fit_options(family, None)
     check_option(parameter, ("variance", "log_sigma"), "parameter")
     if parameter == "log_sigma" and family == "full":
         raise ValueError("parameter='log_sigma' has no meaning for family='full'; use 'variance'")
     ndim = len(spectra.image_shape)
     power = spectra.reference_power
-    convention = Kernel(kernel, truncate, radius)
+    convention = as_kernel(kernel, truncate, radius)
     first = as_params(1.0 if initial is None else initial, ndim, power.dtype)
     variance = project_family(first.covariance_matrix(ndim), family)
     logarithmic = parameter == "log_sigma"

@@ -4,15 +4,19 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.fourier import along_axis, half_plane_sum, half_plane_weights
-from gaussjax.model.kernels import Kernel
-from gaussjax.model.options import KERNELS, check_option
+from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.params import BlurParams, as_params
 from gaussjax.model.transfer import known_reach, system_response
 from gaussjax.spectra.cross_spectra import Spectra
 
 
 def loss(
-    params, spectra: Spectra, *, kernel: str = "continuous", truncate: float = 4.0, radius=None
+    params,
+    spectra: Spectra,
+    *,
+    kernel: str | Kernel = "continuous",
+    truncate: float = 4.0,
+    radius=None,
 ) -> jax.Array:
     """Half the sum of squared residuals of periodic images, from their spectra alone.
 
@@ -22,7 +26,7 @@ def loss(
     Args:
         params: BlurParams (without offset), or sigma in px: a scalar or one per axis.
         spectra: of one or many pairs.
-        kernel: "continuous", "sampled", "integrated" or "discrete".
+        kernel: "continuous", "sampled", "integrated", "discrete", or a :class:`~gaussjax.Kernel`.
         truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px.
         radius: "sampled": a fixed radius in px, or a function from sigma to it.
 
@@ -30,13 +34,12 @@ def loss(
         ValueError: unknown kernel, params of a wrong shape, or params with an offset, which the
             spectra do not determine.
     """
-    check_option(kernel, KERNELS, "kernel")
     ndim = len(spectra.image_shape)
     power = spectra.reference_power
     params = as_params(params, ndim, power.dtype)
     if params.offset is not None:
         raise ValueError("spectra carry no offset; use image_loss, or params with offset=None")
-    convention = Kernel(kernel, truncate, radius)
+    convention = as_kernel(kernel, truncate, radius)
     reach = known_reach(params, convention, ndim, max(spectra.image_shape))
     squares = spectral_squares(params, spectra, convention, reach)
     return 0.5 * half_plane_sum(squares, spectra.image_shape)
