@@ -8,58 +8,32 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
-from gaussjax.dataset.equations import PairEquations, pair_equations
-from gaussjax.dataset.estimating_equation import Root, find_root, root_errors
-from gaussjax.dataset.instruments import Filters, Nuisances, PairSums, make_filters, pair_sums
-from gaussjax.dataset.records import PairRecord, pair_record, root_estimate
-from gaussjax.model.boundary import largest_margins
-from gaussjax.model.kernels import Kernel
+from gaussjax.dataset.equations import PairEquations
+from gaussjax.dataset.estimating_equation import Root, find_root, root_errors, root_estimate
+from gaussjax.dataset.instruments import PairSums, pair_sums
+from gaussjax.dataset.options import JointOptions
+from gaussjax.dataset.result import PairRecord
 from gaussjax.model.params import BlurParams
-from gaussjax.model.response import BlurModel
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair.frame import make_frame
 from gaussjax.spectra.orientation import swap_pair, swap_params
+from gaussjax.statistics.status import Status
 
 # Pixels that a CPU works on at once: their arrays stay in its caches.
 _PIXELS_AT_ONCE = 2**16
-# Pairs are compared where a blur that is wider by this does not reach from beyond the edge.
+# The margins are those of a blur that is wider by this factor.
 _WIDER = 1.25
-# Of itself that a pair's blur may differ from where its sums were made, and rounds to get there.
+# A pair is linearized anew where its blur differs by more than this part of itself; at most so
+# many times.
 _NEAR, _ROUNDS = 0.1, 4
-
-
-@dataclass(frozen=True)
-class JointOptions:
-    """The static options of a joint fit, hashable: each combination and shape compiles once.
-
-    Attributes:
-        family: of the Gaussian.
-        kernel: the convention.
-        boundary: "valid" or "periodic".
-        nuisances: of every pair.
-        swapped: the second images are the sharper ones.
-    """
-
-    family: str
-    kernel: Kernel
-    boundary: str
-    nuisances: Nuisances
-    swapped: bool = False
-
-    def model(self, shape: tuple[int, ...]) -> BlurModel:
-        """The blur of images of a shape."""
-        periodic = self.boundary == "periodic"
-        margins = tuple(shape) if periodic else largest_margins(shape)
-        reach = max(margins)
-        return BlurModel(self.family, self.kernel, reach + reach // 2 + 2, margins)
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class LinearizationPoint:
-    """Where a pass over the pairs stands.
+    """Where a pass linearizes all pairs.
 
     Attributes:
         vector: theta_0 of the oriented pairs, px^2, ``[p]``.
@@ -93,7 +67,7 @@ def batch_sums(
     references: jax.Array,
     blurreds: jax.Array,
     present: jax.Array,
-    origin: LinearizationPoint,
+    point: LinearizationPoint,
     *,
     options: JointOptions,
     mesh: Mesh,
@@ -103,170 +77,174 @@ def batch_sums(
     Args:
         references: A, ``[n, *shape]``; n a multiple of the number of devices.
         blurreds: B.
-        present: False for what only fills up the batch, ``[n]``.
-        origin: where the pass stands.
+        present: False for what only fills up the batch, ``[n]``; these come last.
+        point: of the pass.
         options: of the fit (static).
         mesh: of one axis, "pairs", over the devices (static).
     """
-    along, everywhere = PartitionSpec("pairs"), PartitionSpec()
+    split, same = PartitionSpec("pairs"), PartitionSpec()
 
-    def on_device(references, blurreds, present, origin):
-        sums = _device_sums(references, blurreds, present, origin, options)
-        total = jax.lax.psum(sums.coefficients, "pairs")
-        return BatchSums(total, sums.equations, sums.records)
+    def on_device(references, blurreds, present, point):
+        sums = _device_sums(references, blurreds, present, point, options)
+        return replace(sums, coefficients=jax.lax.psum(sums.coefficients, "pairs"))
 
     return jax.shard_map(
         on_device,
         mesh=mesh,
-        in_specs=(along, along, along, everywhere),
-        out_specs=BatchSums(everywhere, along, along),  # pyright: ignore[reportArgumentType]
+        in_specs=(split, split, split, same),
+        out_specs=BatchSums(same, split, split),  # pyright: ignore[reportArgumentType]
         check_vma=False,
-    )(references, blurreds, present, origin)
+    )(references, blurreds, present, point)
 
 
 def _device_sums(
-    references, blurreds, present, origin: LinearizationPoint, options: JointOptions
+    references, blurreds, present, point: LinearizationPoint, options: JointOptions
 ) -> BatchSums:
-    """A few pairs at a time, so that what is made of them stays in the caches of a CPU."""
+    """A few pairs at a time, so that their arrays stay in the caches of a CPU."""
     count, shape = len(references), references.shape[1:]
     # The same for all pairs: outside of the loop.
-    filters = make_filters(options.model(shape), origin.vector, shape)
-
-    def one(reference, blurred, here):
-        return _searched(reference, blurred, here, filters, origin, options)
-
+    filters = options.model(shape).responses(point.vector, shape)
     at_once = count
     if jax.default_backend() == "cpu":
         at_once = math.gcd(count, max(_PIXELS_AT_ONCE // math.prod(shape), 1))
 
-    def together(first):
+    def one(reference, blurred, here):
+        return _fit_pair(reference, blurred, here, filters, point, options)
+
+    def some(first):
         if at_once == 1:
-            coefficients, searched = one(references[first], blurreds[first], present[first])
-            return coefficients, jax.tree.map(lambda leaf: leaf[None], searched)
-        images = (references, blurreds, present)
-        some = [jax.lax.dynamic_slice_in_dim(x, first, at_once) for x in images]
-        coefficients, searched = jax.vmap(one)(*some)
-        return jnp.sum(coefficients, axis=0), searched
+            coefficients, fit = one(references[first], blurreds[first], present[first])
+            return coefficients, jax.tree.map(lambda leaf: leaf[None], fit)
+        arrays = (references, blurreds, present)
+        sliced = [jax.lax.dynamic_slice_in_dim(x, first, at_once) for x in arrays]
+        coefficients, fits = jax.vmap(one)(*sliced)
+        return jnp.sum(coefficients, axis=0), fits
 
     def step(k, state):
-        total, everything = state
-        coefficients, searched = together(k * at_once)
+        total, fits = state
+        coefficients, found = some(k * at_once)
         place = partial(jax.lax.dynamic_update_slice_in_dim, start_index=k * at_once, axis=0)
-        return total + coefficients, jax.tree.map(place, everything, searched)
+        return total + coefficients, jax.tree.map(place, fits, found)
 
-    like = jax.eval_shape(jax.vmap(one), references, blurreds, present)[1]
-    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
-    total = jnp.zeros(filters.slopes.shape, filters.slopes.dtype)
-    # The places that are taken come first: no further than that.
+    shapes = jax.eval_shape(jax.vmap(one), references, blurreds, present)[1]
+    fits = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    total = jnp.zeros_like(filters[1])
+    # No further than the last pair that is present.
     steps = -(-jnp.sum(present) // at_once)
-    total, searched = jax.lax.fori_loop(0, steps, step, (total, nothing))
+    total, fits = jax.lax.fori_loop(0, steps, step, (total, fits))
     # Small arrays, of all pairs at once: one by one each operation would cost as much as for all.
-    judged = partial(_judged, origin=origin, options=options, shape=shape)
-    counted, records = jax.vmap(judged)(searched)
-    return BatchSums(total, counted, records)
+    records = jax.vmap(partial(_record, point=point, options=options, shape=shape))(fits)
+    return BatchSums(total, fits.joint, records)
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class _Searched:
-    """A pair whose root has been found.
+class _PairFit:
+    """A pair, linearized at the point of the pass and at one near its own root.
 
     Attributes:
-        sums: of the pair at the origin of the pass, without the coefficients.
-        own: at an origin of its own, near its root.
+        joint: its equations at the point of the pass.
+        own: its sums at its own point, without the coefficients.
+        point: its own, ``[p]``.
+        root: of its own sums.
+        num_rounds: in which its point was moved to the root.
         centre: of the sharper image.
-        finite: all pixels are.
-        tells: the pair counts.
+        finite: all its pixels are.
     """
 
-    sums: PairSums
-    own: "_Own"
-    centre: jax.Array
-    finite: jax.Array
-    tells: jax.Array
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class _Own:
-    """A pair by itself.
-
-    Attributes:
-        origin: ``[p]``.
-        sums: there, without the coefficients.
-        root: of them.
-        num_rounds: in which the origin has followed the root.
-    """
-
-    origin: jax.Array
-    sums: PairSums
+    joint: PairEquations
+    own: PairSums
+    point: jax.Array
     root: Root
     num_rounds: jax.Array
+    centre: jax.Array
+    finite: jax.Array
 
 
-def _searched(
-    reference, blurred, present, filters: Filters, origin: LinearizationPoint, options: JointOptions
-):
+def _fit_pair(
+    reference, blurred, present, filters, point: LinearizationPoint, options: JointOptions
+) -> tuple[jax.Array, _PairFit]:
     """Coefficients and root of one pair."""
     model = options.model(reference.shape)
     sharp, soft = swap_pair(options.swapped, reference, blurred)
     centre = jnp.mean(sharp)
     frame = make_frame(
-        sharp, soft, soft - sharp, options.boundary, 0, centre=centre, scale=origin.unit
+        sharp, soft, soft - sharp, options.boundary, 0, centre=centre, scale=point.unit
     )
 
-    def at(vector, filters):
+    def fit_at(vector, filters) -> tuple[PairSums, Root]:
         margins = model.margins(_WIDER**2 * vector)
-        sums = pair_sums(frame, filters, options.nuisances, margins, origin.noise)
+        sums = pair_sums(frame, filters, options, margins, point.noise)
         project = partial(model.project, sums.coefficients, shape=reference.shape)
-        root = find_root(project, sums.gradient, sums.slope, vector)
-        bare = replace(sums, coefficients=None)  # pyright: ignore[reportArgumentType]
-        return sums.coefficients, _Own(vector, bare, root, jnp.asarray(0, jnp.int32))
+        return sums, find_root(project, sums.equations.gradient, sums.equations.information, vector)
 
-    coefficients, first = at(origin.vector, filters)
-    sums = first.sums
-    finite = jnp.isfinite(centre) & jnp.isfinite(sums.change)
-    # One NaN would spoil the sums of all; and of a flat image, which has no gain, they are.
-    tells = present & finite & jnp.isfinite(jnp.sum(sums.blocks))
+    sums, root = fit_at(point.vector, filters)
+    finite = jnp.isfinite(centre) & jnp.isfinite(sums.equations.change)
+    # One NaN would spoil the sums of all; those of a flat image, which has no gain, are NaN.
+    derivatives = sums.equations.gradient, sums.equations.information
+    counts = present & finite & jnp.isfinite(sum(jnp.sum(each) for each in derivatives))
 
-    def is_far(own: _Own):
-        found = own.root.vector
+    def counted(values):
+        return jax.tree.map(lambda x: jnp.where(counts, x, 0), values)
+
+    def own_sums(sums: PairSums) -> PairSums:
+        return replace(sums, coefficients=None, equations=counted(sums.equations))  # pyright: ignore
+
+    def is_far(fit: _PairFit):
+        found = fit.root.vector
         blurs = diagonal(model.params(found).covariance_matrix(model.ndim)) > 0
-        near = jnp.abs(found - own.origin) <= _NEAR * (jnp.max(jnp.abs(found)) + FIELD_SCALE)
-        # NaN is not far.
-        return tells & jnp.all(blurs) & jnp.any(~near) & (own.num_rounds < _ROUNDS)
+        near = jnp.abs(found - fit.point) <= _NEAR * (jnp.max(jnp.abs(found)) + FIELD_SCALE)
+        return counts & jnp.all(blurs) & jnp.any(~near) & (fit.num_rounds < _ROUNDS)
 
-    def follow(own: _Own):
-        vector = own.root.vector
-        _, found = at(vector, make_filters(model, vector, reference.shape))
-        better = jnp.all(jnp.isfinite(found.root.vector))
-        kept = jax.tree.map(lambda new, old: jnp.where(better, new, old), found, own)
-        return replace(kept, num_rounds=own.num_rounds + 1)
+    def follow(fit: _PairFit) -> _PairFit:
+        vector = fit.root.vector
+        sums, root = fit_at(vector, model.responses(vector, reference.shape))
+        moved = replace(fit, own=own_sums(sums), point=vector, root=root)
+        better = jnp.all(jnp.isfinite(root.vector))
+        kept = jax.tree.map(lambda new, old: jnp.where(better, new, old), moved, fit)
+        return replace(kept, num_rounds=fit.num_rounds + 1)
 
-    # What holds in the neighbourhood of the joint fit is too little for a pair far from it.
-    own = jax.lax.while_loop(is_far, follow, first)
-    found = _Searched(sums, own, centre, finite | ~present, tells)
-    return jnp.where(tells, coefficients, 0), found
-
-
-def _judged(
-    pair: _Searched, origin: LinearizationPoint, options: JointOptions, shape: tuple[int, ...]
-):
-    """Equations and record of one pair."""
-    own, model = pair.own, options.model(shape)
-    counted, alone = (
-        jax.tree.map(lambda x: jnp.where(pair.tells, x, 0), pair_equations(sums))
-        for sums in (pair.sums, own.sums)
+    first = _PairFit(
+        joint=counted(sums.equations),
+        own=own_sums(sums),
+        point=point.vector,
+        root=root,
+        num_rounds=jnp.asarray(0, jnp.int32),
+        centre=centre,
+        finite=finite,
     )
-    noisy, count = origin.noise is not None, options.nuisances.count
-    rounding = rounding_variance(origin.vector.dtype)
-    errors = root_errors(own.root, alone, own.origin, count, noisy, rounding)
+    # Sums at the point of the pass say too little about a pair whose blur is far from it.
+    return counted(sums.coefficients), jax.lax.while_loop(is_far, follow, first)
+
+
+def _record(
+    fit: _PairFit, point: LinearizationPoint, options: JointOptions, shape: tuple[int, ...]
+) -> PairRecord:
+    """The record of one pair."""
+    own, model = fit.own, options.model(shape)
+    noisy, rounding = point.noise is not None, rounding_variance(point.vector.dtype)
+    errors = root_errors(fit.root, own.equations, fit.point, options.num_nuisances, noisy, rounding)
     estimate = root_estimate(
-        own.root, errors, alone, model, origin.unit, swapped=options.swapped, finite=pair.finite
+        fit.root,
+        errors,
+        own.equations.num_pixels,
+        model,
+        point.unit,
+        swapped=options.swapped,
+        problems={Status.NOT_FINITE: ~fit.finite},
     )
-    offset = origin.unit * own.sums.level - (own.sums.gain - 1) * pair.centre
-    params = BlurParams(own.root.vector, own.sums.gain, offset, family=options.family)
+    offset = point.unit * own.level - (own.gain - 1) * fit.centre
+    params = BlurParams(fit.root.vector, own.gain, offset, family=options.family)
     params = swap_params(options.swapped, params)
+    error = estimate.sigma_standard_error
     # What the joint blur leaves over, not the pair's own.
-    misfit = counted.structure / jnp.where(counted.change > 0, counted.change, 1)
-    return counted, pair_record(estimate, params, misfit)
+    misfit = fit.joint.structure / jnp.where(fit.joint.change > 0, fit.joint.change, 1)
+    return PairRecord(
+        sigma=jnp.where(jnp.isfinite(error), estimate.sigma, jnp.nan),
+        standard_error=error,
+        status=estimate.status,
+        misfit=misfit,
+        noise_std=jnp.sqrt(estimate.noise_variance),
+        gain=params.gain,  # pyright: ignore[reportArgumentType]
+        offset=params.offset,  # pyright: ignore[reportArgumentType]
+    )

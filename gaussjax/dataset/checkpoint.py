@@ -1,4 +1,4 @@
-"""A pass over many pairs in a file, from which an interrupted run goes on."""
+"""A pass over many pairs, saved to a file from which an interrupted run goes on."""
 
 import json
 import os
@@ -8,26 +8,26 @@ from zipfile import BadZipFile
 import numpy as np
 
 from gaussjax.dataset.passes import JointPass
-from gaussjax.dataset.records import PairRecord
-from gaussjax.dataset.state import JointStart, JointSums, named_arrays
+from gaussjax.dataset.result import PairRecord
+from gaussjax.dataset.state import JointStart, JointSums, from_arrays, to_arrays
 from gaussjax.io.pair_reader import BadPair
 
-# Of the file. Its arrays are named after fields: whoever renames one, or gives it another meaning,
-# raises this number.
+# Of the file. Its arrays are named after fields: raise this number when a field is renamed or gets
+# another meaning.
 FORMAT = 2
 
 
 class StateError(ValueError):
-    """A state file that does not belong to this run, or is none."""
+    """A file that is no state, or belongs to another run."""
 
 
 def save_pass(path: Path, state: JointPass, identity: dict[str, str]) -> None:
-    """Write a pass to a file that is either the old one or the new one, whatever happens.
+    """Write a pass to a file, which is the old or the new one, whatever happens.
 
     Args:
         path: of the file.
-        state: of the pass; all pairs up to its position are in its sums.
-        identity: what the data and the options are.
+        state: of the pass; its sums hold all pairs up to its position.
+        identity: of the data, the options and the version.
     """
     header = {
         "format": FORMAT,
@@ -37,12 +37,12 @@ def save_pass(path: Path, state: JointPass, identity: dict[str, str]) -> None:
         "bad": [[pair.name, pair.position, pair.reason] for pair in state.bad],
     }
     named = {"header": np.asarray(json.dumps(header))}
-    named |= {f"start {name}": values for name, values in state.start.arrays().items()}
+    groups = {"start ": to_arrays(state.start)}
     if state.sums is not None:
-        named |= {f"sums {name}": values for name, values in state.sums.arrays().items()}
-        records = named_arrays(state.all_records())
-        named |= {f"record {name}": values for name, values in records.items()}
+        groups |= {"sums ": state.sums.arrays(), "record ": to_arrays(state.all_records())}
         named["names"] = np.asarray(state.names, str)
+    for prefix, arrays in groups.items():
+        named |= {prefix + name: values for name, values in arrays.items()}
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with aside.open("wb") as file:
@@ -80,19 +80,16 @@ def load_pass(path: Path, identity: dict[str, str]) -> JointPass:
         raise StateError(
             f"{path}: was begun with other {', '.join(differs)}; give another file, or remove it"
         )
-    start = JointStart.from_arrays(_group(named, "start "))
+
+    def group(prefix: str) -> dict[str, np.ndarray]:
+        whole = len(prefix)
+        return {name[whole:]: values for name, values in named.items() if name.startswith(prefix)}
+
+    start = from_arrays(JointStart, group("start "))
     state = JointPass(start, header["number"], header["position"])
     state.bad = [BadPair(*entry) for entry in header["bad"]]
     if "names" in named:
-        state.sums = JointSums.from_arrays(_group(named, "sums "))
-        state.records = [PairRecord(**_group(named, "record "))]  # pyright: ignore
+        state.sums = JointSums.from_arrays(group("sums "))
+        state.records = [from_arrays(PairRecord, group("record "))]
         state.names = [str(name) for name in named["names"]]
     return state
-
-
-def _group(named: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {
-        name.removeprefix(prefix): values
-        for name, values in named.items()
-        if name.startswith(prefix)
-    }

@@ -1,4 +1,4 @@
-"""The blur at which the sums of pairs balance, and how well they tell it."""
+"""The blur at which the sums of pairs balance, its error bars and its estimate."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,18 +7,21 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.dataset.equations import PairEquations
-from gaussjax.numerics.linear_algebra import (
-    diagonal,
-    product,
-    solve_small,
-)
+from gaussjax.model.params import BlurParams
+from gaussjax.model.response import BlurModel
+from gaussjax.model.transfer import axis_margins
+from gaussjax.numerics.linear_algebra import diagonal, product, solve_small
 from gaussjax.numerics.newton import FIELD_SCALE, held_back, predicted_step, step_tolerance
+from gaussjax.spectra.orientation import swap_params
 from gaussjax.statistics.covariance import fisher_covariance, sandwich_covariance, wider_covariance
+from gaussjax.statistics.derived_quantities import make_estimate
+from gaussjax.statistics.result import BlurEstimate
+from gaussjax.statistics.status import Status, is_too_small
 
 MAX_STEPS = 20
-# A step of so many standard errors is as good as none.
+# A step below this part of the standard error changes nothing.
 _NEGLIGIBLE = 1e-3
-# So many pairs tell by their scores how they scatter.
+# From so many pairs on, their scores show how they scatter.
 _MANY_PAIRS = 16
 
 
@@ -30,33 +33,35 @@ class Root:
     Attributes:
         vector: theta, px^2, ``[p]``.
         slope: of F before the last step, ``[p, p]``.
-        ahead: what another step would move, about, ``[p]``.
-        num_steps: Newton's.
+        predicted_step: about how far the next step would go, ``[p]``.
+        num_steps: of Newton's method.
     """
 
     vector: jax.Array
     slope: jax.Array
-    ahead: jax.Array
+    predicted_step: jax.Array
     num_steps: jax.Array
 
 
-def find_root(project: Callable, gradient: jax.Array, slope: jax.Array, origin: jax.Array) -> Root:
-    """Newton's method on ``F(theta) = project(theta) - project(origin) + gradient``.
+def find_root(project: Callable, gradient: jax.Array, slope: jax.Array, point: jax.Array) -> Root:
+    """Newton's method on ``F(theta) = project(theta) - project(point) + gradient``.
 
     Args:
         project: ``sum_w Re c (T_theta - 1)``, ``[p] -> [p]``.
-        gradient: F at the origin, ``[p]``.
+        gradient: F at the point, ``[p]``.
         slope: of F there, ``[p, p]``.
-        origin: where to begin, ``[p]``.
+        point: where the method begins, ``[p]``.
     """
-    first = project(origin)
+    first = project(point)
 
     def with_slope(vector):
         slope, value = jax.jacfwd(lambda v: (project(v),) * 2, has_aux=True)(vector)
         return slope, value - first + gradient
 
     def unfinished(root: Root):
-        return ~jnp.all(root.ahead <= step_tolerance(root.vector)) & (root.num_steps < MAX_STEPS)
+        return ~jnp.all(root.predicted_step <= step_tolerance(root.vector)) & (
+            root.num_steps < MAX_STEPS
+        )
 
     def step_from(vector, slope, value, num_steps):
         step = held_back(-solve_small(slope, value), vector)
@@ -66,14 +71,14 @@ def find_root(project: Callable, gradient: jax.Array, slope: jax.Array, origin: 
     def one_step(root: Root):
         return step_from(root.vector, *with_slope(root.vector), root.num_steps + 1)
 
-    first_step = step_from(origin, slope, gradient, jnp.asarray(1, jnp.int32))
+    first_step = step_from(point, slope, gradient, jnp.asarray(1, jnp.int32))
     return jax.lax.while_loop(unfinished, one_step, first_step)
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class RootErrors:
-    """What the figures tell of a root.
+    """How precisely the equations determine a root.
 
     Attributes:
         covariance: of the variances, px^4, ``[p, p]``.
@@ -88,8 +93,8 @@ class RootErrors:
 
 def root_errors(
     root: Root,
-    sums: PairEquations,
-    origin: jax.Array,
+    equations: PairEquations,
+    point: jax.Array,
     num_nuisances: int,
     noisy: bool,
     rounding: jax.Array | float,
@@ -99,35 +104,75 @@ def root_errors(
     With noise in A always the sandwich: that noise is in the slopes too.
 
     Args:
-        root: of the sums.
-        sums: at the origin.
-        origin: theta_0.
+        root: of the equations.
+        equations: at the linearization point.
+        point: theta_0.
         num_nuisances: per pair.
         noisy: A is (static).
         rounding: variance of the residual that rounding leaves.
     """
-    p = origin.size
-    move = root.vector - origin
-    squares = sums.squares_after(move)
-    freedom = sums.num_pixels - num_nuisances * sums.num_pairs - p
+    p = point.size
+    move = root.vector - point
+    squares = equations.squares_after(move)
+    freedom = equations.num_pixels - num_nuisances * equations.num_pairs - p
     noise_variance = squares / jnp.where(freedom > 0, freedom, 1)
     classical = fisher_covariance(root.slope, noise_variance + rounding)
-    # The scores at the root are those at the origin and their slopes times the way.
-    onwards = jnp.kron(jnp.eye(p, dtype=move.dtype), move[None])
-    moved = jnp.concatenate([jnp.eye(p, dtype=move.dtype), onwards], axis=1)
+    # The scores at the root are those at the point plus their slopes times the move.
+    by_slopes = jnp.kron(jnp.eye(p, dtype=move.dtype), move[None])
+    moved = jnp.concatenate([jnp.eye(p, dtype=move.dtype), by_slopes], axis=1)
 
     def sandwich(scatter):
         return sandwich_covariance(root.slope, product(product(moved, scatter), moved.T))
 
-    by_blocks = sandwich(sums.of_blocks)
+    by_blocks = sandwich(equations.of_blocks)
     within = by_blocks if noisy else wider_covariance(classical, by_blocks)
     # Wider still where the pairs do not have one blur.
-    between = wider_covariance(within, sandwich(sums.of_pairs))
-    covariance = jnp.where(sums.num_pairs >= _MANY_PAIRS, between, within)
+    between = wider_covariance(within, sandwich(equations.of_pairs))
+    covariance = jnp.where(equations.num_pairs >= _MANY_PAIRS, between, within)
     return RootErrors(covariance, squares, noise_variance)
 
 
-def has_converged(root: Root, covariance: jax.Array) -> jax.Array:
-    """Another step would be small, or small against the error bars."""
-    errors = jnp.sqrt(jnp.abs(diagonal(covariance)))
-    return jnp.all(root.ahead <= jnp.maximum(step_tolerance(root.vector), _NEGLIGIBLE * errors))
+def root_estimate(
+    root: Root,
+    errors: RootErrors,
+    num_pixels: jax.Array,
+    model: BlurModel,
+    unit: jax.Array,
+    *,
+    swapped: bool,
+    problems: dict[Status, jax.Array],
+) -> BlurEstimate:
+    """The estimate at a root, of one pair or of many.
+
+    Args:
+        root: of the equations.
+        errors: of the root.
+        num_pixels: compared.
+        model: of the blur.
+        unit: by which the images were divided.
+        swapped: the second images are the sharper ones (static).
+        problems: that the equations do not show.
+    """
+    oriented = BlurParams(root.vector, family=model.family)
+    margins = axis_margins(oriented, model.kernel, model.ndim)
+    # Another step would be large, and large against the error bars.
+    bars = jnp.sqrt(jnp.abs(diagonal(errors.covariance)))
+    largest = jnp.maximum(step_tolerance(root.vector), _NEGLIGIBLE * bars)
+    unfinished = ~jnp.all(root.predicted_step <= largest)
+    return make_estimate(
+        swap_params(swapped, oriented),
+        ndim=model.ndim,
+        covariance=errors.covariance,
+        loss=0.5 * unit**2 * errors.squares,
+        noise_variance=unit**2 * errors.noise_variance,
+        num_pixels=num_pixels,
+        num_steps=root.num_steps,
+        kernel=model.kernel,
+        problems={
+            **problems,
+            Status.TOO_SMALL: is_too_small(
+                margins, model.largest_margins, num_pixels, root.vector.size
+            ),
+            Status.NOT_CONVERGED: unfinished | problems.get(Status.NOT_CONVERGED, False),
+        },
+    )

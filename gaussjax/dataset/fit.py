@@ -8,20 +8,19 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from gaussjax.dataset.batch_fit import JointOptions
 from gaussjax.dataset.checkpoint import StateError, load_pass, save_pass
-from gaussjax.dataset.instruments import Nuisances
 from gaussjax.dataset.joint_fit import JointFit, joint_fit
-from gaussjax.dataset.passes import JointPass, PassRunner
-from gaussjax.dataset.processes import from_every_process
+from gaussjax.dataset.options import JointOptions
+from gaussjax.dataset.passes import JointPass, run_pass
+from gaussjax.dataset.processes import from_every_process, total_over_processes
 from gaussjax.dataset.result import DatasetEstimate
-from gaussjax.dataset.start import first_start, next_start, sums_everywhere
-from gaussjax.dataset.state import JointStart, JointSums
+from gaussjax.dataset.start import first_start, next_start, total_sums
+from gaussjax.dataset.state import JointStart, JointSums, from_arrays, to_arrays
 from gaussjax.io.pair_stream import PairStream
 from gaussjax.model.arguments import as_noise, check_fit_options
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import check_option
-from gaussjax.statistics.random_effects import RandomEffects, random_effects
+from gaussjax.statistics.random_effects import random_effects
 from gaussjax.statistics.status import Status
 
 BOUNDARIES = ("valid", "periodic")
@@ -99,14 +98,13 @@ def fit_dataset(
     noise, _ = as_noise(noise_std, np.float32)
     if max_passes < 1:
         raise ValueError(f"max_passes must be at least 1, got {max_passes}")
-    nuisances = Nuisances(bool(gain), bool(offset))
-    convention = as_kernel(kernel, truncate, radius)
-    options = JointOptions(family, convention, boundary, nuisances)
+    convention, gain, offset = as_kernel(kernel, truncate, radius), bool(gain), bool(offset)
+    options = JointOptions(family, convention, boundary, gain, offset)
     levels = None if noise is None else (float(noise[0]), float(noise[1]))
     path = None if state is None else Path(state)
     stream = PairStream(pairs, batched=batched)
     shape = convention.name, convention.truncate, convention.radius
-    named = _named(family, *shape, boundary, nuisances, levels, initial)
+    named = _named(family, *shape, boundary, gain, offset, levels, initial)
     _check_processes(stream, named)
     identity = {
         # Of many files it takes a while, and only a file needs it.
@@ -118,14 +116,22 @@ def fit_dataset(
     if current is None:
         current = JointPass(first_start(stream, options, levels, initial))
     while True:
-        runner = PassRunner(current, options, levels, max_bad, on_progress)
-        for _ in runner.run(stream.starting_at(current.position), save_every):
+        rest = stream.starting_at(current.position)
+        for _ in run_pass(
+            current,
+            rest,
+            options,
+            levels,
+            max_bad=max_bad,
+            on_progress=on_progress,
+            pause=save_every,
+        ):
             if path is not None:
                 save_pass(path, current, identity)
-        sums = sums_everywhere(current)
+        sums = total_sums(current)
         noisy, repeated = levels is not None, current.number > 1
         fit = joint_fit(sums, current.start, options, noisy=noisy, repeated=repeated)
-        enough = fit.ahead <= tolerance or current.number >= max_passes
+        enough = fit.predicted_step <= tolerance or current.number >= max_passes
         if enough or not stream.can_repeat:
             return _result(current, fit, sums)
         current = JointPass(next_start(fit, current.start), current.number + 1)
@@ -155,12 +161,12 @@ def _check_processes(stream: PairStream, options: str) -> None:
 def _resumed(path: Path | None, identity: dict[str, str]) -> JointPass | None:
     """The pass in this process's file, or the beginning of the one that others were at."""
     own = load_pass(path, identity) if path is not None and path.exists() else None
-    named = {} if own is None else {"number": np.asarray(own.number), **own.start.arrays()}
+    named = {} if own is None else {"number": np.asarray(own.number), **to_arrays(own.start)}
     found = [each for each in from_every_process(named) if each]
     if not found:
         return None
     latest = max(found, key=lambda each: each["number"])
-    number, start = int(latest["number"]), JointStart.from_arrays(latest)
+    number, start = int(latest["number"]), from_arrays(JointStart, latest)
     if own is None or own.number < number:
         return JointPass(start, number)
     if any(np.any(each["vector"] != start.vector) for each in found if each["number"] == number):
@@ -169,23 +175,17 @@ def _resumed(path: Path | None, identity: dict[str, str]) -> JointPass | None:
 
 
 def _result(current: JointPass, fit: JointFit, sums: JointSums) -> DatasetEstimate:
-    shape, size = fit.estimate.sigma.shape, fit.estimate.sigma.size
-    pairs = current.all_records(shape)
-    told = pairs.status == Status.ESTIMATED
-    sigma, error = (x.reshape(len(told), size)[told] for x in (pairs.sigma, pairs.standard_error))
-    effects = random_effects(sigma, error, fit.estimate.sigma.reshape(size), _total)
+    sigma = np.asarray(fit.estimate.sigma)
+    pairs = current.all_records(sigma.shape)
+    known = pairs.status == Status.ESTIMATED
+    own = pairs.sigma[known], pairs.standard_error[known]
     return DatasetEstimate(
         joint=fit.estimate,
-        effects=RandomEffects(effects.scatter.reshape(shape), effects.heterogeneity.reshape(shape)),
+        effects=random_effects(*own, sigma, total_over_processes),
         num_pairs=int(sums.equations.num_pairs),
-        num_bad=int(_total(np.asarray(len(current.bad)))),
+        num_bad=int(total_over_processes(np.asarray(len(current.bad)))),
         num_passes=current.number,
         names=tuple(current.names),
         pairs=pairs,
         bad=tuple(current.bad),
     )
-
-
-def _total(values: np.ndarray) -> np.ndarray:
-    """The sum over the processes."""
-    return sum((each["values"] for each in from_every_process({"values": values})), 0 * values)

@@ -1,4 +1,4 @@
-"""One blur for many pairs, from their sums; in float64, whatever the images were."""
+"""One blur of many pairs, from their sums; in float64, whatever the images are."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -7,33 +7,35 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.dataset.batch_fit import JointOptions
 from gaussjax.dataset.equations import PairEquations
-from gaussjax.dataset.estimating_equation import find_root, root_errors
-from gaussjax.dataset.records import root_estimate
+from gaussjax.dataset.estimating_equation import find_root, root_errors, root_estimate
+from gaussjax.dataset.options import JointOptions
 from gaussjax.dataset.state import JointStart, JointSums
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.statistics.result import BlurEstimate
+from gaussjax.statistics.status import Status
 
-# Of itself: what a blur may move in a pass without being far from settled, and what is nothing.
+# Relative moves of a blur in a pass: beyond the first it is far from settled, below the second it
+# has not moved.
 _FAR, _SLIGHTLY = 0.6, 1e-4
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class JointFit:
-    """The blur at which the sums of many pairs balance.
+    """The blur at which the sums of many pairs balance; NumPy arrays in float64.
 
     Attributes:
-        vector: of the oriented pairs, px^2, ``[p]``, float64.
+        vector: of the oriented pairs, px^2, ``[p]``.
         estimate: of the pairs as they are.
-        ahead: what another pass over the pairs, from there, would move the variances by at most,
-            about; in their standard errors.
+        predicted_step: about how far another pass from there would move the variances at most, in
+            their standard errors.
     """
 
     vector: np.ndarray
     estimate: BlurEstimate
-    ahead: float
+    predicted_step: np.ndarray
 
 
 def joint_fit(
@@ -49,31 +51,21 @@ def joint_fit(
         repeated: the pass began at the root of another one over the same pairs.
     """
     options = replace(options, swapped=start.swapped)
+    shapes = tuple(sorted(sums.coefficients))
+    coefficients = [sums.coefficients[shape] for shape in shapes]
     with jax.enable_x64(True):
-        equations = jax.tree.map(lambda x: jnp.asarray(x, float), sums.equations)
-        shapes = tuple(sorted(sums.coefficients))
-        coefficients = [jnp.asarray(sums.coefficients[shape], float) for shape in shapes]
-        vector, estimate, ahead = jax.device_get(
-            _fit(
-                coefficients,
-                equations,
-                jnp.asarray(start.vector, float),
-                jnp.asarray(start.unit, float),
-                jnp.asarray(start.rounding, float),
-                jnp.asarray(repeated),
-                shapes=shapes,
-                options=options,
-                noisy=noisy,
-            )
+        numbers = coefficients, sums.equations, start.vector, start.unit, start.rounding
+        numbers = jax.tree.map(lambda x: jnp.asarray(x, float), numbers)
+        return jax.device_get(
+            _fit(*numbers, jnp.asarray(repeated), shapes=shapes, options=options, noisy=noisy)
         )
-    return JointFit(vector, estimate, float(ahead))
 
 
 @partial(jax.jit, static_argnames=("shapes", "options", "noisy"))
 def _fit(
     coefficients,
     equations: PairEquations,
-    origin,
+    point,
     unit,
     rounding,
     repeated,
@@ -81,7 +73,7 @@ def _fit(
     shapes,
     options: JointOptions,
     noisy: bool,
-):
+) -> JointFit:
     models = [options.model(shape) for shape in shapes]
 
     def project(vector):
@@ -90,30 +82,30 @@ def _fit(
             (model.project(c, vector, shape) for model, c, shape in parts), jnp.zeros_like(vector)
         )
 
-    root = find_root(project, equations.gradient, equations.information, origin)
-    errors = root_errors(root, equations, origin, options.nuisances.count, noisy, rounding)
+    root = find_root(project, equations.gradient, equations.information, point)
+    errors = root_errors(root, equations, point, options.num_nuisances, noisy, rounding)
     # What rounding does to all pairs alike does not average out.
     floor = rounding * (jnp.max(jnp.abs(root.vector)) + FIELD_SCALE) ** 2
     covariance = errors.covariance + floor * jnp.eye(len(root.vector), dtype=floor.dtype)
     errors = replace(errors, covariance=covariance)
-    largest = max(models, key=lambda model: min(model.largest_margins))
-    # The instruments were made at the origin: how far the fields have changed from there, times
-    # how far the root is off for it, which is its own error, or with nuisances all of the way. A
-    # second pass has shown it: no further than that one has moved.
-    way = jnp.abs(root.vector - origin)
-    error = jnp.sqrt(diagonal(errors.covariance))
-    changed = way / (jnp.max(jnp.abs(root.vector)) + FIELD_SCALE)
-    off = jnp.maximum(error, way) if options.nuisances.count else error
-    moved = jnp.where(repeated, way, changed * off)
-    ahead = jnp.max(moved / jnp.where(error > 0, error, 1))
-    near = jnp.max(changed)
+    error = jnp.sqrt(diagonal(covariance))
+    # The instruments were made at the point of the pass. Another pass would move the root by their
+    # relative change since then times the error that the change acts on: the root's own, or with
+    # nuisances the whole move. After a second pass it is no further than that one has moved.
+    move = jnp.abs(root.vector - point)
+    change = move / (jnp.max(jnp.abs(root.vector)) + FIELD_SCALE)
+    acted_on = jnp.maximum(error, move) if options.num_nuisances else error
+    step = jnp.where(repeated, move, change * acted_on)
+    predicted_step = jnp.max(step / jnp.where(error > 0, error, 1))
+    largest_change = jnp.max(change)
+    settled = (largest_change <= _SLIGHTLY) | (predicted_step <= 1) & (largest_change <= _FAR)
     estimate = root_estimate(
         root,
         errors,
-        equations,
-        largest,
+        equations.num_pixels,
+        max(models, key=lambda model: min(model.largest_margins)),
         unit,
         swapped=options.swapped,
-        settled=(near <= _SLIGHTLY) | (ahead <= 1) & (near <= _FAR),
+        problems={Status.NOT_CONVERGED: ~settled},
     )
-    return root.vector, estimate, ahead
+    return JointFit(root.vector, estimate, predicted_step)  # pyright: ignore[reportArgumentType]

@@ -9,26 +9,31 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from gaussjax.dataset.batch_fit import BatchSums, JointOptions, LinearizationPoint, batch_sums
-from gaussjax.dataset.records import PairRecord
-from gaussjax.dataset.state import JointStart, JointSums, joint_sums
+from gaussjax.dataset.batch_fit import BatchSums, LinearizationPoint, batch_sums
+from gaussjax.dataset.options import JointOptions
+from gaussjax.dataset.result import PairRecord
+from gaussjax.dataset.state import JointStart, JointSums
 from gaussjax.io.batches import Batch, Batcher
 from gaussjax.io.pair_reader import BadPair, LoadedPair
 from gaussjax.statistics.status import Status
 
 
+class TooManyBadPairsError(ValueError):
+    """More pairs cannot be used than the caller allows."""
+
+
 @dataclass
 class JointPass:
-    """Where a pass stands; grows as batches are taken in.
+    """The state of a pass, which grows by batches.
 
     Attributes:
-        start: theta_0, unit and direction of the pass.
+        start: where it began.
         number: of the pass, 1 for the first.
-        position: pairs of the iterable that are dealt with, good or bad.
-        sums: over them; None before the first.
+        position: number of pairs of the iterable that are done, good or bad.
+        sums: over the good ones; None before the first batch.
         names: of the good ones.
-        records: of them, batch by batch.
-        bad: the others.
+        records: of the good ones, batch by batch.
+        bad: the bad ones.
     """
 
     start: JointStart
@@ -40,7 +45,7 @@ class JointPass:
     bad: list[BadPair] = field(default_factory=list)
 
     def take(self, batch: Batch, found: BatchSums) -> None:
-        """Add what a batch has come to."""
+        """Add the sums and the records of a batch."""
         count = len(batch.names)
         equations, records = jax.tree.map(
             lambda leaf: np.asarray(leaf)[:count], (found.equations, found.records)
@@ -52,103 +57,91 @@ class JointPass:
         ]
         self.names += [batch.names[k] for k in np.flatnonzero(finite)]
         self.records.append(jax.tree.map(lambda leaf: leaf[finite], records))
-        added = joint_sums(np.asarray(found.coefficients), batch.shape, equations)
+        total = jax.tree.map(lambda leaf: np.asarray(leaf, float).sum(0), equations)
+        added = JointSums({batch.shape: np.asarray(found.coefficients, float)}, total)
         self.sums = added if self.sums is None else self.sums + added
+
+    def check_bad(self, max_bad: int) -> None:
+        """Raise TooManyBadPairsError if there are more."""
+        if len(self.bad) > max_bad:
+            first = "; ".join(f"{pair.name}: {pair.reason}" for pair in self.bad[:3])
+            raise TooManyBadPairsError(
+                f"more pairs cannot be used ({len(self.bad)} so far) than max_bad allows"
+                f" ({max_bad}); first: {first}"
+            )
 
     def all_records(self, sigma_shape: tuple[int, ...] = ()) -> PairRecord:
         """Of all pairs, leading axis ``[n]``; the shape of a sigma matters if there are none."""
         none, sigma = np.zeros(0), np.zeros((0, *sigma_shape))
-        nothing = PairRecord(sigma, sigma, np.zeros(0, np.int32), none, none, none, none)  # pyright: ignore
-        some = self.records or [nothing]
-        return jax.tree.map(lambda *leaves: np.concatenate(leaves), *some)
+        empty = PairRecord(sigma, sigma, np.zeros(0, np.int32), none, none, none, none)  # pyright: ignore
+        return jax.tree.map(lambda *leaves: np.concatenate(leaves), *self.records or [empty])
 
 
-class TooManyBadPairsError(ValueError):
-    """More pairs cannot be used than the caller allows."""
+def run_pass(
+    current: JointPass,
+    pairs: Iterable[LoadedPair | BadPair],
+    options: JointOptions,
+    noise_std: tuple[float, float] | None,
+    *,
+    max_bad: int,
+    on_progress: Callable[[int], None] | None = None,
+    pause: float = np.inf,
+) -> Iterator[None]:
+    """Take all pairs into a pass; the devices work on one batch while the next one is gathered.
 
+    Stops every ``pause`` seconds, and at the end, with no batch half-done.
 
-class PassRunner:
-    """Takes pairs into a pass; the devices work on one batch while the next one is gathered."""
+    Args:
+        current: the pass, which is changed.
+        pairs: to be taken in.
+        options: of the fit; the direction is the pass's own.
+        noise_std: of A and of B, in the unit of the images.
+        max_bad: bad pairs beyond which TooManyBadPairsError is raised.
+        on_progress: called with the number of pairs that have been seen.
+        pause: seconds.
+    """
+    start, devices = current.start, jax.local_devices()
+    mesh, batcher = Mesh(np.asarray(devices), ("pairs",)), Batcher(len(devices))
+    options = replace(options, swapped=start.swapped)
+    running: list[tuple[Batch, BatchSums]] = []
 
-    def __init__(
-        self,
-        current: JointPass,
-        options: JointOptions,
-        noise_std: tuple[float, float] | None,
-        max_bad: int,
-        on_progress: Callable[[int], None] | None,
-    ) -> None:
-        """For a pass, by all devices of this process.
+    def take_running() -> None:
+        while running:
+            current.take(*running.pop())
+        current.check_bad(max_bad)
 
-        Args:
-            current: the pass; what is taken in is added to it.
-            options: of the fit; the direction is the pass's own.
-            noise_std: of A and of B, in the unit of the images.
-            max_bad: bad pairs beyond which TooManyBadPairsError is raised.
-            on_progress: called with the number of pairs that have been seen.
-        """
-        self._current = current
-        self._options = replace(options, swapped=current.start.swapped)
-        self._noise_std = noise_std
-        self._max_bad = max_bad
-        self._on_progress = on_progress
-        devices = jax.local_devices()
-        self._mesh = Mesh(np.asarray(devices), ("pairs",))
-        self._batcher = Batcher(len(devices))
-        self._under_way: list[tuple[Batch, BatchSums]] = []
-
-    def run(self, pairs: Iterable[LoadedPair | BadPair], pause: float = np.inf) -> Iterator[None]:
-        """Take in all pairs; stops every ``pause`` seconds, and at the end, with none half-done."""
-        seen, last = self._current.position, time.monotonic()
-        for pair in pairs:
-            seen += 1
-            if isinstance(pair, BadPair):
-                self._current.bad.append(pair)
-                self._check_bad()
-            else:
-                self._begin(self._batcher.add(pair))
-            if self._on_progress is not None:
-                self._on_progress(seen)
-            if time.monotonic() - last >= pause:
-                self._finish(seen)
-                yield
-                last = time.monotonic()
-        self._finish(seen)
-        yield
-
-    def _finish(self, position: int) -> None:
-        for batch in self._batcher.rest():
-            self._begin(batch)
-        self._take_last()
-        self._current.position = position
-
-    def _begin(self, batch: Batch | None) -> None:
-        if batch is None:
-            return
-        start, dtype = self._current.start, batch.references.dtype
+    def begin(batch: Batch) -> None:
+        dtype = batch.references.dtype
         noise = None
-        if self._noise_std is not None:
-            noise = jnp.asarray((self._noise_std[start.swapped] / start.unit) ** 2, dtype)
-        origin = LinearizationPoint(
-            jnp.asarray(start.vector, dtype), jnp.asarray(start.unit, dtype), noise
-        )
+        if noise_std is not None:
+            noise = jnp.asarray((noise_std[start.swapped] / start.unit) ** 2, dtype)
+        vector, unit = jnp.asarray(start.vector, dtype), jnp.asarray(start.unit, dtype)
+        point = LinearizationPoint(vector, unit, noise)
         images = batch.references, batch.blurreds, batch.present
-        found = batch_sums(*images, origin, options=self._options, mesh=self._mesh)
-        # The one before has had the time in which this one was gathered.
-        self._take_last()
-        self._under_way = [(batch, found)]
+        sums = batch_sums(*images, point, options=options, mesh=mesh)
+        # The batch before was computed while this one was gathered.
+        take_running()
+        running.append((batch, sums))
 
-    def _take_last(self) -> None:
-        for batch, found in self._under_way:
-            self._current.take(batch, found)
-        self._under_way = []
-        self._check_bad()
+    def finish(position: int) -> None:
+        for batch in batcher.rest():
+            begin(batch)
+        take_running()
+        current.position = position
 
-    def _check_bad(self) -> None:
-        bad = self._current.bad
-        if len(bad) > self._max_bad:
-            first = "; ".join(f"{pair.name}: {pair.reason}" for pair in bad[:3])
-            raise TooManyBadPairsError(
-                f"more pairs cannot be used ({len(bad)} so far) than max_bad allows"
-                f" ({self._max_bad}); first: {first}"
-            )
+    seen, last = current.position, time.monotonic()
+    for pair in pairs:
+        seen += 1
+        if isinstance(pair, BadPair):
+            current.bad.append(pair)
+            current.check_bad(max_bad)
+        elif (full := batcher.add(pair)) is not None:
+            begin(full)
+        if on_progress is not None:
+            on_progress(seen)
+        if time.monotonic() - last >= pause:
+            finish(seen)
+            yield
+            last = time.monotonic()
+    finish(seen)
+    yield

@@ -2,13 +2,40 @@
 
 from dataclasses import dataclass
 
+import jax
 import numpy as np
 
-from gaussjax.dataset.records import PairRecord
 from gaussjax.io.pair_reader import BadPair
 from gaussjax.statistics.random_effects import RandomEffects
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class PairRecord:
+    """One pair beside the joint fit; with a leading axis, several.
+
+    Attributes:
+        sigma: of this pair alone, px, as in :class:`~gaussjax.BlurEstimate`; NaN where the
+            pair does not determine it, as a flat one.
+        standard_error: of it, px.
+        status: of this pair alone, a :class:`~gaussjax.Status`.
+        misfit: share of the change from A to B that the joint blur leaves over *and* that is no
+            white noise: the covariance of neighbours in the residual over the mean square of
+            B - A. About 0 for a pair that the joint blur explains, whatever its noise.
+        noise_std: standard deviation of the residual, in the unit of the images.
+        gain: of the pair, 1 where none is fitted.
+        offset: in the unit of the images, 0 where none is fitted.
+    """
+
+    sigma: jax.Array
+    standard_error: jax.Array
+    status: jax.Array
+    misfit: jax.Array
+    noise_std: jax.Array
+    gain: jax.Array
+    offset: jax.Array
 
 
 @dataclass(frozen=True)
@@ -19,12 +46,12 @@ class DatasetEstimate:
         joint: the blur, its error bar and status, in float64. The error bar is by the scatter of
             the pairs' scores where that is wider than what white noise would leave.
         effects: how the pairs' own sigmas scatter, over all processes.
-        num_pairs: that the joint blur is of, of all processes.
-        num_bad: that were left out, of all processes.
-        num_passes: over the pairs.
+        num_pairs: pairs in the joint fit, of all processes.
+        num_bad: pairs that were left out, of all processes.
+        num_passes: passes over the pairs.
         names: of the pairs that this process has read.
         pairs: their records, with leading axis ``[n]``, in the order of the names.
-        bad: those that this process has left out, and files without a partner, and why.
+        bad: what this process has left out, files without a partner too, and why.
     """
 
     joint: BlurEstimate
@@ -38,12 +65,12 @@ class DatasetEstimate:
 
     @property
     def sigma(self) -> np.ndarray:
-        """Of all pairs, px, as in :class:`~gaussjax.BlurEstimate`."""
+        """Sigma of all pairs, px, as in :class:`~gaussjax.BlurEstimate`."""
         return np.asarray(self.joint.sigma)
 
     @property
     def sigma_standard_error(self) -> np.ndarray:
-        """Px."""
+        """Standard error of sigma, px."""
         return np.asarray(self.joint.sigma_standard_error)
 
     @property

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.dataset.batch_fit import JointOptions
 from gaussjax.dataset.joint_fit import JointFit, joint_fit
-from gaussjax.dataset.passes import JointPass, PassRunner
+from gaussjax.dataset.options import JointOptions
+from gaussjax.dataset.passes import JointPass, run_pass
 from gaussjax.dataset.processes import from_every_process
-from gaussjax.dataset.state import JointStart, JointSums
+from gaussjax.dataset.state import JointStart, JointSums, from_arrays, to_arrays
 from gaussjax.io.pair_reader import BadPair, LoadedPair
 from gaussjax.io.pair_stream import PairStream
 from gaussjax.model.window import everywhere, taper
@@ -22,46 +22,15 @@ from gaussjax.spectra.cross_spectra import sum_spectra, windowed_spectra
 from gaussjax.spectra.orientation import SWAP_BELOW
 from gaussjax.spectra.start import find_start
 
-# Pairs, of all processes, that tell where to start, and passes over them.
+# The first pairs, of all processes, and the most passes over them.
 _FIRST_PAIRS = 64
 _FIRST_PASSES = 6
 # Standard errors that another pass over them may still move the blur.
 _NEAR = 1e-3
 
 
-def joint_start(
-    references: np.ndarray, blurreds: np.ndarray, noise_std, initial, options: JointOptions
-) -> JointStart:
-    """From pairs of one shape, ``[n, *shape]``; see :func:`~gaussjax.fit_dataset`."""
-    variance, unit, swapped = jax.device_get(
-        _start(references, blurreds, noise_std, initial, options=options)
-    )
-    rounding = rounding_variance(references.dtype)
-    return JointStart(np.asarray(variance, float), float(unit), rounding, bool(swapped))
-
-
-@partial(jax.jit, static_argnames="options")
-def _start(references, blurreds, noise_std, initial, *, options: JointOptions):
-    shape = references.shape[1:]
-    axes = tuple(range(1, references.ndim))
-    unit = jnp.sqrt(jnp.mean(jnp.var(references, axis=axes)))
-    unit = jnp.where(unit > 0, unit, 1)
-    window = (everywhere if options.boundary == "periodic" else taper)(shape, references.dtype)
-    levels_differ = options.nuisances.count > 0
-    spectra = jax.vmap(partial(windowed_spectra, window=window, levels_differ=levels_differ))(
-        references / unit, blurreds / unit
-    )
-    noise = None
-    if noise_std is not None:
-        noise = (noise_std / unit) ** 2 * window.sum(2) * len(references)
-    free = jnp.asarray(jnp.inf, references.dtype)
-    model = replace(options.model(shape), gain=options.nuisances.gain)
-    start = find_start(sum_spectra(spectra), initial, -free, free, model, noise=noise)
-    return start.variance, unit, start.swapped
-
-
 def first_start(stream: PairStream, options: JointOptions, noise_std, initial) -> JointStart:
-    """From the first pairs of every process, which are passed over until they agree with it."""
+    """From the first pairs of every process, by passes over them until the blur has settled."""
     head = stream.head(-(-_FIRST_PAIRS // jax.process_count()))
     loaded = [pair for pair in head if isinstance(pair, LoadedPair)]
     good = [pair for pair in loaded if np.isfinite(np.sum(pair.reference) + np.sum(pair.blurred))]
@@ -69,14 +38,14 @@ def first_start(stream: PairStream, options: JointOptions, noise_std, initial) -
     start = _shared_start(good, reasons, options, noise_std, initial)
     for number in range(_FIRST_PASSES):
         current = JointPass(start)
-        for _ in PassRunner(current, options, noise_std, len(head), None).run(good):
+        for _ in run_pass(current, good, options, noise_std, max_bad=len(head)):
             pass
-        noisy, sums = noise_std is not None, sums_everywhere(current)
+        noisy, sums = noise_std is not None, total_sums(current)
         fit = joint_fit(sums, start, options, noisy=noisy, repeated=number > 0)
         if not np.all(np.isfinite(fit.vector)):
             return start
         start = next_start(fit, start)
-        if fit.ahead <= _NEAR:
+        if fit.predicted_step <= _NEAR:
             break
     return start
 
@@ -84,21 +53,45 @@ def first_start(stream: PairStream, options: JointOptions, noise_std, initial) -
 def _shared_start(
     good: list[LoadedPair], reasons: list[str], options: JointOptions, noise_std, initial
 ) -> JointStart:
-    """Of the first process that has pairs: by those of its commonest shape."""
+    """By the spectra of the first process that has pairs: those of its commonest shape."""
     named = {}
     if good:
-        shapes = Counter(pair.reference.shape for pair in good)
-        shape, _ = shapes.most_common(1)[0]
+        (shape, _), *_ = Counter(pair.reference.shape for pair in good).most_common(1)
         alike = [pair for pair in good if pair.reference.shape == shape]
         references = np.stack([pair.reference for pair in alike])
         blurreds = np.stack([pair.blurred for pair in alike])
         levels = None if noise_std is None else np.asarray(noise_std, references.dtype)
-        named = joint_start(references, blurreds, levels, initial, options).arrays()
+        variance, unit, swapped = jax.device_get(
+            _spectral_start(references, blurreds, levels, initial, options=options)
+        )
+        rounding = rounding_variance(references.dtype)
+        named = to_arrays(JointStart(np.asarray(variance, float), unit, rounding, swapped))
     found = [each for each in from_every_process(named) if each]
     if not found:
         why = "; ".join(reasons[:3]) or "there are none, or all have NaN or infinite pixels"
         raise ValueError(f"no pair can be used to start from: {why}")
-    return JointStart.from_arrays(found[0])
+    return from_arrays(JointStart, found[0])
+
+
+@partial(jax.jit, static_argnames="options")
+def _spectral_start(references, blurreds, noise_std, initial, *, options: JointOptions):
+    """Variance, unit and direction from pairs of one shape, ``[n, *shape]``."""
+    shape = references.shape[1:]
+    axes = tuple(range(1, references.ndim))
+    unit = jnp.sqrt(jnp.mean(jnp.var(references, axis=axes)))
+    unit = jnp.where(unit > 0, unit, 1)
+    window = (everywhere if options.boundary == "periodic" else taper)(shape, references.dtype)
+    levels_differ = options.num_nuisances > 0
+    spectra = jax.vmap(partial(windowed_spectra, window=window, levels_differ=levels_differ))(
+        references / unit, blurreds / unit
+    )
+    noise = None
+    if noise_std is not None:
+        noise = (noise_std / unit) ** 2 * window.sum(2) * len(references)
+    free = jnp.asarray(jnp.inf, references.dtype)
+    model = replace(options.model(shape), gain=options.gain)
+    start = find_start(sum_spectra(spectra), initial, -free, free, model, noise=noise)
+    return start.variance, unit, start.swapped
 
 
 def next_start(fit: JointFit, start: JointStart) -> JointStart:
@@ -108,7 +101,7 @@ def next_start(fit: JointFit, start: JointStart) -> JointStart:
     return replace(start, vector=fit.vector)
 
 
-def sums_everywhere(current: JointPass) -> JointSums:
+def total_sums(current: JointPass) -> JointSums:
     """The sums over the pairs of all processes."""
     own = {} if current.sums is None else current.sums.arrays()
     parts = [JointSums.from_arrays(named) for named in from_every_process(own) if named]

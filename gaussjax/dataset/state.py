@@ -1,8 +1,8 @@
 """Sums over many pairs, on the host in float64, so that a million of them do not drift."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
-import jax
 import numpy as np
 
 from gaussjax.dataset.equations import PairEquations
@@ -10,14 +10,20 @@ from gaussjax.dataset.equations import PairEquations
 Shape = tuple[int, ...]
 
 
-def named_arrays(values) -> dict[str, np.ndarray]:
-    """The fields of a dataclass as NumPy arrays."""
+def to_arrays(values) -> dict[str, np.ndarray]:
+    """The fields of a dataclass as NumPy arrays, for a file or for other processes."""
     return {f.name: np.asarray(getattr(values, f.name)) for f in fields(values)}
+
+
+def from_arrays(kind: type, named: dict[str, np.ndarray]) -> Any:
+    """The dataclass that :func:`to_arrays` has flattened; single numbers are Python's."""
+    found = {f.name: named[f.name] for f in fields(kind)}
+    return kind(**{name: x if x.ndim else x.item() for name, x in found.items()})
 
 
 @dataclass(frozen=True)
 class JointSums:
-    """What pairs have added up to; constant in their number, for each shape of images.
+    """Sums over pairs, of a size that does not grow with their number.
 
     Attributes:
         coefficients: by shape of the images, ``[p, *spectrum]``.
@@ -35,9 +41,9 @@ class JointSums:
         return JointSums(coefficients, self.equations + other.equations)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Flat, for a file or for other processes; see :meth:`from_arrays`."""
+        """As by :func:`to_arrays`, but flat."""
         named = {f"coefficients {'x'.join(map(str, s))}": c for s, c in self.coefficients.items()}
-        return named | named_arrays(self.equations)
+        return named | to_arrays(self.equations)
 
     @staticmethod
     def from_arrays(named: dict[str, np.ndarray]) -> "JointSums":
@@ -47,23 +53,16 @@ class JointSums:
             for key, values in named.items()
             if key.startswith("coefficients ")
         }
-        equations = {f.name: named[f.name] for f in fields(PairEquations)}
-        return JointSums(coefficients, PairEquations(**equations))  # pyright: ignore
-
-
-def joint_sums(coefficients: np.ndarray, shape: Shape, equations: PairEquations) -> JointSums:
-    """Of one batch: its summed coefficients; the equations of each pair, leaves ``[n, ...]``."""
-    total = jax.tree.map(lambda leaf: np.asarray(leaf, float).sum(0), equations)
-    return JointSums({shape: np.asarray(coefficients, float)}, total)
+        return JointSums(coefficients, from_arrays(PairEquations, named))
 
 
 @dataclass(frozen=True)
 class JointStart:
-    """Where the passes over the pairs begin.
+    """Where a pass over the pairs begins.
 
     Attributes:
-        vector: variances of the oriented pairs, px^2, ``[p]``, float64.
-        unit: that all images are divided by.
+        vector: theta_0, variances of the oriented pairs, px^2, ``[p]``, float64.
+        unit: by which all images are divided.
         rounding: variance per pixel that rounding leaves of a residual, in that unit.
         swapped: the second images are the sharper ones.
     """
@@ -72,13 +71,3 @@ class JointStart:
     unit: float
     rounding: float
     swapped: bool
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Flat, for a file or for other processes; see :meth:`from_arrays`."""
-        return named_arrays(self)
-
-    @staticmethod
-    def from_arrays(named: dict[str, np.ndarray]) -> "JointStart":
-        """What :meth:`arrays` has flattened."""
-        numbers = named["unit"].item(), named["rounding"].item(), named["swapped"].item()
-        return JointStart(named["vector"], *numbers)

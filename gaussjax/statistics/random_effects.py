@@ -1,4 +1,4 @@
-"""Is it one sigma at all? The scatter of the pairs' own sigmas beyond their error bars."""
+"""Random effects: the scatter of the sigmas of pairs beyond their error bars."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-# Values that are tried at once, and how often between the two next to the root.
+# Trial values of the scatter, and how often the interval between two of them is divided anew.
 _TRIALS, _ROUNDS = 33, 8
 
 
 @dataclass(frozen=True)
 class RandomEffects:
-    """How the true sigmas of pairs scatter, ``[m]`` each, m sigmas of a blur.
+    """How the true sigmas of pairs scatter; each of the shape of a sigma.
 
     Attributes:
         scatter: their standard deviation, px; 0 where chance explains it all, NaN for one pair.
@@ -27,39 +27,39 @@ class RandomEffects:
 def random_effects(
     sigma: npt.ArrayLike,
     error: npt.ArrayLike,
-    origin: npt.ArrayLike,
-    everywhere: Callable[[np.ndarray], np.ndarray] = np.asarray,
+    centre: npt.ArrayLike,
+    total: Callable[[np.ndarray], np.ndarray] = np.asarray,
 ) -> RandomEffects:
     """Scatter t of true sigmas: the root of ``sum (sigma - mean_t)^2 / (t^2 + error^2) = n - 1``.
 
-    ``mean_t`` is weighted alike. The weights follow t, so that where the pairs do scatter the few
-    that are known best do not speak for all.
+    ``mean_t`` has the same weights. They depend on t: where the pairs do scatter, the few that are
+    known best do not outweigh the others.
 
     Args:
-        sigma: of the pairs of this process, px, ``[n, m]``.
+        sigma: of the pairs of this process, px, ``[n, ...]``.
         error: their standard errors, px.
-        origin: a sigma near them, px, ``[m]``.
-        everywhere: the sum of an array over the processes.
+        centre: a sigma near them, px, ``[...]``; their differences from it are summed.
+        total: the sum of an array over the processes.
 
     Source: R. C. Paule and J. Mandel, "Consensus values and weighting factors", J. Res. Natl. Bur.
     Stand. 87(5), 1982.
     """
-    away, squares = np.asarray(sigma, float) - np.asarray(origin), np.asarray(error, float) ** 2
+    away, squares = np.asarray(sigma, float) - np.asarray(centre), np.asarray(error, float) ** 2
     squares = np.maximum(squares, np.finfo(float).tiny)
 
     def sums(*powers: np.ndarray) -> np.ndarray:
-        return everywhere(np.stack(powers))
+        return total(np.stack(powers))
 
     count, first, second = sums(np.ones_like(away).sum(0), away.sum(0), (away**2).sum(0))
     freedom = np.maximum(count - 1, 1)
 
     def excess(scatters: np.ndarray) -> np.ndarray:
-        """Q less its mean, for trial scatters ``[k, m]``."""
+        """Q less its mean, for trial scatters ``[k, ...]``."""
         weights = 1 / (scatters[:, None] ** 2 + squares[None])
-        total, mean, square = sums(
+        weight, mean, square = sums(
             weights.sum(1), (weights * away[None]).sum(1), (weights * away[None] ** 2).sum(1)
         )
-        return square - mean**2 / np.where(total > 0, total, 1) - freedom
+        return square - mean**2 / np.where(weight > 0, weight, 1) - freedom
 
     # With all weights alike the root is the standard deviation itself, and no root is larger.
     low = np.zeros_like(first)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from problems import natural_scene, periodic_blur
 
-from gaussjax.dataset.equations import pair_equations
 from gaussjax.dataset.estimating_equation import find_root
-from gaussjax.dataset.instruments import Nuisances, make_filters, pair_sums
+from gaussjax.dataset.instruments import pair_sums
+from gaussjax.dataset.options import JointOptions
 from gaussjax.model.boundary import largest_margins
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.response import BlurModel
@@ -36,7 +36,7 @@ def framed(a, b):
 
 
 def filters(variances):
-    return make_filters(MODEL, jnp.asarray(variances), SHAPE)
+    return MODEL.responses(jnp.asarray(variances), SHAPE)
 
 
 def dense(a, variances):
@@ -52,18 +52,22 @@ def inside(image):
     return image[..., 7:-7, 8:-8]
 
 
-PLAIN = Nuisances()
+def options(gain=False, offset=False):
+    return JointOptions(MODEL.family, MODEL.kernel, "valid", gain, offset)
 
 
-def sums_of(a, b, nuisances=PLAIN, noise=None):
-    return pair_sums(framed(a, b), filters(ORIGIN), nuisances, jnp.asarray(MARGINS), noise)
+PLAIN, BOTH = options(), options(True, True)
+
+
+def sums_of(a, b, nuisances=PLAIN, noise=None, point=ORIGIN):
+    return pair_sums(framed(a, b), filters(point), nuisances, jnp.asarray(MARGINS), noise)
 
 
 def test_the_sums_are_those_of_dense_algebra(x64, images):
     a, b = ((image - images[0].mean()) / 0.5 for image in images)
     prediction, fields = dense(a, ORIGIN)
     sums = sums_of(*images)
-    counted = pair_equations(sums)
+    counted = sums.equations
     residual = inside(prediction - b)
     np.testing.assert_allclose(
         counted.gradient, np.tensordot(inside(fields), residual, 2), rtol=1e-10
@@ -71,9 +75,9 @@ def test_the_sums_are_those_of_dense_algebra(x64, images):
     np.testing.assert_allclose(
         counted.information, np.einsum("iyx,jyx->ij", inside(fields), inside(fields)), rtol=1e-10
     )
-    np.testing.assert_allclose(sums.squares, np.sum(residual**2), rtol=1e-10)
-    np.testing.assert_allclose(sums.change, np.sum(inside(b - a) ** 2), rtol=1e-10)
-    assert sums.num_pixels == residual.size
+    np.testing.assert_allclose(counted.squares, np.sum(residual**2), rtol=1e-10)
+    np.testing.assert_allclose(counted.change, np.sum(inside(b - a) ** 2), rtol=1e-10)
+    assert counted.num_pixels == residual.size
     # The coefficients hold the products of the fields with any other prediction.
     elsewhere, _ = dense(a, np.array([0.3, 4.0]))
     expected = np.tensordot(inside(fields), inside(elsewhere - a), 2)
@@ -81,18 +85,17 @@ def test_the_sums_are_those_of_dense_algebra(x64, images):
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
-@pytest.mark.parametrize("nuisances", [Nuisances(), Nuisances(True, True), Nuisances(True)])
+@pytest.mark.parametrize("nuisances", [PLAIN, BOTH, options(True)])
 def test_the_root_is_exact_and_with_nuisances_where_it_is_near(x64, images, nuisances):
     a, b = images
     b = 0.8 * b if nuisances.gain else b
     b = b + 3 if nuisances.offset else b
     origin, sums = jnp.asarray(ORIGIN), None
-    for _ in range(8 if nuisances.count else 1):
-        sums = pair_sums(framed(a, b), filters(origin), nuisances, jnp.asarray(MARGINS), None)
+    for _ in range(8 if nuisances.num_nuisances else 1):
+        sums = sums_of(a, b, nuisances, point=origin)
         project = jax.tree_util.Partial(MODEL.project, sums.coefficients, shape=SHAPE)
-        origin = find_root(
-            project, pair_equations(sums).gradient, pair_equations(sums).information, origin
-        ).vector
+        equations = sums.equations
+        origin = find_root(project, equations.gradient, equations.information, origin).vector
     # A hundred-thousandth: what the continuous kernel's tail brings in over the margin.
     np.testing.assert_allclose(origin, TRUTH, rtol=1e-5)
     np.testing.assert_allclose(sums.gain, 0.8 if nuisances.gain else 1, rtol=1e-4)
@@ -102,15 +105,15 @@ def test_white_noise_in_a_adds_nothing_on_average(x64, images):
     a, b = images
 
     def total(sums):
-        equations = pair_equations(sums)
+        equations = sums.equations
         return jnp.concatenate([equations.gradient, jnp.ravel(equations.information)])
 
-    clean = total(sums_of(a, b, Nuisances(True, True)))
+    clean = total(sums_of(a, b, BOTH))
     level, draws = 0.4, 400
     noise = level * np.random.default_rng(5).standard_normal((draws, *SHAPE))
 
     def noisy(extra, variance):
-        return total(sums_of(a + extra, b, Nuisances(True, True), variance))
+        return total(sums_of(a + extra, b, BOTH, variance))
 
     for variance, biased in ((jnp.asarray((level / 0.5) ** 2), False), (jnp.zeros(()), True)):
         totals = jax.jit(jax.vmap(lambda extra, v=variance: noisy(extra, v)))(jnp.asarray(noise))
@@ -124,7 +127,8 @@ def test_structure_is_nothing_for_white_noise_and_all_for_a_shift(x64, images):
     a, _ = images
     blurred, _ = dense(a - a.mean(), ORIGIN)
     blurred = blurred + a.mean()
-    white = sums_of(a, blurred + 0.3 * np.random.default_rng(1).standard_normal(SHAPE))
-    moved = sums_of(a, np.roll(blurred, 2, 0))
+    noise = 0.3 * np.random.default_rng(1).standard_normal(SHAPE)
+    white = sums_of(a, blurred + noise).equations
+    moved = sums_of(a, np.roll(blurred, 2, 0)).equations
     assert abs(white.structure / white.squares) < 0.1
     assert moved.structure / moved.squares > 0.5
