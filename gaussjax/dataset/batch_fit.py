@@ -1,7 +1,7 @@
 """The sums of a batch of pairs of one shape, spread over the devices of this process."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -17,6 +17,7 @@ from gaussjax.model.params import BlurParams
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.numerics.precision import rounding_variance
+from gaussjax.numerics.pytree import pytree
 from gaussjax.pair.frame import make_frame
 from gaussjax.spectra.orientation import swap_pair, swap_params
 from gaussjax.statistics.status import Status
@@ -30,36 +31,22 @@ _WIDER = 1.25
 _NEAR, _ROUNDS = 0.1, 4
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class LinearizationPoint:
-    """Where a pass linearizes all pairs.
+    """Where a pass linearizes all pairs."""
 
-    Attributes:
-        vector: theta_0 of the oriented pairs, px^2, ``[p]``.
-        unit: divides all images.
-        noise: variance of the noise in the sharper images, in that unit; None: none.
-    """
-
-    vector: jax.Array
-    unit: jax.Array
-    noise: jax.Array | None
+    vector: jax.Array  # theta_0 of the oriented pairs, px^2, `[p]`
+    unit: jax.Array  # divides all images
+    noise: jax.Array | None  # variance of the noise in the sharper images, in that unit; None: none
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class BatchSums:
-    """What a batch adds to a joint fit.
+    """What a batch adds to a joint fit."""
 
-    Attributes:
-        coefficients: summed over the pairs, ``[p, *spectrum]``.
-        equations: of every pair, leaves ``[n, ...]``.
-        records: of every pair.
-    """
-
-    coefficients: jax.Array
-    equations: PairEquations
-    records: PairRecord
+    coefficients: jax.Array  # summed over the pairs, `[p, *spectrum]`
+    equations: PairEquations  # of every pair, leaves `[n, ...]`
+    records: PairRecord  # of every pair
 
 
 @partial(jax.jit, static_argnames=("options", "mesh"))
@@ -137,28 +124,17 @@ def _device_sums(
     return BatchSums(total, fits.joint, records)
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class _PairFit:
-    """A pair, linearized at the point of the pass and at one near its own root.
+    """A pair, linearized at the point of the pass and at one near its own root."""
 
-    Attributes:
-        joint: its equations at the point of the pass.
-        own: its sums at its own point, without the coefficients.
-        point: its own, ``[p]``.
-        root: of its own sums.
-        num_rounds: in which its point was moved to the root.
-        centre: of the sharper image.
-        finite: all its pixels are.
-    """
-
-    joint: PairEquations
-    own: PairSums
-    point: jax.Array
-    root: Root
-    num_rounds: jax.Array
-    centre: jax.Array
-    finite: jax.Array
+    joint: PairEquations  # its equations at the point of the pass
+    own: PairSums  # its sums at its own point, without the coefficients
+    point: jax.Array  # its own, `[p]`
+    root: Root  # of its own sums
+    num_rounds: jax.Array  # in which its point was moved to the root
+    centre: jax.Array  # of the sharper image
+    finite: jax.Array  # all its pixels are
 
 
 def _fit_pair(

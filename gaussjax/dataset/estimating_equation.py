@@ -1,7 +1,6 @@
 """The blur at which the sums of pairs balance, its error bars and its estimate."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +11,7 @@ from gaussjax.model.response import BlurModel
 from gaussjax.model.transfer import axis_margins
 from gaussjax.numerics.linear_algebra import diagonal, product, solve_small
 from gaussjax.numerics.newton import FIELD_SCALE, held_back, predicted_step, step_tolerance
+from gaussjax.numerics.pytree import pytree
 from gaussjax.spectra.orientation import swap_params
 from gaussjax.statistics.covariance import fisher_covariance, sandwich_covariance, wider_covariance
 from gaussjax.statistics.derived_quantities import make_estimate
@@ -25,22 +25,14 @@ _NEGLIGIBLE = 1e-3
 _MANY_PAIRS = 16
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class Root:
-    """Where a search for the root of F ended.
+    """Where a search for the root of F ended."""
 
-    Attributes:
-        vector: theta, px^2, ``[p]``.
-        slope: of F before the last step, ``[p, p]``.
-        predicted_step: about how far the next step would go, ``[p]``.
-        num_steps: of Newton's method.
-    """
-
-    vector: jax.Array
-    slope: jax.Array
-    predicted_step: jax.Array
-    num_steps: jax.Array
+    vector: jax.Array  # theta, px^2, `[p]`
+    slope: jax.Array  # of F before the last step, `[p, p]`
+    predicted_step: jax.Array  # about how far the next step would go, `[p]`
+    num_steps: jax.Array  # of Newton's method
 
 
 def find_root(project: Callable, gradient: jax.Array, slope: jax.Array, point: jax.Array) -> Root:
@@ -75,20 +67,13 @@ def find_root(project: Callable, gradient: jax.Array, slope: jax.Array, point: j
     return jax.lax.while_loop(unfinished, one_step, first_step)
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class RootErrors:
-    """How precisely the equations determine a root.
+    """How precisely the equations determine a root."""
 
-    Attributes:
-        covariance: of the variances, px^4, ``[p, p]``.
-        squares: ``sum W r^2`` at the root.
-        noise_variance: per pixel, in the scale of the frames.
-    """
-
-    covariance: jax.Array
-    squares: jax.Array
-    noise_variance: jax.Array
+    covariance: jax.Array  # of the variances, px^4, `[p, p]`
+    squares: jax.Array  # `sum W r^2` at the root
+    noise_variance: jax.Array  # per pixel, in the scale of the frames
 
 
 def root_errors(

@@ -23,6 +23,7 @@ from gaussjax.dataset.options import JointOptions
 from gaussjax.model.fourier import forward_transform, half_plane_weights
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
+from gaussjax.numerics.pytree import pytree
 from gaussjax.pair.frame import Frame, frame_window
 from gaussjax.pair.prediction import filtered
 from gaussjax.statistics.covariance import block_counts
@@ -31,21 +32,14 @@ from gaussjax.statistics.covariance import block_counts
 _LEAST_ROWS, _ROWS = 64, 8
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class PairSums:
-    """Sums over the compared pixels of a pair at theta_0, in the scale of its frame.
+    """Sums over the compared pixels of a pair at theta_0, in the scale of its frame."""
 
-    Attributes:
-        coefficients: c, one spectrum per variance, ``[p, *spectrum]``.
-        equations: F as the gradient, its slope as the information.
-        gain: of the pair; 1 where it is not fitted.
-        level: added to ``gain T A`` in the centre and scale of the frame; 0 without nuisances.
-    """
-
-    coefficients: jax.Array
-    equations: PairEquations
-    gain: jax.Array
+    coefficients: jax.Array  # c, one spectrum per variance, `[p, *spectrum]`
+    equations: PairEquations  # F as the gradient, its slope as the information
+    gain: jax.Array  # of the pair; 1 where it is not fitted
+    # added to `gain T A` in the centre and scale of the frame; 0 without nuisances
     level: jax.Array
 
 
@@ -156,17 +150,11 @@ def _fit_nuisances(
 
 @dataclass(frozen=True)
 class _NoiseOfA:
-    """White noise of A in a prediction and in the fields: filtered by these.
+    """White noise of A in a prediction and in the fields: filtered by these."""
 
-    Attributes:
-        response: of the prediction, ``[*spectrum]``.
-        fields: ``[p, *spectrum]``.
-        weights: of the frequencies, times the variance and the sum of the window.
-    """
-
-    response: jax.Array
-    fields: jax.Array
-    weights: jax.Array
+    response: jax.Array  # of the prediction, `[*spectrum]`
+    fields: jax.Array  # `[p, *spectrum]`
+    weights: jax.Array  # of the frequencies, times the variance and the sum of the window
 
     @property
     def coefficients(self) -> jax.Array:

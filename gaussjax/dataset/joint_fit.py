@@ -1,6 +1,6 @@
 """One blur of many pairs, from their sums; in float64, whatever the images are."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -13,6 +13,7 @@ from gaussjax.dataset.options import JointOptions
 from gaussjax.dataset.state import JointStart, JointSums
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.newton import FIELD_SCALE
+from gaussjax.numerics.pytree import pytree
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 
@@ -21,20 +22,14 @@ from gaussjax.statistics.status import Status
 _FAR, _SLIGHTLY = 0.6, 1e-4
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class JointFit:
-    """The blur at which the sums of many pairs balance; NumPy arrays in float64.
+    """The blur at which the sums of many pairs balance; NumPy arrays in float64."""
 
-    Attributes:
-        vector: of the oriented pairs, px^2, ``[p]``.
-        estimate: of the pairs as they are.
-        predicted_step: about how far another pass from there would move the variances at most, in
-            their standard errors.
-    """
-
-    vector: np.ndarray
-    estimate: BlurEstimate
+    vector: np.ndarray  # of the oriented pairs, px^2, `[p]`
+    estimate: BlurEstimate  # of the pairs as they are
+    # about how far another pass from there would move the variances at most, in their
+    # standard errors
     predicted_step: np.ndarray
 
 

@@ -9,23 +9,14 @@ from gaussjax.model.response import BlurModel
 
 @dataclass(frozen=True)
 class JointOptions:
-    """What is fitted to all pairs; hashable: each combination and shape compiles once.
+    """What is fitted to all pairs; hashable: each combination and shape compiles once."""
 
-    Attributes:
-        family: of the Gaussian.
-        kernel: the convention.
-        boundary: "valid" or "periodic".
-        gain: every pair has a factor of its own.
-        offset: every pair has a constant of its own.
-        swapped: the second images are the sharper ones.
-    """
-
-    family: str
-    kernel: Kernel
-    boundary: str
-    gain: bool = False
-    offset: bool = False
-    swapped: bool = False
+    family: str  # of the Gaussian
+    kernel: Kernel  # the convention
+    boundary: str  # "valid" or "periodic"
+    gain: bool = False  # every pair has a factor of its own
+    offset: bool = False  # every pair has a constant of its own
+    swapped: bool = False  # the second images are the sharper ones
 
     @property
     def num_nuisances(self) -> int:

@@ -24,25 +24,15 @@ class TooManyBadPairsError(ValueError):
 
 @dataclass
 class JointPass:
-    """The state of a pass, which grows by batches.
+    """The state of a pass, which grows by batches."""
 
-    Attributes:
-        start: where it began.
-        number: of the pass, 1 for the first.
-        position: number of pairs of the iterable that are done, good or bad.
-        sums: over the good ones; None before the first batch.
-        names: of the good ones.
-        records: of the good ones, batch by batch.
-        bad: the bad ones.
-    """
-
-    start: JointStart
-    number: int = 1
-    position: int = 0
-    sums: JointSums | None = None
-    names: list[str] = field(default_factory=list)
-    records: list[PairRecord] = field(default_factory=list)
-    bad: list[BadPair] = field(default_factory=list)
+    start: JointStart  # where it began
+    number: int = 1  # of the pass, 1 for the first
+    position: int = 0  # number of pairs of the iterable that are done, good or bad
+    sums: JointSums | None = None  # over the good ones; None before the first batch
+    names: list[str] = field(default_factory=list)  # of the good ones
+    records: list[PairRecord] = field(default_factory=list)  # of the good ones, batch by batch
+    bad: list[BadPair] = field(default_factory=list)  # the bad ones
 
     def take(self, batch: Batch, found: BatchSums) -> None:
         """Add the sums and the records of a batch."""

@@ -6,13 +6,13 @@ import jax
 import numpy as np
 
 from gaussjax.io.pair_reader import BadPair
+from gaussjax.numerics.pytree import pytree
 from gaussjax.statistics.random_effects import RandomEffects
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class PairRecord:
     """One pair beside the joint fit; with a leading axis, several.
 

@@ -23,15 +23,10 @@ def from_arrays(kind: type, named: dict[str, np.ndarray]) -> Any:
 
 @dataclass(frozen=True)
 class JointSums:
-    """Sums over pairs, of a size that does not grow with their number.
+    """Sums over pairs, of a size that does not grow with their number."""
 
-    Attributes:
-        coefficients: by shape of the images, ``[p, *spectrum]``.
-        equations: of all pairs, float64.
-    """
-
-    coefficients: dict[Shape, np.ndarray]
-    equations: PairEquations
+    coefficients: dict[Shape, np.ndarray]  # by shape of the images, `[p, *spectrum]`
+    equations: PairEquations  # of all pairs, float64
 
     def __add__(self, other: "JointSums") -> "JointSums":
         """Of the pairs of both."""
@@ -58,16 +53,9 @@ class JointSums:
 
 @dataclass(frozen=True)
 class JointStart:
-    """Where a pass over the pairs begins.
+    """Where a pass over the pairs begins."""
 
-    Attributes:
-        vector: theta_0, variances of the oriented pairs, px^2, ``[p]``, float64.
-        unit: by which all images are divided.
-        rounding: variance per pixel that rounding leaves of a residual, in that unit.
-        swapped: the second images are the sharper ones.
-    """
-
-    vector: np.ndarray
-    unit: float
-    rounding: float
-    swapped: bool
+    vector: np.ndarray  # theta_0, variances of the oriented pairs, px^2, `[p]`, float64
+    unit: float  # by which all images are divided
+    rounding: float  # variance per pixel that rounding leaves of a residual, in that unit
+    swapped: bool  # the second images are the sharper ones

@@ -1,12 +1,11 @@
 """Is a Gaussian blur the right story? Figures of what a fit leaves unexplained, and a verdict."""
 
-from dataclasses import dataclass
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.model.arguments import is_traced
+from gaussjax.numerics.pytree import pytree
 from gaussjax.statistics.summary import Summary
 from gaussjax.statistics.verdict import Verdict
 
@@ -31,8 +30,7 @@ _LARGEST_SHIFT_EFFECT = 0.02
 _LARGEST_SHIFT = 0.25
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class Adequacy:
     """How well the fitted model explains the compared pixels.
 

@@ -1,29 +1,22 @@
 """The normal equations of least squares: sums that add up over pixels, tiles and pairs."""
 
 import operator
-from dataclasses import dataclass
 from typing import Self
 
 import jax
 import jax.numpy as jnp
 
+from gaussjax.numerics.pytree import pytree
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+
+@pytree
 class NormalEquations:
-    """The sum ``1/2 r' W r`` and its derivatives by the parameters, at one point.
+    """The sum ``1/2 r' W r`` and its derivatives by the parameters, at one point."""
 
-    Attributes:
-        squares: ``r' W r``, r = predicted - B.
-        gradient: ``J' W r``, ``[k]``.
-        information: ``J' W J``, ``[k, k]``.
-        num_pixels: compared.
-    """
-
-    squares: jax.Array
-    gradient: jax.Array
-    information: jax.Array
-    num_pixels: jax.Array
+    squares: jax.Array  # `r' W r`, r = predicted - B
+    gradient: jax.Array  # `J' W r`, `[k]`
+    information: jax.Array  # `J' W J`, `[k, k]`
+    num_pixels: jax.Array  # compared
 
     def __add__(self, other: Self) -> Self:
         """Of the pixels of both."""

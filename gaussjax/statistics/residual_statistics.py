@@ -5,13 +5,12 @@ prediction, itself, 1 and the residual. One matrix of the inner products of the 
 them.
 """
 
-from dataclasses import dataclass
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix, inverse_small, product
+from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import row_sums
 
 # Pixels of a large image that are looked at, about, in bands of so many rows between two more ...
@@ -25,26 +24,20 @@ _NUM_BLOCKS = 64
 _LEAST_STRETCH = 4
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class ResidualStatistics:
-    """Sums over the compared pixels, of a large frame over bands of them.
+    """Sums over the compared pixels, of a large frame over bands of them."""
 
-    Attributes:
-        products: inner products of the columns, weighted, ``[i, i]`` with i = ndim + 3.
-        scatter: sums over blocks of neighbours of the products of any two inner products of the
-            columns, ``[i i, i i]``.
-        change: weighted sum of squares of B - A.
-        powers: number of pixels, and sums of the second and the fourth power of the whitened
-            residual, ``[3]``.
-        neighbours: per axis, of pixels and the next ones: sums of products of the whitened
-            residual, of their mean squares, and of the squared products, ``[ndim, 3]``.
-    """
-
-    products: jax.Array
+    products: jax.Array  # inner products of the columns, weighted, `[i, i]` with i = ndim + 3
+    # sums over blocks of neighbours of the products of any two inner products of the columns,
+    # `[i i, i i]`
     scatter: jax.Array
-    change: jax.Array
+    change: jax.Array  # weighted sum of squares of B - A
+    # number of pixels, and sums of the second and the fourth power of the whitened residual,
+    # `[3]`
     powers: jax.Array
+    # per axis, of pixels and the next ones: sums of products of the whitened residual, of
+    # their mean squares, and of the squared products, `[ndim, 3]`
     neighbours: jax.Array
 
     @property

@@ -1,6 +1,5 @@
 """What an estimate returns: value, error bar and status in one pytree."""
 
-from dataclasses import dataclass, field
 from statistics import NormalDist
 
 import jax
@@ -10,6 +9,7 @@ import numpy as np
 from gaussjax.model.arguments import is_traced
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams, namespace, signed_sqrt, signed_square
+from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.covariance import variance_error
 from gaussjax.statistics.goodness_of_fit import Adequacy
 from gaussjax.statistics.status import Status
@@ -18,8 +18,7 @@ from gaussjax.statistics.status import Status
 FWHM_PER_SIGMA = 2.0 * (2.0 * np.log(2.0)) ** 0.5
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class BlurEstimate:
     """An estimated blur with its error bar and status; arrays gain leading axes under ``vmap``.
 
@@ -59,8 +58,8 @@ class BlurEstimate:
     num_steps: jax.Array
     status: jax.Array
     adequacy: Adequacy | None
-    kernel: Kernel = field(metadata={"static": True})
-    narrowed: bool = field(default=False, metadata={"static": True})
+    kernel: Kernel = static()
+    narrowed: bool = static(default=False)
 
     @property
     def fwhm(self) -> jax.Array:
