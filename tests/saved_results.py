@@ -53,7 +53,7 @@ ROUNDING = {"f64": 1e-11, "f32": 1e-6}  # of a value with a bar, in any case
 MEANINGLESS = (2, 3, 4)  # statuses whose figures are only reported, as those of equal images
 # Figures that are near 0 where all is well are measured by what would be large; the rest by itself.
 UNITS = {"autocorrelation": 1.0, "displacement": 1.0, "unexplained": 1e-6}
-UNITS |= {"unexplained_change": 1e-4, "misfit": 1.0, "angle": 1.0, "phase": 1.0}
+UNITS |= {"unexplained_change": 1e-4, "misfit": 1.0, "angle": 1.0, "phase": 1.0, "offset": 1.0}
 NUMBER = re.compile(r"([-+]?\d+\.?\d*(?:e[-+]?\d+)?)")
 FEW, KEPT = 24, 8  # an array of more entries is told by its rms and some of them
 
