@@ -60,9 +60,7 @@ class Adequacy:
     @property
     def message(self) -> str | list[str]:
         """The verdict in a sentence; a list of them for a batch. Not available under tracing."""
-        codes = np.asarray(self.verdict)
-        sentences = [Verdict(int(code)).message for code in codes.reshape(-1)]
-        return sentences[0] if codes.ndim == 0 else sentences
+        return Verdict.messages(self.verdict)
 
     def __str__(self) -> str:
         """A line of figures; a batch or a traced one prints its shapes instead."""

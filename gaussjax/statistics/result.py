@@ -107,9 +107,7 @@ class BlurEstimate:
     @property
     def message(self) -> str | list[str]:
         """The status in a sentence; a list of them for a batch. Not available under tracing."""
-        codes = np.asarray(self.status)
-        sentences = [Status(int(code)).message for code in codes.reshape(-1)]
-        return sentences[0] if codes.ndim == 0 else sentences
+        return Status.messages(self.status)
 
     def interval(self, level: float = 0.95) -> tuple[jax.Array, jax.Array]:
         """Confidence interval of ``sigma`` in px, (low, high), at probability ``level``.

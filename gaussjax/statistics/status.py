@@ -1,46 +1,57 @@
 """The status of an estimate: what became of the fit, with a sentence for each code."""
 
-import enum
-
 import jax
 import jax.numpy as jnp
 
+from gaussjax.statistics.codes import Code
 
-class Status(enum.IntEnum):
+
+class Status(Code):
     """Outcome of an estimate: 0 when the fit found what it looked for, else why it did not.
 
     A status judges the fit, not the model: a shift, a difference in level or a blur that is no
-    Gaussian can be fitted well and wrongly.
+    Gaussian can be fitted well and wrongly. Each has a sentence that says what happened and what
+    to do.
     """
 
-    ESTIMATED = 0
-    NOT_CONVERGED = 1
-    NOT_IDENTIFIABLE = 2
-    TOO_SMALL = 3
-    NOT_FINITE = 4
-    AT_BOUND = 5
-    NOISE_NOT_SEPARABLE = 6
+    ESTIMATED = 0, "estimated"
+    NOT_CONVERGED = 1, "the solver did not converge; the value is its last iterate"
+    NOT_IDENTIFIABLE = (
+        2,
+        "the pair does not determine the blur: the reference has too little contrast, the kernel is"
+        " too narrow to differ from no blur, or the levels do not match",
+    )
+    TOO_SMALL = (
+        3,
+        "the frame is too small for a blur this wide: use a larger frame, a full-frame boundary, or"
+        " for padded boundaries raise the upper bound; or the images do not match in level or"
+        " scene",
+    )
+    NOT_FINITE = 4, "the images contain NaN or infinite pixels"
+    AT_BOUND = 5, "the estimate sits on a bound: widen bounds if the bound is not physical"
+    NOISE_NOT_SEPARABLE = (
+        6,
+        "the noise levels of the two images cannot be told apart: the blur is too small, or what is"
+        " left over is not white noise; pass noise_std=(std_reference, std_blurred)",
+    )
 
-    @property
-    def message(self) -> str:
-        """One sentence that says what happened and what to do."""
-        return _MESSAGES[self]
+
+_LEAST_GRAVE_FIRST = (
+    Status.AT_BOUND,
+    Status.NOISE_NOT_SEPARABLE,
+    Status.NOT_CONVERGED,
+    Status.NOT_IDENTIFIABLE,
+    Status.TOO_SMALL,
+    Status.NOT_FINITE,
+)
 
 
-_MESSAGES = {
-    Status.ESTIMATED: "estimated",
-    Status.NOT_CONVERGED: "the solver did not converge; the value is its last iterate",
-    Status.NOT_IDENTIFIABLE: "the pair does not determine the blur: the reference has too little"
-    " contrast, the kernel is too narrow to differ from no blur, or the levels do not match",
-    Status.TOO_SMALL: "the frame is too small for a blur this wide: use a larger frame, a"
-    " full-frame boundary, or for padded boundaries raise the upper bound; or the images do not"
-    " match in level or scene",
-    Status.NOT_FINITE: "the images contain NaN or infinite pixels",
-    Status.AT_BOUND: "the estimate sits on a bound: widen bounds if the bound is not physical",
-    Status.NOISE_NOT_SEPARABLE: "the noise levels of the two images cannot be told apart: the blur"
-    " is too small, or what is left over is not white noise; pass noise_std=(std_reference,"
-    " std_blurred)",
-}
+def gravest(problems: dict[Status, jax.Array]) -> jax.Array:
+    """The gravest status whose condition holds, int32."""
+    status = jnp.asarray(Status.ESTIMATED, jnp.int32)
+    for code in _LEAST_GRAVE_FIRST:
+        status = jnp.where(problems.get(code, False), jnp.int32(code), status)
+    return status
 
 
 def is_too_small(
