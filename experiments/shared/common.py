@@ -68,7 +68,10 @@ class Experiment:
 
     def main(self, arguments: Sequence[str] | None = None) -> int:
         """What the command line does; ``arguments`` as of a shell."""
-        self.answer(parser(self.question).parse_args(arguments))
+        options = parser(self.question)
+        # Run as a module of a folder, the name would be __main__.py.
+        options.prog = f"python -m experiments.{self.stem}"
+        self.answer(options.parse_args(arguments))
         return 0
 
     def answer(self, options: argparse.Namespace) -> None:
