@@ -61,9 +61,9 @@ def fit_dataset(
             keys, or is a :class:`~gaussjax.PairSet`. Images of several shapes may mix;
             each shape is compiled once. An iterator can be passed over only once.
         family: as in :func:`~gaussjax.estimate_blur`, as are the next three.
-        kernel: what sigma means on the pixel grid.
-        truncate: "sampled": radius in sigmas.
-        radius: "sampled": radius in px.
+        kernel: a name or a Kernel.
+        truncate: "sampled" only.
+        radius: "sampled" only.
         boundary: "valid" or "periodic".
         gain: every pair has a factor of its own.
         offset: every pair has a constant of its own.
@@ -103,8 +103,9 @@ def fit_dataset(
     levels = None if noise is None else (float(noise[0]), float(noise[1]))
     path = None if state is None else Path(state)
     stream = PairStream(pairs, batched=batched)
-    shape = convention.name, convention.truncate, convention.radius
-    named = _named(family, *shape, boundary, gain, offset, levels, initial)
+    # Not the Kernel as a whole: of a radius that is a function only the name outlives a process.
+    parts = convention.name, convention.truncate, convention.radius
+    named = _named(family, *parts, boundary, gain, offset, levels, initial)
     _check_processes(stream, named)
     identity = {
         # Of many files it takes a while, and only a file needs it.

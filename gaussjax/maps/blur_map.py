@@ -126,9 +126,9 @@ def blur_map(
         shrink: smooth; "isotropic" only.
         family: "isotropic", "axis_aligned" or "full"; this and all below as in ``estimate_blur``,
             for every tile alike.
-        kernel: "continuous", "sampled", "integrated", "discrete", or a :class:`~gaussjax.Kernel`.
-        truncate: "sampled": radius in sigmas.
-        radius: "sampled": in px, or a function from sigma to it.
+        kernel: a name or a Kernel.
+        truncate: "sampled" only.
+        radius: "sampled" only.
         loss: "squared", "absolute", "huber", or a function.
         gain: fit a factor between the images.
         offset: fit a constant between them.

@@ -51,7 +51,7 @@ def blurred_pair(
         key: a JAX random key for the noise; needed when ``noise_std`` is not 0.
         noise_std: standard deviation of the white noise n, in the unit of the scene.
         crop: px cut off on every side after blurring, so that unseen content leaks in.
-        kernel: convention, as the options that follow it, of :func:`~gaussjax.blur`.
+        kernel: a name or a Kernel; this and the next two as in :func:`~gaussjax.blur`.
         truncate: "sampled" only.
         radius: "sampled" only.
         boundary: of the scene.

@@ -167,9 +167,9 @@ def transfer_function(
         params: BlurParams (gain, offset and shift are not part of T), or sigma in px: a scalar or
             one per axis.
         image_shape: of the real image, 1 to 3 axes.
-        kernel: "continuous", "sampled", "integrated", "discrete", or a :class:`~gaussjax.Kernel`.
-        truncate: "sampled": radius ``int(truncate * sigma + 0.5)``.
-        radius: "sampled": a fixed radius in px, or a function from sigma to it.
+        kernel: a name or a Kernel; this and the next two as in :func:`~gaussjax.blur`.
+        truncate: "sampled" only.
+        radius: "sampled" only.
 
     Returns:
         Real array ``[..., image_shape[-1] // 2 + 1]``. Under tracing a sampled or integrated kernel
@@ -199,7 +199,8 @@ def blur(
     Args:
         image: real array of rank 1 to 3; integers are promoted. Batches by ``jax.vmap``.
         params_or_sigma: BlurParams, or sigma in px: a scalar or one per axis. Negative sharpens.
-        kernel: "continuous", "sampled" (what SciPy and OpenCV do), "integrated" or "discrete".
+        kernel: "continuous", "sampled" (what SciPy and OpenCV do), "integrated" or "discrete";
+            or a :class:`~gaussjax.Kernel`, which holds the next two as well.
         truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px, as SciPy.
         radius: "sampled": a fixed radius in px, or a function from sigma to it.
         boundary: "periodic" (SciPy's wrap), "reflect", "nearest" or "zero" (constant).

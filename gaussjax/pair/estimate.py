@@ -60,7 +60,8 @@ def estimate_blur(
         family: "isotropic", "axis_aligned" or "full" covariance. A full covariance need not be
             positive definite: see ``is_positive_definite`` of the result.
         kernel: what sigma means on the pixel grid: "continuous", "sampled" (SciPy, OpenCV),
-            "integrated" or "discrete"; see :mod:`gaussjax.model.kernels`.
+            "integrated" or "discrete"; see :mod:`gaussjax.model.kernels`. Or a
+            :class:`~gaussjax.Kernel`, which holds the next two as well.
         truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px, as SciPy.
         radius: "sampled": a fixed radius in px, or a (hashable) function from sigma to it.
         boundary: "valid" compares only pixels that the kernel cannot reach from beyond the edge;

@@ -118,9 +118,9 @@ def image_loss(
         params: BlurParams, or sigma in px: a scalar or one per axis.
         reference: A, real, rank 1 to 3.
         blurred: B, of the same shape.
-        kernel: "continuous", "sampled", "integrated", "discrete", or a :class:`~gaussjax.Kernel`.
-        truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px.
-        radius: "sampled": a fixed radius in px, or a function from sigma to it.
+        kernel: a name or a Kernel; this and the next two as in :func:`~gaussjax.blur`.
+        truncate: "sampled" only.
+        radius: "sampled" only.
         boundary: "valid", "periodic", "reflect", "nearest" or "zero".
 
     Returns:

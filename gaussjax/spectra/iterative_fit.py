@@ -49,9 +49,9 @@ def fit_gauss_newton(
     Args:
         spectra: of one or many pairs, from :func:`~gaussjax.pair_spectra`.
         family: "isotropic", "axis_aligned" or "full".
-        kernel: "continuous", "sampled", "integrated", "discrete", or a :class:`~gaussjax.Kernel`.
-        truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px.
-        radius: "sampled": a fixed radius in px, or a function from sigma to it.
+        kernel: a name or a Kernel; this and the next two as in :func:`~gaussjax.blur`.
+        truncate: "sampled" only.
+        radius: "sampled" only.
         initial: start, sigma in px or BlurParams; None starts from the frequency ratio.
         bounds: (low, high) in sigma, px, or None; not for "full".
 
@@ -154,9 +154,9 @@ def fit_optax(
         num_steps: number of updates (static).
         parameter: "variance" (px^2), or "log_sigma", which keeps sigma positive.
         family: "isotropic", "axis_aligned" or "full" (with "variance" only).
-        kernel: "continuous", "sampled", "integrated", "discrete", or a :class:`~gaussjax.Kernel`.
-        truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px.
-        radius: "sampled": a fixed radius in px, or a function from sigma to it.
+        kernel: a name or a Kernel; this and the next two as in :func:`~gaussjax.blur`.
+        truncate: "sampled" only.
+        radius: "sampled" only.
 
     Returns:
         BlurEstimate. The error bar includes the distance that a Gauss-Newton step would still go;

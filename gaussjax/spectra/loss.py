@@ -26,9 +26,9 @@ def loss(
     Args:
         params: BlurParams (without offset), or sigma in px: a scalar or one per axis.
         spectra: of one or many pairs.
-        kernel: "continuous", "sampled", "integrated", "discrete", or a :class:`~gaussjax.Kernel`.
-        truncate: "sampled": radius ``int(truncate * sigma + 0.5)`` px.
-        radius: "sampled": a fixed radius in px, or a function from sigma to it.
+        kernel: a name or a Kernel; this and the next two as in :func:`~gaussjax.blur`.
+        truncate: "sampled" only.
+        radius: "sampled" only.
 
     Raises:
         ValueError: unknown kernel, params of a wrong shape, or params with an offset, which the
