@@ -29,7 +29,7 @@ from gaussjax.spectra.moments import (
     polynomial_product,
     polynomial_sums,
 )
-from gaussjax.spectra.orientation import is_sharpened
+from gaussjax.spectra.orientation import direction
 from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
@@ -63,7 +63,7 @@ def fit_frequency_ratio(
         ValueError: unknown family.
     """
     check_option(family, FAMILIES, "family")
-    swapped = is_sharpened(spectra.folded(), gain=amplitude)
+    swapped, _ = direction(spectra.folded(), gain=amplitude)
     return weighted_ratio_fit(spectra, swapped, family=family, amplitude=amplitude)
 
 

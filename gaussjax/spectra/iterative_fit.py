@@ -19,7 +19,7 @@ from gaussjax.numerics.newton import gradient_descent
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.spectra.cross_spectra import Spectra
 from gaussjax.spectra.least_squares import BlurSums, blur_sums, minimise
-from gaussjax.spectra.loss import loss, spectral_squares, without_zero_frequency
+from gaussjax.spectra.loss import blur_powers, loss, spectral_squares, without_zero_frequency
 from gaussjax.spectra.orientation import swap_bounds, variance_bounds
 from gaussjax.spectra.start import find_start
 from gaussjax.statistics.derived_quantities import make_estimate
@@ -202,8 +202,7 @@ def _result_where_stopped(
     """The estimate at ``params``; not converged if a Gauss-Newton step from there goes far."""
     reach = max(spectra.image_shape)
     sums = blur_sums(
-        without_zero_frequency(spectra.reference_power),
-        without_zero_frequency(spectra.cross_power.real),
+        *blur_powers(spectra),
         params,
         spectra.image_shape,
         kernel,

@@ -84,3 +84,11 @@ def without_zero_frequency(spectrum: jax.Array) -> jax.Array:
     # By a comparison, which the compiler fuses with what follows, while .at[] copies the spectrum.
     indices = [along_axis(jnp.arange(n), k, spectrum.ndim) for k, n in enumerate(spectrum.shape)]
     return jnp.where(sum(indices) == 0, 0, spectrum)
+
+
+def blur_powers(spectra: Spectra) -> tuple[jax.Array, jax.Array]:
+    """P and Re C without the zero frequency: all that the fit of a symmetric blur reads."""
+    return (
+        without_zero_frequency(spectra.reference_power),
+        without_zero_frequency(spectra.cross_power.real),
+    )

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from gaussjax.model.fourier import half_plane_sum
 from gaussjax.model.params import BlurParams, signed_square
 from gaussjax.spectra.cross_spectra import Spectra
-from gaussjax.spectra.loss import without_zero_frequency
+from gaussjax.spectra.loss import blur_powers
 from gaussjax.spectra.moments import (
     Polynomial,
     frequency_product,
@@ -54,8 +54,7 @@ def small_blur_variances(
         spectra: of the pair.
         gain: fit a gain beside the variance.
     """
-    power = without_zero_frequency(spectra.reference_power)
-    cross = without_zero_frequency(spectra.cross_power.real)
+    power, cross = blur_powers(spectra)
     shape = spectra.image_shape
     one: Polynomial = {(0,) * len(shape): 1.0}
     half_square: Polynomial = {}
@@ -91,14 +90,24 @@ def small_blur_variances(
     return variance[0], variance[1], error
 
 
-def is_sharpened(spectra: Spectra, *, gain: bool = False) -> jax.Array:
-    """True where B is the sharper image, of noise in either of the two."""
-    return direction_of(*small_blur_variances(spectra, gain=gain)) < SWAP_BELOW
+def direction(
+    spectra: Spectra, *, gain: bool = False, both_noisy: bool = False
+) -> tuple[jax.Array, jax.Array]:
+    """Whether B is the sharper image, and the variance of a small isotropic blur, px^2.
 
-
-def direction_of(small: jax.Array, smooth: jax.Array, error: jax.Array) -> jax.Array:
-    """A variance whose sign tells the direction, from those of :func:`small_blur_variances`."""
-    return jnp.minimum(small, smooth + _SMOOTH_MARGIN + 5 * error)
+    Args:
+        spectra: of the pair.
+        gain: fit a gain beside the variance.
+        both_noisy: both images may have noise; else only the softer one.
+    """
+    small, smooth, error = small_blur_variances(spectra, gain=gain)
+    if both_noisy:
+        # Noise in A reads as blur, in B as the opposite after a swap: the difference of both
+        # directions changes its sign with the roles, and so does the estimate.
+        _, back, _ = small_blur_variances(spectra.swapped(), gain=gain)
+        return smooth - back < 0, smooth - back
+    # Noise in A reads as blur and may hide that B is the sharper image; less so after smoothing.
+    return jnp.minimum(small, smooth + _SMOOTH_MARGIN + 5 * error) < SWAP_BELOW, small
 
 
 def is_swapped(covariance_matrix: jax.Array) -> jax.Array:

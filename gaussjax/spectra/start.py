@@ -1,6 +1,6 @@
 """Where a fit starts, and in which direction a pair blurs."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -9,19 +9,13 @@ from gaussjax.model.fourier import half_plane_weights, squared_magnitude
 from gaussjax.model.kernels import Kernel, nominal_variance
 from gaussjax.model.params import BlurParams, as_params, project_family
 from gaussjax.model.response import BlurModel
-from gaussjax.model.transfer import is_separable
 from gaussjax.numerics.linear_algebra import definite, diagonal, real_products
 from gaussjax.numerics.newton import Evaluation, newton
+from gaussjax.numerics.pytree import pytree
 from gaussjax.spectra.cross_spectra import Spectra
 from gaussjax.spectra.least_squares import blur_sums, coarse_variance, minimise
-from gaussjax.spectra.loss import without_zero_frequency
-from gaussjax.spectra.orientation import (
-    SWAP_BELOW,
-    direction_of,
-    small_blur_variances,
-    swap_pair,
-    swap_spectra,
-)
+from gaussjax.spectra.loss import blur_powers, without_zero_frequency
+from gaussjax.spectra.orientation import SWAP_BELOW, direction, swap_pair, swap_spectra
 from gaussjax.spectra.phase_correlation import correlation_peak, translated
 from gaussjax.statistics.noise import excess_scatter, noise_ceiling, noise_regression, whitened_sums
 
@@ -31,28 +25,17 @@ _LEAST_START = 0.05
 _NOISE_ROUNDS = 10
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class Start:
-    """Where to start a fit, and in which direction the pair blurs.
+    """Where to start a fit, and in which direction the pair blurs; all of the oriented pair."""
 
-    Attributes:
-        variance: of the oriented pair, nominal, ``[p]``.
-        gain: of the oriented pair; 1 where it is not fitted.
-        shift: of the oriented pair, px, ``[ndim]``; 0 where it is not fitted.
-        noise: (v_A, v_B) of the oriented pair, in the unit of the spectra: as given, or as found.
-        ceiling: the largest that they can be, by the power at high frequencies.
-        swapped: True when B is the sharper image, so that B is to be blurred to A.
-        num_steps: of the search for it.
-    """
-
-    variance: jax.Array
-    gain: jax.Array
-    shift: jax.Array
-    noise: jax.Array
-    ceiling: jax.Array
-    swapped: jax.Array
-    num_steps: jax.Array
+    variance: jax.Array  # nominal, px^2, `[p]`
+    gain: jax.Array  # 1 where it is not fitted
+    shift: jax.Array  # px, `[ndim]`; 0 where it is not fitted
+    noise: jax.Array  # (v_A, v_B) in the unit of the spectra: as given, or as found
+    ceiling: jax.Array  # the largest that they can be, by the power at high frequencies
+    swapped: jax.Array  # B is the sharper image, so that B is to be blurred to A
+    num_steps: jax.Array  # of the search
 
 
 def find_start(
@@ -84,82 +67,75 @@ def find_start(
     dtype = spectra.reference_power.dtype
     peak = correlation_peak(spectra) if model.shift else jnp.zeros(ndim, dtype)
     aligned = translated(spectra, peak) if model.shift else spectra
-    if noise is None:
+    noisy = noise is not None
+    if not noisy:
         aligned = aligned.folded()
-    # Noise in A reads as blur and may hide that B is the sharper image; less so after smoothing.
-    small, smooth, error = small_blur_variances(aligned, gain=model.gain)
-    direction, threshold = direction_of(small, smooth, error), SWAP_BELOW
-    ceiling = jnp.zeros(2, dtype)
-    if noise is not None:
-        # Noise in A reads as blur, in B as the opposite after a swap: the difference of both
-        # directions changes its sign with the roles, and so does the estimate.
-        _, back, _ = small_blur_variances(aligned.swapped(), gain=model.gain)
-        direction, threshold = smooth - back, 0.0
-        ceiling = jnp.stack(
-            [
-                noise_ceiling(power, spectra.image_shape)
-                for power in (spectra.reference_power, spectra.blurred_power)
-            ]
-        )
-        noise = ceiling if estimate_noise else noise
-    swapped = (direction < threshold) & (lower < SWAP_BELOW) | (upper <= 0)
+    sharpened, small = direction(aligned, gain=model.gain, both_noisy=noisy)
+    swapped = sharpened & (lower < SWAP_BELOW) | (upper <= 0)
     oriented = swap_spectra(swapped, aligned)
     surrogate = replace(
         model,
         kernel=Kernel("continuous" if model.kernel.name == "continuous" else "discrete"),
         offset=False,
     )
-    plain = noise is None and not (model.gain or model.shift)
-    power = without_zero_frequency(oriented.reference_power)
-    cross = without_zero_frequency(oriented.cross_power.real)
-    shape = oriented.image_shape
-    if initial is None:
-        first = jnp.where(swapped, -small, small)
-        if noise is not None:
-            first = jnp.maximum(0.5 * jnp.abs(direction), 0.1)
-        elif plain:
-            first = coarse_variance(power, cross, shape, surrogate.kernel)
-    else:
-        given = as_params(initial, ndim, dtype).covariance_matrix(ndim)
-        first = jnp.where(swapped, -1, 1) * project_family(given, "isotropic")[0]
-        # From the wrong side of zero an inverse filter would have to be climbed down.
-        first = jnp.where(first < SWAP_BELOW, 1, first)
-    first = jnp.minimum(first, max(spectra.image_shape) ** 2)
-    located = surrogate.pack(
-        project_family(first * jnp.eye(ndim, dtype=dtype), model.family),
-        jnp.ones((), dtype),
-        0,
-        jnp.zeros(ndim, dtype),
-    )
-    if plain and is_separable(model.family, ndim):
-
-        def sums_at(variance):
-            params = surrogate.params(variance)
-            return blur_sums(power, cross, params, shape, surrogate.kernel, 0)
-
-        state = minimise(sums_at, located)
-    else:
-        state = newton(_misfit(oriented, surrogate), located)
-    vector, num_steps = state.params, state.num_steps
-    levels = jnp.zeros(2, dtype)
+    first = _first_variance(oriented, surrogate, initial, small, swapped, noisy)
+    first = jnp.minimum(first, max(spectra.image_shape) ** 2) * jnp.eye(ndim, dtype=dtype)
+    one, still = jnp.ones((), dtype), jnp.zeros(ndim, dtype)
+    vector = surrogate.pack(project_family(first, model.family), one, 0, still)
+    vector, num_steps = _located(oriented, surrogate, vector, noisy)
+    levels = ceiling = jnp.zeros(2, dtype)
     if noise is not None:
-        levels, _ = swap_pair(swapped, noise, noise[::-1])
+        powers = spectra.reference_power, spectra.blurred_power
+        ceiling = jnp.stack([noise_ceiling(power, spectra.image_shape) for power in powers])
+        ceiling, _ = swap_pair(swapped, ceiling, ceiling[::-1])
+        levels = ceiling if estimate_noise else swap_pair(swapped, noise, noise[::-1])[0]
         vector, levels, more = _follow_noise(oriented, surrogate, vector, levels, estimate_noise)
         num_steps = num_steps + more
     params = surrogate.params(vector)
-    # Equal images have H = 1 but for rounding: that is no blur, in every convention.
-    resolved = jnp.abs(params.variance) > 4 * jnp.finfo(dtype).eps
-    moments = jnp.where(resolved, params.variance, 0)
-    residual_shift = jnp.zeros(ndim, dtype) if params.shift is None else params.shift
     return Start(
-        variance=_as_nominal(moments, model.family, model.kernel, ndim, model.reach),
-        gain=jnp.ones((), dtype) if params.gain is None else params.gain,
-        shift=jnp.where(swapped, -peak, peak) + residual_shift,
+        variance=_as_nominal(params.variance, model),
+        gain=one if params.gain is None else params.gain,
+        shift=jnp.where(swapped, -peak, peak) + (still if params.shift is None else params.shift),
         noise=levels,
-        ceiling=swap_pair(swapped, ceiling, ceiling[::-1])[0],
+        ceiling=ceiling,
         swapped=swapped,
         num_steps=num_steps,
     )
+
+
+def _first_variance(
+    spectra: Spectra, model: BlurModel, initial, small: jax.Array, swapped: jax.Array, noisy: bool
+) -> jax.Array:
+    """An isotropic variance of the oriented pair, px^2, from which a search converges."""
+    sign = jnp.where(swapped, -1, 1)
+    if initial is not None:
+        given = as_params(initial, model.ndim, small.dtype).covariance_matrix(model.ndim)
+        first = sign * project_family(given, "isotropic")[0]
+        # From the wrong side of zero an inverse filter would have to be climbed down.
+        return jnp.where(first < SWAP_BELOW, 1, first)
+    if noisy:
+        return jnp.maximum(0.5 * jnp.abs(small), 0.1)
+    if model.gain or model.shift:
+        return sign * small
+    power, cross = blur_powers(spectra)
+    return coarse_variance(power, cross, spectra.image_shape, model.kernel)
+
+
+def _located(
+    spectra: Spectra, model: BlurModel, vector: jax.Array, noisy: bool
+) -> tuple[jax.Array, jax.Array]:
+    """The least-squares vector of the oriented pair as if A had no noise, and the steps to it."""
+    if noisy or model.gain or model.shift or not model.is_separable:
+        state = newton(_misfit(spectra, model), vector)
+    else:
+        power, cross = blur_powers(spectra)
+
+        def sums_at(variance):
+            params = model.params(variance)
+            return blur_sums(power, cross, params, spectra.image_shape, model.kernel, 0)
+
+        state = minimise(sums_at, vector)
+    return state.params, state.num_steps
 
 
 def _misfit(spectra: Spectra, model: BlurModel):
@@ -228,23 +204,23 @@ def _follow_noise(
     return jax.lax.fori_loop(0, _NOISE_ROUNDS, one_round, initial)
 
 
-def _as_nominal(
-    moments: jax.Array, family: str, kernel: Kernel, ndim: int, reach: int
-) -> jax.Array:
+def _as_nominal(variance: jax.Array, model: BlurModel) -> jax.Array:
     """Variances that a kernel is to apply, to those by which it is named."""
-    if not kernel.is_finite:
+    # Equal images have H = 1 but for rounding: that is no blur, in every convention.
+    moments = jnp.where(jnp.abs(variance) > 4 * jnp.finfo(variance.dtype).eps, variance, 0)
+    if not model.kernel.is_finite:
         return moments
 
     def nominal(moment):
-        return nominal_variance(kernel, moment, reach)
+        return nominal_variance(model.kernel, moment, model.reach)
 
-    if family != "full":
+    if model.family != "full":
         return jax.vmap(nominal)(moments)
     # Off the diagonal the correlation is kept.
-    covariance = BlurParams(moments, family=family).covariance_matrix(ndim)
+    covariance = BlurParams(moments, family=model.family).covariance_matrix(model.ndim)
     own = diagonal(covariance)
     ratio = jnp.sqrt(jnp.abs(jax.vmap(nominal)(own) / jnp.where(own == 0, 1, own)))
     # A sampled kernel exists for definite covariances only.
     values, vectors = jnp.linalg.eigh(covariance * jnp.outer(ratio, ratio))
     clipped = jnp.maximum(values, _LEAST_START)
-    return project_family((vectors * clipped[None]) @ vectors.T, family)
+    return project_family((vectors * clipped[None]) @ vectors.T, model.family)
