@@ -136,14 +136,16 @@ def newton_step(
     step = jnp.clip(params + wanted, lower, upper) - params
     # A damped step leaves so much of the way.
     lacking = jnp.maximum(evaluation.lacking, jnp.minimum(damping, 1))
-    predicted = predicted_step(step, jnp.abs(params) + _FLOOR, lacking)
-    predicted = jnp.max(predicted / step_tolerance(params))
+    predicted, square = (
+        jnp.max(predicted_step(step, jnp.abs(params) + _FLOOR, part) / step_tolerance(params))
+        for part in (lacking, 0)
+    )
     visible = promised > invisible
     return SolverState(
         params=params,
         evaluation=evaluation,
-        # A long one that promises nothing would go anywhere.
-        step=jnp.where(visible | (predicted <= 1), step, 0),
+        # A short step is right even where the cost does not show it; a long one goes anywhere.
+        step=jnp.where(visible | (square <= 1), step, 0),
         predicted=jnp.where(visible, predicted, 0),
         damping=damping,
         num_steps=state.num_steps + 1,
