@@ -72,8 +72,8 @@ def run(options: argparse.Namespace) -> int:
     with one_shot_process(pair[0].size):
         import jax
 
+        from gaussjax import estimate_blur
         from gaussjax.cli.estimate_output import Outcome, draw, record, table
-        from gaussjax.pair.estimate import estimate_blur
 
         with jax.enable_x64(True):  # the files have no precision to spare
             estimate = estimate_blur(*pair, **keywords)
