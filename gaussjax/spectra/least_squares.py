@@ -51,7 +51,7 @@ class BlurSums:
         curvature, lacking = self.information, 1.0
         if self.curvature is not None:
             curvature = definite(self.curvature, self.information)
-            lacking = jnp.where(jnp.all(curvature == self.curvature), 0.0, 1.0)
+            lacking = jnp.where(jnp.all(curvature == self.curvature), 0, 1).astype(curvature.dtype)
         return Evaluation(
             cost=scale * (0.5 * self.power - self.cross),
             gradient=scale * self.gradient,
