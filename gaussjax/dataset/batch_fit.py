@@ -198,8 +198,8 @@ def _record(
 ) -> PairRecord:
     """The record of one pair."""
     own, model = fit.own, options.model(shape)
-    noisy, rounding = point.noise is not None, rounding_variance(point.vector.dtype)
-    errors = root_errors(fit.root, own.equations, fit.point, options.num_nuisances, noisy, rounding)
+    rounding = rounding_variance(point.vector.dtype)
+    errors = root_errors(fit.root, own.equations, fit.point, options, rounding)
     estimate = root_estimate(
         fit.root,
         errors,

@@ -37,12 +37,10 @@ def save_pass(path: Path, state: JointPass, identity: dict[str, str]) -> None:
         "bad": [[pair.name, pair.position, pair.reason] for pair in state.bad],
     }
     named = {"header": np.asarray(json.dumps(header))}
-    groups = {"start ": to_arrays(state.start)}
+    named |= to_arrays(state.start, "start ")
     if state.sums is not None:
-        groups |= {"sums ": state.sums.arrays(), "record ": to_arrays(state.all_records())}
+        named |= state.sums.arrays("sums ") | to_arrays(state.all_records(), "record ")
         named["names"] = np.asarray(state.names, str)
-    for prefix, arrays in groups.items():
-        named |= {prefix + name: values for name, values in arrays.items()}
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with aside.open("wb") as file:
@@ -80,16 +78,11 @@ def load_pass(path: Path, identity: dict[str, str]) -> JointPass:
         raise StateError(
             f"{path}: was begun with other {', '.join(differs)}; give another file, or remove it"
         )
-
-    def group(prefix: str) -> dict[str, np.ndarray]:
-        whole = len(prefix)
-        return {name[whole:]: values for name, values in named.items() if name.startswith(prefix)}
-
-    start = from_arrays(JointStart, group("start "))
+    start = from_arrays(JointStart, named, "start ")
     state = JointPass(start, header["number"], header["position"])
     state.bad = [BadPair(*entry) for entry in header["bad"]]
     if "names" in named:
-        state.sums = JointSums.from_arrays(group("sums "))
-        state.records = [from_arrays(PairRecord, group("record "))]
+        state.sums = JointSums.from_arrays(named, "sums ")
+        state.records = [from_arrays(PairRecord, named, "record ")]
         state.names = [str(name) for name in named["names"]]
     return state

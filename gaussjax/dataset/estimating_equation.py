@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.dataset.equations import PairEquations
+from gaussjax.dataset.options import JointOptions
 from gaussjax.model.params import BlurParams
 from gaussjax.model.response import BlurModel
 from gaussjax.model.transfer import axis_margins
@@ -80,8 +81,7 @@ def root_errors(
     root: Root,
     equations: PairEquations,
     point: jax.Array,
-    num_nuisances: int,
-    noisy: bool,
+    options: JointOptions,
     rounding: jax.Array | float,
 ) -> RootErrors:
     """Error bars of a root: ``s^2 F'^-1``, or the sandwich where that is wider.
@@ -92,14 +92,13 @@ def root_errors(
         root: of the equations.
         equations: at the linearization point.
         point: theta_0.
-        num_nuisances: per pair.
-        noisy: A is (static).
+        options: of the fit (static).
         rounding: variance of the residual that rounding leaves.
     """
     p = point.size
     move = root.vector - point
     squares = equations.squares_after(move)
-    freedom = equations.num_pixels - num_nuisances * equations.num_pairs - p
+    freedom = equations.num_pixels - options.num_nuisances * equations.num_pairs - p
     noise_variance = squares / jnp.where(freedom > 0, freedom, 1)
     classical = fisher_covariance(root.slope, noise_variance + rounding)
     # The scores at the root are those at the point plus their slopes times the move.
@@ -110,7 +109,7 @@ def root_errors(
         return sandwich_covariance(root.slope, product(product(moved, scatter), moved.T))
 
     by_blocks = sandwich(equations.of_blocks)
-    within = by_blocks if noisy else wider_covariance(classical, by_blocks)
+    within = by_blocks if options.noisy else wider_covariance(classical, by_blocks)
     # Wider still where the pairs do not have one blur.
     between = wider_covariance(within, sandwich(equations.of_pairs))
     covariance = jnp.where(equations.num_pairs >= _MANY_PAIRS, between, within)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from importlib import metadata
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -99,8 +100,8 @@ def fit_dataset(
     if max_passes < 1:
         raise ValueError(f"max_passes must be at least 1, got {max_passes}")
     convention, gain, offset = as_kernel(kernel, truncate, radius), bool(gain), bool(offset)
-    options = JointOptions(family, convention, boundary, gain, offset)
     levels = None if noise is None else (float(noise[0]), float(noise[1]))
+    options = JointOptions(family, convention, boundary, gain, offset, noisy=noise is not None)
     path = None if state is None else Path(state)
     stream = PairStream(pairs, batched=batched)
     # Not the Kernel as a whole: of a radius that is a function only the name outlives a process.
@@ -116,22 +117,14 @@ def fit_dataset(
     current = _resumed(path, identity)
     if current is None:
         current = JointPass(first_start(stream, options, levels, initial))
+    how: Any = {"max_bad": max_bad, "on_progress": on_progress, "pause": save_every}
     while True:
         rest = stream.starting_at(current.position)
-        for _ in run_pass(
-            current,
-            rest,
-            options,
-            levels,
-            max_bad=max_bad,
-            on_progress=on_progress,
-            pause=save_every,
-        ):
+        for _ in run_pass(current, rest, options, levels, **how):
             if path is not None:
                 save_pass(path, current, identity)
         sums = total_sums(current)
-        noisy, repeated = levels is not None, current.number > 1
-        fit = joint_fit(sums, current.start, options, noisy=noisy, repeated=repeated)
+        fit = joint_fit(sums, current.start, options, repeated=current.number > 1)
         enough = fit.predicted_step <= tolerance or current.number >= max_passes
         if enough or not stream.can_repeat:
             return _result(current, fit, sums)

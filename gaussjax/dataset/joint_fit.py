@@ -34,7 +34,7 @@ class JointFit:
 
 
 def joint_fit(
-    sums: JointSums, start: JointStart, options: JointOptions, *, noisy: bool, repeated: bool
+    sums: JointSums, start: JointStart, options: JointOptions, *, repeated: bool
 ) -> JointFit:
     """The joint fit of pairs, from their sums over a pass that began there.
 
@@ -42,7 +42,6 @@ def joint_fit(
         sums: over the pairs.
         start: of the pass.
         options: of the fit.
-        noisy: the sharper images are, and the sums have been corrected for it.
         repeated: the pass began at the root of another one over the same pairs.
     """
     options = replace(options, swapped=start.swapped)
@@ -51,12 +50,11 @@ def joint_fit(
     with jax.enable_x64(True):
         numbers = coefficients, sums.equations, start.vector, start.unit, start.rounding
         numbers = jax.tree.map(lambda x: jnp.asarray(x, float), numbers)
-        return jax.device_get(
-            _fit(*numbers, jnp.asarray(repeated), shapes=shapes, options=options, noisy=noisy)
-        )
+        fit = _fit(*numbers, jnp.asarray(repeated), shapes=shapes, options=options)
+        return jax.device_get(fit)
 
 
-@partial(jax.jit, static_argnames=("shapes", "options", "noisy"))
+@partial(jax.jit, static_argnames=("shapes", "options"))
 def _fit(
     coefficients,
     equations: PairEquations,
@@ -67,7 +65,6 @@ def _fit(
     *,
     shapes,
     options: JointOptions,
-    noisy: bool,
 ) -> JointFit:
     models = [options.model(shape) for shape in shapes]
 
@@ -78,7 +75,7 @@ def _fit(
         )
 
     root = find_root(project, equations.gradient, equations.information, point)
-    errors = root_errors(root, equations, point, options.num_nuisances, noisy, rounding)
+    errors = root_errors(root, equations, point, options, rounding)
     # What rounding does to all pairs alike does not average out.
     floor = rounding * (jnp.max(jnp.abs(root.vector)) + FIELD_SCALE) ** 2
     covariance = errors.covariance + floor * jnp.eye(len(root.vector), dtype=floor.dtype)

@@ -16,6 +16,7 @@ class JointOptions:
     boundary: str  # "valid" or "periodic"
     gain: bool = False  # every pair has a factor of its own
     offset: bool = False  # every pair has a constant of its own
+    noisy: bool = False  # the sharper images are; the noise's part of the sums is subtracted
     swapped: bool = False  # the second images are the sharper ones
 
     @property

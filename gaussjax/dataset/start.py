@@ -40,8 +40,7 @@ def first_start(stream: PairStream, options: JointOptions, noise_std, initial) -
         current = JointPass(start)
         for _ in run_pass(current, good, options, noise_std, max_bad=len(head)):
             pass
-        noisy, sums = noise_std is not None, total_sums(current)
-        fit = joint_fit(sums, start, options, noisy=noisy, repeated=number > 0)
+        fit = joint_fit(total_sums(current), start, options, repeated=number > 0)
         if not np.all(np.isfinite(fit.vector)):
             return start
         start = next_start(fit, start)

@@ -10,14 +10,14 @@ from gaussjax.dataset.equations import PairEquations
 Shape = tuple[int, ...]
 
 
-def to_arrays(values) -> dict[str, np.ndarray]:
+def to_arrays(values, prefix: str = "") -> dict[str, np.ndarray]:
     """The fields of a dataclass as NumPy arrays, for a file or for other processes."""
-    return {f.name: np.asarray(getattr(values, f.name)) for f in fields(values)}
+    return {prefix + f.name: np.asarray(getattr(values, f.name)) for f in fields(values)}
 
 
-def from_arrays(kind: type, named: dict[str, np.ndarray]) -> Any:
+def from_arrays(kind: type, named: dict[str, np.ndarray], prefix: str = "") -> Any:
     """The dataclass that :func:`to_arrays` has flattened; single numbers are Python's."""
-    found = {f.name: named[f.name] for f in fields(kind)}
+    found = {f.name: named[prefix + f.name] for f in fields(kind)}
     return kind(**{name: x if x.ndim else x.item() for name, x in found.items()})
 
 
@@ -35,20 +35,21 @@ class JointSums:
             coefficients[shape] = coefficients[shape] + values if shape in coefficients else values
         return JointSums(coefficients, self.equations + other.equations)
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """As by :func:`to_arrays`, but flat."""
-        named = {f"coefficients {'x'.join(map(str, s))}": c for s, c in self.coefficients.items()}
-        return named | to_arrays(self.equations)
+    def arrays(self, prefix: str = "") -> dict[str, np.ndarray]:
+        """Flat, as by :func:`to_arrays`."""
+        shapes = {"x".join(map(str, shape)): values for shape, values in self.coefficients.items()}
+        named = {f"{prefix}coefficients {shape}": values for shape, values in shapes.items()}
+        return named | to_arrays(self.equations, prefix)
 
     @staticmethod
-    def from_arrays(named: dict[str, np.ndarray]) -> "JointSums":
+    def from_arrays(named: dict[str, np.ndarray], prefix: str = "") -> "JointSums":
         """What :meth:`arrays` has flattened."""
         coefficients = {
-            tuple(int(n) for n in key.split()[1].split("x")): values
+            tuple(int(n) for n in key.split()[-1].split("x")): values
             for key, values in named.items()
-            if key.startswith("coefficients ")
+            if key.startswith(f"{prefix}coefficients ")
         }
-        return JointSums(coefficients, from_arrays(PairEquations, named))
+        return JointSums(coefficients, from_arrays(PairEquations, named, prefix))
 
 
 @dataclass(frozen=True)

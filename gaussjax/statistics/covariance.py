@@ -6,17 +6,17 @@ import jax.numpy as jnp
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import diagonal, inverse_small, product
 
-# Blocks of the sandwich, over all axes together: their sums tell a variance to sqrt(2 / 256).
+# Blocks of the sandwich in a frame; they determine a variance to sqrt(2 / 256).
 NUM_BLOCKS = 256
-# The sandwich replaces the classical form where it is this much wider in variance, several of its
-# own standard errors: where it is not, the classical form is the more precise of the two.
+# The sandwich replaces the classical form where its variance is larger by this factor, several of
+# its own standard errors. Elsewhere the classical form is the more precise of the two.
 DEPENDENT_FROM = 1.5
 
 
 def fisher_covariance(curvature: jax.Array, noise_variance: jax.Array) -> jax.Array:
-    """Covariance ``s^2 H^-1`` of least squares with independent noise, ``[k, k]``.
+    """Covariance ``s^2 H^-1`` of least squares with independent noise, ``[k, k]``; made symmetric.
 
-    Symmetric, though the H of an estimating equation need not be.
+    The H of an estimating equation need not be.
     """
     inverse = inverse_small(curvature)
     return noise_variance * 0.5 * (inverse + inverse.T)
@@ -25,8 +25,8 @@ def fisher_covariance(curvature: jax.Array, noise_variance: jax.Array) -> jax.Ar
 def sandwich_covariance(curvature: jax.Array, scatter: jax.Array) -> jax.Array:
     """Covariance ``H^-1 S H^-T``, S from sums of the scores over blocks of neighbours.
 
-    Right where the residuals of neighbouring pixels depend on each other, as they do when the
-    model is not the truth: a block holds most neighbours of its pixels.
+    Valid where the residuals of neighbouring pixels depend on each other, as they do when the model
+    is wrong: most neighbours of a pixel lie in its block.
 
     Args:
         curvature: H, second derivative of the objective, ``[k, k]``.
@@ -41,13 +41,13 @@ def sandwich_covariance(curvature: jax.Array, scatter: jax.Array) -> jax.Array:
 
 
 def block_counts(shape: tuple[int, ...], parts: int = 1) -> tuple[int, ...]:
-    """Along each axis the blocks of a frame, or of one that is one of several ``parts``."""
+    """Number of blocks along each axis of a frame, or of one of the ``parts`` of a frame."""
     per_axis = max(round((NUM_BLOCKS / parts) ** (1 / len(shape))), 1)
     return tuple(min(per_axis, n) for n in shape)
 
 
 def wider_covariance(classical: jax.Array, sandwich: jax.Array) -> jax.Array:
-    """The sandwich where it says that the classical form is too narrow, else the classical."""
+    """The sandwich where it shows that the classical form is too narrow, else the classical."""
     wanted, given = diagonal(sandwich), diagonal(classical)
     ratio = wanted / jnp.where(given > 0, given, 1)
     return jnp.where(jnp.max(ratio) > DEPENDENT_FROM, sandwich, classical)

@@ -9,20 +9,11 @@ from jax.flatten_util import ravel_pytree
 from gaussjax.model.kernels import Kernel, least_nominal_sigma
 from gaussjax.model.params import BlurParams
 from gaussjax.numerics.linear_algebra import diagonal
-from gaussjax.statistics.covariance import sigma_error, variance_error
+from gaussjax.statistics.covariance import sigma_error
 from gaussjax.statistics.goodness_of_fit import Adequacy
 from gaussjax.statistics.result import BlurEstimate
-from gaussjax.statistics.status import Status
+from gaussjax.statistics.status import Status, gravest
 from gaussjax.statistics.verdict import Verdict
-
-_LEAST_GRAVE_FIRST = (
-    Status.AT_BOUND,
-    Status.NOISE_NOT_SEPARABLE,
-    Status.NOT_CONVERGED,
-    Status.NOT_IDENTIFIABLE,
-    Status.TOO_SMALL,
-    Status.NOT_FINITE,
-)
 
 
 def make_estimate(
@@ -51,39 +42,29 @@ def make_estimate(
         num_pixels: compared.
         num_steps: of the solver.
         kernel: the convention.
-        problems: condition of each status that the fit can tell; the gravest is reported.
+        problems: condition of each status that the fit itself shows; the gravest is reported.
         noise_std: in the reference and in the blurred image, ``[2]``; None: the residual's, in B.
         adequacy: of the fit, with a verdict on the residual alone.
         largest_relative_error: of sigma, beyond which noise levels count as not separable.
     """
     if noise_std is None:
         noise_std = jnp.stack([jnp.zeros_like(noise_variance), jnp.sqrt(noise_variance)])
-    errors = jnp.sqrt(diagonal(covariance))
+    errors, sigma = jnp.sqrt(diagonal(covariance)), params.sigma(ndim)
     p = params.variance.shape[0]
-    sigma = params.sigma(ndim)
     if params.family == "full":
         variance_se = _principal_errors(params, covariance[:p, :p], ndim)
     else:
         variance_se = errors[:p].reshape(sigma.shape)
     sigma_se = sigma_error(sigma, variance_se)
-    unidentified = ~jnp.all(jnp.isfinite(sigma_se)) | jnp.any(
-        variance_error(sigma, sigma_se) > jnp.maximum(1, sigma**2)
-    )
-    if kernel.is_finite:
-        unidentified = unidentified | jnp.any(
-            (jnp.abs(sigma) < least_nominal_sigma(sigma.dtype))
-            | (_applied_variance(sigma) < 2 * variance_error(sigma, sigma_se))
-        )
-    unidentified = unidentified | problems.get(Status.NOT_IDENTIFIABLE, False)
+    unidentified = ~jnp.all(jnp.isfinite(sigma_se)) | _is_unidentified(sigma, variance_se, kernel)
     inseparable = jnp.any(sigma_se > largest_relative_error * jnp.abs(sigma))
-    problems = {
-        **problems,
-        Status.NOT_IDENTIFIABLE: unidentified,
-        Status.NOISE_NOT_SEPARABLE: problems.get(Status.NOISE_NOT_SEPARABLE, False) | inseparable,
-    }
-    status = jnp.asarray(Status.ESTIMATED, jnp.int32)
-    for code in _LEAST_GRAVE_FIRST:
-        status = jnp.where(problems.get(code, False), jnp.int32(code), status)
+    derived = {Status.NOT_IDENTIFIABLE: unidentified, Status.NOISE_NOT_SEPARABLE: inseparable}
+    for code, holds in derived.items():
+        problems = {**problems, code: problems.get(code, False) | holds}
+    status = gravest(problems)
+    if adequacy is not None:
+        verdict = _final_verdict(adequacy.verdict, sigma, variance_se, status)
+        adequacy = replace(adequacy, verdict=verdict)
     return BlurEstimate(
         params=params,
         standard_error=ravel_pytree(params)[1](errors),
@@ -96,41 +77,41 @@ def make_estimate(
         num_pixels=num_pixels,
         num_steps=num_steps,
         status=status,
-        adequacy=None if adequacy is None else _with_status(adequacy, sigma, sigma_se, status),
+        adequacy=adequacy,
         kernel=kernel,
     )
 
 
-def _applied_variance(sigma: jax.Array) -> jax.Array:
-    """The variance over the error of the one that a sampled kernel applies, per error of its own.
+def _is_unidentified(sigma: jax.Array, variance_se: jax.Array, kernel: Kernel) -> jax.Array:
+    """The error bar leaves the blur open, or a finite kernel hides it.
 
-    Below half a pixel the applied variance m ~ exp(-1 / 2v) is known far worse than v: its
-    relative error is dv / (2 v^2).
+    Below half a pixel such a kernel applies a variance m ~ exp(-1 / 2v), which is known far worse
+    than v: its relative error is dv / (2 v^2).
     """
-    return jnp.minimum(sigma**2, 2 * sigma**4)
+    unidentified = jnp.any(variance_se > jnp.maximum(1, sigma**2))
+    if not kernel.is_finite:
+        return unidentified
+    hidden = jnp.abs(sigma) < least_nominal_sigma(sigma.dtype)
+    unsure = jnp.minimum(sigma**2, 2 * sigma**4) < 2 * variance_se
+    return unidentified | jnp.any(hidden | unsure)
 
 
-def _with_status(adequacy: Adequacy, sigma, sigma_se, status) -> Adequacy:
-    """The verdict, with what only the whole estimate tells."""
-    verdict = adequacy.verdict
-    variance, error = sigma * jnp.abs(sigma), variance_error(sigma, sigma_se)
-    sharper = jnp.all(variance + 3 * error < 0)
-    verdict = jnp.where(
-        sharper & (verdict == Verdict.EXPLAINED), jnp.int32(Verdict.SHARPER), verdict
-    )
-    untold = (status == Status.NOT_IDENTIFIABLE) | (status == Status.NOT_FINITE)
-    untold = untold | (status == Status.TOO_SMALL) & (verdict != Verdict.MISALIGNED)
-    return replace(
-        adequacy, verdict=jnp.where(untold, jnp.int32(Verdict.NOT_IDENTIFIABLE), verdict)
-    )
+def _final_verdict(verdict, sigma: jax.Array, variance_se: jax.Array, status) -> jax.Array:
+    """The verdict on the residual, with what only the whole estimate shows."""
+    is_sharper = jnp.all(sigma * jnp.abs(sigma) + 3 * variance_se < 0)
+    explained = verdict == Verdict.EXPLAINED
+    verdict = jnp.where(is_sharper & explained, jnp.int32(Verdict.SHARPER), verdict)
+    unknown = (status == Status.NOT_IDENTIFIABLE) | (status == Status.NOT_FINITE)
+    unknown = unknown | (status == Status.TOO_SMALL) & (verdict != Verdict.MISALIGNED)
+    return jnp.where(unknown, jnp.int32(Verdict.NOT_IDENTIFIABLE), verdict)
 
 
 def _principal_errors(params: BlurParams, covariance: jax.Array, ndim: int) -> jax.Array:
     """Standard errors of the principal variances, largest first, px^2.
 
-    Noise drives two nearly equal eigenvalues apart, by ``V / gap`` to second order and never by
-    more than half of the gap that is seen, V the variance of the element between them. Without
-    that the interval of a circular blur would cover 90 % instead of 95 %.
+    Noise drives two nearly equal eigenvalues apart: to second order by ``V / gap``, V the variance
+    of the element between them, and at most by half of the gap that is seen. Without this the
+    interval of a circular blur would cover 90 % instead of 95 %.
     """
     values, vectors = jnp.linalg.eigh(jax.lax.stop_gradient(params.covariance_matrix(ndim)))
     values, vectors = values[::-1], vectors[:, ::-1]

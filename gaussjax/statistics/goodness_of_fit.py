@@ -1,4 +1,4 @@
-"""Is a Gaussian blur the right story? Figures of what a fit leaves unexplained, and a verdict."""
+"""Goodness of fit: what a fit leaves unexplained, and a verdict on it."""
 
 import jax
 import jax.numpy as jnp
@@ -9,33 +9,32 @@ from gaussjax.numerics.pytree import pytree
 from gaussjax.statistics.summary import Summary
 from gaussjax.statistics.verdict import Verdict
 
-# A residual is structured where neighbours correlate beyond this many standard deviations of
-# white noise ...
+# Correlations and shifts are significant beyond this many of their standard errors.
 _SIGNIFICANT = 6.0
-# ... and the fit is poor when the structured part is more than this of what happened between A
-# and B, or of B (mean squares).
+# A fit is poor if the structured part of the residual is more than this of B - A, or of B ...
 _LARGEST_STRUCTURE = 0.003
-# It is poor, too, when more than this of B is left over, unless the noise is known to be so strong.
+# ... or if the residual is more than this of B, where no noise was given (all mean squares) ...
 _LARGEST_REMAINDER = 0.5
-# Noise that was given has to match the residual to this part, in variance.
+# ... or differs from the noise that was given by more than this part, in variance ...
 _LARGEST_MISMATCH = 0.5
-# A kurtosis beyond this (3 is normal) says that a few pixels make up the residual: they count as
-# structure altogether.
-_LARGEST_KURTOSIS = 20.0
-# So many outliers (part of the pixels) to a robust loss are no accident: the model misses them.
+# ... or if a robust loss clips more than this part of the pixels: the model misses them.
 _LARGEST_OUTLIERS = 0.1
-# Images are misaligned when the shift that is left adds more than this to the variance,
-# relatively, or is more than this many px whatever the blur.
-_LARGEST_SHIFT_EFFECT = 0.02
+# Beyond this kurtosis (3 is normal) a few pixels make up the residual: all of it is structure.
+_LARGEST_KURTOSIS = 20.0
+# Images are misaligned if the displacement adds more than this part to the variance and is more
+# than so many px, or if it is more than so many px whatever the blur.
+_LARGEST_SHIFT_EFFECT, _LEAST_SHIFT = 0.02, 0.02
 _LARGEST_SHIFT = 0.25
+# Where rounding leaves a mean square v, nothing below this multiple of v is judged.
+_ROUNDING_FACTOR = 100
 
 
 @pytree
 class Adequacy:
     """How well the fitted model explains the compared pixels.
 
-    Of a large frame all but the residual's mean square is told by evenly spread bands of rows, and
-    unless it is periodic without the pixels at its edge, which lack neighbours.
+    In a large frame all figures but the residual's mean square come from evenly spread bands of
+    rows. Pixels at the edge, which lack neighbours, are left out unless the frame is periodic.
 
     Attributes:
         unexplained: mean square of the residual over the variance of B.
@@ -74,7 +73,7 @@ class Adequacy:
 
 
 def assess(summary: Summary, *, variance: jax.Array, rounding: float) -> Adequacy:
-    """Adequacy of a fit, its verdict still without what only the estimate knows.
+    """Adequacy of a fit; its verdict lacks what only the whole estimate shows.
 
     Args:
         summary: of the fit.
@@ -82,33 +81,46 @@ def assess(summary: Summary, *, variance: jax.Array, rounding: float) -> Adequac
         rounding: variance that rounding leaves in the residual.
     """
     statistics, chi_square = summary.residual_statistics, summary.chi_square
-    squares = summary.clipped_squares
-    portion = summary.num_pixels / jnp.where(statistics.count > 0, statistics.count, 1)
-    contrast, change = portion * statistics.contrast, portion * statistics.change
-    floor = portion * statistics.weight * rounding
-    autocorrelation, errors = statistics.correlations
-    significant = jnp.any(jnp.abs(autocorrelation) > _SIGNIFICANT * errors)
-    shift, shift_error = statistics.displacement
-    structured = jnp.max(jnp.abs(autocorrelation)) * squares
-    excess = jnp.where(jnp.isfinite(chi_square), (1 - 1 / chi_square) * squares, 0)
-    structured = jnp.where(significant, jnp.maximum(structured, excess), 0)
-    structured = jnp.where(statistics.kurtosis > _LARGEST_KURTOSIS, squares, structured)
-    poor = structured > _LARGEST_STRUCTURE * jnp.minimum(change, contrast) + 100 * floor
-    told = jnp.isfinite(chi_square)
+    # From the pixels that the statistics are of to all.
+    scale = summary.num_pixels / jnp.where(statistics.count > 0, statistics.count, 1)
+    contrast, change = scale * statistics.contrast, scale * statistics.change
+    by_rounding = _ROUNDING_FACTOR * (scale * statistics.weight * rounding)
+    structured = _structured_squares(summary)
     matches = jnp.abs(jnp.log(chi_square)) < jnp.log1p(_LARGEST_MISMATCH)
-    poor = poor | told & ~matches | ~told & (squares > _LARGEST_REMAINDER * contrast + 100 * floor)
+    remainder = summary.clipped_squares > _LARGEST_REMAINDER * contrast + by_rounding
+    poor = structured > _LARGEST_STRUCTURE * jnp.minimum(change, contrast) + by_rounding
+    poor = poor | jnp.where(jnp.isfinite(chi_square), ~matches, remainder)
     poor = poor | (summary.outliers > _LARGEST_OUTLIERS)
-    effect = jnp.sum(shift**2) / (shift.size * jnp.mean(jnp.abs(variance)) + 1e-12)
-    size = jnp.max(jnp.abs(shift))
-    misaligned = (effect > _LARGEST_SHIFT_EFFECT) & (size > 0.02) | (size > _LARGEST_SHIFT)
-    misaligned = misaligned & jnp.any(jnp.abs(shift) > _SIGNIFICANT * shift_error)
+    displacement, displacement_errors = statistics.displacement
     verdict = jnp.where(poor, jnp.int32(Verdict.EXPLAINED_POORLY), jnp.int32(Verdict.EXPLAINED))
-    verdict = jnp.where(misaligned, jnp.int32(Verdict.MISALIGNED), verdict)
+    misaligned = _is_misaligned(displacement, displacement_errors, variance)
     return Adequacy(
         unexplained=summary.squares / jnp.where(contrast > 0, contrast, 1),
         unexplained_change=summary.squares / jnp.where(change > 0, change, 1),
         reduced_chi_square=chi_square,
-        autocorrelation=autocorrelation,
-        displacement=shift,
-        verdict=verdict,
+        autocorrelation=statistics.correlations[0],
+        displacement=displacement,
+        verdict=jnp.where(misaligned, jnp.int32(Verdict.MISALIGNED), verdict),
     )
+
+
+def _structured_squares(summary: Summary) -> jax.Array:
+    """The part of the sum of squared residuals that is no white noise."""
+    squares, chi_square = summary.clipped_squares, summary.chi_square
+    autocorrelation, errors = summary.residual_statistics.correlations
+    correlated = jnp.max(jnp.abs(autocorrelation)) * squares
+    above_noise = jnp.where(jnp.isfinite(chi_square), (1 - 1 / chi_square) * squares, 0)
+    significant = jnp.any(jnp.abs(autocorrelation) > _SIGNIFICANT * errors)
+    structured = jnp.where(significant, jnp.maximum(correlated, above_noise), 0)
+    few_pixels = summary.residual_statistics.kurtosis > _LARGEST_KURTOSIS
+    return jnp.where(few_pixels, squares, structured)
+
+
+def _is_misaligned(displacement, errors, variance) -> jax.Array:
+    """The displacement is significant and adds to the blur; px and px^2 per axis."""
+    added = jnp.sum(displacement**2)
+    relative = added / (displacement.size * jnp.mean(jnp.abs(variance)) + 1e-12)
+    largest = jnp.max(jnp.abs(displacement))
+    matters = (relative > _LARGEST_SHIFT_EFFECT) & (largest > _LEAST_SHIFT)
+    matters = matters | (largest > _LARGEST_SHIFT)
+    return matters & jnp.any(jnp.abs(displacement) > _SIGNIFICANT * errors)

@@ -1,4 +1,4 @@
-"""Sums over frequencies of a residual whose noise is coloured by the blur itself.
+"""Sums over frequencies of a residual whose noise the blur itself has coloured.
 
 White noise of variance v_A in A and v_B in B leaves in the residual the power spectrum
 ``D = v_B + v_A |R|^2``; see :mod:`gaussjax.pair.errors_in_variables`.
@@ -18,11 +18,11 @@ from gaussjax.model.fourier import (
 )
 from gaussjax.numerics.linear_algebra import inner_products, real_products
 
-# One noise level is taken to be at least this part of the other (variance): D must not vanish.
+# Each noise variance is at least this part of the other: D must not vanish.
 LEAST_RATIO = 1e-6
-# Frequencies are high beyond this part of Nyquist's, along every axis.
+# Frequencies are high beyond this part of the Nyquist frequency, along every axis.
 _CORNER = 0.75
-# Room for chance above the power that is found there.
+# Factor on the mean power found there, against chance.
 _CEILING = 1.2
 
 
@@ -79,7 +79,7 @@ def noise_regression(
         noise_gain: what white noise of A leaves in it, per v_A.
         weights: of the regression.
         ceiling: largest (v_A, v_B), from :func:`noise_ceiling`. Without it a misfit of the blur,
-            which is as smooth as the image, is taken for noise of A, which makes the misfit worse.
+            as smooth as the image, is taken for noise of A, which makes the misfit worse.
     """
     s0, s1, s2 = (jnp.sum(weights * noise_gain**k) for k in range(3))
     y0, y1 = jnp.sum(weights * power), jnp.sum(weights * noise_gain * power)
@@ -89,7 +89,7 @@ def noise_regression(
     v_reference = jnp.clip(free, 0, ceiling[0])
     v_blurred = (y0 - v_reference * s1) / s0
     within = jnp.clip(v_blurred, 0, ceiling[1])
-    # On a limit of v_B the other is fitted anew.
+    # Where v_B is at a limit, v_A is fitted anew.
     again = jnp.clip((y1 - within * s1) / s2, 0, ceiling[0])
     v_reference = jnp.where(within == v_blurred, v_reference, again)
     noise = jnp.stack([v_reference, within])
@@ -97,7 +97,7 @@ def noise_regression(
 
 
 def noise_ceiling(power: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
-    """Mean power where every frequency is high: noise, and whatever detail the image has there."""
+    """Mean power where the frequencies of all axes are high: noise, and detail of the image."""
     inside = jnp.ones((1,) * len(image_shape), bool)
     for w in angular_frequencies(image_shape, power.dtype):
         inside = inside & (jnp.abs(w) > _CORNER * jnp.pi)
@@ -106,17 +106,17 @@ def noise_ceiling(power: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
 
 
 def floored_noise(noise: jax.Array) -> jax.Array:
-    """Noise variances with neither so small that a spectrum of the residual could vanish."""
+    """Noise variances, neither so small that the spectrum of the residual could vanish."""
     return jnp.maximum(noise, LEAST_RATIO * jnp.max(noise)) + (4 * jnp.finfo(noise.dtype).eps) ** 2
 
 
 def leaked(spectra: jax.Array, window: jax.Array) -> jax.Array:
-    """Power spectra ``[j, *half plane]`` as seen through a window of mean square one."""
+    """Power spectra ``[j, *half plane]`` with the leakage of a window, at its mean square."""
     ndim = window.ndim
     transform = forward_transform(window, ndim)
-    seen = inverse_transform(squared_magnitude(transform), window.shape) / jnp.sum(window**2)
+    overlap = inverse_transform(squared_magnitude(transform), window.shape) / jnp.sum(window**2)
     covariances = inverse_transform(spectra, window.shape)
-    return forward_transform(seen[None] * covariances, ndim).real
+    return forward_transform(overlap[None] * covariances, ndim).real
 
 
 def leaked_product(factors: list[jax.Array], profiles: tuple[jax.Array, ...]) -> jax.Array:

@@ -1,8 +1,7 @@
-"""What a verdict is made of: inner products over the pixels, which add up over parts of a frame.
+"""Sums over the pixels from which a verdict is derived; they add up over parts of a frame.
 
-Most figures are quadratic in a few *columns* that are made for every pixel: the slopes of the
-prediction, itself, 1 and the residual. One matrix of the inner products of the columns holds
-them.
+Most are quadratic in a few *columns*: the gradient of the prediction, the prediction, 1 and the
+residual, of every pixel. One matrix holds the inner products of all columns.
 """
 
 import jax
@@ -13,15 +12,12 @@ from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix, inverse_
 from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import row_sums
 
-# Pixels of a large image that are looked at, about, in bands of so many rows between two more ...
-_SAMPLE = 2**15
-_BAND = 4
-# ... of which there are at least so many: a quarter of the rows still holds a few.
-_LEAST_BANDS = 16
-# Blocks of a sample whose sums tell how the scores of neighbours depend on each other.
-_NUM_BLOCKS = 64
-# Rows that a block has at least.
-_LEAST_STRETCH = 4
+# Of a large image about so many pixels are sampled, in bands of so many rows and one more on
+# either side. There are at least so many bands, so that a quarter of the rows still holds a few.
+_SAMPLE, _BAND, _LEAST_BANDS = 2**15, 4, 16
+# Blocks of a sample, whose sums show how the scores of neighbours depend on each other, and the
+# least rows of a block.
+_NUM_BLOCKS, _LEAST_ROWS = 64, 4
 
 
 @pytree
@@ -82,7 +78,7 @@ class ResidualStatistics:
     def displacement(self) -> tuple[jax.Array, jax.Array]:
         """Least-squares shift with ``residual = shift . grad predicted``, and its standard error.
 
-        Beside a gain and an offset, whose lack must not be taken for a shift.
+        With a gain and an offset beside it, whose lack must not be taken for a shift.
         """
         i = self.ndim + 3
         normal, score = self.products[: i - 1, : i - 1], self.products[: i - 1, i - 1]
@@ -90,10 +86,10 @@ class ResidualStatistics:
         normal = normal + diagonal_matrix((diagonal(normal) <= 0).astype(normal.dtype))
         inverse = inverse_small(normal)
         solution = inverse @ score
-        # The scores of a block are its products times this.
-        rest = jnp.append(-solution, 1)
+        # The scores of a block are its products times these weights.
+        weights = jnp.append(-solution, 1)
         scatter = self.scatter.reshape(i, i, i, i)[:-1, :, :-1]
-        spread = jnp.einsum("aibj,i,j->ab", scatter, rest, rest, precision="highest")
+        spread = jnp.einsum("aibj,i,j->ab", scatter, weights, weights, precision="highest")
         errors = jnp.sqrt(jnp.maximum(diagonal(inverse @ spread @ inverse), 0))
         return solution[: self.ndim], errors[: self.ndim]
 
@@ -116,9 +112,9 @@ def gather(
         predicted: the model's B.
         residual: predicted - B.
         whitened: the residual with white noise, times the window.
-        parts: of the frame, of which this is one (static).
-        periodic: beyond an edge lies the other one. Else pixels at an edge, which lack neighbours,
-            are left out (static).
+        parts: number of parts of the frame (static).
+        periodic: the frame goes on at the opposite edge. Else pixels at an edge, which lack
+            neighbours, are left out (static).
     """
     images = difference, window, predicted, residual, whitened
     bands = [sampled(image, parts) for image in images]
@@ -154,13 +150,10 @@ def gather(
 
 
 def _block_totals(sums: jax.Array) -> jax.Array:
-    """Of sums of rows those over blocks of neighbouring rows, ``[k, bands, rows] -> [k, blocks]``.
-
-    A block lies within a band.
-    """
+    """Add up rows within blocks, each in one band: ``[k, bands, rows] -> [k, blocks]``."""
     count, bands, rows = sums.shape
     wanted = max(round(_NUM_BLOCKS / bands), 1)
-    length = max(-(-rows // wanted), min(_LEAST_STRETCH, rows), 1)
+    length = max(-(-rows // wanted), min(_LEAST_ROWS, rows), 1)
     blocks = -(-rows // length)
     # Zeros add nothing.
     sums = jnp.pad(sums, ((0, 0), (0, 0), (0, blocks * length - rows)))
@@ -170,9 +163,9 @@ def _block_totals(sums: jax.Array) -> jax.Array:
 def sampled(image: jax.Array, parts: int = 1) -> jax.Array:
     """Bands of neighbouring rows of a large image, evenly spread: ``[bands, rows, ...]``.
 
-    How neighbours hang together, some ten thousand pixels tell well enough for a verdict; all of
-    them would take longer than the fit. A small image is one band. Of an image that is one of
-    several ``parts`` of a frame so much fewer are taken.
+    Some ten thousand pixels show well enough for a verdict how neighbours correlate; all of them
+    would take longer than the fit. A small image is one band. An image that is one of several
+    ``parts`` of a frame gives that many times fewer.
     """
     rows = image.shape[0]
     wanted = max(_SAMPLE * rows // (_BAND * image.size), _LEAST_BANDS)
@@ -186,7 +179,7 @@ def sampled(image: jax.Array, parts: int = 1) -> jax.Array:
 
 
 def inner(bands: jax.Array, axis: int = 0, step: int = 0) -> jax.Array:
-    """The pixels of bands that have all neighbours, or those a step along an axis further on."""
+    """The pixels of bands that have all neighbours, or those one step further along an axis."""
     steps = (step * (k == axis) for k in range(bands.ndim - 1))
     sizes = bands.shape[1:]
     return bands[:, *(slice(1 + s, n - 1 + s) for s, n in zip(steps, sizes, strict=True))]

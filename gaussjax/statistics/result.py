@@ -118,26 +118,23 @@ class BlurEstimate:
         Raises:
             ValueError: ``level`` is a number that is not between 0 and 1.
         """
-        if not is_traced(level) and not 0 < float(level) < 1:
-            raise ValueError(f"level must be a probability between 0 and 1, got {level}")
         if is_traced(level):
             z = jax.scipy.special.ndtri(jnp.asarray(0.5 + 0.5 * level, self.sigma.dtype))
-        else:
+        elif 0 < float(level) < 1:
             z = NormalDist().inv_cdf(0.5 + 0.5 * float(level))
+        else:
+            raise ValueError(f"level must be a probability between 0 and 1, got {level}")
         variance = signed_square(self.sigma)
         half = z * variance_error(self.sigma, self.sigma_standard_error)
-        low, high = variance - half, variance + half
-        return signed_sqrt(low), signed_sqrt(high)
+        return signed_sqrt(variance - half), signed_sqrt(variance + half)
 
     def __str__(self) -> str:
         """A short table; a batch or a traced estimate prints its shapes instead."""
         if is_traced(self.status) or np.ndim(self.status):
             return f"BlurEstimate(sigma={self.sigma}, status={self.status})"
         self = jax.device_get(self)  # or each operation on a number would be compiled first
-        precision = f"{self.sigma.dtype}"
-        if self.narrowed:
-            precision += " (input was float64; enable jax_enable_x64 to keep it)"
-        family = self.params.family
+        wider = " (input was float64; enable jax_enable_x64 to keep it)" if self.narrowed else ""
+        family, rms = self.params.family, float(self.noise_variance) ** 0.5
         _, high = self.interval()
         sharper = " (negative: the second image is the sharper one)" if np.any(high < 0) else ""
         rows = [
@@ -154,17 +151,14 @@ class BlurEstimate:
                 rows.append(("note", "sharper along the minor axis: no blur has this covariance"))
         rows += [
             ("model", f"{family} Gaussian, {self.kernel.name} kernel"),
-            (
-                "residual",
-                f"{float(self.noise_variance) ** 0.5:.4g} rms over {int(self.num_pixels)} pixels",
-            ),
+            ("residual", f"{rms:.4g} rms over {int(self.num_pixels)} pixels"),
         ]
         if min(self.noise_std) > 0:
             rows.append(("noise", f"{self.noise_std[0]:.4g} and {self.noise_std[1]:.4g} rms"))
         if self.adequacy is not None:
-            rows.append(("left over", str(self.adequacy)))
-            rows.append(("verdict", str(self.adequacy.message)))
-        rows += [("status", f"{int(self.status)} {self.message}"), ("precision", precision)]
+            rows += [("left over", f"{self.adequacy}"), ("verdict", f"{self.adequacy.message}")]
+        rows.append(("status", f"{int(self.status)} {self.message}"))
+        rows.append(("precision", f"{self.sigma.dtype}{wider}"))
         return "\n".join(f"{name:<10}{text}" for name, text in rows)
 
 

@@ -1,7 +1,7 @@
-"""Losses of a standardised residual z: squared, absolute, Huber's, or a function of the user's.
+"""Robust losses of a standardised residual z: absolute, Huber's, or a function of the user's.
 
-A rho function gives the loss of every pixel, from an array to an array of the same shape; it
-should be convex, even, and ``z^2 / 2`` near zero. ``psi = rho'`` is its influence.
+A function rho takes z to the loss of every pixel; it should be convex, even, and ``z^2 / 2`` near
+zero. ``psi = rho'`` is its influence function.
 
 Source: P. J. Huber, "Robust estimation of a location parameter", Ann. Math. Statist. 35(1), 1964.
 """
@@ -17,7 +17,7 @@ from gaussjax.numerics.reductions import row_sums
 HUBER_THRESHOLD = 1.345
 # Standard deviations in a median absolute deviation of normal noise.
 STD_PER_MAD = 1.4826
-# "absolute" is rounded off within this part of the residual's scale, so that it has a curvature.
+# "absolute" is smooth within this part of the residual's scale, so that it has a curvature.
 ABSOLUTE_ROUNDING = 0.01
 # Pixels are near the median within this part of it.
 _MEDIAN_WIDTH = 0.1
@@ -48,8 +48,8 @@ def influence(rho: Callable, z: jax.Array) -> tuple[jax.Array, jax.Array]:
 def median_scale(residual: jax.Array, window: jax.Array) -> jax.Array:
     """Standard deviation of the residual over the window, from its median absolute value.
 
-    Its derivative is that of the median of the distribution that the sample stands for: a mean
-    over the pixels near the median. The sample's own jumps from one pixel to the next.
+    Its derivative is that of the distribution's median, a mean over the pixels near the median:
+    the sample median's own jumps from one pixel to the next.
     """
     size = jnp.abs(residual)
     fixed = jax.lax.stop_gradient(size)
@@ -61,10 +61,10 @@ def median_scale(residual: jax.Array, window: jax.Array) -> jax.Array:
 
 
 def _median(values: jax.Array, inside: jax.Array) -> jax.Array:
-    """The least value that half of those ``inside`` do not exceed; of none, 0. None is negative.
+    """The least value that half of those ``inside`` do not exceed; 0 of none. No value is negative.
 
-    Floats that are not negative are ordered as their bits are, so that the median's are found from
-    the first to the last, two at a time, by counts. A sort takes a hundred times as long.
+    Such floats are ordered as their bits are: the bits of the median are found by counts, two at a
+    time from the first to the last. A sort takes a hundred times as long.
     """
     digits = 8 * values.dtype.itemsize - 1
     integer = {31: jnp.int32, 63: jnp.int64}[digits]

@@ -1,4 +1,4 @@
-"""What an objective says of its optimum: what an estimate and its verdict are made of."""
+"""The figures of an optimum from which an estimate and its verdict are derived."""
 
 import jax
 
@@ -8,7 +8,7 @@ from gaussjax.statistics.residual_statistics import ResidualStatistics
 
 @pytree
 class Summary:
-    """Of a fit of one pair, in the scale of its frame."""
+    """Figures of a fit of one pair, in the scale of its frame."""
 
     covariance: jax.Array  # of the vector, `[k, k]`
     loss: jax.Array  # the objective over the compared pixels
