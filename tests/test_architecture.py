@@ -1,6 +1,9 @@
 """What no linter checks: public names are lazy and described, nothing is fetched or unpickled."""
 
+import ast
+import io
 import re
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,47 @@ import gaussjax
 PACKAGE = Path(gaussjax.__file__).parent
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
+
+
+LAYOUT = (
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+)
+
+
+def code_lines(text, tree):
+    """Numbers of the lines that hold code: no blank line, comment or docstring."""
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    lines = {
+        line
+        for token in tokens
+        if token.type not in LAYOUT
+        for line in range(token.start[0], token.end[0] + 1)
+    }
+    for node in ast.walk(tree):
+        described = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        if described and ast.get_docstring(node) is not None:
+            lines -= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    return lines
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_functions_and_classes_are_short(module):
+    text = (PACKAGE / module).read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    lines = code_lines(text, tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            assert node.end_lineno - node.lineno <= 150, node.name
+        if isinstance(node, ast.FunctionDef):
+            positional = [each.arg for each in node.args.posonlyargs + node.args.args]
+            assert len([name for name in positional if name not in ("self", "cls")]) <= 8, node.name
+            body = [line for line in lines if node.lineno <= line <= node.end_lineno]
+            assert len(body) <= 60, node.name
 
 
 @pytest.mark.parametrize("module", MODULES)
