@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.io.json_values import json_values
+from gaussjax.statistics.json_values import json_values
 
 
 def report(

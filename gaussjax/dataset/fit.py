@@ -1,10 +1,10 @@
 """One blur from very many pairs, streamed: a pass over them is exact, and its memory constant."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib import metadata
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -117,10 +117,10 @@ def fit_dataset(
     current = _resumed(path, identity)
     if current is None:
         current = JointPass(first_start(stream, options, levels, initial))
-    how: Any = {"max_bad": max_bad, "on_progress": on_progress, "pause": save_every}
+    take_in = partial(run_pass, max_bad=max_bad, on_progress=on_progress, pause=save_every)
     while True:
         rest = stream.starting_at(current.position)
-        for _ in run_pass(current, rest, options, levels, **how):
+        for _ in take_in(current, rest, options, levels):
             if path is not None:
                 save_pass(path, current, identity)
         sums = total_sums(current)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
-from gaussjax.io.json_values import json_values
 from gaussjax.maps.blur_map import BlurMap
+from gaussjax.statistics.json_values import json_values
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
 
