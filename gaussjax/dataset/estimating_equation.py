@@ -58,8 +58,9 @@ def find_root(project: Callable, gradient: jax.Array, slope: jax.Array, point: j
 
     def step_from(vector, slope, value, num_steps):
         step = held_back(-solve_small(slope, value), vector)
-        ahead = predicted_step(step, jnp.max(jnp.abs(vector)) + FIELD_SCALE)
-        return Root(vector + step, slope, jnp.where(jnp.isfinite(ahead), ahead, jnp.inf), num_steps)
+        next_step = predicted_step(step, jnp.max(jnp.abs(vector)) + FIELD_SCALE)
+        next_step = jnp.where(jnp.isfinite(next_step), next_step, jnp.inf)
+        return Root(vector + step, slope, next_step, num_steps)
 
     def one_step(root: Root):
         return step_from(root.vector, *with_slope(root.vector), root.num_steps + 1)

@@ -25,7 +25,7 @@ _LARGEST_KURTOSIS = 20.0
 # than so many px, or if it is more than so many px whatever the blur.
 _LARGEST_SHIFT_EFFECT, _LEAST_SHIFT = 0.02, 0.02
 _LARGEST_SHIFT = 0.25
-# Where rounding leaves a mean square v, nothing below this multiple of v is judged.
+# A mean square up to this multiple of what rounding leaves does not make a fit poor.
 _ROUNDING_FACTOR = 100
 
 
