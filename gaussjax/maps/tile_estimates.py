@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from gaussjax.maps.sensitivity import sensitive_position
 from gaussjax.maps.tile_grid import TileGrid
+from gaussjax.model.arguments import fill_with_mean
 from gaussjax.pair.crop import Crop
 from gaussjax.pair.estimate import estimate_blur
 from gaussjax.statistics.result import BlurEstimate
@@ -34,17 +35,14 @@ def estimate_tiles(
         reference, blurred, known, weights = jax.tree.map(Crop(corner, grid.tile).of, maps)
         estimate = estimate_blur(reference, blurred, mask=known, weights=weights, **given)
         position = sensitive_position(
-            _filled(reference, known[0]), _filled(blurred, known[1]), estimate, known, weights
+            fill_with_mean(reference, known[0]),
+            fill_with_mean(blurred, known[1]),
+            estimate,
+            known,
+            weights,
         )
         return estimate, corner.astype(position.dtype) + position
 
     corners = jnp.asarray(list(product(*grid.corners)))
     found = jax.lax.map(one, corners, batch_size=_BATCH)
     return jax.tree.map(lambda leaf: leaf.reshape(*grid.counts, *leaf.shape[1:]), found)
-
-
-def _filled(image: jax.Array, known: jax.Array | None) -> jax.Array:
-    """The image with its mean where it is not known and may be NaN."""
-    if known is None:
-        return image
-    return jnp.where(known > 0, image, jnp.mean(image, where=known > 0))

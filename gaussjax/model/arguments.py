@@ -129,6 +129,15 @@ def as_noise(noise_std, dtype) -> tuple[jax.Array | None, bool]:
     return jnp.stack([jnp.asarray(parts[k], dtype) for k in range(2)]), False
 
 
+def fill_with_mean(image: jax.Array, known: jax.Array | None) -> jax.Array:
+    """The image with its mean where it is not known, so that NaN stays out of every sum."""
+    if known is None:
+        return image
+    values = jnp.where(known > 0, image, 0)
+    mean = jnp.sum(values) / jnp.maximum(jnp.sum(known), 1)
+    return jnp.where(known > 0, image, mean)
+
+
 def check_finite(image: jax.Array, name: str, known: jax.Array | None = None) -> None:
     """Raise ValueError for NaN or infinite pixels where ``known``, or anywhere if that is None.
 

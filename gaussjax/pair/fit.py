@@ -10,6 +10,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from gaussjax.model import boundary as borders
+from gaussjax.model.arguments import fill_with_mean
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.response import BlurModel
 from gaussjax.model.transfer import axis_margins
@@ -109,15 +110,6 @@ def fit_pair(
         scout, _ = _objective(few, options.model(crop.shape), start, noise, per_pixel, options)
     fit, low, high = _fit(objective, scout, start, context, low, high)
     return _result(objective, pair, fit, start, low, high)
-
-
-def fill_with_mean(image: jax.Array, known: jax.Array | None) -> jax.Array:
-    """The image with its mean where it is not known, so that NaN stays out of every sum."""
-    if known is None:
-        return image
-    values = jnp.where(known > 0, image, 0)
-    mean = jnp.sum(values) / jnp.maximum(jnp.sum(known), 1)
-    return jnp.where(known > 0, image, mean)
 
 
 def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, options: Options):

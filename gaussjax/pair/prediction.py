@@ -28,20 +28,23 @@ def predict(params: BlurParams, frame: Frame, kernel: Kernel, reach: int) -> jax
     """The model's B on the extended frame, in the frame's own centre and scale."""
     response = system_response(params, frame.blurred.shape, kernel, reach)
     predicted = inverse_transform(response * frame.spectrum, frame.blurred.shape)
-    if params.gain is not None:
-        predicted = predicted + (params.gain - 1) * frame.centre / frame.scale
-    if params.offset is not None:
-        predicted = predicted + params.offset / frame.scale
-    return predicted
+    return predicted + _level(params.gain, params.offset, frame)
+
+
+def _level(gain, offset, frame: Frame) -> jax.Array | float:
+    """What is added to ``gain g * A`` in the frame's centre and scale; None: 1 and 0."""
+    if gain is None and offset is None:
+        return 0.0
+    gain, offset = 1 if gain is None else gain, 0 if offset is None else offset
+    return ((gain - 1) * frame.centre + offset) / frame.scale
 
 
 def level_of(model: BlurModel, vector: jax.Array, frame: Frame) -> jax.Array:
     """What is added to ``gain g * A`` in the frame's centre and scale."""
     if model.offset:
         return vector[model.num_variances + model.gain]
-    if model.gain:
-        return (vector[model.num_variances] - 1) * frame.centre / frame.scale
-    return jnp.zeros((), vector.dtype)
+    gain = vector[model.num_variances] if model.gain else None
+    return jnp.asarray(_level(gain, None, frame), vector.dtype)
 
 
 def offset_of(model: BlurModel, vector: jax.Array, frame: Frame) -> jax.Array | None:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.model import boundary as borders
-from gaussjax.model.arguments import as_mask_pair, as_pair, check_finite, is_traced
+from gaussjax.model.arguments import as_mask_pair, as_pair, check_finite, fill_with_mean, is_traced
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams
 from gaussjax.model.response import prediction_margins
@@ -96,10 +96,7 @@ def orient(reference, blurred, estimate: BlurEstimate, mask=None) -> OrientedPai
         (reference, blurred), known, ("reference", "blurred"), strict=True
     ):
         check_finite(image, name, usable)
-        if usable is not None:
-            mean = jnp.mean(image, where=usable > 0)
-            image = jnp.where(usable > 0, image, jnp.where(jnp.isfinite(mean), mean, 0))
-        images.append(image)
+        images.append(fill_with_mean(image, usable))
     swapped = bool(is_swapped(estimate.covariance_matrix))
     order = (1, 0) if swapped else (0, 1)
     return OrientedPair(
