@@ -18,7 +18,7 @@ from gaussjax.model.transfer import (
     response_factors,
     system_response,
 )
-from gaussjax.numerics.linear_algebra import diagonal, long_products, product
+from gaussjax.numerics.linear_algebra import diagonal, product, real_products
 
 # The inverse of a narrow kernel has no finite support; its tail is gone after a few px more.
 _INVERSE_MARGIN = 6
@@ -119,7 +119,7 @@ class BlurModel:
         """
         if not self.is_separable:
             change = self.response(vector, shape) - 1
-            return long_products(coefficients, change)
+            return real_products(coefficients, jnp.conj(change)[None])[:, 0]
         factors = self.factors(vector, shape)
         # R - 1 = (f_0 - 1) + f_0 (f_1 - 1) + f_0 f_1 (f_2 - 1), from the last axis to the first. As
         # matrix products: sums of products along an axis are ten times slower on the CPU.

@@ -24,14 +24,6 @@ def inner_products(first: jax.Array, second: jax.Array) -> jax.Array:
     return jnp.stack([product(rows, column.reshape(-1)) for column in second], axis=1)
 
 
-def long_products(stack: jax.Array, array: jax.Array) -> jax.Array:
-    """``Re sum stack array`` for each of a stack, ``[i, ...], [...] -> [i]``; real or complex."""
-    products = inner_products(stack.real, array.real[None])
-    if jnp.iscomplexobj(stack) and jnp.iscomplexobj(array):
-        products = products - inner_products(stack.imag, array.imag[None])
-    return products[:, 0]
-
-
 def diagonal(matrix: jax.Array) -> jax.Array:
     """Diagonal of ``[p, p]``: a slice, where ``jnp.diag`` is a gather for every platform."""
     return matrix.reshape(-1)[:: len(matrix) + 1]

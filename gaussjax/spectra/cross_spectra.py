@@ -1,18 +1,18 @@
 """Power spectra of pairs: all that least squares without borders needs, and additive."""
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 
 from gaussjax.model.arguments import as_pair
-from gaussjax.model.fourier import forward_transform
+from gaussjax.model.fourier import forward_transform, squared_magnitude
 from gaussjax.model.window import Window
+from gaussjax.numerics.pytree import pytree, static
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class Spectra:
     """Sufficient statistics of one or many pairs, with a, b the transforms of A and B.
 
@@ -31,12 +31,12 @@ class Spectra:
     cross_power: jax.Array
     unexplained_power: jax.Array
     num_pairs: jax.Array
-    image_shape: tuple[int, ...] = field(metadata={"static": True})
+    image_shape: tuple[int, ...] = static()
 
     @property
     def blurred_power(self) -> jax.Array:
         """Q = R + |C|^2 / P, the power spectrum of the blurred images."""
-        return self.unexplained_power + _squared_magnitude(self.transfer) * self.reference_power
+        return self.unexplained_power + squared_magnitude(self.transfer) * self.reference_power
 
     @property
     def transfer(self) -> jax.Array:
@@ -52,7 +52,7 @@ class Spectra:
     def coherence(self) -> jax.Array:
         """|C|^2 / (P Q), in [0, 1]; 1 for a single pair, because nothing was averaged."""
         return _ratio(
-            _squared_magnitude(self.cross_power), self.reference_power * self.blurred_power
+            squared_magnitude(self.cross_power), self.reference_power * self.blurred_power
         )
 
     @property
@@ -65,24 +65,24 @@ class Spectra:
         """The spectra of the images as :func:`folded_image` makes them, for a start."""
         steps = _fold_counts(self.image_shape, least)
         kept = tuple(slice(None, None, step) for step in steps)
-        return Spectra(
+        return replace(
+            self,
             reference_power=self.reference_power[kept],
             cross_power=self.cross_power[kept],
             unexplained_power=self.unexplained_power[kept],
-            num_pairs=self.num_pairs,
             image_shape=tuple(n // k for n, k in zip(self.image_shape, steps, strict=True)),
         )
 
     def swapped(self) -> "Spectra":
         """The same pairs with the roles of reference and blurred swapped."""
         blurred_power = self.blurred_power
-        return Spectra(
+        # P - |C|^2 / Q without the cancellation.
+        unexplained = _ratio(self.reference_power * self.unexplained_power, blurred_power)
+        return replace(
+            self,
             reference_power=blurred_power,
             cross_power=jnp.conj(self.cross_power),
-            # P - |C|^2 / Q without the cancellation.
-            unexplained_power=_ratio(self.reference_power * self.unexplained_power, blurred_power),
-            num_pairs=self.num_pairs,
-            image_shape=self.image_shape,
+            unexplained_power=unexplained,
         )
 
 
@@ -128,12 +128,12 @@ def _pair_spectra(reference: jax.Array, blurred: jax.Array) -> Spectra:
     # Two FFTs, not one of a stack, which would have to be copied together first.
     a, b = (forward_transform(image, image.ndim) for image in (reference, blurred))
     # The barriers keep a fit in the same program from computing the powers again for every sum.
-    power = jax.lax.optimization_barrier(_squared_magnitude(a))
+    power = jax.lax.optimization_barrier(squared_magnitude(a))
     cross = jax.lax.complex(a.real * b.real + a.imag * b.imag, a.real * b.imag - a.imag * b.real)
     return Spectra(
         reference_power=power,
         cross_power=jax.lax.optimization_barrier(cross),
-        unexplained_power=jnp.where(power > 0, 0, _squared_magnitude(b)),
+        unexplained_power=jnp.where(power > 0, 0, squared_magnitude(b)),
         num_pairs=jnp.ones((), jnp.int32),
         image_shape=reference.shape,
     )
@@ -178,7 +178,7 @@ def sum_spectra(batch: Spectra) -> Spectra:
     power = jnp.sum(batch.reference_power, axis=0)
     cross = jnp.sum(batch.cross_power, axis=0)
     # Chan's form of a pooled variance: no difference of large numbers.
-    spread = _squared_magnitude(batch.transfer - _ratio(cross, power)[None])
+    spread = squared_magnitude(batch.transfer - _ratio(cross, power)[None])
     return Spectra(
         reference_power=power,
         cross_power=cross,
@@ -200,10 +200,6 @@ def add_spectra(first: Spectra, second: Spectra) -> Spectra:
             f" {first.image_shape} and {second.image_shape}; crop the images alike"
         )
     return sum_spectra(jax.tree.map(lambda x, y: jnp.stack([x, y]), first, second))
-
-
-def _squared_magnitude(z: jax.Array) -> jax.Array:
-    return z.real**2 + z.imag**2
 
 
 def _ratio(numerator: jax.Array, denominator: jax.Array) -> jax.Array:

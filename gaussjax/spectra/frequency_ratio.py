@@ -129,8 +129,8 @@ def fit_pointwise_ratio(
         ValueError: unknown family.
     """
     check_option(family, FAMILIES, "family")
-    power = without_zero_frequency(spectra.reference_power)
-    trusted = (power > threshold**2 * jnp.max(power)).astype(power.dtype)
+    power, trusted = _trusted(spectra, threshold)
+    trusted = trusted.astype(power.dtype)
     params, inverse = _solve_log_ratio(spectra, trusted, family, amplitude)
     # Equal weights on unequal variances s^2 / (P T^2): the sandwich form.
     signal = _signal(params, spectra, False)
@@ -164,8 +164,7 @@ def fit_free_kernel(
         ValueError: unknown family.
     """
     check_option(family, FAMILIES, "family")
-    power = without_zero_frequency(spectra.reference_power)
-    trusted = power > threshold**2 * jnp.max(power)
+    power, trusted = _trusted(spectra, threshold)
     kernel_spectra = replace(
         spectra,
         reference_power=jnp.ones_like(power),
@@ -187,6 +186,12 @@ def fit_free_kernel(
     variance = jnp.where(trusted, correction / jnp.where(trusted, power, 1), 0)
     meat = inner_products(variance[None] * jacobian, jacobian)
     return _result(params, spectra, inverse @ meat @ inverse, state.num_steps)
+
+
+def _trusted(spectra: Spectra, threshold: float) -> tuple[jax.Array, jax.Array]:
+    """P without the zero frequency, and where ``|a| > threshold max |a|``."""
+    power = without_zero_frequency(spectra.reference_power)
+    return power, power > threshold**2 * jnp.max(power)
 
 
 def _solve_log_ratio(

@@ -201,13 +201,7 @@ def _result_where_stopped(
 ) -> BlurEstimate:
     """The estimate at ``params``; not converged if a Gauss-Newton step from there goes far."""
     reach = max(spectra.image_shape)
-    sums = blur_sums(
-        *blur_powers(spectra),
-        params,
-        spectra.image_shape,
-        kernel,
-        reach,
-    )
+    sums = blur_sums(*blur_powers(spectra), params, spectra.image_shape, kernel, reach)
     distance = solve_small(sums.information, sums.gradient)
     squares = spectral_squares(params, spectra, kernel, reach)
     estimate = _spectral_result(

@@ -9,7 +9,6 @@ once and form no T.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -20,29 +19,20 @@ from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import gaussian_transfer, is_separable, response_factors
 from gaussjax.numerics.linear_algebra import definite, product
 from gaussjax.numerics.newton import Evaluation, SolverState, newton
+from gaussjax.numerics.pytree import pytree
 from gaussjax.spectra.moments import bilinear_form
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@pytree
 class BlurSums:
-    """Sums over the frequencies at one variance vector v, ``[p]``, with T_i = d T / d v_i.
+    """Sums over the frequencies at one variance vector v, ``[p]``, with T_i = d T / d v_i."""
 
-    Attributes:
-        energy: sum m P.
-        power: sum m P T^2.
-        cross: sum m Re(C) T.
-        gradient: of f, sum m (P T - Re C) T_i, ``[p]``.
-        information: sum m P T_i T_j, ``[p, p]``.
-        curvature: d^2 f / dv_i dv_j, ``[p, p]``; None for a T that is not separable.
-    """
-
-    energy: jax.Array
-    power: jax.Array
-    cross: jax.Array
-    gradient: jax.Array
-    information: jax.Array
-    curvature: jax.Array | None
+    energy: jax.Array  # sum m P
+    power: jax.Array  # sum m P T^2
+    cross: jax.Array  # sum m Re(C) T
+    gradient: jax.Array  # of f, sum m (P T - Re C) T_i, `[p]`
+    information: jax.Array  # sum m P T_i T_j, `[p, p]`
+    curvature: jax.Array | None  # d^2 f / dv_i dv_j, `[p, p]`; None for a T that is not separable
 
     @property
     def evaluation(self) -> Evaluation:

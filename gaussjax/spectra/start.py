@@ -128,6 +128,8 @@ def _located(
     if noisy or model.gain or model.shift or not model.is_separable:
         state = newton(_misfit(spectra, model), vector)
     else:
+        # On the folded spectra, because the first variance is isotropic: without these steps an
+        # axis-aligned fit of 1024 px takes twice as long.
         power, cross = blur_powers(spectra)
 
         def sums_at(variance):

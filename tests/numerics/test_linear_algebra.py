@@ -10,7 +10,7 @@ from gaussjax.numerics.linear_algebra import (
     diagonal_matrix,
     inner_products,
     inverse_small,
-    long_products,
+    real_products,
     solve_small,
 )
 
@@ -66,8 +66,8 @@ def test_inner_products_are_the_plain_sums(count, rng, dtype, tolerance):
     both = first + 1j * second
     array = second[0] - 1j * first[0]
     np.testing.assert_allclose(
-        long_products(jnp.asarray(both), jnp.asarray(array)),
-        np.sum(both * array[None], axis=(1, 2)).real,
+        real_products(jnp.asarray(both), jnp.asarray(array)[None])[:, 0],
+        np.sum(np.conj(both) * array[None], axis=(1, 2)).real,
         atol=tolerance * first[0].size,
         rtol=0,
     )
