@@ -113,7 +113,7 @@ def as_noise(noise_std, dtype) -> tuple[jax.Array | None, bool]:
         return None, False
     if isinstance(noise_std, str):
         check_option(noise_std, ("estimate",), "noise_std")
-        # Equal levels, of which only the ratio matters.
+        # Equal levels: only the ratio matters.
         return jnp.ones(2, dtype), True
     advice = "noise_std must be None, 'estimate' or (std_reference, std_blurred)"
     parts = list(noise_std) if isinstance(noise_std, tuple | list) else noise_std
@@ -144,7 +144,7 @@ def check_finite(image: jax.Array, name: str, known: jax.Array | None = None) ->
     Silent under tracing, where a status tells.
     """
     if not is_traced(image, known):
-        # In NumPy, of which nothing has to be compiled first; on the CPU these are the same pixels.
+        # In NumPy, which compiles nothing; on the CPU it reads the same memory.
         odd = ~np.isfinite(np.asarray(image))
         bad = np.count_nonzero(odd if known is None else odd & (np.asarray(known) > 0))
         if bad:

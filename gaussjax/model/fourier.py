@@ -43,8 +43,8 @@ def inverse_transforms(
     """
     images = [inverse_transform(spectrum, image_shape) for spectrum in spectra]
     ndim = len(image_shape)
-    # The last image has to be there to tell that it is the zero frequency which is asked for; of a
-    # real image its imaginary part is 0.
+    # The index waits for the last image. It is always that of the zero frequency, whose imaginary
+    # part is 0 for a real image.
     row = jnp.isnan(images[-1][(0,) * ndim]).astype(jnp.int32)
     place = [row] + [jnp.zeros_like(row)] * (ndim - 1)
     for spectrum in spectra:

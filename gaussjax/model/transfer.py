@@ -223,7 +223,7 @@ def blur(
     needs_reach = padded or convention.is_finite
     fallback = (max(image.shape) + 1) // 2 if padded else max(image.shape)
     reach = known_reach(params, convention, image.ndim, fallback) if needs_reach else 0
-    # In steps, because every other reach compiles anew.
+    # In steps, because every new reach compiles anew.
     reach = -(-reach // 8) * 8
     return _blur(image, params, kernel=convention, boundary=boundary, reach=reach)
 

@@ -53,12 +53,12 @@ class Window:
 
     def block_totals(self, image: jax.Array, counts: tuple[int, ...]) -> jax.Array:
         """Weighted sums of an image over blocks of its pixels, ``counts`` of them per axis."""
-        # What makes the image takes the weights in passing; of a batch the sums share a matrix.
+        # The product is fused with what makes the image; the sums of a batch share a matrix.
         image = image * self.values
         for axis in reversed(range(image.ndim)):
             size, count = image.shape[axis], counts[axis]
             member = np.arange(size) // -(-size // count) == np.arange(count)[:, None]
-            # The axis of the sums comes last, behind those that came before.
+            # tensordot puts the axis of the sums last; the transposition below restores the order.
             member = jnp.asarray(member, image.dtype)
             image = jnp.tensordot(image, member, axes=((axis,), (1,)), precision="highest")
         return image.transpose()
@@ -111,7 +111,7 @@ def erode(known: jax.Array, margins: jax.Array) -> jax.Array:
     """
     missing = 1 - known
     for axis, size in enumerate(known.shape):
-        # How many are missing in x - r .. x + r, from cumulative sums: r may be traced.
+        # The number missing in x - r .. x + r, from cumulative sums, because r may be traced.
         reach = jnp.minimum(margins[axis], (size - 1) // 2).astype(jnp.int32)
         counts = jnp.moveaxis(missing > 0, axis, 0).astype(jnp.int32)
         sums = jnp.concatenate([jnp.zeros_like(counts[:1]), jnp.cumsum(counts, axis=0)])
@@ -137,6 +137,6 @@ def taper(image_shape: tuple[int, ...], dtype) -> Window:
     Source: F. J. Harris, "On the use of windows for harmonic analysis with the discrete Fourier
     transform", Proc. IEEE 66(1), 1978.
     """
-    # Known before the program runs, so that no sine is taken.
+    # In NumPy, so that the compiled program takes no sine.
     profiles = (np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in image_shape)
     return Window(tuple(jnp.asarray(profile, dtype) for profile in profiles), None)

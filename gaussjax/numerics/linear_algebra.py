@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Graphics cards round the factors of a product to 10 bits unless they are told not to.
+# By default graphics cards round the factors of a product to 10 bits.
 product = partial(jnp.matmul, precision="highest")
 
 
@@ -58,7 +58,7 @@ def _eliminated(matrix: jax.Array, right: jax.Array) -> jax.Array:
     leading = partial(_solve_two, matrix[:2, :2])
     if len(matrix) == 2:
         return leading(right)
-    # What depends on the right side stays apart: in it, all of this is linear.
+    # The right side is kept apart: the derivative by it is linear.
     across, solved = leading(matrix[:2, 2:]), leading(right[:2])
     rest = _eliminated(
         matrix[2:, 2:] - product(matrix[2:, :2], across),
@@ -84,7 +84,7 @@ def finite_or(values: jax.Array, fallback) -> jax.Array:
 
 def definite(matrix: jax.Array, fallback: jax.Array) -> jax.Array:
     """``matrix`` if it is positive definite in units of the fallback, else the fallback."""
-    # The eigenvalue of a number takes long to compile.
+    # An eigenvalue solver takes long to compile, even for one number.
     if matrix.size == 1:
         return jnp.where(matrix > 0.05 * fallback, matrix, fallback)
     unit = diagonal(fallback)

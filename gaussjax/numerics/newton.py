@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import optax
 
 
-# px^2 (a variance), px (a shift) or 1 (a gain) on which the fields of a narrow blur change.
+# Scale on which the fields of a narrow blur change, in px^2 (variance), px (shift) or 1 (gain).
 FIELD_SCALE = 0.25
-# What a parameter near zero counts as, where a step is relative to it.
+# Added to the size of a parameter, so that steps are not relative to zero.
 _FLOOR = 1e-3
 
 
@@ -33,15 +33,15 @@ class Evaluation:
     cost: jax.Array  # the objective, scalar; NaN outside of its domain
     gradient: jax.Array  # of the cost, `[p]`
     curvature: jax.Array  # positive semi-definite model of its second derivatives, `[p, p]`
-    # which part of the second derivatives the curvature may leave out: 0 for Newton's method; 1,
-    # which trusts no step to be the last but one, for Gauss-Newton
+    # relative part of the second derivatives that the curvature may lack: 0 for Newton's method, 1
+    # for Gauss-Newton's, whose steps need not shrink faster than linearly
     lacking: jax.Array | float = 1.0
-    # norm of the terms whose difference the residual is. Rounding leaves a residual of eps times
-    # this, and a step that promises no more is taken as convergence
+    # norm of the terms whose difference is the residual: rounding leaves eps times this of it, and
+    # a step that promises no more means convergence
     magnitude: jax.Array | float = 0.0
     # differences of the cost below this are rounding; the gradients decide then
     uncertainty: jax.Array | float = 0.0
-    sums: Any = None  # whatever the caller wants to know of the last point
+    sums: Any = None  # what the caller needs of the last point
 
 
 @pytree
@@ -50,16 +50,16 @@ class SolverState:
 
     params: jax.Array  # the best point so far, `[p]`
     evaluation: Evaluation  # of the objective there; the cost is infinite before the first
-    step: jax.Array  # what to try next from there, `[p]`
-    # about how far the step after that one goes, over its tolerance; zero where rounding hides
-    # what the step promises
+    step: jax.Array  # to the next proposal, `[p]`
+    # length of the step after that one, over its tolerance; zero where the cost is too rounded to
+    # show what the step promises
     predicted: jax.Array
     damping: jax.Array  # relative to the diagonal of the curvature
     num_steps: jax.Array  # evaluations of the objective
 
     @property
     def converged(self) -> jax.Array:
-        """True when the step leaves nothing to do that matters."""
+        """True when nothing beyond the step matters."""
         return (self.predicted <= 1) & jnp.isfinite(self.evaluation.cost)
 
 
@@ -86,7 +86,7 @@ def predicted_step(
 
 
 def coarse_tolerance(dtype) -> float:
-    """Tolerances of a step whose square is one: Newton's next step would be the last."""
+    """A step, in tolerances, after which Newton's next one is below the tolerance."""
     return 0.1 * float(jnp.finfo(dtype).eps) ** -0.375
 
 
@@ -119,7 +119,7 @@ def newton_step(
     there = evaluate(proposal)
     # NaN compares false: a step out of the model's domain is refused like an uphill one.
     drop = here.cost - there.cost
-    # Where rounding hides the drop, both gradients tell it: the trapezoidal rule along the step.
+    # Where rounding hides the drop, the gradients tell it by the trapezoidal rule along the step.
     downhill = jnp.sum((here.gradient + there.gradient) * (proposal - state.params)) <= 0
     better = jnp.where(jnp.abs(drop) < there.uncertainty, downhill, drop >= 0)
     params, evaluation = jax.tree.map(
@@ -129,12 +129,12 @@ def newton_step(
     damping = jnp.clip(damping, 1e-12, 1e12)
     gradient, curvature = evaluation.gradient, evaluation.curvature
     wanted = bounded_step(params, gradient, curvature, lower, upper, damping)
-    # Of the step before it is clipped, because a clipped one may well lead uphill.
+    # Of the step before it is clipped: a clipped one may lead uphill.
     promised = -jnp.sum(wanted * gradient) - 0.5 * jnp.sum(wanted * (curvature @ wanted))
     eps = jnp.finfo(params.dtype).eps
     invisible = eps * jnp.maximum(evaluation.cost, 0) + (8 * eps * evaluation.magnitude) ** 2
     step = jnp.clip(params + wanted, lower, upper) - params
-    # A damped step leaves so much of the way.
+    # Damping leaves that part of the way.
     lacking = jnp.maximum(evaluation.lacking, jnp.minimum(damping, 1))
     predicted, square = (
         jnp.max(predicted_step(step, jnp.abs(params) + _FLOOR, part) / step_tolerance(params))
@@ -144,7 +144,7 @@ def newton_step(
     return SolverState(
         params=params,
         evaluation=evaluation,
-        # A short step is right even where the cost does not show it; a long one goes anywhere.
+        # Where the cost shows no decrease a short step is still right; a long one has no direction.
         step=jnp.where(visible | (square <= 1), step, 0),
         predicted=jnp.where(visible, predicted, 0),
         damping=damping,

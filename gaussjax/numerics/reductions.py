@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-# Sums that one loop makes at once: of more the registers do not hold what it adds up.
+# Sums that one loop makes at once: for more there are too few registers.
 _AT_ONCE = 13
 
 

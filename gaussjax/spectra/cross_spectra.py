@@ -94,13 +94,13 @@ def folded_image(image: jax.Array, least: int = 128) -> jax.Array:
     Signals, and lengths without a divisor k, stay as they are.
     """
     for axis, count in enumerate(_fold_counts(image.shape, least)):
-        # Slices, which are added up in one pass; a sum over a new axis takes many times longer.
+        # Slices are added up in one pass; a sum over a new axis takes many times longer.
         image = functools.reduce(jnp.add, jnp.split(image, count, axis))
     return image
 
 
 def _fold_counts(shape: tuple[int, ...], least: int) -> list[int]:
-    """Into how many pieces, that are added up, each axis falls."""
+    """Number of pieces of each axis that are added up."""
     if len(shape) == 1:
         return [1]
     return [max(k for k in range(1, max(n // least, 1) + 1) if n % k == 0) for n in shape]
@@ -127,7 +127,7 @@ def pair_spectra(reference, blurred) -> Spectra:
 def _pair_spectra(reference: jax.Array, blurred: jax.Array) -> Spectra:
     # Two FFTs, not one of a stack, which would have to be copied together first.
     a, b = (forward_transform(image, image.ndim) for image in (reference, blurred))
-    # The barriers keep a fit in the same program from computing the powers again for every sum.
+    # Without the barriers a fit in the same program computes the powers again for every sum.
     power = jax.lax.optimization_barrier(squared_magnitude(a))
     cross = jax.lax.complex(a.real * b.real + a.imag * b.imag, a.real * b.imag - a.imag * b.real)
     return Spectra(
@@ -207,7 +207,7 @@ def _ratio(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
     zero = denominator == 0
     inverse = jnp.where(zero, 0, 1 / jnp.where(zero, 1, denominator))
     if jnp.iscomplexobj(numerator) and not jnp.iscomplexobj(denominator):
-        # XLA would make the denominator complex first, and divide by that. And it writes quotients
-        # out, while it fuses products with what follows.
+        # XLA would divide by a complex denominator, and write the quotient to memory; products
+        # are fused with what follows.
         return jax.lax.complex(numerator.real * inverse, numerator.imag * inverse)
     return numerator * inverse

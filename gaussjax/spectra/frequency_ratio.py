@@ -88,8 +88,8 @@ def weighted_ratio_fit(
     # The weights need T and s roughly: the rounds are on a folded pair.
     few = spectra.folded()
 
-    # A loop also of the first round: what it reads is laid out side by side before, and stays in
-    # the first cache.
+    # The first round is in the loop too: what a loop reads is packed in memory before it starts,
+    # and then stays in the first-level cache.
     def one_round(_, state):
         weights, _, _ = state
         params, _ = _solve_log_ratio(few, weights, family, amplitude)
@@ -199,10 +199,10 @@ def _solve_log_ratio(
 ) -> tuple[BlurParams, jax.Array]:
     """Least squares of log |H| with weights m ``trusted``: parameters and inverse normal matrix."""
     shape = spectra.image_shape
-    # The power of an image in its own unit may be too small to be squared in float32, or too large.
+    # In the unit of the image, the square of its power may not fit float32.
     scale = jnp.max(without_zero_frequency(spectra.folded().reference_power))
     unit = 1 / jnp.where(scale > 0, scale, 1)
-    # |H|^2 from P and C, here alone: H itself would be written out for all that asks for it.
+    # |H|^2 from P and C: H itself would be written to memory for its other users.
     power = unit * spectra.reference_power
     cross = (unit * spectra.cross_power.real) ** 2 + (unit * spectra.cross_power.imag) ** 2
     usable = (cross > 0) & (power**2 > 0)
@@ -279,7 +279,7 @@ def _noise_power(params: BlurParams, spectra: Spectra, swapped: jax.Array | bool
     """N s^2, the power of white noise of the residual's variance s^2."""
     power = spectra.reference_power
     energy = half_plane_sum(power, spectra.image_shape, zero_frequency=False)
-    # What rounding alone would leave is added, or a noise-free pair would have no error bar.
+    # Plus what rounding leaves, or a noise-free pair would have no error bar.
     squares = _squares(params, spectra, swapped, zero_frequency=False)
     return (squares + rounding_variance(power.dtype) * energy) / spectra.num_pairs
 

@@ -66,7 +66,7 @@ def fit_gauss_newton(
     check_fit_options(family, bounds)
     convention = as_kernel(kernel, truncate, radius)
     dtype = spectra.reference_power.dtype
-    # As arrays of one type, so that another number does not compile anew.
+    # As arrays of one type, so that another value does not compile anew.
     if initial is not None:
         initial = as_params(initial, len(spectra.image_shape), dtype)
     if bounds is not None:
@@ -83,7 +83,7 @@ def _fit_gauss_newton(
     lower, upper = variance_bounds(bounds, spectra.reference_power.dtype)
     start = find_start(spectra, initial, lower, upper, BlurModel(family, convention, reach, shape))
     low, high = swap_bounds(lower, upper, start.swapped)
-    # All of the oriented pair that enters: Re C is the same in both directions.
+    # The sums need P and Re C of the oriented pair; Re C is the same in both directions.
     power = jax.lax.cond(
         start.swapped,
         lambda: without_zero_frequency(spectra.blurred_power),
@@ -252,8 +252,8 @@ def _spectral_result(
     covariance = relative * inverse_small(sums.information / scale)
     if distance is not None:
         covariance = covariance + jnp.outer(distance, distance)
-    # What the blur explains of B if a gain is granted. Any blur that is wide enough explains an
-    # image without structure.
+    # The power of B that the blur explains with a free gain. Without any, B has no structure, and
+    # every blur that is wide enough fits.
     explained = sums.cross / scale * (sums.cross / jnp.where(sums.power > 0, sums.power, 1))
     sign = jnp.where(swapped, -1, 1).astype(dtype)
     return make_estimate(

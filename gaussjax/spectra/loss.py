@@ -52,8 +52,8 @@ def spectral_squares(params: BlurParams, spectra: Spectra, kernel: Kernel, reach
 
 def squared_misfit(response: jax.Array, factor: jax.Array | float, spectra: Spectra) -> jax.Array:
     """``sum |response a - factor b|^2`` over the pairs, at every frequency."""
-    # Squares of differences only: T^2 P - 2 T C + Q has no correct digit in float32. And not of
-    # H, which the compiler would write out for all that asks for it.
+    # T^2 P - 2 T C + Q has no correct digit in float32; and H the compiler would write to memory
+    # for its other users.
     power = spectra.reference_power
     inverse = 1 / jnp.where(power > 0, power, 1)
     misfit = response * power - factor * spectra.cross_power
@@ -81,7 +81,7 @@ def spectral_residual(
 
 def without_zero_frequency(spectrum: jax.Array) -> jax.Array:
     """Set the zero frequency to 0: T(0) = 1 whatever sigma is, and an offset would sit there."""
-    # By a comparison, which the compiler fuses with what follows, while .at[] copies the spectrum.
+    # A comparison is fused with what follows; .at[] copies the spectrum.
     indices = [along_axis(jnp.arange(n), k, spectrum.ndim) for k, n in enumerate(spectrum.shape)]
     return jnp.where(sum(indices) == 0, 0, spectrum)
 

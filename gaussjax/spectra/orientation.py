@@ -21,9 +21,9 @@ from gaussjax.spectra.moments import (
 # negated. Not at zero: there noise in B, which looks like sharpness, would pull the estimate away
 # from no blur. Down to it the noise of A is amplified by less than e.
 SWAP_BELOW = -0.1
-# px^2 that the sharper image has to be sharper by after smoothing, which leaves less to go by.
+# px^2 by which B has to be the sharper image after smoothing, which leaves less evidence.
 _SMOOTH_MARGIN = 0.4
-# px of smoothing that leave, of photographs with noise, frequencies that are mostly signal.
+# px of smoothing after which the frequencies left of a noisy photograph are mostly signal.
 _SMOOTHING = 2.0
 
 

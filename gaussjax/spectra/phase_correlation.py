@@ -1,4 +1,4 @@
-"""By how many whole pixels the images of a pair are displaced against each other."""
+"""The displacement of the images of a pair, in whole pixels."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from gaussjax.model.fourier import angular_frequencies, inverse_transform, shift_phase
 from gaussjax.spectra.cross_spectra import Spectra
 
-# px of smoothing of the correlation whose peak is the shift.
+# px by which the correlation is smoothed before its peak is taken.
 _CORRELATION_WIDTH = 1.5
 
 

@@ -19,9 +19,9 @@ from gaussjax.spectra.orientation import SWAP_BELOW, direction, swap_pair, swap_
 from gaussjax.spectra.phase_correlation import correlation_peak, translated
 from gaussjax.statistics.noise import excess_scatter, noise_ceiling, noise_regression, whitened_sums
 
-# px^2, principal variance from which a full sampled kernel starts at least.
+# px^2, least principal variance from which a full sampled kernel starts.
 _LEAST_START = 0.05
-# Rounds in which noise levels and blur follow each other.
+# Rounds of noise levels given the blur, then blur given the noise levels.
 _NOISE_ROUNDS = 10
 
 
@@ -111,7 +111,7 @@ def _first_variance(
     if initial is not None:
         given = as_params(initial, model.ndim, small.dtype).covariance_matrix(model.ndim)
         first = sign * project_family(given, "isotropic")[0]
-        # From the wrong side of zero an inverse filter would have to be climbed down.
+        # Below zero the model is an inverse filter, from which a fit is slow to return.
         return jnp.where(first < SWAP_BELOW, 1, first)
     if noisy:
         return jnp.maximum(0.5 * jnp.abs(small), 0.1)
@@ -159,7 +159,7 @@ def _misfit(spectra: Spectra, model: BlurModel):
             cost=0.5 * jnp.sum(squared_magnitude(misfit)),
             gradient=real_products(slopes, misfit[None])[:, 0],
             curvature=real_products(slopes, slopes),
-            lacking=0.0,  # a start has to be near only: as if the curvature were Newton's
+            lacking=0.0,  # as for Newton's curvature: a start need not be converged
             magnitude=1.0,
         )
 
@@ -208,7 +208,7 @@ def _follow_noise(
 
 def _as_nominal(variance: jax.Array, model: BlurModel) -> jax.Array:
     """Variances that a kernel is to apply, to those by which it is named."""
-    # Equal images have H = 1 but for rounding: that is no blur, in every convention.
+    # Equal images have H = 1 up to rounding: no blur, in every convention.
     moments = jnp.where(jnp.abs(variance) > 4 * jnp.finfo(variance.dtype).eps, variance, 0)
     if not model.kernel.is_finite:
         return moments
@@ -218,7 +218,7 @@ def _as_nominal(variance: jax.Array, model: BlurModel) -> jax.Array:
 
     if model.family != "full":
         return jax.vmap(nominal)(moments)
-    # Off the diagonal the correlation is kept.
+    # The correlation is kept.
     covariance = BlurParams(moments, family=model.family).covariance_matrix(model.ndim)
     own = diagonal(covariance)
     ratio = jnp.sqrt(jnp.abs(jax.vmap(nominal)(own) / jnp.where(own == 0, 1, own)))
