@@ -98,8 +98,8 @@ class BlurModel:
             moved = replace(params, variance=variance)
             return (gaussian_transfer(moved, shape, self.kernel, self.reach),) * 2
 
-        # Of T alone, which is real: the derivatives of gain and phase by the variances are zero, and
-        # would be written to memory.
+        # Of T alone, which is real: the derivatives of gain and phase by the variances are zeros,
+        # and would be written to memory.
         by_variance, plain = jax.jacfwd(transfer, has_aux=True)(params.variance)
         shifted = 1 if params.shift is None else shift_phase(params.shift, shape)
         factor = shifted if params.gain is None else params.gain * shifted
