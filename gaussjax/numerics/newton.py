@@ -93,7 +93,8 @@ def coarse_tolerance(dtype) -> float:
 def newton_init(evaluate: Callable[[jax.Array], Evaluation], start: jax.Array) -> SolverState:
     """State at ``start``, not yet evaluated: the first step proposes the start itself."""
     shapes = jax.eval_shape(evaluate, start)
-    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    # In the precision of the start: a plain number of an evaluation would bring in that of JAX.
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, start.dtype), shapes)
     infinite = jnp.full((), jnp.inf, start.dtype)
     return SolverState(
         params=start,

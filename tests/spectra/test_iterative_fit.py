@@ -207,3 +207,13 @@ def test_options_are_checked(noisy_pair):
     for options in ({"parameter": "fwhm"}, {"parameter": "log_sigma", "family": "full"}):
         with pytest.raises(ValueError, match="parameter"):
             gj.fit_optax(spectra, optax.adam(0.1), **options)
+
+
+@pytest.mark.parametrize("family", ["isotropic", "axis_aligned", "full"])
+def test_float32_stays_float32_where_jax_has_float64(family, x64):
+    scene = natural_scene((40, 36), seed=7).astype(np.float32)
+    blurred = np.asarray(gj.blur(scene, 1.3))
+    assert blurred.dtype == np.float32
+    found = gj.fit_gauss_newton(gj.pair_spectra(scene, blurred), family=family)
+    assert found.sigma.dtype == np.float32
+    np.testing.assert_allclose(found.sigma, 1.3, rtol=1e-4)
