@@ -40,26 +40,40 @@ def most_informative_crop(reference: jax.Array, blurred: jax.Array) -> Crop:
     A small frame, or one that is not much larger than a crop, is its own crop.
     """
     shape = reference.shape
-    blocks, lengths = [], []
+    box = []
     for size in shape:
         wanted = max(_LEAST_SIZE, int(_LEAST_PART * size))
         is_cut = reference.size >= _LEAST_PIXELS and 2 * wanted <= 3 * size // 2
-        length = wanted // _BLOCKS if is_cut else size
-        lengths.append(length)
-        blocks.append(_BLOCKS if length < size else 1)
-    if max(blocks) == 1:
+        box.append(_BLOCKS * (wanted // _BLOCKS) if is_cut else size)
+    crop = tuple(box)
+    if crop == shape:
         return Crop(jnp.zeros(len(shape), jnp.int32), shape)
     # Every eighth row of the blocks is enough.
-    step = 1 if lengths[0] % _ROWS else _ROWS
+    step = _ROWS if crop[0] < shape[0] and crop[0] // _BLOCKS % _ROWS == 0 else 1
     energy = (blurred[::step] - reference[::step]) ** 2
-    counted = [lengths[0] // step, *lengths[1:]]
-    for axis, length in enumerate(counted):
+    return Crop(densest_box(energy, crop, step), crop)
+
+
+def densest_box(energy: jax.Array, box: tuple[int, ...], step: int = 1) -> jax.Array:
+    """Corner of the box with the largest sum of an energy, in quarters of the box, ``[ndim]``.
+
+    Args:
+        energy: of every pixel, or of every ``step``-th row.
+        box: its shape.
+        step: see there; it divides a quarter of the box.
+    """
+    shape = (energy.shape[0] * step, *energy.shape[1:])
+    cut = [length < size for length, size in zip(box, shape, strict=True)]
+    lengths = [n // _BLOCKS if c else n for n, c in zip(box, cut, strict=True)]
+    if not any(cut):
+        return jnp.zeros(len(box), jnp.int32)
+    for axis, length in enumerate([lengths[0] // step, *lengths[1:]]):
         count = energy.shape[axis] // length
         energy = jax.lax.slice_in_dim(energy, 0, count * length, axis=axis)
         split = (*energy.shape[:axis], count, length, *energy.shape[axis + 1 :])
         energy = jnp.sum(energy.reshape(split), axis=axis + 1)
-    strides = (1,) * len(shape)
-    energy = jax.lax.reduce_window(energy, 0.0, jax.lax.add, tuple(blocks), strides, "VALID")
+    blocks = tuple(_BLOCKS if c else 1 for c in cut)
+    strides = (1,) * len(box)
+    energy = jax.lax.reduce_window(energy, 0.0, jax.lax.add, blocks, strides, "VALID")
     best = jnp.stack(jnp.unravel_index(jnp.argmax(energy), energy.shape))
-    crop = tuple(b * length for b, length in zip(blocks, lengths, strict=True))
-    return Crop(best.astype(jnp.int32) * jnp.asarray(lengths, jnp.int32), crop)
+    return best.astype(jnp.int32) * jnp.asarray(lengths, jnp.int32)

@@ -196,7 +196,9 @@ class ErrorsInVariables(Objective):
         whitened = inverse_transform(at.u / jnp.sqrt(density), window.shape)
         residual_squares = jnp.sum(window.values * at.residual**2)
         return Summary(
-            covariance=inverse @ scatter @ inverse + floor,
+            inverse=inverse,
+            scatter=scatter,
+            rounding=floor,
             loss=0.5 * squares,
             noise_variance=squares / energy,
             chi_square=jnp.full_like(squares, jnp.nan) if self.estimated else chi_square,

@@ -20,22 +20,31 @@ from gaussjax.numerics.newton import coarse_tolerance
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair.crop import Crop, most_informative_crop
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
-from gaussjax.pair.frame import Pair, Usable, centre_and_scale
+from gaussjax.pair.evidence import Evidence, causes, gather_evidence
+from gaussjax.pair.frame import Pair, Usable, centre_and_scale, frame_window
 from gaussjax.pair.iteration import implicit_fit, iterate
 from gaussjax.pair.least_squares import LeastSquares
 from gaussjax.pair.objective import Fit, Objective
-from gaussjax.pair.prediction import offset_of
+from gaussjax.pair.prediction import offset_of, residual_and_fields
 from gaussjax.pair.robust import Robust
 from gaussjax.pair.tiled_least_squares import TiledLeastSquares
 from gaussjax.pair.tiles import tile_shape
 from gaussjax.spectra.cross_spectra import windowed_spectra
 from gaussjax.spectra.orientation import swap_bounds, swap_pair, swap_params, variance_bounds
 from gaussjax.spectra.start import Start, find_start
+from gaussjax.statistics.departures import (
+    Cause,
+    Departures,
+    alternatives,
+    directed,
+    reference_noise_departure,
+)
 from gaussjax.statistics.derived_quantities import make_estimate
-from gaussjax.statistics.goodness_of_fit import Adequacy, assess
+from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, Adequacy, assess
 from gaussjax.statistics.noise import floored_noise
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status, is_too_small
+from gaussjax.statistics.summary import Summary
 
 # Estimated noise levels count as separable when the relative error of sigma is at most this ...
 LARGEST_RELATIVE_ERROR = 0.05
@@ -109,7 +118,7 @@ def fit_pair(
         few = jax.lax.stop_gradient(pair).crop(crop)
         scout, _ = _objective(few, options.model(crop.shape), start, noise, per_pixel, options)
     fit, low, high = _fit(objective, scout, start, context, low, high)
-    return _result(objective, pair, fit, start, low, high)
+    return _result(objective, pair, fit, start, low, high, crop)
 
 
 def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, options: Options):
@@ -202,10 +211,53 @@ def _fit(objective: Objective, scout: Objective | None, start: Start, context, l
     return implicit_fit(objective, fit), low, high
 
 
-def _result(objective: Objective, pair: Pair, fit: Fit, start: Start, low, high) -> BlurEstimate:
+def _evidence(objective: Objective, pair: Pair, fit: Fit, crop: Crop) -> Evidence:
+    """Evidence on a fit from its frame, or from the crop of a large one."""
+    model, frame, margins = objective.model, objective.frame, fit.margins
+    if crop.shape != pair.shape:
+        frame = pair.crop(crop).frame()
+        model = replace(model, largest_margins=borders.largest_margins(crop.shape))
+        margins = model.margins(fit.vector)
+    window = frame_window(frame, margins)
+    residual, fields = residual_and_fields(model, fit.vector, frame)
+    score = objective.score(residual, window, fit.context)
+    return gather_evidence(frame, model, fit.vector, window, residual, fields, score)
+
+
+def _departures(
+    evidence: Evidence, model: BlurModel, summary: Summary, rounding: float
+) -> Departures:
+    """All that the pair may depart from the model by."""
+    named = causes(model)
+    rounding *= ROUNDING_FACTOR
+    found = directed(evidence.departures, rounding, named)
+    noise = reference_noise_departure(evidence.noise, summary.inverse, summary.squares, len(named))
+    found = found.joined(noise)
+    if evidence.changes.shape[1]:
+        found = found.joined(
+            alternatives(evidence.conventions, rounding, evidence.changes, Cause.CONVENTION)
+        )
+    return found
+
+
+def _result(
+    objective: Objective, pair: Pair, fit: Fit, start: Start, low, high, crop: Crop
+) -> BlurEstimate:
     model, frame = objective.model, objective.frame
     summary = objective.summary(fit)
     num_pixels = summary.num_pixels
+    evidence = _evidence(objective, pair, fit, crop)
+    rounding = rounding_variance(fit.vector.dtype)
+    scatter = summary.scatter
+    departures = None
+    if not isinstance(objective, ErrorsInVariables):
+        factors = jnp.sqrt(evidence.correlated * evidence.uneven)
+        scatter = scatter * jnp.outer(factors, factors)
+        departures = _departures(evidence, model, summary, rounding)
+    covariance = summary.inverse @ scatter @ summary.inverse.T
+    # Rounding of a transfer function, or of a taper, is the same everywhere: no mean over pixels
+    # makes it smaller.
+    covariance = covariance + num_pixels * summary.rounding
     noise, _ = swap_pair(start.swapped, summary.noise, summary.noise[::-1])
 
     def params_of(vector):
@@ -217,7 +269,7 @@ def _result(objective: Objective, pair: Pair, fit: Fit, start: Start, low, high)
     adequacy = assess(
         summary,
         variance=diagonal(oriented.covariance_matrix(model.ndim)),
-        rounding=rounding_variance(fit.vector.dtype),
+        rounding=rounding,
     )
     sign = jnp.where(start.swapped, -1, 1).astype(fit.vector.dtype)
     adequacy = replace(adequacy, displacement=sign * adequacy.displacement)
@@ -227,7 +279,7 @@ def _result(objective: Objective, pair: Pair, fit: Fit, start: Start, low, high)
     return make_estimate(
         params_of(fit.vector),
         ndim=model.ndim,
-        covariance=rotation @ summary.covariance @ rotation.T,
+        covariance=rotation @ covariance @ rotation.T,
         loss=frame.scale ** (1 if is_absolute else 2) * summary.loss,
         noise_variance=frame.scale**2 * summary.noise_variance,
         noise_std=frame.scale * jnp.sqrt(noise),
@@ -244,6 +296,7 @@ def _result(objective: Objective, pair: Pair, fit: Fit, start: Start, low, high)
             Status.AT_BOUND: jnp.any((fit.vector <= low) | (fit.vector >= high)),
         },
         adequacy=adequacy,
+        departures=departures,
         largest_relative_error=LARGEST_RELATIVE_ERROR if estimates_noise else jnp.inf,
     )
 

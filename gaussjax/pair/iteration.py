@@ -10,9 +10,9 @@ from gaussjax.numerics.linear_algebra import inverse_small, solve_small
 from gaussjax.pair.objective import Fit, Objective
 
 MAX_PASSES = 40
-# Passes in which the margin still follows sigma. After them it stays, because a sigma whose
-# margin sits at a rounding edge would move it back and forth for ever.
-FOLLOWING_PASSES = 4
+# Passes in which the margin follows sigma both ways. After them it only grows, because a sigma
+# whose margin sits at a rounding edge would move it back and forth for ever.
+FOLLOWING_PASSES = 12
 
 
 def iterate(
@@ -42,12 +42,12 @@ def iterate(
         follows = count < FOLLOWING_PASSES
         wanted = objective.model.margins(fit.vector)
         # A pixel too many is left as it is: back and forth would cost a pass each.
-        outgrown = (wanted > fit.margins) | (wanted < fit.margins - slack)
-        margins = jnp.where(follows & outgrown, wanted, fit.margins)
+        outgrown = (wanted > fit.margins) | (wanted < fit.margins - slack) & follows
+        margins = jnp.where(outgrown, wanted, fit.margins)
         context = objective.context(fit.vector, margins, fit.context)
         fit = objective.improve(replace(fit, margins=margins, context=context), lower, upper)
         wanted = objective.model.margins(fit.vector)
-        fits = jnp.all(jnp.abs(margins - wanted) <= slack) | ~follows
+        fits = jnp.all((wanted <= margins + slack) & ((wanted >= margins - slack) | ~follows))
         converged = (fit.predicted_step <= tolerance) & fits
         return replace(fit, converged=converged, num_steps=fit.num_steps + 1), count + 1
 

@@ -30,10 +30,7 @@ from gaussjax.numerics.reductions import row_sums
 from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import residual_and_fields
 from gaussjax.statistics.covariance import (
-    fisher_covariance,
-    sandwich_covariance,
     score_blocks,
-    wider_covariance,
 )
 from gaussjax.statistics.normal_equations import NormalEquations
 from gaussjax.statistics.residual_statistics import ResidualStatistics, inner, sampled
@@ -132,15 +129,15 @@ class LeastSquares(Objective):
         return inner_products(fields, weighted[None])[:, 0]
 
     def summary(self, fit: Fit) -> Summary:
-        """``s^2 (J' W J)^-1``, or the sandwich where the residual is not white."""
+        """``H = J' W J`` and ``S = s^2 J' W J``."""
         linear = fit.linear
         information, num_pixels = linear.equations.information, linear.equations.num_pixels
         noise_variance = linear.squares / (num_pixels - fit.vector.size)
-        with_rounding = noise_variance + rounding_variance(fit.vector.dtype)
-        classical = fisher_covariance(information, with_rounding)
-        sandwich = sandwich_covariance(information, linear.scatter)
+        inverse = inverse_small(information)
         return Summary(
-            covariance=wider_covariance(classical, sandwich),
+            inverse=inverse,
+            scatter=noise_variance * information,
+            rounding=rounding_variance(fit.vector.dtype) * inverse,
             loss=0.5 * linear.squares,
             noise_variance=noise_variance,
             chi_square=jnp.full_like(noise_variance, jnp.nan),

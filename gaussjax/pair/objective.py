@@ -73,6 +73,10 @@ class Objective(ABC):
     def summary(self, fit: Fit) -> Summary:
         """Error bars and figures at the optimum."""
 
+    def score(self, residual, window: Window, context: jax.Array) -> jax.Array:
+        """The image that an optimum makes orthogonal to the fields J, in the residual's unit."""
+        return window.values * residual
+
     def window(self, margins: jax.Array) -> Window:
         """Weights W of the compared pixels."""
         return frame_window(self.frame, margins)

@@ -12,7 +12,6 @@ from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import residual_and_fields, second_order_term
-from gaussjax.statistics.covariance import block_counts, sandwich_covariance, wider_covariance
 from gaussjax.statistics.robust_losses import (
     ABSOLUTE_ROUNDING,
     huber,
@@ -97,8 +96,15 @@ class Robust(Objective):
         """Of the objective."""
         return self.evaluate(vector, self.window(margins), context).gradient
 
+    def score(self, residual, window: Window, context: jax.Array) -> jax.Array:
+        """``W s psi(r / s)``, in the unit of the residual where it is not large."""
+        scale = context[0]
+        psi, _ = influence(self.rho, residual / scale)
+        spread = scale * (1 / ABSOLUTE_ROUNDING if self.loss == "absolute" else 1)
+        return spread * window.values * psi
+
     def summary(self, fit: Fit) -> Summary:
-        """The sandwich of M-estimators, by pixels or, where they depend on each other, by blocks.
+        """The sandwich of M-estimators.
 
         Source: P. J. Huber, "Robust Statistics", Wiley 1981, ch. 6.
         """
@@ -112,28 +118,22 @@ class Robust(Objective):
         _, slope = influence(self.rho, residual / width)
         # d psi(r / s) / d theta = slope J / width, where psi has no unit.
         curvature = inner_products((window.values * slope)[None] * fields, fields) / width
-        scores = (window.values * psi)[None] * fields
-        counts = block_counts(window.shape)
-        blocks = jnp.stack([window.block_totals(psi * field, counts) for field in fields])
         inverse = inverse_small(curvature)
-        by_pixel = inverse @ inner_products(scores, scores) @ inverse
-        rounding = rounding_variance(residual.dtype) * inverse_small(
-            inner_products(window.values[None] * fields, fields)
-        )
+        information = inner_products(window.values[None] * fields, fields)
+        num_pixels = window.num_pixels.astype(residual.dtype)
         total = jnp.sum(window.values * jnp.abs(residual))
         loss = total if absolute else scale**2 * jnp.sum(window.values * self.rho(residual / scale))
         noise_variance = spread**2
         clipped = jnp.clip(residual, -_CLIP * spread, _CLIP * spread)
         return Summary(
-            covariance=wider_covariance(
-                by_pixel, sandwich_covariance(curvature, inner_products(blocks, blocks))
-            )
-            + rounding,
+            inverse=inverse,
+            scatter=jnp.sum(window.values * psi**2) / num_pixels * information,
+            rounding=rounding_variance(residual.dtype) * inverse_small(information),
             loss=loss,
             noise_variance=noise_variance,
             chi_square=jnp.full_like(total, jnp.nan),
             noise=jnp.stack([jnp.zeros_like(noise_variance), noise_variance]),
-            num_pixels=window.num_pixels.astype(residual.dtype),
+            num_pixels=num_pixels,
             squares=jnp.sum(window.values * residual**2),
             clipped_squares=jnp.sum(window.values * clipped**2),
             outliers=jnp.mean(clipped != residual, where=window.values > 0),

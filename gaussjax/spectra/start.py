@@ -93,7 +93,7 @@ def find_start(
         num_steps = num_steps + more
     params = surrogate.params(vector)
     return Start(
-        variance=_as_nominal(params.variance, model),
+        variance=as_nominal(params.variance, model),
         gain=one if params.gain is None else params.gain,
         shift=jnp.where(swapped, -peak, peak) + (still if params.shift is None else params.shift),
         noise=levels,
@@ -206,7 +206,7 @@ def _follow_noise(
     return jax.lax.fori_loop(0, _NOISE_ROUNDS, one_round, initial)
 
 
-def _as_nominal(variance: jax.Array, model: BlurModel) -> jax.Array:
+def as_nominal(variance: jax.Array, model: BlurModel) -> jax.Array:
     """Variances that a kernel is to apply, to those by which it is named."""
     # Equal images have H = 1 up to rounding: no blur, in every convention.
     moments = jnp.where(jnp.abs(variance) > 4 * jnp.finfo(variance.dtype).eps, variance, 0)

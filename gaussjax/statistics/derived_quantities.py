@@ -8,9 +8,10 @@ from jax.flatten_util import ravel_pytree
 
 from gaussjax.model.kernels import Kernel, least_nominal_sigma
 from gaussjax.model.params import BlurParams
-from gaussjax.numerics.linear_algebra import diagonal
+from gaussjax.numerics.linear_algebra import diagonal, product
 from gaussjax.statistics.covariance import sigma_error
-from gaussjax.statistics.goodness_of_fit import Adequacy
+from gaussjax.statistics.departures import Departures
+from gaussjax.statistics.goodness_of_fit import Adequacy, judge, worse
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status, gravest
 from gaussjax.statistics.verdict import Verdict
@@ -29,6 +30,7 @@ def make_estimate(
     problems: dict[Status, jax.Array],
     noise_std: jax.Array | None = None,
     adequacy: Adequacy | None = None,
+    departures: Departures | None = None,
     largest_relative_error: float = jnp.inf,
 ) -> BlurEstimate:
     """Derive sigma, error bars and status from fitted parameters.
@@ -45,6 +47,7 @@ def make_estimate(
         problems: condition of each status that the fit itself shows; the gravest is reported.
         noise_std: in the reference and in the blurred image, ``[2]``; None: the residual's, in B.
         adequacy: of the fit, with a verdict on the residual alone.
+        departures: of the pair from the model; goes with ``adequacy``.
         largest_relative_error: of sigma, beyond which noise levels count as not separable.
     """
     if noise_std is None:
@@ -62,14 +65,21 @@ def make_estimate(
     for code, holds in derived.items():
         problems = {**problems, code: problems.get(code, False) | holds}
     status = gravest(problems)
-    if adequacy is not None:
-        verdict = _final_verdict(adequacy.verdict, sigma, variance_se, status)
-        adequacy = replace(adequacy, verdict=verdict)
+    model_error = jnp.zeros_like(sigma)
+    if adequacy is not None and departures is not None:
+        effects = _effects_on_variance(params, departures.effects[:p], sigma.shape, ndim)
+        judged = judge(departures, effects, sigma, variance_se)
+        model_error = sigma_error(sigma, judged.variance_error)
+        verdict = _final_verdict(
+            worse(adequacy.verdict, judged.verdict), sigma, variance_se, status
+        )
+        adequacy = replace(adequacy, verdict=verdict, p_value=judged.p_value, cause=judged.cause)
     return BlurEstimate(
         params=params,
         standard_error=ravel_pytree(params)[1](errors),
         sigma=sigma,
         sigma_standard_error=sigma_se,
+        sigma_model_error=model_error,
         covariance_matrix=params.covariance_matrix(ndim),
         loss=loss,
         noise_variance=noise_variance,
@@ -106,6 +116,27 @@ def _final_verdict(verdict, sigma: jax.Array, variance_se: jax.Array, status) ->
     return jnp.where(unknown, jnp.int32(Verdict.NOT_IDENTIFIABLE), verdict)
 
 
+def _effects_on_variance(
+    params: BlurParams, effects: jax.Array, shape: tuple[int, ...], ndim: int
+) -> jax.Array:
+    """Sizes of changes ``[p, m]`` of the variances, as those of sigma's own variances."""
+    if params.family != "full":
+        return jnp.abs(effects).reshape(*shape, -1)
+    _, elements = _principal_elements(params, ndim)
+    own = jnp.stack([elements[a, a] for a in range(ndim)])
+    return jnp.abs(product(own, effects))
+
+
+def _principal_elements(params: BlurParams, ndim: int) -> tuple[jax.Array, jax.Array]:
+    """Principal variances, largest first, and the matrix between their axes by each variance."""
+    values, vectors = jnp.linalg.eigh(jax.lax.stop_gradient(params.covariance_matrix(ndim)))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    basis = jax.jacfwd(lambda v: replace(params, variance=v).covariance_matrix(ndim))(
+        params.variance
+    )
+    return values, jnp.einsum("ia,ijp,jb->abp", vectors, basis, vectors)
+
+
 def _principal_errors(params: BlurParams, covariance: jax.Array, ndim: int) -> jax.Array:
     """Standard errors of the principal variances, largest first, px^2.
 
@@ -113,12 +144,7 @@ def _principal_errors(params: BlurParams, covariance: jax.Array, ndim: int) -> j
     of the element between them, and at most by half of the gap that is seen. Without this the
     interval of a circular blur would cover 90 % instead of 95 %.
     """
-    values, vectors = jnp.linalg.eigh(jax.lax.stop_gradient(params.covariance_matrix(ndim)))
-    values, vectors = values[::-1], vectors[:, ::-1]
-    basis = jax.jacfwd(lambda v: replace(params, variance=v).covariance_matrix(ndim))(
-        params.variance
-    )
-    elements = jnp.einsum("ia,ijp,jb->abp", vectors, basis, vectors)
+    values, elements = _principal_elements(params, ndim)
     spread = jnp.einsum("abp,pq,abq->ab", elements, covariance, elements)
     gap = jnp.abs(values[:, None] - values[None])
     pushed = jnp.minimum(2 * spread / jnp.where(gap > 0, gap, 1), 0.5 * gap)

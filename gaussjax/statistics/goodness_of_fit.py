@@ -6,6 +6,8 @@ import numpy as np
 
 from gaussjax.model.arguments import is_traced
 from gaussjax.numerics.pytree import pytree
+from gaussjax.statistics.covariance import variance_error
+from gaussjax.statistics.departures import LEVEL, Cause, Departures
 from gaussjax.statistics.summary import Summary
 from gaussjax.statistics.verdict import Verdict
 
@@ -13,8 +15,6 @@ from gaussjax.statistics.verdict import Verdict
 _SIGNIFICANT = 6.0
 # A fit is poor if the structured part of the residual is more than this of B - A, or of B ...
 _LARGEST_STRUCTURE = 0.003
-# ... or if the residual is more than this of B, where no noise was given (all mean squares) ...
-_LARGEST_REMAINDER = 0.5
 # ... or differs from the noise that was given by more than this part, in variance ...
 _LARGEST_MISMATCH = 0.5
 # ... or if a robust loss clips more than this part of the pixels: the model misses them.
@@ -25,8 +25,10 @@ _LARGEST_KURTOSIS = 20.0
 # than so many px, or if it is more than so many px whatever the blur.
 _LARGEST_SHIFT_EFFECT, _LEAST_SHIFT = 0.02, 0.02
 _LARGEST_SHIFT = 0.25
+# Departures that move sigma by less than this part of it, or less than so many px, do not matter.
+_TOLERABLE = 0.0025
 # A mean square up to this multiple of what rounding leaves does not make a fit poor.
-_ROUNDING_FACTOR = 100
+ROUNDING_FACTOR = 100
 
 
 @pytree
@@ -46,6 +48,9 @@ class Adequacy:
             0 for white noise.
         displacement: px per axis, ``[ndim]``, by which the residual suggests to move the fitted
             image: its first-order shift.
+        p_value: probability that a pair which the model describes would show a departure as
+            significant as the most significant one; adjusted for the number of departures.
+        cause: int32, a :class:`Cause`: what that departure looks like.
         verdict: int32, a :class:`Verdict`.
     """
 
@@ -54,6 +59,8 @@ class Adequacy:
     reduced_chi_square: jax.Array
     autocorrelation: jax.Array
     displacement: jax.Array
+    p_value: jax.Array
+    cause: jax.Array
     verdict: jax.Array
 
     @property
@@ -84,12 +91,11 @@ def assess(summary: Summary, *, variance: jax.Array, rounding: float) -> Adequac
     # From the pixels that the statistics are of to all.
     scale = summary.num_pixels / jnp.where(statistics.count > 0, statistics.count, 1)
     contrast, change = scale * statistics.contrast, scale * statistics.change
-    by_rounding = _ROUNDING_FACTOR * (scale * statistics.weight * rounding)
+    by_rounding = ROUNDING_FACTOR * (scale * statistics.weight * rounding)
     structured = _structured_squares(summary)
     matches = jnp.abs(jnp.log(chi_square)) < jnp.log1p(_LARGEST_MISMATCH)
-    remainder = summary.clipped_squares > _LARGEST_REMAINDER * contrast + by_rounding
     poor = structured > _LARGEST_STRUCTURE * jnp.minimum(change, contrast) + by_rounding
-    poor = poor | jnp.where(jnp.isfinite(chi_square), ~matches, remainder)
+    poor = poor | jnp.isfinite(chi_square) & ~matches
     poor = poor | (summary.outliers > _LARGEST_OUTLIERS)
     displacement, displacement_errors = statistics.displacement
     verdict = jnp.where(poor, jnp.int32(Verdict.EXPLAINED_POORLY), jnp.int32(Verdict.EXPLAINED))
@@ -100,8 +106,58 @@ def assess(summary: Summary, *, variance: jax.Array, rounding: float) -> Adequac
         reduced_chi_square=chi_square,
         autocorrelation=statistics.correlations[0],
         displacement=displacement,
+        p_value=jnp.ones_like(chi_square),
+        cause=jnp.int32(Cause.NONE),
         verdict=jnp.where(misaligned, jnp.int32(Verdict.MISALIGNED), verdict),
     )
+
+
+@pytree
+class Judgement:
+    """What the departures from the model amount to."""
+
+    p_value: jax.Array  # of the most significant one, adjusted for their number
+    cause: jax.Array  # int32, what it looks like
+    variance_error: jax.Array  # px^2 that the most harmful significant one moves, as sigma
+    verdict: jax.Array  # int32
+
+
+def judge(
+    departures: Departures, effects: jax.Array, sigma: jax.Array, variance_se: jax.Array
+) -> Judgement:
+    """Verdict by significance and effect: what is significant has to matter, too.
+
+    Args:
+        departures: from the model.
+        effects: their sizes, px^2, ``[*sigma, m]``.
+        sigma: px, and
+        variance_se: the standard error of its variance by noise, px^2.
+    """
+    p_values = departures.p_values
+    # The others tell the same departure less clearly.
+    first = jnp.argmax(departures.z_scores)
+    significant = p_values < LEVEL
+    error = jnp.max(jnp.where(significant, effects, 0), axis=-1)
+    tolerable = variance_error(sigma, jnp.maximum(_TOLERABLE * jnp.abs(sigma), _TOLERABLE))
+    matters = jnp.any(error > jnp.maximum(variance_se, tolerable))
+    cause = jnp.where(
+        p_values[first] < LEVEL,
+        jnp.asarray([int(cause) for cause in departures.causes], jnp.int32)[first],
+        jnp.int32(Cause.NONE),
+    )
+    moved = (cause == Cause.SHIFT) | (cause == Cause.ROTATION) | (cause == Cause.SCALE)
+    doubted = jnp.where(moved, jnp.int32(Verdict.MISALIGNED), jnp.int32(Verdict.EXPLAINED_POORLY))
+    return Judgement(
+        p_value=p_values[first],
+        cause=cause,
+        variance_error=error,
+        verdict=jnp.where(matters, doubted, jnp.int32(Verdict.EXPLAINED)),
+    )
+
+
+def worse(first: jax.Array, second: jax.Array) -> jax.Array:
+    """The first verdict unless it is "explained"."""
+    return jnp.where(first == Verdict.EXPLAINED, second, first)
 
 
 def _structured_squares(summary: Summary) -> jax.Array:

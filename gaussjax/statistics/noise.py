@@ -13,10 +13,13 @@ from gaussjax.model.fourier import (
     along_axis,
     angular_frequencies,
     forward_transform,
+    half_plane_sum,
+    half_plane_weights,
     inverse_transform,
     squared_magnitude,
 )
 from gaussjax.numerics.linear_algebra import inner_products, real_products
+from gaussjax.numerics.pytree import pytree
 
 # Each noise variance is at least this part of the other: D must not vanish.
 LEAST_RATIO = 1e-6
@@ -24,6 +27,56 @@ LEAST_RATIO = 1e-6
 _CORNER = 0.75
 # Factor on the mean power found there, against chance.
 _CEILING = 1.2
+
+
+@pytree
+class ReferenceNoise:
+    """White noise of A in a residual that was taken to hold noise of B alone."""
+
+    part: jax.Array  # its variance over the residual's, per pixel
+    error: jax.Array  # standard error of the part
+    # of the score of each parameter, per pixel and variance of the noise: mean of Re(conj(R) R_k)
+    bias: jax.Array
+
+
+def reference_noise(
+    power: jax.Array,
+    response: jax.Array,
+    slopes: jax.Array,
+    image_shape: tuple[int, ...],
+    num_pixels: jax.Array,
+) -> ReferenceNoise:
+    """Weighted regression of the residual's power spectrum on what noise in B and in A leave in it.
+
+    Args:
+        power: |F(W r)|^2.
+        response: R.
+        slopes: its derivatives, ``[k, *spectrum]``.
+        image_shape: of the frame.
+        num_pixels: that are compared.
+    """
+    gain = squared_magnitude(response)
+    # Frequencies that the window leaks into, where the residual shows the model's faults.
+    low = (4 * jnp.pi / min(image_shape)) ** 2
+    radius = sum(w**2 for w in angular_frequencies(image_shape, power.dtype))
+    used = half_plane_weights(image_shape, power.dtype) * (radius > low)
+    mean = jnp.sum(used * power) / jnp.sum(used)
+    mean = jnp.where(mean > 0, mean, 1)
+    level, part = jnp.ones((), power.dtype), jnp.zeros((), power.dtype)
+    error = part
+    for _ in range(2):
+        # The variance of a periodogram is the square of its mean.
+        weights = used / jnp.maximum(level + part * gain, 1e-3) ** 2
+        s0, s1 = jnp.sum(weights), jnp.sum(weights * gain)
+        centred = gain - s1 / s0
+        spread = jnp.sum(weights * centred**2)
+        spread = jnp.where(spread > 0, spread, 1)
+        part = jnp.sum(weights * centred * (power / mean)) / spread
+        level = jnp.sum(weights * power / mean) / s0 - part * s1 / s0
+        # Of N frequencies N / 2 are independent.
+        error = jnp.sqrt(2 / (jnp.maximum(num_pixels, 1) * spread))
+    bias = [half_plane_sum(jnp.real(jnp.conj(response) * s), image_shape) for s in slopes]
+    return ReferenceNoise(part, error, jnp.stack(bias))
 
 
 def whitened_sums(

@@ -29,7 +29,9 @@ class BlurEstimate:
         standard_error: of every parameter, the same structure and units (variance: px^2).
         sigma: px, signed: scalar, ``[ndim]`` in axis order (axis_aligned) or principal with the
             largest first (full). Negative: ``blurred`` is the sharper image.
-        sigma_standard_error: of ``sigma``, px, by propagation of the variance's.
+        sigma_standard_error: of ``sigma`` by noise, px, by propagation of the variance's.
+        sigma_model_error: px by which the most harmful significant departure from the model may
+            move sigma; 0 where none is significant, and from spectra, which keep no pixels.
         covariance_matrix: of the Gaussian, px^2, ``[ndim, ndim]``.
         loss: half the sum of squared residuals over the compared pixels, in pixel units squared.
         noise_variance: residual variance per compared pixel, degrees of freedom removed. It and the
@@ -50,6 +52,7 @@ class BlurEstimate:
     standard_error: BlurParams
     sigma: jax.Array
     sigma_standard_error: jax.Array
+    sigma_model_error: jax.Array
     covariance_matrix: jax.Array
     loss: jax.Array
     noise_variance: jax.Array
@@ -112,8 +115,9 @@ class BlurEstimate:
     def interval(self, level: float = 0.95) -> tuple[jax.Array, jax.Array]:
         """Confidence interval of ``sigma`` in px, (low, high), at probability ``level``.
 
-        Normal in the variance, where the model is nearly linear, and mapped to sigma: near zero
-        blur the interval is lopsided and may reach into negative sigma.
+        Of noise and model error together, ``hypot``. Normal in the variance, where the model is
+        nearly linear, and mapped to sigma: near zero blur the interval is lopsided and may reach
+        into negative sigma.
 
         Raises:
             ValueError: ``level`` is a number that is not between 0 and 1.
@@ -125,7 +129,9 @@ class BlurEstimate:
         else:
             raise ValueError(f"level must be a probability between 0 and 1, got {level}")
         variance = signed_square(self.sigma)
-        half = z * variance_error(self.sigma, self.sigma_standard_error)
+        xp = namespace(self.sigma)
+        noise = variance_error(self.sigma, self.sigma_standard_error)
+        half = z * xp.hypot(noise, variance_error(self.sigma, self.sigma_model_error))
         return signed_sqrt(variance - half), signed_sqrt(variance + half)
 
     def __str__(self) -> str:

@@ -10,7 +10,9 @@ from gaussjax.statistics.residual_statistics import ResidualStatistics
 class Summary:
     """Figures of a fit of one pair, in the scale of its frame."""
 
-    covariance: jax.Array  # of the vector, `[k, k]`
+    inverse: jax.Array  # of the mean second derivative H of the objective, `[k, k]`
+    scatter: jax.Array  # covariance of its gradient where noise is white and even, `[k, k]`
+    rounding: jax.Array  # covariance of the vector by independent rounding of pixels, `[k, k]`
     loss: jax.Array  # the objective over the compared pixels
     noise_variance: jax.Array  # of the residual per pixel of weight one
     # of the residual against the noise that was given, per degree of freedom; NaN where none

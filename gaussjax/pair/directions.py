@@ -1,0 +1,98 @@
+"""Directions in which a pair may depart from the fitted model, as fields on a box of pixels.
+
+All are finite differences of the prediction and products with coordinates: none takes an FFT.
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+from itertools import combinations
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.model.response import BlurModel
+from gaussjax.statistics.departures import Cause
+
+# px that a difference of the fourth order looks to either side.
+HALO = 2
+# Central differences of order 0 to 4, at -2 .. 2 px.
+_DIFFERENCES = (
+    (0.0, 0.0, 1.0, 0.0, 0.0),
+    (0.0, -0.5, 0.0, 0.5, 0.0),
+    (0.0, 1.0, -2.0, 1.0, 0.0),
+    (-0.5, 1.0, 0.0, -1.0, 0.5),
+    (1.0, -4.0, 6.0, -4.0, 1.0),
+)
+
+
+def derivative(image: jax.Array, orders: Sequence[int]) -> jax.Array:
+    """Partial derivative of these orders along the axes, on all pixels but a halo."""
+    terms = [1.0 * image[()]]
+    for axis, order in enumerate(orders):
+        size = image.shape[axis] - 2 * HALO
+        terms = [
+            weight * jax.lax.slice_in_dim(term, start, start + size, axis=axis)
+            for term in terms
+            for start, weight in enumerate(_DIFFERENCES[order])
+            if weight
+        ]
+    return reduce(jnp.add, terms)
+
+
+def directions(
+    model: BlurModel, predicted: jax.Array, position: Sequence[jax.Array]
+) -> tuple[list[Cause], list[jax.Array]]:
+    """The causes that the fit leaves open, and what each would add to the prediction.
+
+    Args:
+        model: of the fit.
+        predicted: without its level, on the box and a halo.
+        position: coordinate along every axis, from -1 to 1 over the frame, to broadcast.
+    """
+    ndim = model.ndim
+    axes = range(ndim)
+
+    def d(*along):
+        return derivative(predicted, [along.count(axis) for axis in axes])
+
+    here = d()
+    slopes = [d(a) for a in axes]
+    bends = {(a, a): d(a, a) for a in axes}
+    laplacian = sum(bends.values())
+    found: list[tuple[Cause, jax.Array]] = []
+    if not model.gain:
+        found.append((Cause.GAIN, here))
+    if not model.offset:
+        found.append((Cause.OFFSET, jnp.ones_like(here)))
+    if not model.shift:
+        found += [(Cause.SHIFT, slope) for slope in slopes]
+    pairs = list(combinations(axes, 2))
+    if model.family == "isotropic":
+        found += [(Cause.ANISOTROPY, bends[a, a] - bends[a + 1, a + 1]) for a in axes[:-1]]
+    if model.family != "full":
+        found += [(Cause.ANISOTROPY, d(a, b)) for a, b in pairs]
+    found.append((Cause.KERNEL, sum(d(a, a, a, a) for a in axes)))
+    if pairs:
+        found.append((Cause.KERNEL, sum(d(a, a, b, b) for a, b in pairs)))
+    found += [(Cause.ASYMMETRY, sum(d(a, b, b) for b in axes)) for a in axes]
+    found += [(Cause.ROTATION, position[b] * slopes[a] - position[a] * slopes[b]) for a, b in pairs]
+    found.append((Cause.SCALE, sum(x * slope for x, slope in zip(position, slopes, strict=True))))
+    found += [(Cause.VARYING_BLUR, x * laplacian) for x in position]
+    found += [(Cause.SHADING, x + jnp.zeros_like(here)) for x in position]
+    found += [(Cause.SHADING, x * here) for x in position]
+    found.append((Cause.TONE, here**2))
+    causes, fields = zip(*found, strict=True)
+    return list(causes), list(fields)
+
+
+def box_shape(shape: tuple[int, ...], pixels: int) -> tuple[int, ...]:
+    """The largest cube of at most so many pixels, within a frame."""
+    # Axes that are shorter leave more to the others.
+    left, box = float(pixels), {}
+    for count, axis in enumerate(sorted(range(len(shape)), key=lambda a: shape[a])):
+        size = int(left ** (1 / (len(shape) - count)))
+        # Quarters of a box are whole px.
+        size = shape[axis] if shape[axis] <= size else max(4 * (size // 4), 4)
+        left /= size
+        box[axis] = size
+    return tuple(box[axis] for axis in range(len(shape)))

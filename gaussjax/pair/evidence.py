@@ -1,0 +1,153 @@
+"""Evidence for and against a fit, gathered at its optimum from pixels and from one spectrum."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gaussjax.model.fourier import along_axis, forward_transform, squared_magnitude
+from gaussjax.model.response import BlurModel
+from gaussjax.model.window import Window
+from gaussjax.numerics.linear_algebra import product
+from gaussjax.numerics.pytree import pytree, static
+from gaussjax.pair.conventions import other_conventions
+from gaussjax.pair.crop import Crop, densest_box
+from gaussjax.pair.directions import HALO, box_shape, directions
+from gaussjax.pair.frame import Frame
+from gaussjax.pair.prediction import level_of
+from gaussjax.statistics.departures import Cause, DepartureSums
+from gaussjax.statistics.long_run import long_run_factor, uneven_factor
+from gaussjax.statistics.noise import ReferenceNoise, reference_noise
+
+# About so many pixels are looked at for departures: all of a frame of 128 x 128 px.
+_PIXELS = 2**14
+# Blocks of neighbours in a box, and the least px of each along an axis.
+_NUM_BLOCKS, _LEAST_BLOCK = 256, 6
+
+
+@pytree
+class Evidence:
+    """What the pixels say beside the estimate."""
+
+    # variance of each parameter's score over that of white noise of even strength: by the
+    # residual's spectrum, and by where its squares lie, `[k]` each
+    correlated: jax.Array
+    uneven: jax.Array
+    departures: DepartureSums
+    # of the same pair read with the other kernel conventions, and the variances they would find
+    conventions: DepartureSums
+    changes: jax.Array
+    noise: ReferenceNoise  # in the sharper image, as the residual's spectrum tells it
+
+
+def gather_evidence(
+    frame: Frame,
+    model: BlurModel,
+    vector: jax.Array,
+    window: Window,
+    residual: jax.Array,
+    fields: jax.Array,
+    score: jax.Array,
+) -> Evidence:
+    """Evidence on a fit.
+
+    Args:
+        frame: of the pair.
+        model: of the fit.
+        vector: its optimum.
+        window: weights W of the compared pixels.
+        residual: predicted - B.
+        fields: J, ``[k, *frame]``.
+        score: what the fit made orthogonal to J: ``W r`` of least squares.
+    """
+    ndim, weights = model.ndim, window.values
+    power = squared_magnitude(forward_transform(score, ndim))
+    spectra = [squared_magnitude(forward_transform(weights * field, ndim)) for field in fields]
+    correlated = [long_run_factor(power, each, frame.blurred.shape) for each in spectra]
+    uneven = [uneven_factor(score, field, weights) for field in fields]
+    predicted = frame.blurred + residual - level_of(model, vector, frame)
+    box = Box.densest(weights * fields[0] ** 2)
+    _, found = directions(model, box.around(predicted), box.positions())
+    sums = partial(_departure_sums, box, weights, list(fields), -score)
+    others, changes = other_conventions(model, vector, frame)
+    responses = model.responses(vector, frame.blurred.shape)
+    count = window.num_pixels.astype(power.dtype)
+    return Evidence(
+        correlated=jnp.stack(correlated),
+        uneven=jnp.stack(uneven),
+        departures=sums(found),
+        conventions=sums([box.of(image) for image in others]),
+        changes=changes,
+        noise=reference_noise(power, *responses, frame.blurred.shape, count),
+    )
+
+
+def causes(model: BlurModel) -> list[Cause]:
+    """Of the directions, in their order."""
+    box = jax.ShapeDtypeStruct((1 + 2 * HALO,) * model.ndim, jnp.float32)
+    position = [jax.ShapeDtypeStruct((1,) * model.ndim, jnp.float32)] * model.ndim
+    found: list[Cause] = []
+
+    def list_them(image, x):
+        found.extend(directions(model, image, x)[0])
+
+    jax.eval_shape(list_them, box, position)
+    return found
+
+
+def _departure_sums(box: "Box", weights, fields, score, found) -> DepartureSums:
+    """The sums of a score, fitted fields and directions, the last of them on the box."""
+    weights, score, *fields = (box.of(image) for image in (weights, score, *fields))
+    # Materialized, so that products of matrices make all the sums.
+    columns = jax.lax.optimization_barrier(jnp.stack([*fields, *found]))
+    k = len(fields)
+    flat = columns.reshape(len(columns), -1)
+    inner = product(flat, (weights[None] * columns[:k]).reshape(k, -1).T)
+    unit = Window(tuple(jnp.ones(n, score.dtype) for n in box.shape), None)
+    per_axis = max(round(_NUM_BLOCKS ** (1 / len(box.shape))), 1)
+    counts = tuple(min(per_axis, max(n // _LEAST_BLOCK, 1)) for n in box.shape)
+    blocks = jnp.stack([unit.block_totals(score * column, counts) for column in columns])
+    energy = unit.block_totals(weights * columns[0] ** 2, counts)
+    count = jnp.sum(weights > 0)
+    return DepartureSums(
+        information=inner[:k],
+        mixed=inner[k:].T,
+        powers=jnp.sum(weights.reshape(-1)[None] * flat[k:] ** 2, axis=1),
+        scores=blocks.reshape(len(columns), -1),
+        energy=energy.reshape(-1),
+        variance=jnp.sum(score**2) / jnp.maximum(count - k, 1),
+    )
+
+
+@pytree
+class Box:
+    """The pixels of a frame that are looked at."""
+
+    corner: jax.Array  # index of the first, `[ndim]`
+    shape: tuple[int, ...] = static()
+    frame: tuple[int, ...] = static()  # shape of the whole frame
+
+    @classmethod
+    def densest(cls, energy: jax.Array) -> "Box":
+        """The box that holds most of an energy."""
+        shape = box_shape(energy.shape, _PIXELS)
+        return cls(densest_box(energy, shape), shape, energy.shape)
+
+    def of(self, image: jax.Array) -> jax.Array:
+        """Its pixels."""
+        return Crop(self.corner, self.shape).of(image)
+
+    def around(self, image: jax.Array) -> jax.Array:
+        """Its pixels and a halo."""
+        wide = tuple(n + 2 * HALO for n in self.shape)
+        return Crop(self.corner, wide).of(jnp.pad(image, HALO, mode="wrap"))
+
+    def positions(self) -> list[jax.Array]:
+        """Coordinates along every axis, from -1 to 1 over the frame, to broadcast."""
+        found = []
+        for axis, (size, length) in enumerate(zip(self.shape, self.frame, strict=True)):
+            index = self.corner[axis] + np.arange(size)
+            place = (2 * index - (length - 1)) / length
+            found.append(along_axis(place, axis, len(self.shape)))
+        return found

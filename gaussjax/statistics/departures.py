@@ -1,0 +1,191 @@
+"""Departures from the model: what the residual shows beside noise, and how far it moves the blur.
+
+Each departure is a *direction* z, a field that the prediction would have on top if the images
+differed by more than the fitted blur. At the optimum the residual r = B - predicted is orthogonal
+to the fitted fields J, and the part of z that they cannot imitate,
+
+    z~ = z - J (J'J)^-1 J'z,        b = z~'r,        beta = b / z~'z~,
+
+tells by b whether the direction is there, without a second fit. If it is, the fitted parameters are
+off by ``(J'J)^-1 J'z beta``. The variance of b is the larger of the classical ``s^2 z~'z~`` and of
+that from sums over blocks of neighbours, which see that residuals depend on each other.
+
+Source: J. A. Hausman, "Specification tests in econometrics", Econometrica 46(6), 1978; W. K. Newey,
+"Maximum likelihood specification testing and conditional moment tests", Econometrica 53(5), 1985;
+for the blocks K.-Y. Liang and S. L. Zeger, Biometrika 73(1), 1986.
+"""
+
+import math
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.numerics.linear_algebra import inverse_small, product
+from gaussjax.numerics.pytree import pytree, static
+from gaussjax.statistics.codes import Code
+from gaussjax.statistics.long_run import drawn_to_one
+from gaussjax.statistics.noise import ReferenceNoise
+
+# Probability with which a pair that the model describes is taken to depart from it.
+LEVEL = 0.01
+# A direction of which less than this part of its power is left beside the fitted fields says
+# nothing: rounding decides.
+_LEAST_PART = 1e-4
+
+
+class Cause(Code):
+    """The most significant departure of a pair from the fitted model, and what to do about it."""
+
+    NONE = 0, "nothing but noise is left over"
+    GAIN = 1, "a difference in gain is left: pass gain=True"
+    OFFSET = 2, "a difference in level is left: pass offset=True"
+    SHIFT = 3, "a displacement is left: pass shift=True, or register the images"
+    ANISOTROPY = 4, "the blur differs by direction: pass family='full'"
+    KERNEL = 5, "the blur has another shape than a Gaussian"
+    ASYMMETRY = 6, "the blur is lopsided: the kernel is no Gaussian, or varies"
+    ROTATION = 7, "one image is rotated against the other: register them"
+    SCALE = 8, "the images differ in scale: register them"
+    VARYING_BLUR = 9, "the blur varies over the frame: use blur_map"
+    SHADING = 10, "the illumination differs over the frame: divide it out, or use smaller frames"
+    TONE = 11, "the images differ in tone curve: compare linear intensities"
+    NOISE_IN_REFERENCE = 12, "looks like noise in the sharper image: pass noise_std"
+    CONVENTION = 13, "another kernel convention fits better: see kernel="
+
+
+@pytree
+class DepartureSums:
+    """Sums over the pixels that are looked at, with k fitted fields J and m directions z."""
+
+    information: jax.Array  # J'WJ, `[k, k]`
+    mixed: jax.Array  # J'Wz, `[k, m]`
+    powers: jax.Array  # z'Wz, `[m]`
+    # sums over blocks of the scores `W J r` and `W z r`, `[k + m, blocks]`
+    scores: jax.Array
+    energy: jax.Array  # sums over blocks of `W J^2` of the first field, `[blocks]`
+    variance: jax.Array  # of the residual, per pixel
+
+
+@pytree
+class Departures:
+    """What the sums say of each direction."""
+
+    z_scores: jax.Array  # standard normal deviates, large where the direction is there, `[m]`
+    effects: jax.Array  # on the fitted parameters, `[k, m]`
+    # number of chances that such a deviate had to be as large
+    trials: tuple[int, ...] = static()
+    causes: tuple[Cause, ...] = static()  # that they show
+
+    def joined(self, other: "Departures") -> "Departures":
+        """Both."""
+        return Departures(
+            z_scores=jnp.concatenate([self.z_scores, other.z_scores]),
+            effects=jnp.concatenate([self.effects, other.effects], axis=1),
+            trials=self.trials + other.trials,
+            causes=self.causes + other.causes,
+        )
+
+    @property
+    def p_values(self) -> jax.Array:
+        """Probability of such a deviate, or a larger one, in any of its trials, ``[m]``."""
+        tail = 0.5 * jax.scipy.special.erfc(self.z_scores / math.sqrt(2))
+        return jnp.minimum(jnp.asarray(self.trials, tail.dtype) * tail, 1)
+
+
+def directed(sums: DepartureSums, rounding: float, causes: Sequence[Cause]) -> Departures:
+    """Departures of unknown strength along each direction.
+
+    Args:
+        sums: of the directions.
+        rounding: variance per pixel.
+        causes: of the directions, of length m.
+    """
+    part = _beside_the_fit(sums, rounding)
+    beta = part.total / part.power
+    return Departures(
+        z_scores=jnp.abs(part.z_scores),
+        effects=part.coefficients * beta[None],
+        trials=(2 * len(causes),) * len(causes),
+        causes=tuple(causes),
+    )
+
+
+def alternatives(
+    sums: DepartureSums, rounding: float, changes: jax.Array, cause: Cause
+) -> Departures:
+    """Departures of known strength: other models, of which one may hold instead of the fitted one.
+
+    Each direction is the alternative's prediction minus the fitted model's, and its evidence the
+    likelihood ratio of the two.
+
+    Args:
+        sums: of the directions.
+        rounding: variance per pixel.
+        changes: of the fitted parameters under each alternative, before they are fitted anew,
+            ``[k, m]``.
+        cause: what all of them mean.
+    """
+    part = _beside_the_fit(sums, rounding)
+    # 2 log of the ratio: of a direction with the score b and the power q, (2 b - q) / variance.
+    unit = jnp.abs(part.z_scores) / jnp.where(part.total == 0, 1, jnp.abs(part.total))
+    ratio = unit**2 * part.power * (2 * part.total - part.power)
+    count = len(part.power)
+    return Departures(
+        z_scores=jnp.sqrt(jnp.maximum(ratio, 0)),
+        effects=jnp.where(ratio[None] > 0, changes - part.coefficients, 0),
+        trials=(1,) * count,
+        causes=(cause,) * count,
+    )
+
+
+def reference_noise_departure(
+    noise: ReferenceNoise, inverse: jax.Array, squares: jax.Array, trials: int
+) -> Departures:
+    """Noise in A that the fit has taken for noise in B.
+
+    Args:
+        noise: in A, as a part of the residual.
+        inverse: of ``J'WJ``, ``[k, k]``.
+        squares: sum of squared residuals.
+        trials: number of departures that are looked for.
+    """
+    part = jnp.maximum(noise.part, 0)
+    effect = product(inverse, noise.bias) * (part * squares)
+    return Departures(
+        z_scores=(part / jnp.where(noise.error > 0, noise.error, jnp.inf))[None],
+        effects=effect[:, None],
+        trials=(trials,),
+        causes=(Cause.NOISE_IN_REFERENCE,),
+    )
+
+
+@pytree
+class _Part:
+    """What the fitted fields cannot imitate of each direction."""
+
+    coefficients: jax.Array  # what they can, `[k, m]`
+    power: jax.Array  # z~'z~; 1 where nothing is left, `[m]`
+    total: jax.Array  # b = z~'r, `[m]`
+    z_scores: jax.Array  # of b, `[m]`
+
+
+def _beside_the_fit(sums: DepartureSums, rounding: float) -> _Part:
+    k = len(sums.information)
+    coefficients = product(inverse_small(sums.information), sums.mixed)
+    scores = sums.scores[k:] - product(coefficients.T, sums.scores[:k])
+    power = sums.powers - jnp.sum(sums.mixed * coefficients, axis=0)
+    usable = (power > _LEAST_PART * sums.powers) & jnp.isfinite(power)
+    total = jnp.where(usable, jnp.sum(scores, axis=1), 0)
+    classical = (sums.variance + rounding) * power
+    classical = jnp.where(usable & (classical > 0), classical, 1)
+    # Blocks tell the variance as well as their number allows, and only how much larger it is.
+    energy = jnp.sum(sums.energy)
+    chance = 2 * jnp.sum(sums.energy**2) / jnp.where(energy > 0, energy, 1) ** 2
+    factor = drawn_to_one(jnp.sum(scores**2, axis=1) / classical, chance)
+    t = total / jnp.sqrt(classical * jnp.maximum(factor, 1))
+    return _Part(
+        coefficients=jnp.where(usable[None], coefficients, 0),
+        power=jnp.where(usable, power, 1),
+        total=total,
+        z_scores=t,
+    )

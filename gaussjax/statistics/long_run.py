@@ -1,0 +1,64 @@
+"""How far the variance of a score ``sum_x r J`` departs from that of white noise of even strength.
+
+With noise of the power spectrum S_r the score has the variance ``mean_w |F(J)|^2 S_r``, here with
+the residual's own periodogram in the place of S_r: its chance errors average out over the many
+frequencies that J holds. With independent noise whose strength differs from pixel to pixel it is
+``sum_x r^2 J^2``. Both are given as factors on ``s^2 sum_x J^2``, each drawn towards 1 by as much
+as chance alone may have moved it, and so continuous: no test decides which form holds.
+
+Source: W. K. Newey and K. D. West, Econometrica 55(3), 1987 (the long-run variance of scores); H.
+White, Econometrica 48(4), 1980 (unequal variances); J. G. MacKinnon and H. White, J. Econometrics
+29(3), 1985 (its bias in small samples).
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.model.fourier import half_plane_sum
+
+
+def long_run_factor(
+    power: jax.Array, field_power: jax.Array, image_shape: tuple[int, ...]
+) -> jax.Array:
+    """Factor on the variance of a score by the spectrum of the residual; 1 for white noise.
+
+    Args:
+        power: |F(W r)|^2 on the half plane.
+        field_power: |F(W J)|^2.
+        image_shape: of the frame.
+    """
+    total = half_plane_sum(field_power, image_shape)
+    squares = half_plane_sum(power, image_shape)
+    scale = total * squares
+    found = half_plane_sum(power * field_power, image_shape) / jnp.where(scale > 0, scale, 1)
+    # A half-plane sum is a mean over the plane, where a factor is a sum.
+    pixels = math.prod(image_shape)
+    share = half_plane_sum(field_power**2, image_shape) / jnp.where(total > 0, total, 1) ** 2
+    chance = 2 * share / pixels
+    return drawn_to_one(found + 0.5 * chance, chance)
+
+
+def uneven_factor(score: jax.Array, field: jax.Array, weights: jax.Array) -> jax.Array:
+    """Factor on the variance of a score by where the squares of the residual lie.
+
+    Args:
+        score: W r.
+        field: J.
+        weights: W.
+    """
+    count = jnp.sum(weights > 0)
+    squares = jnp.sum(jnp.where(weights > 0, score**2 / jnp.where(weights > 0, weights, 1), 0))
+    total = jnp.sum(weights * field**2)
+    scale = squares / jnp.maximum(count, 1) * total
+    found = jnp.sum(score**2 * field**2) / jnp.where(scale > 0, scale, 1)
+    chance = 2 * jnp.sum((weights * field**2) ** 2) / jnp.where(total > 0, total, 1) ** 2
+    return drawn_to_one(found + 0.5 * chance, chance)
+
+
+def drawn_to_one(factor: jax.Array, chance: jax.Array) -> jax.Array:
+    """A factor whose distance from 1 counts by as much as it exceeds its variance by chance."""
+    distance = factor - 1
+    square = distance**2
+    return 1 + distance * square / jnp.where(square + chance > 0, square + chance, 1)
