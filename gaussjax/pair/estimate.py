@@ -19,6 +19,7 @@ from gaussjax.model.arguments import (
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import BOUNDARIES, LOSSES, check_option
 from gaussjax.pair.fit import Options, Usable, fit_pair
+from gaussjax.statistics.quantisation import quantisation_step
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 
@@ -106,7 +107,9 @@ def estimate_blur(
     if not callable(loss):
         check_option(loss, LOSSES, "loss")
     narrowed = any(np.dtype(getattr(x, "dtype", "f4")) == np.float64 for x in (reference, blurred))
+    steps = quantisation_step(reference), quantisation_step(blurred)
     reference, blurred = as_pair(reference, blurred)
+    steps = jnp.stack(steps).astype(reference.dtype)
     mask_reference, mask_blurred = as_mask_pair(mask, reference.shape)
     usable = Usable(mask_reference, mask_blurred, as_weights(weights, blurred))
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
@@ -127,7 +130,8 @@ def estimate_blur(
         estimate_noise=estimate_noise,
         largest_radius=_largest_radius(reference.shape, convention, boundary, bounds),
     )
-    estimate = fit_pair(reference, blurred, usable, noise, bounds, initial, options=options)
+    data = reference, blurred, usable, steps
+    estimate = fit_pair(*data, noise, bounds, initial, options=options)
     # Looked for only where the fit has stumbled on it: on the way there it costs nothing.
     if not is_traced(estimate.status) and estimate.status == Status.NOT_FINITE:
         check_finite(reference, "reference", mask_reference)

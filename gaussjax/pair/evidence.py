@@ -117,6 +117,7 @@ def _departure_sums(box: "Box", weights, fields, score, found) -> DepartureSums:
         scores=blocks.reshape(len(columns), -1),
         energy=energy.reshape(-1),
         variance=jnp.sum(score**2) / jnp.maximum(count - k, 1),
+        num_pixels=count.astype(score.dtype),
     )
 
 

@@ -38,10 +38,13 @@ from gaussjax.statistics.departures import (
     alternatives,
     directed,
     reference_noise_departure,
+    reference_noise_effect,
+    rounding_noise_level,
 )
 from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, Adequacy, assess
 from gaussjax.statistics.noise import floored_noise
+from gaussjax.statistics.quantisation import rounding_noise
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status, is_too_small
 from gaussjax.statistics.summary import Summary
@@ -66,6 +69,12 @@ class Options:
     estimate_noise: bool
     largest_radius: int
 
+    @property
+    def is_seamless(self) -> bool:
+        """The jump at the frame's edge is left out: harmless to an isotropic blur that stays."""
+        spreads = self.boundary == "valid" and not self.kernel.is_finite
+        return spreads and self.family == "isotropic" and not self.shift
+
     def model(self, image_shape: tuple[int, ...]) -> BlurModel:
         """The model of a pair of this shape."""
         is_valid = self.boundary == "valid"
@@ -87,13 +96,18 @@ def fit_pair(
     reference: jax.Array,
     blurred: jax.Array,
     usable: Usable,
+    steps: jax.Array,
     noise: jax.Array | None,
     bounds,
     initial,
     *,
     options: Options,
 ) -> BlurEstimate:
-    """The estimate of a checked pair; ``noise`` are standard deviations, ``[2]``, or None."""
+    """The estimate of a checked pair.
+
+    ``steps`` are those of the images' grey levels, ``[2]``, and ``noise`` standard deviations,
+    ``[2]``, or None.
+    """
     images = fill_with_mean(reference, usable.reference), fill_with_mean(blurred, usable.blurred)
     lower, upper = variance_bounds(bounds, reference.dtype)
     model = options.model(reference.shape)
@@ -118,7 +132,9 @@ def fit_pair(
         few = jax.lax.stop_gradient(pair).crop(crop)
         scout, _ = _objective(few, options.model(crop.shape), start, noise, per_pixel, options)
     fit, low, high = _fit(objective, scout, start, context, low, high)
-    return _result(objective, pair, fit, start, low, high, crop)
+    step, _ = swap_pair(start.swapped, steps[0], steps[1])
+    known = rounding_noise(step / pair.scale)
+    return _result(objective, pair, fit, start, low, high, crop, known)
 
 
 def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, options: Options):
@@ -151,8 +167,17 @@ def _pair(reference, blurred, unit, usable: Usable, crop: Crop, swapped, options
     *images, known = jax.tree.map(crop.of, (reference, blurred, usable))
     sharp, _ = swap_pair(swapped, *images)
     centre, scale = centre_and_scale(sharp, known.known(swapped, sharp)[0], unit)
-    pad = options.largest_radius
-    return Pair(reference, blurred, usable, swapped, centre, scale, options.boundary, pad)
+    return Pair(
+        reference,
+        blurred,
+        usable,
+        swapped,
+        centre,
+        scale,
+        boundary=options.boundary,
+        pad=options.largest_radius,
+        seamless=options.is_seamless,
+    )
 
 
 def _objective(
@@ -225,13 +250,14 @@ def _evidence(objective: Objective, pair: Pair, fit: Fit, crop: Crop) -> Evidenc
 
 
 def _departures(
-    evidence: Evidence, model: BlurModel, summary: Summary, rounding: float
+    evidence: Evidence, model: BlurModel, summary: Summary, rounding: float, known: jax.Array
 ) -> Departures:
-    """All that the pair may depart from the model by."""
+    """All that the pair may depart from the model by; ``known`` is noise in the sharper image."""
     named = causes(model)
-    rounding *= ROUNDING_FACTOR
     found = directed(evidence.departures, rounding, named)
-    noise = reference_noise_departure(evidence.noise, summary.inverse, summary.squares, len(named))
+    noise = reference_noise_departure(
+        evidence.noise, summary, known, ROUNDING_FACTOR * rounding, trials=len(named)
+    )
     found = found.joined(noise)
     if evidence.changes.shape[1]:
         found = found.joined(
@@ -241,30 +267,34 @@ def _departures(
 
 
 def _result(
-    objective: Objective, pair: Pair, fit: Fit, start: Start, low, high, crop: Crop
+    objective: Objective, pair: Pair, fit: Fit, start: Start, low, high, crop: Crop, known
 ) -> BlurEstimate:
     model, frame = objective.model, objective.frame
     summary = objective.summary(fit)
     num_pixels = summary.num_pixels
     evidence = _evidence(objective, pair, fit, crop)
     rounding = rounding_variance(fit.vector.dtype)
-    scatter = summary.scatter
-    departures = None
+    scatter, vector = summary.scatter, fit.vector
+    departures, by_level = None, 0.0
     if not isinstance(objective, ErrorsInVariables):
         factors = jnp.sqrt(evidence.correlated * evidence.uneven)
         scatter = scatter * jnp.outer(factors, factors)
-        departures = _departures(evidence, model, summary, rounding)
+        departures = _departures(evidence, model, summary, rounding, known)
+        level, level_error = rounding_noise_level(evidence.noise, summary, known)
+        effect = reference_noise_effect(evidence.noise, summary, jnp.ones_like(level))
+        vector = jnp.clip(vector + effect * level, low, high)
+        by_level = jnp.outer(effect, effect) * level_error**2
     covariance = summary.inverse @ scatter @ summary.inverse.T
     # Rounding of a transfer function, or of a taper, is the same everywhere: no mean over pixels
     # makes it smaller.
-    covariance = covariance + num_pixels * summary.rounding
+    covariance = covariance + num_pixels * summary.rounding + by_level
     noise, _ = swap_pair(start.swapped, summary.noise, summary.noise[::-1])
 
     def params_of(vector):
         params = replace(model.params(vector), offset=offset_of(model, vector, frame))
         return swap_params(start.swapped, params)
 
-    rotation = jax.jacfwd(lambda vector: ravel_pytree(params_of(vector))[0])(fit.vector)
+    rotation = jax.jacfwd(lambda vector: ravel_pytree(params_of(vector))[0])(vector)
     oriented = model.params(fit.vector)
     adequacy = assess(
         summary,
@@ -277,7 +307,7 @@ def _result(
     is_absolute = isinstance(objective, Robust) and objective.loss == "absolute"
     margins = axis_margins(oriented, model.kernel, model.ndim)
     return make_estimate(
-        params_of(fit.vector),
+        params_of(vector),
         ndim=model.ndim,
         covariance=rotation @ covariance @ rotation.T,
         loss=frame.scale ** (1 if is_absolute else 2) * summary.loss,

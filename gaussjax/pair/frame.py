@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from gaussjax.model import boundary as borders
 from gaussjax.model.fourier import forward_transform
 from gaussjax.model.options import PADDED_BOUNDARIES
+from gaussjax.model.periodic_part import periodic_part
 from gaussjax.model.window import Window, erode, everywhere, interior_window
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.crop import Crop
@@ -20,7 +21,7 @@ class Frame:
     carry no large constant, and results do not depend on the unit of the pixels.
     """
 
-    spectrum: jax.Array  # transform of the extended reference
+    spectrum: jax.Array  # transform of the extended reference, or of its periodic part
     blurred: jax.Array  # B embedded in the extended frame
     difference: jax.Array  # B - A likewise, subtracted before any rounding
     centre: jax.Array  # mean of A, subtracted from both
@@ -63,6 +64,7 @@ def make_frame(
     scale: jax.Array,
     known: jax.Array | None = None,
     weights: jax.Array | None = None,
+    seamless: bool = False,
 ) -> Frame:
     """Frame of a pair for one of ``BOUNDARIES``.
 
@@ -76,6 +78,8 @@ def make_frame(
         scale: of it, from :func:`centre_and_scale`.
         known: 1 where A is known, 0 where it is missing; None: everywhere.
         weights: of the pixels of B, 0 where it is missing; None: all 1.
+        seamless: take the spectrum of the periodic part of A: not for finite kernels, nor where the
+            smooth part would be changed. Goes with "valid".
     """
     pad = pad if boundary in PADDED_BOUNDARIES else 0
     if known is not None:
@@ -85,8 +89,9 @@ def make_frame(
     # Extended first, centred after: "zero" means zero in the caller's unit.
     unit = 1 / scale  # the compiler fuses products into what follows, quotients not
     extended = unit * (borders.extend(reference, boundary, pad) - centre)
+    spectrum = forward_transform(extended, reference.ndim)
     return Frame(
-        spectrum=forward_transform(extended, reference.ndim),
+        spectrum=periodic_part(spectrum, extended) if seamless else spectrum,
         blurred=borders.embed(unit * (blurred - centre), pad),
         difference=borders.embed(unit * difference, pad),
         centre=centre,
@@ -151,6 +156,7 @@ class Pair:
     scale: jax.Array  # divides both images
     boundary: str = static()  # one of `BOUNDARIES`
     pad: int = static()  # of its frame, px; matters to the padded boundaries only
+    seamless: bool = static()  # its frame takes the periodic part of the reference
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -162,7 +168,8 @@ class Pair:
         images = self.reference, self.blurred, self.usable
         reference, blurred, usable = jax.tree.map(crop.of, images)
         unit = self.centre, self.scale
-        return Pair(reference, blurred, usable, self.swapped, *unit, boundary="valid", pad=0)
+        form = {"boundary": "valid", "pad": 0, "seamless": self.seamless}
+        return Pair(reference, blurred, usable, self.swapped, *unit, **form)
 
     def frame(self) -> Frame:
         """The pair made ready for residuals, its sharper image as the reference."""
@@ -182,4 +189,5 @@ class Pair:
             scale=self.scale,
             known=known,
             weights=weights,
+            seamless=self.seamless,
         )

@@ -26,9 +26,12 @@ from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.codes import Code
 from gaussjax.statistics.long_run import drawn_to_one
 from gaussjax.statistics.noise import ReferenceNoise
+from gaussjax.statistics.summary import Summary
 
 # Probability with which a pair that the model describes is taken to depart from it.
 LEVEL = 0.01
+# How much of a residual's noise a direction has to explain to be named instead of noise in A.
+_LESS_SPECIFIC = 0.25
 # A direction of which less than this part of its power is left beside the fitted fields says
 # nothing: rounding decides.
 _LEAST_PART = 1e-4
@@ -64,6 +67,7 @@ class DepartureSums:
     scores: jax.Array
     energy: jax.Array  # sums over blocks of `W J^2` of the first field, `[blocks]`
     variance: jax.Array  # of the residual, per pixel
+    num_pixels: jax.Array
 
 
 @pytree
@@ -72,6 +76,7 @@ class Departures:
 
     z_scores: jax.Array  # standard normal deviates, large where the direction is there, `[m]`
     effects: jax.Array  # on the fitted parameters, `[k, m]`
+    shares: jax.Array  # of the sum of squared residuals that each would explain, `[m]`
     # number of chances that such a deviate had to be as large
     trials: tuple[int, ...] = static()
     causes: tuple[Cause, ...] = static()  # that they show
@@ -81,6 +86,7 @@ class Departures:
         return Departures(
             z_scores=jnp.concatenate([self.z_scores, other.z_scores]),
             effects=jnp.concatenate([self.effects, other.effects], axis=1),
+            shares=jnp.concatenate([self.shares, other.shares]),
             trials=self.trials + other.trials,
             causes=self.causes + other.causes,
         )
@@ -105,6 +111,7 @@ def directed(sums: DepartureSums, rounding: float, causes: Sequence[Cause]) -> D
     return Departures(
         z_scores=jnp.abs(part.z_scores),
         effects=part.coefficients * beta[None],
+        shares=part.shares,
         trials=(2 * len(causes),) * len(causes),
         causes=tuple(causes),
     )
@@ -133,30 +140,72 @@ def alternatives(
     return Departures(
         z_scores=jnp.sqrt(jnp.maximum(ratio, 0)),
         effects=jnp.where(ratio[None] > 0, changes - part.coefficients, 0),
+        shares=part.shares,
         trials=(1,) * count,
         causes=(cause,) * count,
     )
 
 
-def reference_noise_departure(
-    noise: ReferenceNoise, inverse: jax.Array, squares: jax.Array, trials: int
-) -> Departures:
-    """Noise in A that the fit has taken for noise in B.
+def reference_noise_effect(noise: ReferenceNoise, summary: Summary, variance) -> jax.Array:
+    """What noise of a variance in A hides of the fitted parameters, ``[k]``.
+
+    It adds ``v_A sum_w |R|^2 / 2`` to the objective of least squares, which pulls R towards 0.
+    """
+    return product(summary.inverse, noise.bias) * (variance * summary.num_pixels)
+
+
+def rounding_noise_level(
+    noise: ReferenceNoise, summary: Summary, largest: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Variance of the noise that rounding left in A, and its standard error.
+
+    Grey levels may be those of the scene itself, as of a photograph that was blurred by a program,
+    or have been rounded after the blur. So the level is anything from 0 to the largest, before the
+    residual's spectrum is looked at.
 
     Args:
         noise: in A, as a part of the residual.
-        inverse: of ``J'WJ``, ``[k, k]``.
-        squares: sum of squared residuals.
+        summary: of the fit.
+        largest: variance of the rounding.
+    """
+    found, error = _found(noise, summary)
+    prior = largest**2 / 12
+    total = prior + error**2
+    total = jnp.where(total > 0, total, 1)
+    level = 0.5 * largest + prior / total * (found - 0.5 * largest)
+    return jnp.clip(level, 0, largest), error * jnp.sqrt(prior / total)
+
+
+def reference_noise_departure(
+    noise: ReferenceNoise, summary: Summary, known: jax.Array, rounding: float, *, trials: int
+) -> Departures:
+    """Noise in A, more than it may have, that the fit has taken for noise in B.
+
+    Args:
+        noise: in A, as a part of the residual.
+        summary: of the fit.
+        known: variance of the noise that A may have.
+        rounding: variance per pixel that may be of any spectrum.
         trials: number of departures that are looked for.
     """
-    part = jnp.maximum(noise.part, 0)
-    effect = product(inverse, noise.bias) * (part * squares)
+    found, error = _found(noise, summary)
+    found, error = jnp.maximum(found - known, 0), jnp.hypot(error, rounding)
+    variance = summary.squares / jnp.maximum(summary.num_pixels, 1)
+    effect = reference_noise_effect(noise, summary, found)
     return Departures(
-        z_scores=(part / jnp.where(noise.error > 0, noise.error, jnp.inf))[None],
+        z_scores=(found / jnp.where(error > 0, error, jnp.inf))[None],
         effects=effect[:, None],
+        # A smooth misfit of any other kind has a spectrum like that of noise in A, too.
+        shares=_LESS_SPECIFIC * jnp.minimum(found / jnp.where(variance > 0, variance, 1), 1)[None],
         trials=(trials,),
         causes=(Cause.NOISE_IN_REFERENCE,),
     )
+
+
+def _found(noise: ReferenceNoise, summary: Summary) -> tuple[jax.Array, jax.Array]:
+    """Variance of noise in A by the residual's spectrum, and its standard error."""
+    variance = summary.squares / jnp.maximum(summary.num_pixels, 1)
+    return noise.part * variance, noise.error * variance
 
 
 @pytree
@@ -167,6 +216,7 @@ class _Part:
     power: jax.Array  # z~'z~; 1 where nothing is left, `[m]`
     total: jax.Array  # b = z~'r, `[m]`
     z_scores: jax.Array  # of b, `[m]`
+    shares: jax.Array  # of the sum of squared residuals that it explains, `[m]`
 
 
 def _beside_the_fit(sums: DepartureSums, rounding: float) -> _Part:
@@ -176,16 +226,20 @@ def _beside_the_fit(sums: DepartureSums, rounding: float) -> _Part:
     power = sums.powers - jnp.sum(sums.mixed * coefficients, axis=0)
     usable = (power > _LEAST_PART * sums.powers) & jnp.isfinite(power)
     total = jnp.where(usable, jnp.sum(scores, axis=1), 0)
-    classical = (sums.variance + rounding) * power
+    # Rounding may be the same everywhere, and then no mean over pixels makes it smaller.
+    classical = (sums.variance + rounding * sums.num_pixels) * power
     classical = jnp.where(usable & (classical > 0), classical, 1)
     # Blocks tell the variance as well as their number allows, and only how much larger it is.
     energy = jnp.sum(sums.energy)
     chance = 2 * jnp.sum(sums.energy**2) / jnp.where(energy > 0, energy, 1) ** 2
     factor = drawn_to_one(jnp.sum(scores**2, axis=1) / classical, chance)
     t = total / jnp.sqrt(classical * jnp.maximum(factor, 1))
+    squares = sums.variance * sums.num_pixels
+    power = jnp.where(usable, power, 1)
     return _Part(
         coefficients=jnp.where(usable[None], coefficients, 0),
-        power=jnp.where(usable, power, 1),
+        power=power,
         total=total,
         z_scores=t,
+        shares=total**2 / power / jnp.where(squares > 0, squares, 1),
     )

@@ -134,21 +134,21 @@ def judge(
         variance_se: the standard error of its variance by noise, px^2.
     """
     p_values = departures.p_values
-    # The others tell the same departure less clearly.
-    first = jnp.argmax(departures.z_scores)
     significant = p_values < LEVEL
+    # The others tell the same departure less clearly.
+    first = jnp.argmax(jnp.where(significant, departures.shares, -1))
     error = jnp.max(jnp.where(significant, effects, 0), axis=-1)
     tolerable = variance_error(sigma, jnp.maximum(_TOLERABLE * jnp.abs(sigma), _TOLERABLE))
     matters = jnp.any(error > jnp.maximum(variance_se, tolerable))
     cause = jnp.where(
-        p_values[first] < LEVEL,
+        jnp.any(significant),
         jnp.asarray([int(cause) for cause in departures.causes], jnp.int32)[first],
         jnp.int32(Cause.NONE),
     )
     moved = (cause == Cause.SHIFT) | (cause == Cause.ROTATION) | (cause == Cause.SCALE)
     doubted = jnp.where(moved, jnp.int32(Verdict.MISALIGNED), jnp.int32(Verdict.EXPLAINED_POORLY))
     return Judgement(
-        p_value=p_values[first],
+        p_value=jnp.min(p_values),
         cause=cause,
         variance_error=error,
         verdict=jnp.where(matters, doubted, jnp.int32(Verdict.EXPLAINED)),
