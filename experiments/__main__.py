@@ -19,6 +19,7 @@ from experiments.noisy_reference import study as noisy_reference
 from experiments.real_pairs import study as real_pairs
 from experiments.seed_protocol import study as seed_protocol
 from experiments.shared import common
+from experiments.silent_errors import study as silent_errors
 from experiments.speed import study as speed
 
 # In the order of the README's gallery.
@@ -34,6 +35,7 @@ EXPERIMENTS = {
         conventions,
         training,
         real_pairs,
+        silent_errors,
         blur_map,
         many_pairs,
         fleet,
