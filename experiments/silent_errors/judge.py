@@ -13,7 +13,7 @@ import numpy as np
 
 from experiments.silent_errors.pairs import Pair
 from gaussjax import BlurEstimate, Status, estimate_blur
-from gaussjax.statistics import goodness_of_fit
+from gaussjax.statistics.departures import Cause
 from gaussjax.statistics.verdict import Verdict
 
 RELATIVE, ABSOLUTE = 0.01, 0.01  # of sigma, and px: errors that nobody minds
@@ -78,18 +78,15 @@ def facts(estimate: BlurEstimate, pair: Pair) -> dict[str, Any]:
         "verdict": int(adequacy.verdict),
         "wrong": int(is_wrong(estimate.sigma, low, high, pair.truth)),
         "covered": share_covered(low, high, pair.truth),
-        "model_error": np.max(getattr(estimate, "sigma_model_error", np.nan)).item(),
-        "p_value": np.min(getattr(adequacy, "p_value", np.nan)).item(),
-        "cause": None if (cause := getattr(adequacy, "cause", None)) is None else int(cause),
+        "model_error": float(np.max(estimate.sigma_model_error)),
+        "p_value": float(adequacy.p_value),
+        "cause": int(adequacy.cause),
     }
 
 
-def cause_name(code: int | None) -> str | None:
-    """In words; None where there is none, or where the package names no causes."""
-    causes = getattr(goodness_of_fit, "Cause", None)
-    if not code or causes is None:
-        return None
-    return causes(code).name.lower().replace("_", " ")
+def cause_name(code: int) -> str:
+    """In words; empty where nothing but noise is left."""
+    return "" if code == Cause.NONE else Cause(code).name.lower().replace("_", " ")
 
 
 def _arrays(*values) -> list[np.ndarray]:

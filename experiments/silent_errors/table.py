@@ -122,7 +122,7 @@ def _kinds(numbers: dict[str, Any]) -> Iterator[str]:
     yield f"\n{len(numbers['kinds'])} KINDS OF PAIRS, {numbers['draws']} draws each."
     yield "Right and wrong answers: T trusted, D doubted, R refused. Then"
     yield from (f"  {key:7}{text}" for key, text in SUMMARIES.items())
-    heads = "".join(f"{key:>7}" for key in ("bound", "noise", "p"))
+    heads = "".join(f"{key:>9}" for key in ("bound", "noise", "p"))
     for group in groups(numbers):
         kinds = in_group(numbers, group)
         yield ""
@@ -143,7 +143,7 @@ def _line(name: str, answers: dict[str, list]) -> str:
     covered = f"{share:8.3f} {low:.2f}-{high:.2f}" if np.isfinite(share) else f"{'-':>18}"
     found = summarise(answers)
     rest = "".join(
-        f"{found[key]:7.2g}" if np.isfinite(found[key]) else f"{'-':>7}"
+        f"{found[key]:9.2g}" if np.isfinite(found[key]) else f"{'-':>9}"
         for key in ("bound", "noise", "p")
     )
     causes = Counter(filter(None, map(cause_name, answers["cause"])))
