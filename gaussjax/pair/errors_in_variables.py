@@ -25,6 +25,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.fourier import (
+    angular_frequencies,
     forward_transform,
     half_plane_sum,
     half_plane_weights,
@@ -32,7 +33,12 @@ from gaussjax.model.fourier import (
     squared_magnitude,
 )
 from gaussjax.model.window import Window
-from gaussjax.numerics.linear_algebra import definite, inner_products, inverse_small, real_products
+from gaussjax.numerics.linear_algebra import (
+    definite,
+    inner_products,
+    inverse_small,
+    real_products,
+)
 from gaussjax.numerics.newton import (
     FIELD_SCALE,
     bounded_step,
@@ -46,10 +52,12 @@ from gaussjax.pair.frame import frame_window
 from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import residual_and_fields
 from gaussjax.statistics.noise import (
+    NoiseSpectrum,
     excess_scatter,
     leaked,
     leaked_product,
     noise_regression,
+    split_change,
     whitened_sums,
 )
 from gaussjax.statistics.summary import Summary
@@ -99,8 +107,8 @@ class ErrorsInVariables(Objective):
         )
         return Transforms(residual, u, jnp.stack(slopes)), fields
 
-    def _noise_gain(self, vector: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
-        """The spectrum that white noise of A leaves in u, per v_A, and its derivatives."""
+    def noise_spectrum(self, vector: jax.Array, window: Window, noise) -> NoiseSpectrum:
+        """D of the transform u, over the energy of the window."""
         model = self.model
 
         def noise_gain(theta):
@@ -111,25 +119,26 @@ class ErrorsInVariables(Objective):
             return leaked(power[None], window.values)[0]
 
         slopes, value = jax.jacfwd(lambda v: (noise_gain(v),) * 2, has_aux=True)(vector)
-        return value, jnp.moveaxis(slopes, -1, 0)
+        own = squared_magnitude(model.response(vector, window.shape))
+        return NoiseSpectrum.leaked(value, jnp.moveaxis(slopes, -1, 0), own, noise)
 
-    def _sums(self, at: Transforms, vector, window, context) -> tuple[jax.Array, ...]:
+    def sums(self, at: Transforms, spectrum: NoiseSpectrum, window) -> tuple[jax.Array, ...]:
         """Cost, gradient and scatter of the whitened u."""
-        noise_gain, noise_gain_slopes = self._noise_gain(vector, window)
-        weights = half_plane_weights(window.shape, vector.dtype)
-        return whitened_sums(at.u, at.u_slopes, noise_gain, noise_gain_slopes, context, weights)
+        weights = half_plane_weights(window.shape, at.u.real.dtype) * spectrum.trust
+        return whitened_sums(at.u, at.u_slopes, spectrum.density, spectrum.slopes, weights)
 
-    def _excess(self, vector, window, noise) -> jax.Array:
+    def excess(self, vector, spectrum: NoiseSpectrum, window, noise) -> jax.Array:
         """Of the scatter, over the mean of the second derivative."""
-        weights = window.sum(2) * half_plane_weights(window.shape, vector.dtype)
+        weights = window.sum(2) * half_plane_weights(window.shape, vector.dtype) * spectrum.trust
         return excess_scatter(*self.model.responses(vector, window.shape), noise, weights)
 
     def improve(self, fit: Fit, lower, upper) -> Fit:
         """One Newton step, with the mean of the second derivative."""
         vector, window = fit.vector, self.window(fit.margins)
         at, fields = self._linearized(vector, window)
-        _, gradient, scatter = self._sums(at, vector, window, fit.context)
-        excess = self._excess(vector, window, fit.context)
+        spectrum = self.noise_spectrum(vector, window, fit.context)
+        _, gradient, scatter = self.sums(at, spectrum, window)
+        excess = self.excess(vector, spectrum, window, fit.context)
         step = bounded_step(vector, gradient, definite(scatter - excess, scatter), lower, upper)
         found = jnp.clip(vector + held_back(step, vector), lower, upper)
         move = found - vector
@@ -148,64 +157,86 @@ class ErrorsInVariables(Objective):
     def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:
         """Of the objective."""
         window = self.window(margins)
-        return self._sums(self._linearized(vector, window)[0], vector, window, context)[1]
+        spectrum = self.noise_spectrum(vector, window, context)
+        return self.sums(self._linearized(vector, window)[0], spectrum, window)[1]
 
     def context(self, vector: jax.Array, margins: jax.Array, previous: jax.Array) -> jax.Array:
         """(v_A, v_B): as given, or by weighted regression of |u|^2 on (|R|^2, 1)."""
         if not self.estimated:
             return self.noise
         window = self.window(margins)
-        noise_gain, _ = self._noise_gain(vector, window)
-        density = previous[1] + previous[0] * noise_gain
-        weights = half_plane_weights(window.shape, vector.dtype) / density**2
+        spectrum = self.noise_spectrum(vector, window, previous)
+        weights = half_plane_weights(window.shape, vector.dtype) / spectrum.density**2
         power = squared_magnitude(self._linearized(vector, window)[0].u) / window.sum(2)
-        return noise_regression(power, noise_gain, weights, self.ceiling)
+        return noise_regression(power, spectrum.gain, weights, self.ceiling)
+
+    def change_by_split(self, fit: Fit) -> jax.Array:
+        """How far the optimum moves if the residual is all noise of A instead of B, ``[k]``."""
+        at, window = fit.linear, self.window(fit.margins)
+        weights = half_plane_weights(window.shape, fit.vector.dtype)
+        responses = self.model.responses(fit.vector, window.shape)
+        return split_change(at.u, at.u_slopes, *responses, weights)
 
     def summary(self, fit: Fit) -> Summary:
-        """``H^-1 J H^-1``, J the scatter of the score and H the mean second derivative.
+        """Error bars and figures at the optimum."""
+        return _summary(self, fit)
 
-        They differ when A is noisy. Noise levels that were estimated add their own error.
-        """
-        at, vector, context = fit.linear, fit.vector, fit.context
-        window = self.window(fit.margins)
-        noise_gain, noise_gain_slopes = self._noise_gain(vector, window)
-        weights = half_plane_weights(window.shape, vector.dtype)
-        energy = window.sum(2)
-        cost, _, scatter = whitened_sums(
-            at.u, at.u_slopes, noise_gain, noise_gain_slopes, context, weights
-        )
-        chi_square = 2 * cost / (energy - vector.size)
-        # Only the ratio of the levels is used: the residual shows how strong the noise is.
-        noise = chi_square * context
-        scatter = scatter / chi_square
-        inverse = inverse_small(scatter - self._excess(vector, window, noise))
-        # Pixels on the ramp count less in the score than in its derivative.
-        scatter = scatter * window.sum(4) / energy
-        density = noise[1] + noise[0] * noise_gain
-        if self.estimated:
-            per_pixel = energy * (weights / density**2)[None]
-            basis = jnp.stack([noise_gain, jnp.ones_like(noise_gain)])
-            information = 0.5 * inner_products(per_pixel * basis, basis)
-            sums = 0.5 * inner_products(per_pixel, noise_gain_slopes)[0]
-            by_levels = jnp.outer(sums, jnp.stack([-noise[1], noise[0]]))
-            scatter = scatter + by_levels @ inverse_small(information) @ by_levels.T
-        floor = rounding_variance(vector.dtype) * inverse_small(
-            real_products(weights[None] * at.u_slopes, at.u_slopes)
-        )
-        squares = half_plane_sum(squared_magnitude(at.u), window.shape)
-        whitened = inverse_transform(at.u / jnp.sqrt(density), window.shape)
-        residual_squares = jnp.sum(window.values * at.residual**2)
-        return Summary(
-            inverse=inverse,
-            scatter=scatter,
-            rounding=floor,
-            loss=0.5 * squares,
-            noise_variance=squares / energy,
-            chi_square=jnp.full_like(squares, jnp.nan) if self.estimated else chi_square,
-            noise=context,
-            num_pixels=window.num_pixels.astype(vector.dtype),
-            squares=residual_squares,
-            clipped_squares=residual_squares,
-            outliers=jnp.zeros_like(squares),
-            residual_statistics=self.residual_statistics(vector, window, at.residual, whitened),
-        )
+
+def _summary(objective: ErrorsInVariables, fit: Fit) -> Summary:
+    """``H^-1 J H^-1``, J the scatter of the score and H the mean second derivative.
+
+    They differ when A is noisy. Noise levels that were estimated add their own error.
+    """
+    at, vector, context = fit.linear, fit.vector, fit.context
+    window = objective.window(fit.margins)
+    spectrum = objective.noise_spectrum(vector, window, context)
+    weights = half_plane_weights(window.shape, vector.dtype)
+    energy = window.sum(2)
+    cost, _, information = objective.sums(at, spectrum, window)
+    counted = energy * half_plane_sum(spectrum.trust, window.shape)
+    chi_square = 2 * cost / (counted - vector.size)
+    # Only the ratio of the levels is used: the residual shows how strong the noise is.
+    noise = chi_square * context
+    inverse = inverse_small(
+        information / chi_square - objective.excess(vector, spectrum, window, noise)
+    )
+    # Pixels on the ramp count less in the score than in its derivative.
+    _, _, scatter = objective.sums(at, replace(spectrum, trust=spectrum.trust**2), window)
+    scatter = scatter / chi_square * window.sum(4) / energy
+    density = chi_square * spectrum.density
+    if objective.estimated:
+        per_pixel = energy * (weights / density**2)[None]
+        basis = jnp.stack([spectrum.gain, jnp.ones_like(spectrum.gain)])
+        information = 0.5 * inner_products(per_pixel * basis, basis)
+        sums = inner_products(spectrum.trust[None] * per_pixel, spectrum.gain_slopes)[0]
+        by_levels = jnp.outer(0.5 * sums, jnp.stack([-noise[1], noise[0]]))
+        scatter = scatter + by_levels @ inverse_small(information) @ by_levels.T
+    floor = rounding_variance(vector.dtype) * inverse_small(
+        real_products(weights[None] * at.u_slopes, at.u_slopes)
+    )
+    squares = half_plane_sum(squared_magnitude(at.u), window.shape)
+    whitened = jnp.sqrt(spectrum.trust / density) * at.u
+    residual_squares = jnp.sum(window.values * at.residual**2)
+    statistics = objective.residual_statistics(
+        vector, window, at.residual, inverse_transform(whitened, window.shape)
+    )
+    # Neighbours correlate where frequencies are left out.
+    expected = [
+        half_plane_sum(spectrum.trust * jnp.cos(w), window.shape)
+        for w in angular_frequencies(window.shape, vector.dtype)
+    ]
+    expected = jnp.stack(expected) / half_plane_sum(spectrum.trust, window.shape)
+    return Summary(
+        inverse=inverse,
+        scatter=scatter,
+        rounding=floor,
+        loss=0.5 * squares,
+        noise_variance=squares / energy,
+        chi_square=jnp.full_like(squares, jnp.nan) if objective.estimated else chi_square,
+        noise=context,
+        num_pixels=window.num_pixels.astype(vector.dtype),
+        squares=residual_squares,
+        clipped_squares=residual_squares,
+        outliers=jnp.zeros_like(squares),
+        residual_statistics=statistics.less_correlated(expected),
+    )

@@ -42,7 +42,7 @@ from gaussjax.statistics.departures import (
     rounding_noise_level,
 )
 from gaussjax.statistics.derived_quantities import make_estimate
-from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, Adequacy, assess
+from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, TOLERABLE, Adequacy, assess
 from gaussjax.statistics.noise import floored_noise
 from gaussjax.statistics.quantisation import rounding_noise
 from gaussjax.statistics.result import BlurEstimate
@@ -195,10 +195,11 @@ def _objective(
     """
     frame = pair.frame()
     if noise is not None:
-        levels = start.noise * per_pixel
+        levels = floored_noise(start.noise * per_pixel)
         if not options.estimate_noise:
             levels = (swap_pair(start.swapped, noise, noise[::-1])[0] / pair.scale) ** 2
-        levels = floored_noise(levels)
+            # Rounding is noise of both images.
+            levels = levels + rounding_variance(levels.dtype)
         ceiling = start.ceiling * per_pixel
         return ErrorsInVariables(frame, model, options.estimate_noise, levels, ceiling), levels
     if options.loss != "squared":
@@ -322,13 +323,27 @@ def _result(
                 margins, model.largest_margins, num_pixels, fit.vector.size
             ),
             Status.NOT_CONVERGED: ~fit.converged,
-            Status.NOISE_NOT_SEPARABLE: estimates_noise & _is_coloured(adequacy, num_pixels),
+            Status.NOISE_NOT_SEPARABLE: estimates_noise
+            & _is_coloured(adequacy, num_pixels)
+            & ~_is_certain(objective, fit, covariance),
             Status.AT_BOUND: jnp.any((fit.vector <= low) | (fit.vector >= high)),
         },
         adequacy=adequacy,
         departures=departures,
         largest_relative_error=LARGEST_RELATIVE_ERROR if estimates_noise else jnp.inf,
     )
+
+
+def _is_certain(objective: Objective, fit: Fit, covariance: jax.Array) -> jax.Array:
+    """However the residual is split into noise of A and of B, the variances are the same."""
+    if not isinstance(objective, ErrorsInVariables):
+        return jnp.asarray(True)
+    p, model = objective.model.num_variances, objective.model
+    change = jnp.abs(objective.change_by_split(fit)[:p])
+    # Twice the tolerance of sigma.
+    variances = diagonal(model.params(fit.vector).covariance_matrix(model.ndim))
+    tolerable = 2 * TOLERABLE * jnp.min(jnp.abs(variances))
+    return jnp.all(change < jnp.maximum(jnp.sqrt(diagonal(covariance)[:p]), tolerable))
 
 
 def _is_coloured(adequacy: Adequacy, num_pixels: jax.Array) -> jax.Array:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.fourier import half_plane_weights, squared_magnitude
+from gaussjax.model.fourier import half_plane_sum, half_plane_weights, squared_magnitude
 from gaussjax.model.kernels import Kernel, nominal_variance
 from gaussjax.model.params import BlurParams, as_params, project_family
 from gaussjax.model.response import BlurModel
@@ -15,12 +15,29 @@ from gaussjax.numerics.pytree import pytree
 from gaussjax.spectra.cross_spectra import Spectra
 from gaussjax.spectra.least_squares import blur_sums, coarse_variance, minimise
 from gaussjax.spectra.loss import blur_powers, without_zero_frequency
-from gaussjax.spectra.orientation import SWAP_BELOW, direction, swap_pair, swap_spectra
+from gaussjax.spectra.orientation import (
+    SWAP_BELOW,
+    direction,
+    is_swapped,
+    swap_pair,
+    swap_params,
+    swap_spectra,
+)
 from gaussjax.spectra.phase_correlation import correlation_peak, translated
-from gaussjax.statistics.noise import excess_scatter, noise_ceiling, noise_regression, whitened_sums
+from gaussjax.statistics.noise import (
+    excess_scatter,
+    noise_ceiling,
+    noise_regression,
+    split_change,
+    whitened_sums,
+)
 
 # px^2, least principal variance from which a full sampled kernel starts.
 _LEAST_START = 0.05
+# Of the mean power that a least-squares start leaves, the least part that counts as noise of B.
+_LEAST_NOISE = 0.1
+# Change of the variances, relative to the largest, that a start may keep.
+_SLIGHT = 0.1
 # Rounds of noise levels given the blur, then blur given the noise levels.
 _NOISE_ROUNDS = 10
 
@@ -92,6 +109,14 @@ def find_start(
         vector, levels, more = _follow_noise(oriented, surrogate, vector, levels, estimate_noise)
         num_steps = num_steps + more
     params = surrogate.params(vector)
+    if noise is not None:
+        # Noise may have hidden the direction, until its levels were taken into account.
+        turned = is_swapped(params.covariance_matrix(ndim))
+        turned = turned & jnp.where(swapped, upper > 0, lower < SWAP_BELOW)
+        params = swap_params(turned, params)
+        levels, _ = swap_pair(turned, levels, levels[::-1])
+        ceiling, _ = swap_pair(turned, ceiling, ceiling[::-1])
+        swapped = swapped ^ turned
     return Start(
         variance=as_nominal(params.variance, model),
         gain=one if params.gain is None else params.gain,
@@ -179,22 +204,30 @@ def _follow_noise(
         root = jnp.sqrt(power)
         return root * (response - spectra.transfer), root[None] * slopes, response, slopes
 
+    # A window does not commute with the blur. What it leaves shows in the residual of the
+    # least-squares vector: frequencies that are free of noise would hold nothing else.
+    u, slopes, response, response_slopes = residual(vector)
+    left = half_plane_sum(squared_magnitude(u), shape)
+    least = _LEAST_NOISE * left / half_plane_sum(jnp.ones_like(power), shape)
+
     def one_round(_, state):
         theta, levels, steps = state
         if estimated:
             u, _, response, _ = residual(theta)
             noise_gain = squared_magnitude(response)
-            density = levels[1] + levels[0] * noise_gain
+            density = jnp.maximum(levels[1], least) + levels[0] * noise_gain
             levels = noise_regression(squared_magnitude(u), noise_gain, weights / density**2, noise)
+        used = levels.at[1].max(least)
 
         def evaluate(point):
             u, slopes, response, response_slopes = residual(point)
             noise_gain = squared_magnitude(response)
             noise_gain_slopes = 2 * jnp.real(jnp.conj(response)[None] * response_slopes)
+            density = used[1] + used[0] * noise_gain
             cost, gradient, scatter = whitened_sums(
-                u, slopes, noise_gain, noise_gain_slopes, levels, weights
+                u, slopes, density, used[0] * noise_gain_slopes, weights
             )
-            excess = excess_scatter(response, response_slopes, levels, weights)
+            excess = excess_scatter(response, response_slopes, used, weights)
             return Evaluation(cost, gradient, definite(scatter - excess, scatter))
 
         root = newton(evaluate, theta, max_steps=8 if estimated else 40)
@@ -203,7 +236,12 @@ def _follow_noise(
     initial = (vector, noise, jnp.asarray(0, jnp.int32))
     if not estimated:
         return one_round(0, initial)
-    return jax.lax.fori_loop(0, _NOISE_ROUNDS, one_round, initial)
+    found, levels, steps = jax.lax.fori_loop(0, _NOISE_ROUNDS, one_round, initial)
+    # Where no split of the residual into noise of A and of B moves the blur far, what the window
+    # leaves would be followed instead of noise.
+    bias = split_change(u, slopes, response, response_slopes, weights)[: model.num_variances]
+    slight = jnp.all(jnp.abs(bias) < _SLIGHT * jnp.max(jnp.abs(vector[: model.num_variances])))
+    return jnp.where(slight, vector, found), levels, steps
 
 
 def as_nominal(variance: jax.Array, model: BlurModel) -> jax.Array:

@@ -18,10 +18,16 @@ from gaussjax.model.fourier import (
     inverse_transform,
     squared_magnitude,
 )
-from gaussjax.numerics.linear_algebra import inner_products, real_products
+from gaussjax.numerics.linear_algebra import (
+    inner_products,
+    inverse_small,
+    product,
+    real_products,
+)
 from gaussjax.numerics.pytree import pytree
 
-# Each noise variance is at least this part of the other: D must not vanish.
+# Frequencies count less where D is below this part of the larger noise variance: there D is known
+# no better than rounding lets its leakage be computed. Estimated variances are no smaller either.
 LEAST_RATIO = 1e-6
 # Frequencies are high beyond this part of the Nyquist frequency, along every axis.
 _CORNER = 0.75
@@ -79,28 +85,62 @@ def reference_noise(
     return ReferenceNoise(part, error, jnp.stack(bias))
 
 
+@pytree
+class NoiseSpectrum:
+    """The power spectrum D of the noise in a residual, per pixel, and how far it is to be used."""
+
+    gain: jax.Array  # what white noise of A leaves, per v_A
+    gain_slopes: jax.Array  # its derivatives, `[k, *spectrum]`
+    density: jax.Array  # ``D = v_B + v_A gain``
+    slopes: jax.Array  # its derivatives, likewise
+    # between 0 and 1, the weight W of a frequency in the estimating equation
+    trust: jax.Array
+
+    @classmethod
+    def leaked(cls, gain, gain_slopes, own_gain, noise) -> "NoiseSpectrum":
+        """Of a residual that is seen through a window.
+
+        Frequencies that the blur has emptied of the noise of A hold what the window leaks into
+        them, and rounding. They say nothing that others do not say as well, and count by the square
+        of their own part of D. Weights that are known leave the equation unbiased. A floor under D
+        would not: where it is the larger part, D follows the parameters less than the noise does.
+
+        Args:
+            gain: what white noise of A leaves in it, per v_A.
+            gain_slopes: its derivatives, ``[k, *spectrum]``.
+            own_gain: what it would leave without a window, |R|^2.
+            noise: (v_A, v_B).
+        """
+        v_reference, v_blurred = noise
+        least = LEAST_RATIO * jnp.max(noise)
+        # Rounding of the leakage may leave less than nothing.
+        density = jnp.maximum(v_blurred + v_reference * gain, 0.1 * least)
+        own = v_blurred + v_reference * own_gain
+        trust = (own / (density + least)) ** 2
+        return cls(gain, gain_slopes, density, v_reference * gain_slopes, trust)
+
+
 def whitened_sums(
-    u, slopes, noise_gain, noise_gain_slopes, noise, weights
-) -> tuple[jax.Array, ...]:
-    """Cost, gradient and scatter J'J of ``e = sqrt(weights / D) u``, D = v_B + v_A noise_gain.
+    u, slopes, density, density_slopes, weights
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Cost, gradient and scatter J'J of ``e = sqrt(weights / D) u``.
 
     Args:
         u: transform of the residual.
         slopes: its derivatives, ``[k, *spectrum]``.
-        noise_gain: spectrum that white noise of A leaves in the residual, per v_A.
-        noise_gain_slopes: its derivatives, ``[k, *spectrum]``.
-        noise: (v_A, v_B).
-        weights: of the sum over frequencies.
+        density: power spectrum D of its noise.
+        density_slopes: its derivatives, ``[k, *spectrum]``.
+        weights: of the sum over frequencies; they count as constant.
     """
-    v_reference, v_blurred = noise
-    density = v_blurred + v_reference * noise_gain
-    root = jnp.sqrt(weights / density)
-    e = root * u
-    e_slopes = root[None] * (
-        slopes - u[None] * (0.5 * v_reference * noise_gain_slopes / density[None])
-    )
+    e, e_slopes = whitened(u, slopes, density, density_slopes, weights)
     gradient = real_products(e_slopes, e[None])[:, 0]
     return 0.5 * jnp.sum(squared_magnitude(e)), gradient, real_products(e_slopes, e_slopes)
+
+
+def whitened(u, slopes, density, density_slopes, weights) -> tuple[jax.Array, jax.Array]:
+    """``e = sqrt(weights / D) u`` and its derivatives; arguments as in :func:`whitened_sums`."""
+    root = jnp.sqrt(weights / density)
+    return root * u, root[None] * (slopes - u[None] * (0.5 * density_slopes / density[None]))
 
 
 def excess_scatter(response, response_slopes, noise, weights) -> jax.Array:
@@ -161,6 +201,26 @@ def noise_ceiling(power: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
 def floored_noise(noise: jax.Array) -> jax.Array:
     """Noise variances, neither so small that the spectrum of the residual could vanish."""
     return jnp.maximum(noise, LEAST_RATIO * jnp.max(noise)) + (4 * jnp.finfo(noise.dtype).eps) ** 2
+
+
+def split_change(u, slopes, response, response_slopes, weights) -> jax.Array:
+    """How far least squares moves if the residual is all noise of A instead of B, ``[k]``.
+
+    Args:
+        u: transform of the residual.
+        slopes: its derivatives, ``[k, *spectrum]``.
+        response: R.
+        response_slopes: its derivatives, ``[k, *spectrum]``.
+        weights: of the sum over frequencies.
+
+    Source: R. Frisch, "Statistical confluence analysis by means of complete regression systems",
+    Oslo 1934: every other split lies between.
+    """
+    gain = jnp.sum(weights * squared_magnitude(response))
+    in_reference = jnp.sum(weights * squared_magnitude(u)) / jnp.where(gain > 0, gain, 1)
+    weights = jnp.broadcast_to(weights, u.shape)[None]
+    bias = in_reference * real_products(weights * response_slopes, response[None])[:, 0]
+    return product(inverse_small(real_products(weights * slopes, slopes)), bias)
 
 
 def leaked(spectra: jax.Array, window: jax.Array) -> jax.Array:

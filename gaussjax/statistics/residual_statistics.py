@@ -4,6 +4,8 @@ Most are quadratic in a few *columns*: the gradient of the prediction, the predi
 residual, of every pixel. One matrix holds the inner products of all columns.
 """
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -73,6 +75,12 @@ class ResidualStatistics:
         total = jnp.where(squares > 0, squares, 1)
         # The error of independent neighbours, whatever the distribution of their sizes.
         return products / total, jnp.sqrt(squared) / total
+
+    def less_correlated(self, expected: jax.Array) -> "ResidualStatistics":
+        """The same without the correlations that are expected of neighbours, ``[ndim]``."""
+        products, squares, squared = self.neighbours.T
+        products = products - expected * squares
+        return replace(self, neighbours=jnp.stack([products, squares, squared], axis=1))
 
     @property
     def displacement(self) -> tuple[jax.Array, jax.Array]:

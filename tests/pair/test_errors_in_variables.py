@@ -126,6 +126,36 @@ def test_noise_in_b_alone_is_least_squares(x64):
     np.testing.assert_allclose(both.sigma_standard_error, plain.sigma_standard_error, rtol=0.1)
 
 
+@pytest.mark.parametrize("sigma", [0.7, 2.0, 3.5])
+def test_noise_in_a_alone(sigma):
+    # In single precision: the blur empties frequencies down to rounding and leakage.
+    references, blurreds, stds = noisy_pairs(sigma, (0.05, 0.0), 16, seed=3)
+    ours = estimates(references, blurreds, (stds[0], 0.0))
+    assert (ours.status == 0).all()
+    assert (ours.adequacy.verdict == Verdict.EXPLAINED).all()
+    np.testing.assert_allclose(ours.adequacy.reduced_chi_square, 1, atol=0.15)
+    z = relative_error(ours, sigma) * sigma / np.asarray(ours.sigma_standard_error)
+    # Sixteen standard normal deviates: mean and spread within four of their standard errors.
+    assert abs(z.mean()) < 1
+    assert 0.4 < z.std() < 1.8
+
+
+@pytest.mark.parametrize("sigma", [0.8, 2.0, 4.0])
+def test_levels_of_a_pair_without_noise_do_not_matter(sigma):
+    reference, blurred = cropped_photograph("camera", sigma, 128)
+    estimate = gj.estimate_blur(reference, blurred, kernel="sampled", noise_std="estimate")
+    assert estimate.status == 0
+    np.testing.assert_allclose(estimate.sigma, sigma, rtol=1e-4)
+
+
+def test_a_direction_that_noise_hides_is_found(x64):
+    # Before its level is taken into account, the noise of B makes it look like the sharper image.
+    references, blurreds, stds = noisy_pairs(1.0, (0.05, 0.5), 8, size=96, name="coffee")
+    ours = estimates(references, blurreds, tuple(stds))
+    assert (ours.status == 0).all()
+    assert (np.abs(ours.sigma - 1.0) < 4 * ours.sigma_standard_error).all()
+
+
 def test_levels_that_cannot_be_told_apart_are_declined(x64):
     # White noise in both, no blur to speak of: |R|^2 is as flat as the other level.
     references, blurreds, _ = noisy_pairs(0.3, (0.2, 0.2), 1, size=64)
