@@ -323,8 +323,7 @@ def _result(
                 margins, model.largest_margins, num_pixels, fit.vector.size
             ),
             Status.NOT_CONVERGED: ~fit.converged,
-            Status.NOISE_NOT_SEPARABLE: estimates_noise
-            & _is_coloured(adequacy, num_pixels)
+            Status.NOISE_NOT_SEPARABLE: _is_coloured(adequacy, num_pixels)
             & ~_is_certain(objective, fit, covariance),
             Status.AT_BOUND: jnp.any((fit.vector <= low) | (fit.vector >= high)),
         },
@@ -335,8 +334,8 @@ def _result(
 
 
 def _is_certain(objective: Objective, fit: Fit, covariance: jax.Array) -> jax.Array:
-    """However the residual is split into noise of A and of B, the variances are the same."""
-    if not isinstance(objective, ErrorsInVariables):
+    """No noise level is estimated, or every split of the residual gives the same variances."""
+    if not isinstance(objective, ErrorsInVariables) or not objective.estimated:
         return jnp.asarray(True)
     p, model = objective.model.num_variances, objective.model
     change = jnp.abs(objective.change_by_split(fit)[:p])
