@@ -42,7 +42,7 @@ from gaussjax.statistics.departures import (
     rounding_noise_level,
 )
 from gaussjax.statistics.derived_quantities import make_estimate
-from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, TOLERABLE, Adequacy, assess
+from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, Adequacy, assess
 from gaussjax.statistics.noise import floored_noise
 from gaussjax.statistics.quantisation import rounding_noise
 from gaussjax.statistics.result import BlurEstimate
@@ -51,8 +51,10 @@ from gaussjax.statistics.summary import Summary
 
 # Estimated noise levels count as separable when the relative error of sigma is at most this ...
 LARGEST_RELATIVE_ERROR = 0.05
-# ... and the residual is white: neighbouring pixels correlate by less than this.
+# ... and the residual is white: neighbouring pixels correlate by less than this ...
 LARGEST_AUTOCORRELATION = 0.02
+# ... or no split of it changes the variances by more than this part.
+SLIGHT_CHANGE = 0.005
 
 
 @dataclass(frozen=True)
@@ -339,9 +341,8 @@ def _is_certain(objective: Objective, fit: Fit, covariance: jax.Array) -> jax.Ar
         return jnp.asarray(True)
     p, model = objective.model.num_variances, objective.model
     change = jnp.abs(objective.change_by_split(fit)[:p])
-    # Twice the tolerance of sigma.
     variances = diagonal(model.params(fit.vector).covariance_matrix(model.ndim))
-    tolerable = 2 * TOLERABLE * jnp.min(jnp.abs(variances))
+    tolerable = SLIGHT_CHANGE * jnp.min(jnp.abs(variances))
     return jnp.all(change < jnp.maximum(jnp.sqrt(diagonal(covariance)[:p]), tolerable))
 
 

@@ -26,7 +26,7 @@ _LARGEST_KURTOSIS = 20.0
 _LARGEST_SHIFT_EFFECT, _LEAST_SHIFT = 0.02, 0.02
 _LARGEST_SHIFT = 0.25
 # Departures that move sigma by less than this part of it, or less than so many px, do not matter.
-TOLERABLE = 0.0025
+_TOLERABLE = 0.0025
 # A mean square up to this multiple of what rounding leaves does not make a fit poor.
 ROUNDING_FACTOR = 100
 
@@ -138,7 +138,7 @@ def judge(
     # The others tell the same departure less clearly.
     first = jnp.argmax(jnp.where(significant, departures.shares, -1))
     error = jnp.max(jnp.where(significant, effects, 0), axis=-1)
-    tolerable = variance_error(sigma, jnp.maximum(TOLERABLE * jnp.abs(sigma), TOLERABLE))
+    tolerable = variance_error(sigma, jnp.maximum(_TOLERABLE * jnp.abs(sigma), _TOLERABLE))
     matters = jnp.any(error > jnp.maximum(variance_se, tolerable))
     cause = jnp.where(
         jnp.any(significant),
