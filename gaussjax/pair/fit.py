@@ -73,9 +73,9 @@ class Options:
 
     @property
     def is_seamless(self) -> bool:
-        """The jump at the frame's edge is left out: harmless to an isotropic blur that stays."""
+        """The jump at the frame's edge is left out: harmless to an isotropic blur by itself."""
         spreads = self.boundary == "valid" and not self.kernel.is_finite
-        return spreads and self.family == "isotropic" and not self.shift
+        return spreads and self.family == "isotropic" and not (self.gain or self.shift)
 
     def model(self, image_shape: tuple[int, ...]) -> BlurModel:
         """The model of a pair of this shape."""

@@ -32,6 +32,10 @@ from gaussjax.statistics.summary import Summary
 LEVEL = 0.01
 # How much of a residual's noise a direction has to explain to be named instead of noise in A.
 _LESS_SPECIFIC = 0.25
+# 2 log of the likelihood ratio from which an interval has to allow for the other model.
+_BETTER = 2.0
+# Noise in A of less than this multiple of what rounding leaves is taken for rounding.
+_ROUNDING_EXCESS = 4.0
 # A direction of which less than this part of its power is left beside the fitted fields says
 # nothing: rounding decides.
 _LEAST_PART = 1e-4
@@ -77,6 +81,7 @@ class Departures:
     z_scores: jax.Array  # standard normal deviates, large where the direction is there, `[m]`
     effects: jax.Array  # on the fitted parameters, `[k, m]`
     shares: jax.Array  # of the sum of squared residuals that each would explain, `[m]`
+    serious: jax.Array  # False of what widens the interval but is no reason for doubt, `[m]`
     # number of chances that such a deviate had to be as large
     trials: tuple[int, ...] = static()
     causes: tuple[Cause, ...] = static()  # that they show
@@ -87,9 +92,20 @@ class Departures:
             z_scores=jnp.concatenate([self.z_scores, other.z_scores]),
             effects=jnp.concatenate([self.effects, other.effects], axis=1),
             shares=jnp.concatenate([self.shares, other.shares]),
+            serious=jnp.concatenate([self.serious, other.serious]),
             trials=self.trials + other.trials,
             causes=self.causes + other.causes,
         )
+
+    @property
+    def possible(self) -> jax.Array:
+        """What the interval has to allow for, ``[m]``.
+
+        A departure of unknown strength that is significant; another model that fits better, by
+        Akaike's measure.
+        """
+        is_alternative = jnp.asarray([trials == 1 for trials in self.trials])
+        return jnp.where(is_alternative, self.z_scores**2 > _BETTER, self.p_values < LEVEL)
 
     @property
     def p_values(self) -> jax.Array:
@@ -112,6 +128,7 @@ def directed(sums: DepartureSums, rounding: float, causes: Sequence[Cause]) -> D
         z_scores=jnp.abs(part.z_scores),
         effects=part.coefficients * beta[None],
         shares=part.shares,
+        serious=jnp.ones(beta.shape, bool),
         trials=(2 * len(causes),) * len(causes),
         causes=tuple(causes),
     )
@@ -141,6 +158,7 @@ def alternatives(
         z_scores=jnp.sqrt(jnp.maximum(ratio, 0)),
         effects=jnp.where(ratio[None] > 0, changes - part.coefficients, 0),
         shares=part.shares,
+        serious=jnp.ones(count, bool),
         trials=(1,) * count,
         causes=(cause,) * count,
     )
@@ -197,6 +215,8 @@ def reference_noise_departure(
         effects=effect[:, None],
         # A smooth misfit of any other kind has a spectrum like that of noise in A, too.
         shares=_LESS_SPECIFIC * jnp.minimum(found / jnp.where(variance > 0, variance, 1), 1)[None],
+        # The rounding of smooth content is no white noise, and may look like more of it.
+        serious=(jnp.minimum(found, variance) > _ROUNDING_EXCESS * known)[None],
         trials=(trials,),
         causes=(Cause.NOISE_IN_REFERENCE,),
     )

@@ -16,6 +16,12 @@ from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status, gravest
 from gaussjax.statistics.verdict import Verdict
 
+# px of a principal sigma below which a sampled full covariance is as good as degenerate: the solver
+# creeps, because the taps across fall like exp(-1 / 2v).
+_LEAST_PRINCIPAL = 0.3
+# A gain of less than so many standard errors says that the images have nothing in common.
+_LEAST_GAIN = 3.0
+
 
 def make_estimate(
     params: BlurParams,
@@ -59,7 +65,12 @@ def make_estimate(
     else:
         variance_se = errors[:p].reshape(sigma.shape)
     sigma_se = sigma_error(sigma, variance_se)
-    unidentified = ~jnp.all(jnp.isfinite(sigma_se)) | _is_unidentified(sigma, variance_se, kernel)
+    unidentified = ~jnp.all(jnp.isfinite(sigma_se)) | _is_unidentified(
+        sigma, variance_se, kernel, params.family
+    )
+    if params.gain is not None:
+        gain_se = ravel_pytree(params)[1](errors).gain
+        unidentified = unidentified | (jnp.abs(params.gain) < _LEAST_GAIN * gain_se)
     inseparable = jnp.any(sigma_se > largest_relative_error * jnp.abs(sigma))
     derived = {Status.NOT_IDENTIFIABLE: unidentified, Status.NOISE_NOT_SEPARABLE: inseparable}
     for code, holds in derived.items():
@@ -92,7 +103,9 @@ def make_estimate(
     )
 
 
-def _is_unidentified(sigma: jax.Array, variance_se: jax.Array, kernel: Kernel) -> jax.Array:
+def _is_unidentified(
+    sigma: jax.Array, variance_se: jax.Array, kernel: Kernel, family: str
+) -> jax.Array:
     """The error bar leaves the blur open, or a finite kernel hides it.
 
     Below half a pixel such a kernel applies a variance m ~ exp(-1 / 2v), which is known far worse
@@ -101,7 +114,8 @@ def _is_unidentified(sigma: jax.Array, variance_se: jax.Array, kernel: Kernel) -
     unidentified = jnp.any(variance_se > jnp.maximum(1, sigma**2))
     if not kernel.is_finite:
         return unidentified
-    hidden = jnp.abs(sigma) < least_nominal_sigma(sigma.dtype)
+    least = least_nominal_sigma(sigma.dtype)
+    hidden = jnp.abs(sigma) < (max(least, _LEAST_PRINCIPAL) if family == "full" else least)
     unsure = jnp.minimum(sigma**2, 2 * sigma**4) < 2 * variance_se
     return unidentified | jnp.any(hidden | unsure)
 

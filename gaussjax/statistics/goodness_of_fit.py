@@ -26,7 +26,7 @@ _LARGEST_KURTOSIS = 20.0
 _LARGEST_SHIFT_EFFECT, _LEAST_SHIFT = 0.02, 0.02
 _LARGEST_SHIFT = 0.25
 # Departures that move sigma by less than this part of it, or less than so many px, do not matter.
-_TOLERABLE = 0.0025
+_TOLERABLE = 0.005
 # A mean square up to this multiple of what rounding leaves does not make a fit poor.
 ROUNDING_FACTOR = 100
 
@@ -137,9 +137,10 @@ def judge(
     significant = p_values < LEVEL
     # The others tell the same departure less clearly.
     first = jnp.argmax(jnp.where(significant, departures.shares, -1))
-    error = jnp.max(jnp.where(significant, effects, 0), axis=-1)
+    error = jnp.max(jnp.where(departures.possible, effects, 0), axis=-1)
+    serious = jnp.max(jnp.where(significant & departures.serious, effects, 0), axis=-1)
     tolerable = variance_error(sigma, jnp.maximum(_TOLERABLE * jnp.abs(sigma), _TOLERABLE))
-    matters = jnp.any(error > jnp.maximum(variance_se, tolerable))
+    matters = jnp.any(serious > jnp.maximum(variance_se, tolerable))
     cause = jnp.where(
         jnp.any(significant),
         jnp.asarray([int(cause) for cause in departures.causes], jnp.int32)[first],
