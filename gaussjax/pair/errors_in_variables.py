@@ -19,6 +19,7 @@ P. Whittle, "Estimation and information in stationary time series", Ark. Mat. 2,
 frequencies).
 """
 
+import math
 from dataclasses import replace
 
 import jax
@@ -57,7 +58,9 @@ from gaussjax.statistics.noise import (
     leaked,
     leaked_product,
     noise_regression,
+    spectral_factors,
     split_change,
+    whitened,
     whitened_sums,
 )
 from gaussjax.statistics.summary import Summary
@@ -126,6 +129,14 @@ class ErrorsInVariables(Objective):
         """Cost, gradient and scatter of the whitened u."""
         weights = half_plane_weights(window.shape, at.u.real.dtype) * spectrum.trust
         return whitened_sums(at.u, at.u_slopes, spectrum.density, spectrum.slopes, weights)
+
+    def score_factors(self, at: Transforms, spectrum: NoiseSpectrum, window) -> jax.Array:
+        """Variance of each score over that of noise with the spectrum D, ``[k]``."""
+        weights = half_plane_weights(window.shape, at.u.real.dtype) * spectrum.trust
+        e, slopes = whitened(at.u, at.u_slopes, spectrum.density, spectrum.slopes, weights)
+        # A window with a rim leaves fewer independent frequencies.
+        repeated = math.prod(window.shape) * window.sum(4) / window.sum(2) ** 2
+        return spectral_factors(e, slopes, spectrum.trust, window.shape, repeated)
 
     def excess(self, vector, spectrum: NoiseSpectrum, window, noise) -> jax.Array:
         """Of the scatter, over the mean of the second derivative."""
@@ -203,6 +214,8 @@ def _summary(objective: ErrorsInVariables, fit: Fit) -> Summary:
     # Pixels on the ramp count less in the score than in its derivative.
     _, _, scatter = objective.sums(at, replace(spectrum, trust=spectrum.trust**2), window)
     scatter = scatter / chi_square * window.sum(4) / energy
+    factors = jnp.sqrt(objective.score_factors(at, spectrum, window))
+    scatter = scatter * jnp.outer(factors, factors)
     density = chi_square * spectrum.density
     if objective.estimated:
         per_pixel = energy * (weights / density**2)[None]

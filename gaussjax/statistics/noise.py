@@ -4,6 +4,7 @@ White noise of variance v_A in A and v_B in B leaves in the residual the power s
 ``D = v_B + v_A |R|^2``; see :mod:`gaussjax.pair.errors_in_variables`.
 """
 
+import math
 from functools import reduce
 
 import jax
@@ -25,10 +26,14 @@ from gaussjax.numerics.linear_algebra import (
     real_products,
 )
 from gaussjax.numerics.pytree import pytree
+from gaussjax.statistics.long_run import drawn_to_one
 
 # Frequencies count less where D is below this part of the larger noise variance: there D is known
 # no better than rounding lets its leakage be computed. Estimated variances are no smaller either.
 LEAST_RATIO = 1e-6
+# A variance has to be larger by so many times its relative variance for intervals to cover 95 %:
+# quantiles of Student's are 1 + (1.96^2 + 1) / (4 n) times as large, and the fit has taken a part.
+_STUDENT = 1.5
 # Frequencies are high beyond this part of the Nyquist frequency, along every axis.
 _CORNER = 0.75
 # Factor on the mean power found there, against chance.
@@ -141,6 +146,41 @@ def whitened(u, slopes, density, density_slopes, weights) -> tuple[jax.Array, ja
     """``e = sqrt(weights / D) u`` and its derivatives; arguments as in :func:`whitened_sums`."""
     root = jnp.sqrt(weights / density)
     return root * u, root[None] * (slopes - u[None] * (0.5 * density_slopes / density[None]))
+
+
+def spectral_factors(e, slopes, trust, image_shape: tuple[int, ...], repeated) -> jax.Array:
+    """Variance of each score ``e'e_k`` over that of noise with the spectrum D; 1 if D is right.
+
+    By the squares of the frequencies' own parts, which are independent for every stationary noise,
+    drawn to 1 by as much as chance may move it.
+
+    Args:
+        e: whitened residual.
+        slopes: its derivatives, ``[k, *spectrum]``.
+        trust: weights of the frequencies that e holds beside those of the half plane.
+        image_shape: of the frame.
+        repeated: number of frequencies over that of independent ones.
+
+    Source: H. White, "A heteroskedasticity-consistent covariance matrix estimator and a direct test
+    for heteroskedasticity", Econometrica 48(4), 1980.
+    """
+    mean = jnp.sum(squared_magnitude(e)) / half_plane_sum(trust, image_shape)
+    mean = mean / math.prod(image_shape)
+    factors = []
+    for slope in slopes:
+        share = trust * squared_magnitude(slope)
+        total = jnp.sum(share)
+        total = jnp.where(total > 0, total, 1)
+        squares = jnp.real(jnp.conj(slope) * e) ** 2
+        squared = jnp.sum(squares)
+        squared = jnp.where(squared > 0, squared, 1)
+        found = squared / jnp.where(mean > 0, mean * total, 1)
+        # Relative variances by chance: of white noise, and as the parts themselves tell it, whose
+        # squares have three times the square of their mean.
+        chance = 2 * repeated * jnp.sum((share / total) ** 2)
+        seen = 2 / 3 * repeated * jnp.sum((squares / squared) ** 2)
+        factors.append(drawn_to_one(found * (1 + _STUDENT * seen), chance))
+    return jnp.stack(factors)
 
 
 def excess_scatter(response, response_slopes, noise, weights) -> jax.Array:

@@ -140,6 +140,20 @@ def test_noise_in_a_alone(sigma):
     assert 0.4 < z.std() < 1.8
 
 
+@pytest.mark.parametrize("length", [0.5, 1.0, 2.0])
+def test_the_error_bar_knows_that_noise_is_correlated(length):
+    sigma, draws = 1.5, 48
+    reference, blurred = cropped_photograph("camera", sigma, 96)
+    level = 0.05 * reference.std()
+    white = np.random.default_rng(2).normal(size=(draws, *blurred.shape))
+    noise = scipy.ndimage.gaussian_filter(white, (0, length, length), mode="wrap")
+    noisy = blurred + level * noise / noise.std()
+    ours = estimates(np.broadcast_to(reference, noisy.shape), noisy, (0.0, level))
+    z = relative_error(ours, sigma) * sigma / np.asarray(ours.sigma_standard_error)
+    # The spread of so many standard normal deviates within three standard errors of it.
+    assert abs(z.std() - 1) < 3 / np.sqrt(2 * draws)
+
+
 @pytest.mark.parametrize("sigma", [0.8, 2.0, 4.0])
 def test_levels_of_a_pair_without_noise_do_not_matter(sigma):
     reference, blurred = cropped_photograph("camera", sigma, 128)

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaussjax.model.fourier import along_axis
+from gaussjax.model.fourier import along_axis, half_plane_weights
 from gaussjax.model.window import Window, interior_window
-from gaussjax.statistics.noise import excess_scatter, leaked, leaked_product
+from gaussjax.statistics.noise import excess_scatter, leaked, leaked_product, spectral_factors
 
 
 @pytest.mark.parametrize("shape", [(30,), (16, 21), (8, 9, 10)])
@@ -39,6 +39,27 @@ def test_sums_of_a_window_are_those_of_its_values(dtype, tolerance, rng):
         for power in (1, 2, 4):
             expected = np.sum(np.asarray(window.values, float) ** power)
             np.testing.assert_allclose(window.sum(power), expected, rtol=tolerance)
+
+
+@pytest.mark.parametrize("excess", [1.0, 6.0])
+def test_scores_vary_as_their_frequencies_do(excess, x64):
+    # A field at low frequencies, where the noise is stronger than thought.
+    shape, draws = (40, 40), 60
+    random = np.random.default_rng(4)
+    radius = np.hypot(np.fft.fftfreq(40)[:, None], np.fft.rfftfreq(40)[None])
+    root = np.sqrt(half_plane_weights(shape, jnp.float64))
+    factors, scores = [], []
+    slope = np.fft.rfft2(random.normal(size=shape)) * (radius < 0.2) * root
+    for _ in range(draws):
+        noise = np.fft.rfft2(random.normal(size=shape)) * root
+        noise = noise * np.where(radius < 0.2, np.sqrt(excess), 1)
+        found = spectral_factors(noise, slope[None], jnp.ones_like(radius), shape, 1.0)
+        # Over the mean power, as a fit sees it.
+        factors.append(float(found[0]) * np.sum(np.abs(noise) ** 2) / 1600)
+        scores.append(np.sum(np.real(np.conj(slope) * noise)))
+    observed = np.mean(np.square(scores)) / np.sum(np.abs(slope) ** 2)
+    np.testing.assert_allclose(np.mean(factors), observed, rtol=4 * np.sqrt(2 / draws))
+    np.testing.assert_allclose(np.mean(factors), excess, rtol=0.1)
 
 
 @pytest.mark.parametrize("noise", [(0.3, 0.2), (1e-9, 1e-3), (0.5, 1e-7)])
