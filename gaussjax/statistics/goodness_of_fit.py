@@ -168,6 +168,8 @@ def _structured_squares(summary: Summary) -> jax.Array:
     correlated = jnp.max(jnp.abs(autocorrelation)) * squares
     above_noise = jnp.where(jnp.isfinite(chi_square), (1 - 1 / chi_square) * squares, 0)
     significant = jnp.any(jnp.abs(autocorrelation) > _SIGNIFICANT * errors)
+    # Where no noise was given, what its departures do to the blur decides.
+    significant = significant & jnp.isfinite(chi_square)
     structured = jnp.where(significant, jnp.maximum(correlated, above_noise), 0)
     few_pixels = summary.residual_statistics.kurtosis > _LARGEST_KURTOSIS
     return jnp.where(few_pixels, squares, structured)
