@@ -37,6 +37,7 @@ from gaussjax.statistics.departures import (
     Departures,
     alternatives,
     directed,
+    no_blur_at_all,
     reference_noise_departure,
     reference_noise_effect,
     rounding_noise_level,
@@ -49,6 +50,8 @@ from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status, is_too_small
 from gaussjax.statistics.summary import Summary
 
+# What a transform and a product with T round off, in units of the rounding of one pixel's variance.
+_COHERENT = 4
 # Estimated noise levels count as separable when the relative error of sigma is at most this ...
 LARGEST_RELATIVE_ERROR = 0.05
 # ... and the residual is white: neighbouring pixels correlate by less than this ...
@@ -253,15 +256,14 @@ def _evidence(objective: Objective, pair: Pair, fit: Fit, crop: Crop) -> Evidenc
 
 
 def _departures(
-    evidence: Evidence, model: BlurModel, summary: Summary, rounding: float, known: jax.Array
+    evidence: Evidence, model: BlurModel, vector, summary: Summary, rounding: float, known
 ) -> Departures:
     """All that the pair may depart from the model by; ``known`` is noise in the sharper image."""
     named = causes(model)
     found = directed(evidence.departures, rounding, named)
-    noise = reference_noise_departure(
-        evidence.noise, summary, known, ROUNDING_FACTOR * rounding, trials=len(named)
-    )
-    found = found.joined(noise)
+    noise = reference_noise_departure(evidence.noise, summary, known, ROUNDING_FACTOR * rounding)
+    p, k = model.num_variances, model.num_parameters
+    found = found.joined(noise).joined(no_blur_at_all(evidence.noise, summary, vector[:p], k))
     if evidence.changes.shape[1]:
         found = found.joined(
             alternatives(evidence.conventions, rounding, evidence.changes, Cause.CONVENTION)
@@ -282,15 +284,14 @@ def _result(
     if not isinstance(objective, ErrorsInVariables):
         factors = jnp.sqrt(evidence.correlated * evidence.uneven)
         scatter = scatter * jnp.outer(factors, factors)
-        departures = _departures(evidence, model, summary, rounding, known)
+        departures = _departures(evidence, model, vector, summary, rounding, known)
         level, level_error = rounding_noise_level(evidence.noise, summary, known)
         effect = reference_noise_effect(evidence.noise, summary, jnp.ones_like(level))
         vector = jnp.clip(vector + effect * level, low, high)
         by_level = jnp.outer(effect, effect) * level_error**2
     covariance = summary.inverse @ scatter @ summary.inverse.T
-    # Rounding of a transfer function, or of a taper, is the same everywhere: no mean over pixels
-    # makes it smaller.
-    covariance = covariance + num_pixels * summary.rounding + by_level
+    # Rounding of a transfer function is the same everywhere: no mean over pixels makes it smaller.
+    covariance = covariance + _COHERENT * num_pixels * summary.rounding + by_level
     noise, _ = swap_pair(start.swapped, summary.noise, summary.noise[::-1])
 
     def params_of(vector):

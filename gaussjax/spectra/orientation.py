@@ -43,12 +43,12 @@ def swap_bounds(lower, upper, swapped) -> tuple[jax.Array, jax.Array]:
 def small_blur_variances(
     spectra: Spectra, *, gain: bool = False
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Least-squares variance of T = 1 - v |w|^2 / 2, px^2, isotropic: plain, smoothed, its error.
+    """Isotropic variance of T = 1 - v |w|^2 / 2 by least squares, px^2: plain, smoothed, errors.
 
     ``v = sum m P |w|^2 / 2 (1 - Re H) / sum m P |w|^4 / 4``. Of a large blur it knows the sign
     only; but that it knows, because it is linear in B, whose noise thus leaves it unbiased. The
     noise is read from the imaginary part of H, which no symmetric blur has. The second value is
-    of both images smoothed before, which hides noise, and the third its standard error.
+    of both images smoothed before, which hides noise; the third are both standard errors.
 
     Args:
         spectra: of the pair.
@@ -85,9 +85,10 @@ def small_blur_variances(
     variance = variance / jnp.where(at_zero > 0, at_zero, 1)
     noise = half_plane_sum(power * spectra.transfer.imag**2, shape)
     # Of N frequencies, N / 2 are independent.
-    error = jnp.sqrt(noise * scale[2] * 2 / math.prod(shape)) / scale[1]
-    error = error / jnp.where(at_zero[1] > 0, at_zero[1], 1)
-    return variance[0], variance[1], error
+    own = jnp.stack([scale[0], scale[2]])
+    errors = jnp.sqrt(noise * own * 2 / math.prod(shape)) / scale[:2]
+    errors = errors / jnp.where(at_zero[:2] > 0, at_zero[:2], 1)
+    return variance[0], variance[1], errors
 
 
 def direction(
@@ -100,14 +101,15 @@ def direction(
         gain: fit a gain beside the variance.
         both_noisy: both images may have noise; else only the softer one.
     """
-    small, smooth, error = small_blur_variances(spectra, gain=gain)
+    small, smooth, errors = small_blur_variances(spectra, gain=gain)
     if both_noisy:
         # Noise in A reads as blur, in B as the opposite after a swap: the difference of both
         # directions changes its sign with the roles, and so does the estimate.
         _, back, _ = small_blur_variances(spectra.swapped(), gain=gain)
         return smooth - back < 0, smooth - back
     # Noise in A reads as blur and may hide that B is the sharper image; less so after smoothing.
-    return jnp.minimum(small, smooth + _SMOOTH_MARGIN + 5 * error) < SWAP_BELOW, small
+    least = jnp.minimum(small + 3 * errors[0], smooth + _SMOOTH_MARGIN + 5 * errors[1])
+    return least < SWAP_BELOW, small
 
 
 def is_swapped(covariance_matrix: jax.Array) -> jax.Array:

@@ -195,7 +195,7 @@ def rounding_noise_level(
 
 
 def reference_noise_departure(
-    noise: ReferenceNoise, summary: Summary, known: jax.Array, rounding: float, *, trials: int
+    noise: ReferenceNoise, summary: Summary, known: jax.Array, rounding: float
 ) -> Departures:
     """Noise in A, more than it may have, that the fit has taken for noise in B.
 
@@ -204,7 +204,6 @@ def reference_noise_departure(
         summary: of the fit.
         known: variance of the noise that A may have.
         rounding: variance per pixel that may be of any spectrum.
-        trials: number of departures that are looked for.
     """
     found, error = _found(noise, summary)
     found, error = jnp.maximum(found - known, 0), jnp.hypot(error, rounding)
@@ -217,7 +216,36 @@ def reference_noise_departure(
         shares=_LESS_SPECIFIC * jnp.minimum(found / jnp.where(variance > 0, variance, 1), 1)[None],
         # The rounding of smooth content is no white noise, and may look like more of it.
         serious=(jnp.minimum(found, variance) > _ROUNDING_EXCESS * known)[None],
-        trials=(trials,),
+        trials=(2,),
+        causes=(Cause.NOISE_IN_REFERENCE,),
+    )
+
+
+def no_blur_at_all(
+    noise: ReferenceNoise, summary: Summary, variances: jax.Array, num_parameters: int
+) -> Departures:
+    """Whether noise in A may be all that the fit has taken for blur.
+
+    Noise of a narrow blur is passed whole, so that the residual's spectrum cannot tell whose it is;
+    only that there is no more of it than the residual holds. Where this bound and the spectrum
+    allow as much as the blur asks for, the interval reaches to no blur.
+
+    Source: R. Frisch, "Statistical Confluence Analysis by Means of Complete Regression Systems",
+    Oslo 1934 (the bound).
+    """
+    found, error = _found(noise, summary)
+    residual = summary.squares / jnp.maximum(summary.num_pixels, 1)
+    largest = jnp.minimum(jnp.maximum(found, 0) + error, residual)
+    reach = -reference_noise_effect(noise, summary, largest)[: len(variances)]
+    within = jnp.all(reach >= variances) & jnp.all(variances > 0)
+    effect = jnp.zeros((num_parameters, 1), residual.dtype)
+    effect = effect.at[: len(variances), 0].set(jnp.where(within, variances, 0))
+    return Departures(
+        z_scores=jnp.where(within, jnp.inf, jnp.zeros_like(residual))[None],
+        effects=effect,
+        shares=jnp.zeros_like(residual)[None],
+        serious=jnp.zeros(1, bool),
+        trials=(1,),
         causes=(Cause.NOISE_IN_REFERENCE,),
     )
 

@@ -20,7 +20,7 @@ from gaussjax.statistics.verdict import Verdict
 # creeps, because the taps across fall like exp(-1 / 2v).
 _LEAST_PRINCIPAL = 0.3
 # A gain of less than so many standard errors says that the images have nothing in common.
-_LEAST_GAIN = 3.0
+_LEAST_GAIN = 5.0
 
 
 def make_estimate(
