@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from gaussjax.spectra.iterative_fit import fit_gauss_newton, fit_optax
     from gaussjax.spectra.loss import loss
+    from gaussjax.statistics.cause import Cause
     from gaussjax.statistics.goodness_of_fit import Adequacy
     from gaussjax.statistics.result import BlurEstimate
     from gaussjax.statistics.status import Status
@@ -38,6 +39,7 @@ _HOMES = {
     "BlurEstimate": "statistics.result",
     "BlurMap": "maps.blur_map",
     "BlurParams": "model.params",
+    "Cause": "statistics.cause",
     "DatasetEstimate": "dataset.result",
     "Kernel": "model.kernels",
     "FamilyComparison": "report.family_comparison",
@@ -74,6 +76,7 @@ __all__ = [
     "BlurEstimate",
     "BlurMap",
     "BlurParams",
+    "Cause",
     "DatasetEstimate",
     "FamilyComparison",
     "Kernel",

@@ -12,8 +12,7 @@ import jax
 import numpy as np
 
 from experiments.silent_errors.pairs import Pair
-from gaussjax import BlurEstimate, Status, estimate_blur
-from gaussjax.statistics.departures import Cause
+from gaussjax import BlurEstimate, Cause, Status, estimate_blur
 from gaussjax.statistics.verdict import Verdict
 
 RELATIVE, ABSOLUTE = 0.01, 0.01  # of sigma, and px: errors that nobody minds

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gaussjax.cli.output import attributes, table_lines
+from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.result import FWHM_PER_SIGMA, BlurEstimate, with_errors
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 UNTRUSTED = (Verdict.EXPLAINED_POORLY, Verdict.NOT_IDENTIFIABLE, Verdict.MISALIGNED)
 _ADEQUACY = (
     *("unexplained", "unexplained_change", "reduced_chi_square"),
-    *("autocorrelation", "displacement"),
+    *("autocorrelation", "displacement", "p_value"),
 )
 
 
@@ -39,6 +40,12 @@ class Outcome:
         """On the pair."""
         assert self.estimate.adequacy is not None  # estimate_blur has seen the pixels
         return Verdict(int(self.estimate.adequacy.verdict))
+
+    @property
+    def cause(self) -> Cause:
+        """What the pair departs from the model by."""
+        assert self.estimate.adequacy is not None
+        return Cause(int(self.estimate.adequacy.cause))
 
     @property
     def is_trusted(self) -> bool:
@@ -90,6 +97,10 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         "verdict": int(outcome.verdict),
         "verdict_name": outcome.verdict.name.lower(),
         "verdict_message": outcome.verdict.message,
+        **attributes(estimate, model_error="sigma_model_error"),
+        "cause": int(outcome.cause),
+        "cause_name": outcome.cause.name.lower(),
+        "cause_message": outcome.cause.message,
         "adequacy": attributes(estimate.adequacy, *_ADEQUACY),
         "aic": comparison and dict(zip(comparison.names, np.asarray(comparison.aic), strict=True)),
         "best_family": comparison and comparison.best,

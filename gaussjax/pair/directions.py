@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.response import BlurModel
-from gaussjax.statistics.departures import Cause
+from gaussjax.statistics.cause import Cause
 
 # px that a difference of the fourth order looks to either side.
 HALO = 2

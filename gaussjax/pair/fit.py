@@ -32,8 +32,8 @@ from gaussjax.pair.tiles import tile_shape
 from gaussjax.spectra.cross_spectra import windowed_spectra
 from gaussjax.spectra.orientation import swap_bounds, swap_pair, swap_params, variance_bounds
 from gaussjax.spectra.start import Start, find_start
+from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.departures import (
-    Cause,
     Departures,
     alternatives,
     directed,

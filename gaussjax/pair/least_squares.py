@@ -29,9 +29,6 @@ from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import row_sums
 from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import residual_and_fields
-from gaussjax.statistics.covariance import (
-    score_blocks,
-)
 from gaussjax.statistics.normal_equations import NormalEquations
 from gaussjax.statistics.residual_statistics import ResidualStatistics, inner, sampled
 from gaussjax.statistics.summary import Summary
@@ -46,10 +43,8 @@ _FEWER_BANDS = 8
 
 @pytree
 class FrameEquations(NormalEquations):
-    """Normal equations of a frame at a vector, and what a step and its error bar take besides."""
+    """Normal equations of a frame at a vector, and what a step takes besides."""
 
-    scatter: jax.Array  # inner products of the sums of the scores `W r J` over blocks, `[k, k]`
-    num_blocks: jax.Array  # number of blocks with compared pixels, about
     bending: jax.Array  # `<W r, dJ/dv>` from row bands, v a variance added along all axes, `[k]`
 
 
@@ -71,7 +66,6 @@ class Linearization:
     equations: FrameEquations  # at that point
     second_order: jax.Array  # the second-order term that the step used, `[k, k]`
     squares: jax.Array  # `sum W r^2` at the end
-    scatter: jax.Array  # of the scores `W r J` at the end, `[k, k]`
     residual: Any  # at the end; of a frame that is cut into tiles, its statistics
 
 
@@ -88,13 +82,11 @@ class LeastSquares(Objective):
         move = step.vector - fit.vector
         # Not a product with the stack of the fields, which would have to be made for it.
         residual += sum(part * x for part, x in zip(move, fields, strict=True))
-        blocks = score_blocks(residual, fields, window)
         linear = Linearization(
             point=fit.vector,
             equations=equations,
             second_order=step.second_order,
             squares=equations.squares_after(move),
-            scatter=inner_products(blocks, blocks),
             residual=self.kept(step.vector, window, residual),
         )
         return fit.moved(step.vector, linear, step.length, step.predicted)
@@ -109,7 +101,6 @@ class LeastSquares(Objective):
             equations=equations,
             second_order=jnp.zeros_like(equations.information),
             squares=equations.squares,
-            scatter=equations.scatter,
             residual=self.kept(vector, window, residual),
         )
 
@@ -154,18 +145,18 @@ def frame_equations(
     residual: jax.Array, fields: jax.Array, window: Window, parts: int = 1
 ) -> FrameEquations:
     """The sums of a residual and its fields, ``[k, *frame]``, of one of ``parts`` of a frame."""
-    blocks = score_blocks(residual, fields, window, parts)
     k = len(fields)
     pairs = [(i, j) for i in range(k) for j in range(i + 1)]
-    squares, *totals = window.totals([residual**2, *(fields[i] * fields[j] for i, j in pairs)])
+    products = [residual * field for field in fields]
+    products += [fields[i] * fields[j] for i, j in pairs]
+    squares, *totals = window.totals([residual**2, *products])
+    gradient, totals = totals[:k], totals[k:]
     entries = [totals[pairs.index((max(i, j), min(i, j)))] for i in range(k) for j in range(k)]
     return FrameEquations(
         squares=squares,
-        gradient=jnp.sum(blocks, axis=tuple(range(1, blocks.ndim))),
+        gradient=jnp.stack(gradient),
         information=jnp.stack(entries).reshape(k, k),
         num_pixels=window.num_pixels.astype(residual.dtype),
-        scatter=inner_products(blocks, blocks),
-        num_blocks=window.num_pixels * (blocks[0].size / residual.size),
         bending=_bending(window.values * residual, fields, parts),
     )
 

@@ -4,7 +4,6 @@ import math
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 
 from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
@@ -33,14 +32,11 @@ class TiledLeastSquares(LeastSquares):
             self.pair, fit.vector, fit.margins
         )
         step = next_step(equations, fit, lower, upper, self.model.num_variances)
-        # At the optimum the scores have the mean zero.
-        mean = equations.gradient / jnp.sqrt(jnp.maximum(equations.num_blocks, 1))
         linear = Linearization(
             point=fit.vector,
             equations=equations,
             second_order=step.second_order,
             squares=equations.squares_after(step.vector - fit.vector),
-            scatter=equations.scatter - jnp.outer(mean, mean),
             residual=statistics,
         )
         return fit.moved(step.vector, linear, step.length, step.predicted)

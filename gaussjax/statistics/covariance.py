@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import diagonal, inverse_small, product
 
 # Blocks of the sandwich in a frame; they determine a variance to sqrt(2 / 256).
@@ -40,9 +39,9 @@ def sandwich_covariance(curvature: jax.Array, scatter: jax.Array) -> jax.Array:
     return product(product(inverse, scatter), inverse.T)
 
 
-def block_counts(shape: tuple[int, ...], parts: int = 1) -> tuple[int, ...]:
-    """Number of blocks along each axis of a frame, or of one of the ``parts`` of a frame."""
-    per_axis = max(round((NUM_BLOCKS / parts) ** (1 / len(shape))), 1)
+def block_counts(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Number of blocks along each axis of a frame."""
+    per_axis = round(NUM_BLOCKS ** (1 / len(shape)))
     return tuple(min(per_axis, n) for n in shape)
 
 
@@ -51,12 +50,6 @@ def wider_covariance(classical: jax.Array, sandwich: jax.Array) -> jax.Array:
     wanted, given = diagonal(sandwich), diagonal(classical)
     ratio = wanted / jnp.where(given > 0, given, 1)
     return jnp.where(jnp.max(ratio) > DEPENDENT_FROM, sandwich, classical)
-
-
-def score_blocks(residual, fields, window: Window, parts: int = 1) -> jax.Array:
-    """Sums of the scores ``W r J`` over blocks of neighbours, ``[k, *blocks]``."""
-    counts = block_counts(window.shape, parts)
-    return jnp.stack([window.block_totals(residual * field, counts) for field in fields])
 
 
 def sigma_error(sigma: jax.Array, variance_se: jax.Array) -> jax.Array:

@@ -9,6 +9,7 @@ from jax.flatten_util import ravel_pytree
 from gaussjax.model.kernels import Kernel, least_nominal_sigma
 from gaussjax.model.params import BlurParams
 from gaussjax.numerics.linear_algebra import diagonal, product
+from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.covariance import sigma_error
 from gaussjax.statistics.departures import Departures
 from gaussjax.statistics.goodness_of_fit import Adequacy, judge, worse
@@ -85,6 +86,8 @@ def make_estimate(
             worse(adequacy.verdict, judged.verdict), sigma, variance_se, status
         )
         adequacy = replace(adequacy, verdict=verdict, p_value=judged.p_value, cause=judged.cause)
+        if params.gain is not None:
+            adequacy = _with_inverted(adequacy, params.gain < 0)
     return BlurEstimate(
         params=params,
         standard_error=ravel_pytree(params)[1](errors),
@@ -128,6 +131,17 @@ def _final_verdict(verdict, sigma: jax.Array, variance_se: jax.Array, status) ->
     unknown = (status == Status.NOT_IDENTIFIABLE) | (status == Status.NOT_FINITE)
     unknown = unknown | (status == Status.TOO_SMALL) & (verdict != Verdict.MISALIGNED)
     return jnp.where(unknown, jnp.int32(Verdict.NOT_IDENTIFIABLE), verdict)
+
+
+def _with_inverted(adequacy: Adequacy, inverted: jax.Array) -> Adequacy:
+    """No blur inverts the contrast, however well a negative gain explains it."""
+    explained = (adequacy.verdict == Verdict.EXPLAINED) | (adequacy.verdict == Verdict.SHARPER)
+    poorly = jnp.int32(Verdict.EXPLAINED_POORLY)
+    return replace(
+        adequacy,
+        verdict=jnp.where(inverted & explained, poorly, adequacy.verdict),
+        cause=jnp.where(inverted, jnp.int32(Cause.INVERTED), adequacy.cause),
+    )
 
 
 def _effects_on_variance(

@@ -6,8 +6,9 @@ import numpy as np
 
 from gaussjax.model.arguments import is_traced
 from gaussjax.numerics.pytree import pytree
+from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.covariance import variance_error
-from gaussjax.statistics.departures import LEVEL, Cause, Departures
+from gaussjax.statistics.departures import LEVEL, Departures
 from gaussjax.statistics.summary import Summary
 from gaussjax.statistics.verdict import Verdict
 
@@ -67,6 +68,11 @@ class Adequacy:
     def message(self) -> str | list[str]:
         """The verdict in a sentence; a list of them for a batch. Not available under tracing."""
         return Verdict.messages(self.verdict)
+
+    @property
+    def cause_message(self) -> str | list[str]:
+        """What the most significant departure looks like, in a sentence; a list for a batch."""
+        return Cause.messages(self.cause)
 
     def __str__(self) -> str:
         """A line of figures; a batch or a traced one prints its shapes instead."""

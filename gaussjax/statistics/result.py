@@ -143,8 +143,13 @@ class BlurEstimate:
         family, rms = self.params.family, float(self.noise_variance) ** 0.5
         _, high = self.interval()
         sharper = " (negative: the second image is the sharper one)" if np.any(high < 0) else ""
+        by_model = ""
+        if np.any(self.sigma_model_error > 0) and self.adequacy is not None:
+            sizes = ", ".join(f"{size:.2g}" for size in np.atleast_1d(self.sigma_model_error))
+            by_model = f" (noise) +- {sizes} (model: {self.adequacy.cause_message})"
+        sigma = with_errors(self.sigma, self.sigma_standard_error)
         rows = [
-            ("sigma", with_errors(self.sigma, self.sigma_standard_error) + " px" + sharper),
+            ("sigma", f"{sigma} px{by_model}{sharper}"),
             ("FWHM", with_errors(self.fwhm, FWHM_PER_SIGMA * self.sigma_standard_error) + " px"),
         ]
         for name, unit in (("gain", ""), ("offset", ""), ("shift", " px")):

@@ -1,0 +1,23 @@
+"""What a pair departs from the fitted model by, in a sentence with its remedy."""
+
+from gaussjax.statistics.codes import Code
+
+
+class Cause(Code):
+    """The most significant departure of a pair from the fitted model, and what to do about it."""
+
+    NONE = 0, "nothing but noise is left over"
+    GAIN = 1, "a difference in gain is left: pass gain=True"
+    OFFSET = 2, "a difference in level is left: pass offset=True"
+    SHIFT = 3, "a displacement is left: pass shift=True, or register the images"
+    ANISOTROPY = 4, "the blur differs by direction: pass family='full'"
+    KERNEL = 5, "the blur has another shape than a Gaussian"
+    ASYMMETRY = 6, "the blur is lopsided: the kernel is no Gaussian, or varies"
+    ROTATION = 7, "one image is rotated against the other: register them"
+    SCALE = 8, "the images differ in scale: register them"
+    VARYING_BLUR = 9, "the blur varies over the frame: use blur_map"
+    SHADING = 10, "the illumination differs over the frame: divide it out, or use smaller frames"
+    TONE = 11, "the images differ in tone curve: compare linear intensities"
+    NOISE_IN_REFERENCE = 12, "looks like noise in the sharper image: pass noise_std"
+    CONVENTION = 13, "another kernel convention fits better: see kernel="
+    INVERTED = 14, "the contrast is inverted: negate one image, or the images are unrelated"
