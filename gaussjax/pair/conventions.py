@@ -1,60 +1,123 @@
-"""The same pair read with the other kernel conventions: what they would predict, and find."""
+"""The same pair read with the other kernel conventions: what they would predict, and find.
 
-from dataclasses import replace
+A narrow blur is a short filter along each axis: no convention takes a transform of the frame. The
+filters are those of the kernels themselves and not their ratio, applied to the prediction: cut off,
+the ratio of two of them ripples by more than they differ.
+"""
+
+import math
+from functools import cache
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from gaussjax.model.fourier import inverse_transform
-from gaussjax.model.kernels import Kernel, second_moment
+from gaussjax.model.kernels import Kernel, axis_transfer, second_moment
 from gaussjax.model.options import KERNELS
 from gaussjax.model.response import BlurModel
-from gaussjax.pair.frame import Frame
-from gaussjax.spectra.start import as_nominal
 
 # px: a wider blur is the same in every convention.
 _WIDEST = 2.0
-# px that a kernel of that width reaches.
-_REACH = 16
+# px that the filters reach, and the length of the transform that makes them.
+REACH, _LENGTH = 8, 32
+# px of the largest kernel of that width.
+_LARGEST_RADIUS = 16
+_INDEX = np.arange(_LENGTH // 2 + 1)
+_FREQUENCIES = 2 * np.pi / _LENGTH * _INDEX  # rad/px
+# Of the inverse transform of an even function.
+_WEIGHTS = np.where((_INDEX == 0) | (2 * _INDEX == _LENGTH), 1, 2) / _LENGTH
+# px^2 at which the kernels are tabulated.
+_KNOTS = np.linspace(0, 1.1 * _WIDEST, 300) ** 2
 
 
 def other_conventions(
-    model: BlurModel, vector: jax.Array, frame: Frame
+    model: BlurModel, vector: jax.Array, reference: jax.Array
 ) -> tuple[list[jax.Array], jax.Array]:
-    """Their predictions minus the model's, and the changes of the vector; of narrow blurs.
+    """Their predictions minus the model's, and how they would change the vector.
+
+    Args:
+        model: of the fit.
+        vector: its optimum.
+        reference: A on a box of pixels with ``REACH`` px more on every side.
 
     Returns:
-        ``[*frame]`` each, and ``[k, m]``; zeros where the blur is wide, and none of a full
-        covariance, whose sampled form exists for definite ones only.
+        Images of the box's shape, and ``[k, m]``; zeros where the blur is wide. None of a full
+        covariance, whose sampled form exists for definite ones only, or beside a fitted shift.
     """
-    shape, dtype = frame.blurred.shape, frame.blurred.dtype
-    if model.family == "full" and model.ndim > 1:
+    dtype, p = reference.dtype, model.num_variances
+    if model.shift or (model.family == "full" and model.ndim > 1):
         return [], jnp.zeros((len(vector), 0), dtype)
-    p = model.num_variances
-    variance = vector[:p]
-    moments = variance
+    narrow = jnp.all((vector[:p] > 0) & (vector[:p] < _WIDEST**2))
+    # Where nothing is looked at, one for which everything is finite.
+    variances = jnp.where(narrow, vector[:p], 0.25)
+    own = jax.vmap(lambda v: axis_transfer(model.kernel, v, _INDEX, _LENGTH, model.reach))(
+        variances
+    )
+    moments = variances
     if model.kernel.is_finite:
-        moments = jax.vmap(lambda v: second_moment(model.kernel, v, model.reach))(variance)
-    others = [
-        replace(model, kernel=Kernel(name), reach=_REACH)
-        for name in KERNELS
-        if name != model.kernel.name
-    ]
-    narrow = jnp.all(jnp.abs(variance) < _WIDEST**2)
+        moments = jax.vmap(lambda v: second_moment(model.kernel, v, model.reach))(variances)
+    names = [name for name in KERNELS if name != model.kernel.name]
+    found = _interpolated(moments, names)
+    # Axes of one variance share their filter.
+    axes = [k if model.family == "axis_aligned" else 0 for k in range(model.ndim)]
+    waves = np.cos(2 * np.pi / _LENGTH * np.outer(_INDEX, np.arange(REACH + 1)))
+    kernels = jnp.concatenate([own[:, None], found[..., 1:]], axis=1)
+    taps = kernels @ jnp.asarray(_WEIGHTS[:, None] * waves, dtype)
+    gain = vector[p] if model.gain else 1
+    read = []
+    for j in range(len(names) + 1):
+        image = gain * reference
+        for axis, k in enumerate(axes):
+            image = _filtered(image, taps[k, j], axis)
+        read.append(image)
+    images = [jnp.where(narrow, image - read[0], 0) for image in read[1:]]
+    changes = jnp.where(narrow, found[..., 0] - variances[:, None], 0)
+    return images, jnp.pad(changes, ((0, len(vector) - p), (0, 0)))
 
-    def read():
-        own = model.response(vector, shape)
-        images, changes = [], []
-        for other in others:
-            nominal = as_nominal(moments, other)
-            moved = jnp.concatenate([nominal, vector[p:]])
-            change = (other.response(moved, shape) - own) * frame.spectrum
-            images.append(inverse_transform(change, shape))
-            changes.append(moved - vector)
-        return images, jnp.stack(changes, axis=1)
 
-    def nothing():
-        zeros = jnp.zeros(shape, dtype)
-        return [zeros] * len(others), jnp.zeros((len(vector), len(others)), dtype)
+def _filtered(image: jax.Array, taps: jax.Array, axis: int) -> jax.Array:
+    """An even filter along an axis, without the pixels that it reaches beyond."""
+    size = image.shape[axis] - 2 * REACH
+    distance = np.abs(np.arange(size)[:, None] + REACH - np.arange(size + 2 * REACH)[None])
+    matrix = jnp.append(taps, 0)[np.minimum(distance, REACH + 1)]
+    found = jnp.tensordot(image, matrix, axes=((axis,), (1,)), precision="highest")
+    return jnp.moveaxis(found, -1, axis)
 
-    return jax.lax.cond(narrow, read, nothing)
+
+def _interpolated(moments: jax.Array, names: list[str]) -> jax.Array:
+    """Rows of :func:`_table` at second moments, ``[p] -> [p, names, ...]``; one small product."""
+    knots = _KNOTS.astype(moments.dtype)
+    tables = np.stack([_table(name) for name in names], axis=1)
+    slopes = np.diff(tables, axis=0) / np.diff(_KNOTS)[:, None, None]
+    steps = jnp.clip(moments[:, None] - knots[None, :-1], 0, np.diff(knots)[None])
+    first = jnp.asarray(tables[0], moments.dtype)
+    change = jnp.tensordot(steps, jnp.asarray(slopes, moments.dtype), 1, precision="highest")
+    return first[None] + change
+
+
+@cache
+def _table(name: str) -> np.ndarray:
+    """Nominal variance (px^2) and transfer function of a kernel with each of the second moments.
+
+    A sampled kernel is cut off as its tools do.
+    """
+    if name == "continuous":
+        transfers = np.exp(-0.5 * np.outer(_KNOTS, _FREQUENCIES**2))
+        return np.column_stack([_KNOTS, transfers])
+    if name == "discrete":
+        transfers = np.exp(np.outer(_KNOTS, np.cos(_FREQUENCIES) - 1))
+        return np.column_stack([_KNOTS, transfers])
+    n = np.arange(-_LARGEST_RADIUS, _LARGEST_RADIUS + 1)
+    rows, moments = [], []
+    for sigma in np.linspace(0.12, 1.2 * _WIDEST, 400):
+        if name == "sampled":
+            inside = np.abs(n) <= int(Kernel.truncate * sigma + 0.5)
+            taps = np.where(inside, np.exp(-0.5 * (n / sigma) ** 2), 0)
+        else:
+            taps = np.diff([math.erf((k - 0.5) / sigma / 2**0.5) for k in (*n, n[-1] + 1)])
+        taps = taps / np.sum(taps)
+        moments.append(np.sum(n**2 * taps))
+        rows.append([sigma**2, *(np.cos(np.outer(_FREQUENCIES, n)) @ taps)])
+    # No blur, in every convention; and the moment falls where a radius jumps.
+    rows, moments = [[0, *np.ones_like(_FREQUENCIES)], *rows], np.maximum.accumulate([0, *moments])
+    return np.column_stack([np.interp(_KNOTS, moments, column) for column in np.transpose(rows)])

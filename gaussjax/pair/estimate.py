@@ -19,7 +19,7 @@ from gaussjax.model.arguments import (
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import BOUNDARIES, LOSSES, check_option
 from gaussjax.pair.fit import Options, Usable, fit_pair
-from gaussjax.statistics.quantisation import quantisation_step
+from gaussjax.statistics.quantisation import quantisation_steps
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 
@@ -107,9 +107,9 @@ def estimate_blur(
     if not callable(loss):
         check_option(loss, LOSSES, "loss")
     narrowed = any(np.dtype(getattr(x, "dtype", "f4")) == np.float64 for x in (reference, blurred))
-    steps = quantisation_step(reference), quantisation_step(blurred)
+    given = reference, blurred
     reference, blurred = as_pair(reference, blurred)
-    steps = jnp.stack(steps).astype(reference.dtype)
+    steps = quantisation_steps(*given).astype(reference.dtype)
     mask_reference, mask_blurred = as_mask_pair(mask, reference.shape)
     usable = Usable(mask_reference, mask_blurred, as_weights(weights, blurred))
     noise, estimate_noise = as_noise(noise_std, reference.dtype)

@@ -1,7 +1,5 @@
 """Evidence for and against a fit, gathered at its optimum from pixels and from one spectrum."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +9,7 @@ from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import product
 from gaussjax.numerics.pytree import pytree, static
-from gaussjax.pair.conventions import other_conventions
+from gaussjax.pair.conventions import REACH, other_conventions
 from gaussjax.pair.crop import Crop, densest_box
 from gaussjax.pair.directions import HALO, box_shape, directions
 from gaussjax.pair.frame import Frame
@@ -36,7 +34,7 @@ class Evidence:
     correlated: jax.Array
     uneven: jax.Array
     departures: DepartureSums
-    # of the same pair read with the other kernel conventions, and the variances they would find
+    # of the same pair read with the other kernel conventions, and how they would change the vector
     conventions: DepartureSums
     changes: jax.Array
     noise: ReferenceNoise  # in the sharper image, as the residual's spectrum tells it
@@ -69,16 +67,17 @@ def gather_evidence(
     uneven = [uneven_factor(score, field, weights) for field in fields]
     predicted = frame.blurred + residual - level_of(model, vector, frame)
     box = Box.densest(weights * fields[0] ** 2)
-    _, found = directions(model, box.around(predicted), box.positions())
-    sums = partial(_departure_sums, box, weights, list(fields), -score)
-    others, changes = other_conventions(model, vector, frame)
+    sharp = box.around(frame.blurred - frame.difference, REACH)
+    others, changes = other_conventions(model, vector, sharp)
+    _, found = directions(model, box.around(predicted, HALO), box.positions())
+    sums = _departure_sums(box, weights, fields, -score, [*found, *others])
     responses = model.responses(vector, frame.blurred.shape)
     count = window.num_pixels.astype(power.dtype)
     return Evidence(
         correlated=jnp.stack(correlated),
         uneven=jnp.stack(uneven),
-        departures=sums(found),
-        conventions=sums([box.of(image) for image in others]),
+        departures=sums.part(slice(0, len(found))),
+        conventions=sums.part(slice(len(found), None)),
         changes=changes,
         noise=reference_noise(power, *responses, frame.blurred.shape, count),
     )
@@ -100,26 +99,36 @@ def causes(model: BlurModel) -> list[Cause]:
 def _departure_sums(box: "Box", weights, fields, score, found) -> DepartureSums:
     """The sums of a score, fitted fields and directions, the last of them on the box."""
     weights, score, *fields = (box.of(image) for image in (weights, score, *fields))
+    k, count = len(fields), jnp.sum(weights > 0)
     # Materialized, so that products of matrices make all the sums.
     columns = jax.lax.optimization_barrier(jnp.stack([*fields, *found]))
-    k = len(fields)
     flat = columns.reshape(len(columns), -1)
     inner = product(flat, (weights[None] * columns[:k]).reshape(k, -1).T)
-    unit = Window(tuple(jnp.ones(n, score.dtype) for n in box.shape), None)
-    per_axis = max(round(_NUM_BLOCKS ** (1 / len(box.shape))), 1)
-    counts = tuple(min(per_axis, max(n // _LEAST_BLOCK, 1)) for n in box.shape)
-    blocks = jnp.stack([unit.block_totals(score * column, counts) for column in columns])
-    energy = unit.block_totals(weights * columns[0] ** 2, counts)
-    count = jnp.sum(weights > 0)
+    energy = weights * columns[0] ** 2
+    sums = _block_sums(jnp.concatenate([score[None] * columns, energy[None]]))
     return DepartureSums(
         information=inner[:k],
         mixed=inner[k:].T,
-        powers=jnp.sum(weights.reshape(-1)[None] * flat[k:] ** 2, axis=1),
-        scores=blocks.reshape(len(columns), -1),
-        energy=energy.reshape(-1),
+        powers=product(flat[k:] ** 2, weights.reshape(-1)),
+        scores=sums[:-1],
+        energy=sums[-1],
         variance=jnp.sum(score**2) / jnp.maximum(count - k, 1),
         num_pixels=count.astype(score.dtype),
     )
+
+
+def _block_sums(images: jax.Array) -> jax.Array:
+    """Sums over blocks of neighbours, ``[m, *box] -> [m, blocks]``, an axis after the other."""
+    ndim = images.ndim - 1
+    per_axis = max(round(_NUM_BLOCKS ** (1 / ndim)), 1)
+    for _ in range(ndim):
+        size = images.shape[1]
+        count = min(per_axis, max(size // _LEAST_BLOCK, 1))
+        member = np.arange(size)[:, None] // -(-size // count) == np.arange(count)[None]
+        member = jnp.asarray(member, images.dtype)
+        # The summed axis goes last, so that the next one is in its place.
+        images = jnp.tensordot(images, member, axes=((1,), (0,)), precision="highest")
+    return images.reshape(len(images), -1)
 
 
 @pytree
@@ -140,10 +149,10 @@ class Box:
         """Its pixels."""
         return Crop(self.corner, self.shape).of(image)
 
-    def around(self, image: jax.Array) -> jax.Array:
-        """Its pixels and a halo."""
-        wide = tuple(n + 2 * HALO for n in self.shape)
-        return Crop(self.corner, wide).of(jnp.pad(image, HALO, mode="wrap"))
+    def around(self, image: jax.Array, halo: int) -> jax.Array:
+        """Its pixels and so many px more on every side."""
+        wide = tuple(n + 2 * halo for n in self.shape)
+        return Crop(self.corner, wide).of(jnp.pad(image, halo, mode="wrap"))
 
     def positions(self) -> list[jax.Array]:
         """Coordinates along every axis, from -1 to 1 over the frame, to broadcast."""

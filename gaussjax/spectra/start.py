@@ -118,7 +118,7 @@ def find_start(
         ceiling, _ = swap_pair(turned, ceiling, ceiling[::-1])
         swapped = swapped ^ turned
     return Start(
-        variance=as_nominal(params.variance, model),
+        variance=_as_nominal(params.variance, model),
         gain=one if params.gain is None else params.gain,
         shift=jnp.where(swapped, -peak, peak) + (still if params.shift is None else params.shift),
         noise=levels,
@@ -244,7 +244,7 @@ def _follow_noise(
     return jnp.where(slight, vector, found), levels, steps
 
 
-def as_nominal(variance: jax.Array, model: BlurModel) -> jax.Array:
+def _as_nominal(variance: jax.Array, model: BlurModel) -> jax.Array:
     """Variances that a kernel is to apply, to those by which it is named."""
     # Equal images have H = 1 up to rounding: no blur, in every convention.
     moments = jnp.where(jnp.abs(variance) > 4 * jnp.finfo(variance.dtype).eps, variance, 0)

@@ -17,6 +17,7 @@ for the blocks K.-Y. Liang and S. L. Zeger, Biometrika 73(1), 1986.
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -53,6 +54,17 @@ class DepartureSums:
     energy: jax.Array  # sums over blocks of `W J^2` of the first field, `[blocks]`
     variance: jax.Array  # of the residual, per pixel
     num_pixels: jax.Array
+
+    def part(self, some: slice) -> "DepartureSums":
+        """Of some of the directions."""
+        k = len(self.information)
+        fitted, directions = self.scores[:k], self.scores[k:][some]
+        return replace(
+            self,
+            mixed=self.mixed[:, some],
+            powers=self.powers[some],
+            scores=jnp.concatenate([fitted, directions]),
+        )
 
 
 @pytree

@@ -26,6 +26,7 @@ from gaussjax.numerics.linear_algebra import (
     real_products,
 )
 from gaussjax.numerics.pytree import pytree
+from gaussjax.numerics.reductions import row_sums
 from gaussjax.statistics.long_run import drawn_to_one
 
 # Frequencies count less where D is below this part of the larger noise variance: there D is known
@@ -57,7 +58,7 @@ def reference_noise(
     image_shape: tuple[int, ...],
     num_pixels: jax.Array,
 ) -> ReferenceNoise:
-    """Weighted regression of the residual's power spectrum on what noise in B and in A leave in it.
+    """Regression of the residual's power spectrum on what noise in B and in A leave in it.
 
     Args:
         power: |F(W r)|^2.
@@ -71,21 +72,14 @@ def reference_noise(
     low = (4 * jnp.pi / min(image_shape)) ** 2
     radius = sum(w**2 for w in angular_frequencies(image_shape, power.dtype))
     used = half_plane_weights(image_shape, power.dtype) * (radius > low)
-    mean = jnp.sum(used * power) / jnp.sum(used)
-    mean = jnp.where(mean > 0, mean, 1)
-    level, part = jnp.ones((), power.dtype), jnp.zeros((), power.dtype)
-    error = part
-    for _ in range(2):
-        # The variance of a periodogram is the square of its mean.
-        weights = used / jnp.maximum(level + part * gain, 1e-3) ** 2
-        s0, s1 = jnp.sum(weights), jnp.sum(weights * gain)
-        centred = gain - s1 / s0
-        spread = jnp.sum(weights * centred**2)
-        spread = jnp.where(spread > 0, spread, 1)
-        part = jnp.sum(weights * centred * (power / mean)) / spread
-        level = jnp.sum(weights * power / mean) / s0 - part * s1 / s0
-        # Of N frequencies N / 2 are independent.
-        error = jnp.sqrt(2 / (jnp.maximum(num_pixels, 1) * spread))
+    summands = [used * gain**j * power**k for j, k in ((0, 0), (1, 0), (2, 0), (0, 1), (1, 1))]
+    s0, s1, s2, y0, y1 = (jnp.sum(x) for x in row_sums([each[None] for each in summands]))
+    # In units of the mean power, the variance of whose periodogram is 1 where noise is white.
+    spread = s2 - s1**2 / s0
+    spread = jnp.where(spread > 0, spread, jnp.finfo(power.dtype).eps)
+    part = (y1 * s0 / jnp.where(y0 > 0, y0, 1) - s1) / spread
+    # Of N frequencies N / 2 are independent.
+    error = jnp.sqrt(2 / (jnp.maximum(num_pixels, 1) * spread))
     bias = [half_plane_sum(jnp.real(jnp.conj(response) * s), image_shape) for s in slopes]
     return ReferenceNoise(part, error, jnp.stack(bias))
 

@@ -12,24 +12,22 @@ _PIXELS, _NEAR = 2**14, 1e-3
 _LEAST_LEVELS = 16
 
 
-def quantisation_step(image) -> jax.Array:
-    """Distance of the grey levels of an image; 0 where they are none. Scalar.
+def quantisation_steps(reference, blurred) -> jax.Array:
+    """Distances of the grey levels of two images; 0 where they are none. ``[2]``.
 
     Known of integers; of floating-point images it is seen in the pixels.
     """
-    dtype = np.dtype(getattr(image, "dtype", float))
-    if dtype.kind in "iub":
-        return jnp.ones(()) * (dtype.kind != "b")
-    image = jnp.asarray(image)
-    rows = image[:: max(image.size // _PIXELS, 1)]
-    rows = jnp.where(jnp.isfinite(rows), rows, 0)
-    step = jnp.zeros(())
-    for unit in reversed(_UNITS):
-        levels = unit * rows
-        on_grid = jnp.all(jnp.abs(levels - jnp.round(levels)) < _NEAR)
-        several = jnp.max(levels) - jnp.min(levels) >= _LEAST_LEVELS
-        step = jnp.where(on_grid & several, 1 / unit, step)
-    return step
+    kinds = [np.dtype(getattr(image, "dtype", float)).kind for image in (reference, blurred)]
+    if all(kind in "iub" for kind in kinds):
+        return jnp.asarray([float(kind != "b") for kind in kinds])
+    rows = [jnp.asarray(image) for image in (reference, blurred)]
+    rows = jnp.stack([image[:: max(image.size // _PIXELS, 1)] for image in rows])
+    rows = rows.reshape(2, 1, -1).astype(jnp.promote_types(rows.dtype, jnp.float32))
+    units = np.asarray(_UNITS)[None, :, None]
+    levels = jnp.where(jnp.isfinite(rows), rows, 0) * units
+    on_grid = jnp.max(jnp.abs(levels - jnp.round(levels)), axis=2) < _NEAR
+    several = jnp.max(levels, axis=2) - jnp.min(levels, axis=2) >= _LEAST_LEVELS
+    return jnp.max(jnp.where(on_grid & several, 1 / units[..., 0], 0), axis=1)
 
 
 def rounding_noise(step: jax.Array) -> jax.Array:
