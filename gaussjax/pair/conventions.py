@@ -16,8 +16,8 @@ from gaussjax.model.kernels import Kernel, axis_transfer, second_moment
 from gaussjax.model.options import KERNELS
 from gaussjax.model.response import BlurModel
 
-# px: a wider blur is the same in every convention.
-_WIDEST = 2.0
+# px: of a wider blur all conventions have the same shape.
+_WIDEST = 1.25
 # px that the filters reach, and the length of the transform that makes them.
 REACH, _LENGTH = 8, 32
 # px of the largest kernel of that width.
@@ -50,9 +50,8 @@ def other_conventions(
     narrow = jnp.all((vector[:p] > 0) & (vector[:p] < _WIDEST**2))
     # Where nothing is looked at, one for which everything is finite.
     variances = jnp.where(narrow, vector[:p], 0.25)
-    own = jax.vmap(lambda v: axis_transfer(model.kernel, v, _INDEX, _LENGTH, model.reach))(
-        variances
-    )
+    index = jnp.asarray(_INDEX, jnp.int32)
+    own = jax.vmap(lambda v: axis_transfer(model.kernel, v, index, _LENGTH, model.reach))(variances)
     moments = variances
     if model.kernel.is_finite:
         moments = jax.vmap(lambda v: second_moment(model.kernel, v, model.reach))(variances)
@@ -78,10 +77,12 @@ def other_conventions(
 def _filtered(image: jax.Array, taps: jax.Array, axis: int) -> jax.Array:
     """An even filter along an axis, without the pixels that it reaches beyond."""
     size = image.shape[axis] - 2 * REACH
-    distance = np.abs(np.arange(size)[:, None] + REACH - np.arange(size + 2 * REACH)[None])
-    matrix = jnp.append(taps, 0)[np.minimum(distance, REACH + 1)]
-    found = jnp.tensordot(image, matrix, axes=((axis,), (1,)), precision="highest")
-    return jnp.moveaxis(found, -1, axis)
+
+    def moved(step):
+        return jax.lax.slice_in_dim(image, REACH + step, REACH + step + size, axis=axis)
+
+    pairs = (taps[step] * (moved(step) + moved(-step)) for step in range(1, REACH + 1))
+    return sum(pairs, taps[0] * moved(0))
 
 
 def _interpolated(moments: jax.Array, names: list[str]) -> jax.Array:

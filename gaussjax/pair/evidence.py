@@ -19,8 +19,8 @@ from gaussjax.statistics.departures import DepartureSums
 from gaussjax.statistics.long_run import long_run_factor, uneven_factor
 from gaussjax.statistics.noise import ReferenceNoise, reference_noise
 
-# About so many pixels are looked at for departures: all of a frame of 128 x 128 px.
-_PIXELS = 2**14
+# About so many pixels are looked at for departures: all of a frame of 90 x 90 px.
+_PIXELS = 2**13
 # Blocks of neighbours in a box, and the least px of each along an axis.
 _NUM_BLOCKS, _LEAST_BLOCK = 256, 6
 
@@ -109,7 +109,7 @@ def _departure_sums(box: "Box", weights, fields, score, found) -> DepartureSums:
     return DepartureSums(
         information=inner[:k],
         mixed=inner[k:].T,
-        powers=product(flat[k:] ** 2, weights.reshape(-1)),
+        powers=jnp.sum(weights.reshape(-1)[None] * flat[k:] ** 2, axis=1),
         scores=sums[:-1],
         energy=sums[-1],
         variance=jnp.sum(score**2) / jnp.maximum(count - k, 1),
@@ -143,7 +143,11 @@ class Box:
     def densest(cls, energy: jax.Array) -> "Box":
         """The box that holds most of an energy."""
         shape = box_shape(energy.shape, _PIXELS)
-        return cls(densest_box(energy, shape), shape, energy.shape)
+        # Where there is room its halo lies in the frame.
+        free = np.asarray(energy.shape) - np.asarray(shape)
+        least = np.where(free >= 2 * REACH, REACH, 0)
+        corner = jnp.clip(densest_box(energy, shape), least, free - least)
+        return cls(corner.astype(jnp.int32), shape, energy.shape)
 
     def of(self, image: jax.Array) -> jax.Array:
         """Its pixels."""
@@ -152,7 +156,10 @@ class Box:
     def around(self, image: jax.Array, halo: int) -> jax.Array:
         """Its pixels and so many px more on every side."""
         wide = tuple(n + 2 * halo for n in self.shape)
-        return Crop(self.corner, wide).of(jnp.pad(image, halo, mode="wrap"))
+        fits = [m - n >= 2 * REACH for m, n in zip(self.frame, self.shape, strict=True)]
+        padded = jnp.pad(image, [(0 if fit else halo,) * 2 for fit in fits], mode="wrap")
+        first = self.corner - np.where(fits, halo, 0)
+        return Crop(first, wide).of(padded)
 
     def positions(self) -> list[jax.Array]:
         """Coordinates along every axis, from -1 to 1 over the frame, to broadcast."""

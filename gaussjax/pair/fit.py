@@ -245,12 +245,14 @@ def _fit(objective: Objective, scout: Objective | None, start: Start, context, l
 def _evidence(objective: Objective, pair: Pair, fit: Fit, crop: Crop) -> Evidence:
     """Evidence on a fit from its frame, or from the crop of a large one."""
     model, frame, margins = objective.model, objective.frame, fit.margins
-    if crop.shape != pair.shape:
+    if crop.shape == pair.shape:
+        residual, fields = objective.prediction(fit)
+    else:
         frame = pair.crop(crop).frame()
         model = replace(model, largest_margins=borders.largest_margins(crop.shape))
         margins = model.margins(fit.vector)
+        residual, fields = residual_and_fields(model, fit.vector, frame)
     window = frame_window(frame, margins)
-    residual, fields = residual_and_fields(model, fit.vector, frame)
     score = objective.score(residual, window, fit.context)
     return gather_evidence(frame, model, fit.vector, window, residual, fields, score)
 
@@ -279,16 +281,15 @@ def _result(
     num_pixels = summary.num_pixels
     evidence = _evidence(objective, pair, fit, crop)
     rounding = rounding_variance(fit.vector.dtype)
-    scatter, vector = summary.scatter, fit.vector
+    scatter = summary.scatter
     departures, by_level = None, 0.0
     if not isinstance(objective, ErrorsInVariables):
         factors = jnp.sqrt(evidence.correlated * evidence.uneven)
         scatter = scatter * jnp.outer(factors, factors)
-        departures = _departures(evidence, model, vector, summary, rounding, known)
+        departures = _departures(evidence, model, fit.vector, summary, rounding, known)
         level, level_error = rounding_noise_level(evidence.noise, summary, known)
         effect = reference_noise_effect(evidence.noise, summary, jnp.ones_like(level))
-        vector = jnp.clip(vector + effect * level, low, high)
-        by_level = jnp.outer(effect, effect) * level_error**2
+        by_level = jnp.outer(effect, effect) * (level**2 + level_error**2)
     covariance = summary.inverse @ scatter @ summary.inverse.T
     # Rounding of a transfer function is the same everywhere: no mean over pixels makes it smaller.
     covariance = covariance + _COHERENT * num_pixels * summary.rounding + by_level
@@ -298,7 +299,7 @@ def _result(
         params = replace(model.params(vector), offset=offset_of(model, vector, frame))
         return swap_params(start.swapped, params)
 
-    rotation = jax.jacfwd(lambda vector: ravel_pytree(params_of(vector))[0])(vector)
+    rotation = jax.jacfwd(lambda vector: ravel_pytree(params_of(vector))[0])(fit.vector)
     oriented = model.params(fit.vector)
     adequacy = assess(
         summary,
@@ -311,7 +312,7 @@ def _result(
     is_absolute = isinstance(objective, Robust) and objective.loss == "absolute"
     margins = axis_margins(oriented, model.kernel, model.ndim)
     return make_estimate(
-        params_of(vector),
+        params_of(fit.vector),
         ndim=model.ndim,
         covariance=rotation @ covariance @ rotation.T,
         loss=frame.scale ** (1 if is_absolute else 2) * summary.loss,

@@ -156,7 +156,7 @@ class Pair:
     scale: jax.Array  # divides both images
     boundary: str = static()  # one of `BOUNDARIES`
     pad: int = static()  # of its frame, px; matters to the padded boundaries only
-    seamless: bool = static()  # its frame takes the periodic part of the reference
+    seamless: bool = static(default=False)  # its frame takes the periodic part of the reference
 
     @property
     def shape(self) -> tuple[int, ...]:

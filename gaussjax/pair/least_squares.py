@@ -66,7 +66,9 @@ class Linearization:
     equations: FrameEquations  # at that point
     second_order: jax.Array  # the second-order term that the step used, `[k, k]`
     squares: jax.Array  # `sum W r^2` at the end
-    residual: Any  # at the end; of a frame that is cut into tiles, its statistics
+    # residual at the end and fields at the beginning; of a frame that is cut into tiles, the
+    # statistics of the residual
+    kept: Any
 
 
 @pytree
@@ -87,7 +89,7 @@ class LeastSquares(Objective):
             equations=equations,
             second_order=step.second_order,
             squares=equations.squares_after(move),
-            residual=self.kept(step.vector, window, residual),
+            kept=self.kept(step.vector, window, residual, fields),
         )
         return fit.moved(step.vector, linear, step.length, step.predicted)
 
@@ -101,16 +103,20 @@ class LeastSquares(Objective):
             equations=equations,
             second_order=jnp.zeros_like(equations.information),
             squares=equations.squares,
-            residual=self.kept(vector, window, residual),
+            kept=self.kept(vector, window, residual, fields),
         )
 
-    def kept(self, vector: jax.Array, window: Window, residual: jax.Array) -> Any:
-        """What :meth:`final_statistics` will need of this pass, if it is the last."""
-        return residual
+    def kept(self, vector: jax.Array, window: Window, residual, fields) -> Any:
+        """What will be needed of this pass, if it is the last."""
+        return residual, fields
+
+    def prediction(self, fit: Fit) -> tuple[jax.Array, jax.Array]:
+        """As kept: the last step is too short to change the fields."""
+        return fit.linear.kept
 
     def final_statistics(self, fit: Fit) -> ResidualStatistics:
         """Of the residual at the end of the last pass."""
-        window, residual = self.window(fit.margins), fit.linear.residual
+        window, (residual, _) = self.window(fit.margins), fit.linear.kept
         return self.residual_statistics(fit.vector, window, residual, window.values * residual)
 
     def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:

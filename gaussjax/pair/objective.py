@@ -15,7 +15,7 @@ from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.frame import Frame, frame_window
-from gaussjax.pair.prediction import level_of
+from gaussjax.pair.prediction import level_of, residual_and_fields
 from gaussjax.statistics.residual_statistics import ResidualStatistics, gather
 from gaussjax.statistics.summary import Summary
 
@@ -72,6 +72,10 @@ class Objective(ABC):
     @abstractmethod
     def summary(self, fit: Fit) -> Summary:
         """Error bars and figures at the optimum."""
+
+    def prediction(self, fit: Fit) -> tuple[jax.Array, jax.Array]:
+        """Residual and fields of the frame at the optimum."""
+        return residual_and_fields(self.model, fit.vector, self.frame)
 
     def score(self, residual, window: Window, context: jax.Array) -> jax.Array:
         """The image that an optimum makes orthogonal to the fields J, in the residual's unit."""

@@ -96,6 +96,10 @@ class Robust(Objective):
         """Of the objective."""
         return self.evaluate(vector, self.window(margins), context).gradient
 
+    def prediction(self, fit: Fit) -> tuple[jax.Array, jax.Array]:
+        """As of the last pass."""
+        return fit.linear
+
     def score(self, residual, window: Window, context: jax.Array) -> jax.Array:
         """``W s psi(r / s)``, in the unit of the residual where it is not large."""
         scale = context[0]

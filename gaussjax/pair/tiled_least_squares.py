@@ -37,17 +37,17 @@ class TiledLeastSquares(LeastSquares):
             equations=equations,
             second_order=step.second_order,
             squares=equations.squares_after(step.vector - fit.vector),
-            residual=statistics,
+            kept=statistics,
         )
         return fit.moved(step.vector, linear, step.length, step.predicted)
 
-    def kept(self, vector: jax.Array, window: Window, residual: jax.Array) -> ResidualStatistics:
+    def kept(self, vector: jax.Array, window: Window, residual, fields) -> ResidualStatistics:
         """The statistics themselves, as the residual is never there at once."""
         return self.residual_statistics(vector, window, residual, window.values * residual)
 
     def final_statistics(self, fit: Fit) -> ResidualStatistics:
         """As gathered in the last pass."""
-        return fit.linear.residual
+        return fit.linear.kept
 
 
 def _gathering(model: BlurModel, tile: tuple[int, ...]):

@@ -147,6 +147,8 @@ def alternatives(
     unit = jnp.abs(part.z_scores) / jnp.where(part.total == 0, 1, jnp.abs(part.total))
     ratio = unit**2 * part.power * (2 * part.total - part.power)
     count = len(part.power)
+    # One of them at most is true: the one that fits best.
+    ratio = jnp.where(jnp.arange(count) == jnp.argmax(ratio), ratio, 0)
     return Departures(
         z_scores=jnp.sqrt(jnp.maximum(ratio, 0)),
         effects=jnp.where(ratio[None] > 0, changes - part.coefficients, 0),
