@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 import scipy.optimize
-from problems import cropped_scene, periodic_blur
+from problems import cropped_scene, interior_blur, periodic_blur
 
 import gaussjax as gj
 
@@ -16,8 +16,8 @@ def noisy_pair(covariance, seed=0):
     return reference, blurred + NOISE_STD * np.random.default_rng(seed).normal(size=blurred.shape)
 
 
-def interior(estimate, reference, blurred, model):
-    """Residual over the pixels that the estimate compared, as a function of sigma."""
+def compared(estimate, reference):
+    """The box of pixels that the estimate compared."""
     sigma = np.broadcast_to(estimate.sigma, (2,))
     if estimate.kernel.name == "sampled":
         margins = [int(4 * s + 0.5) for s in sigma]
@@ -25,11 +25,49 @@ def interior(estimate, reference, blurred, model):
         margins = [int(np.ceil(4 * s)) + 1 for s in sigma]
     inside = tuple(slice(m, -m) for m in margins)
     assert estimate.num_pixels == reference[inside].size
+    return inside
+
+
+def interior(estimate, reference, blurred, model):
+    """Residual over those pixels, as a function of sigma."""
+    inside = compared(estimate, reference)
     return lambda sigma: (model(reference, sigma) - blurred)[inside].ravel()
+
+
+def drawn_to_one(factor, chance):
+    return 1 + (factor - 1) ** 3 / ((factor - 1) ** 2 + chance)
+
+
+def long_run_factors(residual, jacobian, inside, shape):
+    """By the spectrum of the residual, times by where its squares lie; of each column."""
+
+    def placed(values):
+        frame = np.zeros(shape)
+        frame[inside] = values.reshape(frame[inside].shape)
+        return frame
+
+    power = np.abs(np.fft.fftn(placed(residual))) ** 2
+    factors = []
+    for column in jacobian.T:
+        part = np.abs(np.fft.fftn(placed(column))) ** 2
+        part /= np.sum(part)
+        chance = np.sum(part**2)
+        correlated = np.sum(part * power) / np.mean(power) + chance
+        where = column**2 / np.sum(column**2)
+        by_chance = np.sum(where**2)
+        uneven = np.sum(where * residual**2) / np.mean(residual**2) + by_chance
+        factors.append(
+            drawn_to_one(correlated, 2 * chance) * drawn_to_one(uneven, 2 * by_chance)
+        )
+    return np.asarray(factors)
 
 
 def continuous(image, sigma):
     return periodic_blur(image, np.diag(np.broadcast_to(np.square(sigma), (2,))))
+
+
+def isotropic(image, sigma):
+    return interior_blur(image, np.diag(np.broadcast_to(np.square(sigma), (2,))))
 
 
 def sampled(image, sigma):
@@ -39,7 +77,7 @@ def sampled(image, sigma):
 @pytest.mark.parametrize(
     ("family", "covariance", "options", "model"),
     [
-        ("isotropic", 2.25 * np.eye(2), {}, continuous),
+        ("isotropic", 2.25 * np.eye(2), {}, isotropic),
         ("axis_aligned", np.diag([4.0, 1.0]), {}, continuous),
         ("isotropic", 2.25 * np.eye(2), {"kernel": "sampled"}, sampled),
     ],
@@ -60,7 +98,11 @@ def test_estimate_error_bar_and_loss_are_those_of_dense_least_squares(
     jacobian = np.stack([(residual(dense.x + h) - residual(dense.x - h)) / 2e-5 for h in steps], 1)
     noise_variance = 2 * dense.cost / (len(jacobian) - dense.x.size)
     np.testing.assert_allclose(estimate.noise_variance, noise_variance, rtol=1e-9)
-    expected = np.sqrt(np.diag(noise_variance * np.linalg.inv(jacobian.T @ jacobian)))
+    inverse = noise_variance * np.linalg.inv(jacobian.T @ jacobian)
+    inside = compared(estimate, reference)
+    factors = long_run_factors(residual(dense.x), jacobian, inside, reference.shape)
+    scatter = np.linalg.inv(inverse) * np.sqrt(np.outer(factors, factors))
+    expected = np.sqrt(np.diag(inverse @ scatter @ inverse))
     errors = np.atleast_1d(estimate.sigma_standard_error)
     np.testing.assert_allclose(errors, expected, rtol=0.01)
     variance_errors = 2 * dense.x * expected

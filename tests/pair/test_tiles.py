@@ -96,25 +96,27 @@ def estimate_whole(monkeypatch):
     return estimate
 
 
-@pytest.mark.parametrize("which", ["plain", "all"])
+@pytest.mark.parametrize("which", ["plain", "all", "continuous"])
 def test_the_fit_is_that_of_the_whole_frame(which, estimate_whole, x64):
     reference, blurred = large_pair(1.7, noise=0.02)
-    options = {}
+    options = {} if which == "continuous" else {"kernel": "sampled"}
+    # Each tile has a smooth part of its own, which only the discrete Laplacian calls harmonic.
+    tolerance = 1e-6 if which == "continuous" else 1e-8
     if which == "all":
         known = np.random.default_rng(1).random(reference.shape) > 0.01
         blurred = np.where(known, blurred, np.nan)
         options = {"family": "full", "gain": True, "offset": True, "shift": True, "mask": known}
     streamed = gj.estimate_blur(reference, blurred, **options)
     if which == "plain":
-        from_afar = gj.estimate_blur(reference, blurred, initial=6.0)
+        from_afar = gj.estimate_blur(reference, blurred, initial=6.0, **options)
         np.testing.assert_allclose(from_afar.sigma, streamed.sigma, rtol=1e-8)
         assert from_afar.status == 0
     whole = estimate_whole(reference, blurred, **options)
     assert streamed.status == whole.status == 0
     np.testing.assert_allclose(
-        streamed.params.variance, whole.params.variance, rtol=1e-8, atol=1e-9
+        streamed.params.variance, whole.params.variance, rtol=tolerance, atol=1e-9
     )
-    np.testing.assert_allclose(streamed.loss, whole.loss, rtol=1e-8)
+    np.testing.assert_allclose(streamed.loss, whole.loss, rtol=tolerance)
     np.testing.assert_allclose(streamed.sigma_standard_error, whole.sigma_standard_error, rtol=1e-3)
     assert streamed.num_pixels == whole.num_pixels
     assert streamed.adequacy.verdict == whole.adequacy.verdict

@@ -30,6 +30,29 @@ def periodic_blur(scene, covariance):
     return np.fft.ifftn(np.fft.fftn(scene) * np.exp(-0.5 * form)).real
 
 
+def smooth_part(image):
+    """Moisan's smooth part, whose discrete Laplacian inside is zero, by the full complex FFT."""
+    boundary, laplacian = np.zeros(image.shape), np.zeros(image.shape)
+    for axis, size in enumerate(image.shape):
+        first, last = (np.take(image, [k], axis) for k in (0, -1))
+        ends = [slice(None)] * image.ndim
+        for end, jump in ((slice(0, 1), last - first), (slice(-1, None), first - last)):
+            ends[axis] = end
+            boundary[tuple(ends)] += jump
+        waves = 2 * np.cos(2 * np.pi * np.fft.fftfreq(size)) - 2
+        laplacian = laplacian + waves.reshape([-1 if k == axis else 1 for k in range(image.ndim)])
+    laplacian.flat[0] = 1
+    spectrum = np.fft.fftn(boundary) / laplacian
+    spectrum.flat[0] = 0
+    return np.fft.ifftn(spectrum).real
+
+
+def interior_blur(image, covariance):
+    """:func:`periodic_blur` of the periodic part alone: what an isotropic blur is inside a crop."""
+    smooth = smooth_part(image)
+    return periodic_blur(image - smooth, covariance) + smooth
+
+
 @dataclass(frozen=True)
 class Problem:
     """Images A and B, and the sigma (px) that estimate_blur has to find with these options."""
