@@ -1,0 +1,130 @@
+"""Variances of a score where noise is correlated or uneven, against sums written out and draws."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gaussjax.statistics.long_run import drawn_to_one, long_run_factor, uneven_factor
+
+SIZE, DRAWS = 40, 3000
+# Four standard errors of a variance over so many draws of normal numbers.
+CHANCE = 4 * np.sqrt(2 / DRAWS)
+
+
+def power(image):
+    return jnp.abs(jnp.fft.rfftn(image)) ** 2
+
+
+def factor_of_spectrum(residual, field):
+    return long_run_factor(power(residual), power(field), residual.shape)
+
+
+def shrunk(found, chance):
+    """Found with a known chance error, as a factor."""
+    distance = found + 0.5 * chance - 1
+    return 1 + distance**3 / (distance**2 + chance)
+
+
+@pytest.fixture
+def field(rng):
+    """As smooth as a derivative by the blur is, and stronger on one side."""
+    w = np.hypot(*np.meshgrid(*2 * [2 * np.pi * np.fft.fftfreq(SIZE)]))
+    spectrum = np.fft.fftn(rng.normal(size=(SIZE, SIZE))) * w**2 * np.exp(-2 * w**2)
+    return np.fft.ifftn(spectrum).real * np.linspace(0.2, 2, SIZE)
+
+
+@pytest.mark.parametrize("shape", [(31,), (12, 13), (11, 10), (5, 6, 7)])
+def test_it_is_the_variance_with_the_covariances_of_the_residual(shape, rng, x64):
+    residual, field = rng.normal(size=(2, *shape))
+    shifts = list(np.ndindex(shape))
+    axes = tuple(range(len(shape)))
+    covariance = [np.mean(residual * np.roll(residual, s, axes)) for s in shifts]
+    overlap = [np.sum(field * np.roll(field, s, axes)) for s in shifts]
+    found = np.dot(covariance, overlap) / (np.mean(residual**2) * np.sum(field**2))
+    spectrum = np.abs(np.fft.fftn(field)) ** 2
+    chance = 2 * np.sum(spectrum**2) / np.sum(spectrum) ** 2
+    factor = factor_of_spectrum(jnp.asarray(residual), jnp.asarray(field))
+    np.testing.assert_allclose(factor, shrunk(found, chance), rtol=1e-10)
+
+
+def test_white_noise_moves_it_by_less_than_chance(field, x64):
+    noise = np.random.default_rng(1).normal(size=(DRAWS, SIZE, SIZE))
+    factors = jax.jit(jax.vmap(factor_of_spectrum, (0, None)))(noise, field)
+    spectrum = np.abs(np.fft.fftn(field)) ** 2
+    chance = 2 * np.sum(spectrum**2) / np.sum(spectrum) ** 2
+    assert 0 < np.var(factors) < chance
+    assert abs(np.mean(factors) - 1) < chance
+
+
+@pytest.mark.parametrize("width", [0.6, 1.2])
+def test_it_is_the_scatter_of_the_score_in_correlated_noise(width, field, x64):
+    w = np.meshgrid(2 * np.pi * np.fft.fftfreq(SIZE), 2 * np.pi * np.fft.rfftfreq(SIZE))
+    transfer = np.exp(-0.5 * width**2 * (w[0] ** 2 + w[1] ** 2)).T
+    white = np.random.default_rng(2).normal(size=(DRAWS, SIZE, SIZE))
+    noise = np.fft.irfft2(np.fft.rfft2(white) * transfer, (SIZE, SIZE))
+    factors = np.asarray(jax.jit(jax.vmap(factor_of_spectrum, (0, None)))(noise, field))
+    even = np.mean(noise**2, axis=(1, 2)) * np.sum(field**2)
+    scatter = np.var(np.sum(noise * field, axis=(1, 2)))
+    assert abs(scatter / np.mean(even) - 1) > 3 * CHANCE
+    np.testing.assert_allclose(np.mean(factors * even), scatter, rtol=CHANCE)
+
+
+def test_squares_of_single_pixels_are_written_out(rng, x64):
+    residual, field = rng.normal(size=(2, 9, 10))
+    weights = rng.random((9, 10)) * (rng.random((9, 10)) < 0.7)
+    counted = weights > 0
+    mean = np.sum(weights * residual**2) / np.sum(counted)
+    energy = weights * field**2
+    found = np.sum(weights**2 * residual**2 * field**2) / (mean * np.sum(energy))
+    chance = 2 * np.sum(energy**2) / np.sum(energy) ** 2
+    factor = uneven_factor(*(jnp.asarray(x) for x in (weights * residual, field, weights)))
+    np.testing.assert_allclose(factor, shrunk(found, chance), rtol=1e-12)
+
+
+@pytest.mark.parametrize("strong", ["where the field is", "where it is not"])
+def test_it_is_the_scatter_of_the_score_in_uneven_noise(strong, field, x64):
+    level = np.abs(field) / np.max(np.abs(field))
+    level = 0.2 + (level if strong == "where the field is" else (1 - level) ** 8)
+    noise = level * np.random.default_rng(3).normal(size=(DRAWS, SIZE, SIZE))
+    inside = np.zeros((SIZE, SIZE))
+    inside[5:-5, 3:-3] = 1
+    of_draw = jax.jit(jax.vmap(lambda r: uneven_factor(inside * r, field, inside)))
+    factors = np.asarray(of_draw(noise))
+    even = np.sum(inside * noise**2, axis=(1, 2)) / np.sum(inside) * np.sum(inside * field**2)
+    scatter = np.var(np.sum(inside * noise * field, axis=(1, 2)))
+    assert abs(scatter / np.mean(even) - 1) > 3 * CHANCE
+    np.testing.assert_allclose(np.mean(factors * even), scatter, rtol=CHANCE)
+
+
+def test_even_noise_moves_the_uneven_factor_by_less_than_chance(field, x64):
+    noise = np.random.default_rng(4).normal(size=(DRAWS, SIZE, SIZE))
+    everywhere = np.ones((SIZE, SIZE))
+    factors = jax.jit(jax.vmap(lambda r: uneven_factor(r, field, everywhere)))(noise)
+    chance = 2 * np.sum(field**4) / np.sum(field**2) ** 2
+    assert 0 < np.var(factors) < chance
+    assert abs(np.mean(factors) - 1) < chance
+
+
+@pytest.mark.parametrize("chance", [0.0, 1e-4, 0.05, 1.0])
+def test_a_factor_is_drawn_to_one_without_a_jump(chance, x64):
+    given = np.linspace(0, 5, 5001)
+    drawn = np.asarray(drawn_to_one(jnp.asarray(given), jnp.asarray(chance)))
+    steps = np.diff(drawn) / np.diff(given)
+    # The slope (u^2 + 3 u) / (u + 1)^2 with u = distance^2 / chance is largest at u = 3.
+    assert np.all((steps > -1e-9) & (steps < 9 / 8 + 1e-9))
+    assert np.all(np.abs(drawn - 1) <= np.abs(given - 1) + 1e-12)
+    np.testing.assert_allclose(drawn[1000], 1, atol=1e-12)
+    if chance == 0:
+        np.testing.assert_allclose(drawn, given, rtol=1e-12)
+    one_error = drawn_to_one(jnp.asarray(1 + chance**0.5), jnp.asarray(chance))
+    np.testing.assert_allclose(one_error, 1 + 0.5 * chance**0.5, rtol=1e-12)
+
+
+def test_nothing_to_look_at_is_finite(dtype):
+    with jax.debug_nans(True):
+        image, nothing = jnp.ones((6, 8), dtype), jnp.zeros((6, 8), dtype)
+        for residual, field in ((nothing, image), (image, nothing), (nothing, nothing)):
+            assert np.isfinite(factor_of_spectrum(residual, field))
+            assert np.isfinite(uneven_factor(residual, field, image))
+            assert np.isfinite(uneven_factor(nothing, field, nothing))
