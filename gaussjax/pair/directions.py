@@ -3,7 +3,7 @@
 All are finite differences of the prediction and products with coordinates: none takes an FFT.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from itertools import combinations
 
@@ -58,7 +58,7 @@ def directions(
     here = d()
     slopes = [d(a) for a in axes]
     bends = {(a, a): d(a, a) for a in axes}
-    laplacian = sum(bends.values())
+    laplacian = _sum(bends.values())
     found: list[tuple[Cause, jax.Array]] = []
     if not model.gain:
         found.append((Cause.GAIN, here))
@@ -71,18 +71,22 @@ def directions(
         found += [(Cause.ANISOTROPY, bends[a, a] - bends[a + 1, a + 1]) for a in axes[:-1]]
     if model.family != "full":
         found += [(Cause.ANISOTROPY, d(a, b)) for a, b in pairs]
-    found.append((Cause.KERNEL, sum(d(a, a, a, a) for a in axes)))
+    found.append((Cause.KERNEL, _sum(d(a, a, a, a) for a in axes)))
     if pairs:
-        found.append((Cause.KERNEL, sum(d(a, a, b, b) for a, b in pairs)))
-    found += [(Cause.ASYMMETRY, sum(d(a, b, b) for b in axes)) for a in axes]
+        found.append((Cause.KERNEL, _sum(d(a, a, b, b) for a, b in pairs)))
+    found += [(Cause.ASYMMETRY, _sum(d(a, b, b) for b in axes)) for a in axes]
     found += [(Cause.ROTATION, position[b] * slopes[a] - position[a] * slopes[b]) for a, b in pairs]
-    found.append((Cause.SCALE, sum(x * slope for x, slope in zip(position, slopes, strict=True))))
+    found.append((Cause.SCALE, _sum(x * slope for x, slope in zip(position, slopes, strict=True))))
     found += [(Cause.VARYING_BLUR, x * laplacian) for x in position]
     found += [(Cause.SHADING, x + jnp.zeros_like(here)) for x in position]
     found += [(Cause.SHADING, x * here) for x in position]
     found.append((Cause.TONE, here**2))
     causes, fields = zip(*found, strict=True)
     return list(causes), list(fields)
+
+
+def _sum(images: Iterable[jax.Array]) -> jax.Array:
+    return reduce(jnp.add, images)
 
 
 def box_shape(shape: tuple[int, ...], pixels: int) -> tuple[int, ...]:

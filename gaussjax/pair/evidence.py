@@ -69,7 +69,7 @@ def gather_evidence(
     box = Box.densest(weights * fields[0] ** 2)
     sharp = box.around(frame.blurred - frame.difference, REACH)
     others, changes = other_conventions(model, vector, sharp)
-    _, found = directions(model, box.around(predicted, HALO), box.positions())
+    _, found = directions(model, box.around(predicted, HALO), box.positions(predicted.dtype))
     sums = _departure_sums(box, weights, fields, -score, [*found, *others])
     responses = model.responses(vector, frame.blurred.shape)
     count = window.num_pixels.astype(power.dtype)
@@ -161,11 +161,11 @@ class Box:
         first = self.corner - np.where(fits, halo, 0)
         return Crop(first, wide).of(padded)
 
-    def positions(self) -> list[jax.Array]:
+    def positions(self, dtype) -> list[jax.Array]:
         """Coordinates along every axis, from -1 to 1 over the frame, to broadcast."""
         found = []
         for axis, (size, length) in enumerate(zip(self.shape, self.frame, strict=True)):
             index = self.corner[axis] + np.arange(size)
-            place = (2 * index - (length - 1)) / length
+            place = (2 * index - (length - 1)).astype(dtype) / length
             found.append(along_axis(place, axis, len(self.shape)))
         return found

@@ -137,7 +137,7 @@ class LeastSquares(Objective):
             rounding=rounding_variance(fit.vector.dtype) * inverse,
             loss=0.5 * linear.squares,
             noise_variance=noise_variance,
-            chi_square=jnp.full_like(noise_variance, jnp.nan),
+            chi_square=jnp.full_like(noise_variance, jnp.inf),
             noise=jnp.stack([jnp.zeros_like(noise_variance), noise_variance]),
             num_pixels=num_pixels,
             squares=linear.squares,

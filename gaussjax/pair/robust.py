@@ -135,7 +135,7 @@ class Robust(Objective):
             rounding=rounding_variance(residual.dtype) * inverse_small(information),
             loss=loss,
             noise_variance=noise_variance,
-            chi_square=jnp.full_like(total, jnp.nan),
+            chi_square=jnp.full_like(total, jnp.inf),
             noise=jnp.stack([jnp.zeros_like(noise_variance), noise_variance]),
             num_pixels=num_pixels,
             squares=jnp.sum(window.values * residual**2),

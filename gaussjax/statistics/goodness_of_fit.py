@@ -44,7 +44,7 @@ class Adequacy:
         unexplained_change: mean square of the residual over that of B - A; 1 is no better than no
             blur at all. Noise counts as unexplained.
         reduced_chi_square: of the residual against the noise that was given, near 1 for the right
-            model; NaN where no noise was given.
+            model; infinite where no noise was given.
         autocorrelation: of the (whitened) residual at a lag of one px, per axis, ``[ndim]``; near
             0 for white noise.
         displacement: px per axis, ``[ndim]``, by which the residual suggests to move the fitted

@@ -23,7 +23,7 @@ def quantisation_steps(reference, blurred) -> jax.Array:
     rows = [jnp.asarray(image) for image in (reference, blurred)]
     rows = jnp.stack([image[:: max(image.size // _PIXELS, 1)] for image in rows])
     rows = rows.reshape(2, 1, -1).astype(jnp.promote_types(rows.dtype, jnp.float32))
-    units = np.asarray(_UNITS)[None, :, None]
+    units = jnp.asarray(_UNITS, rows.dtype)[None, :, None]
     levels = jnp.where(jnp.isfinite(rows), rows, 0) * units
     on_grid = jnp.max(jnp.abs(levels - jnp.round(levels)), axis=2) < _NEAR
     several = jnp.max(levels, axis=2) - jnp.min(levels, axis=2) >= _LEAST_LEVELS

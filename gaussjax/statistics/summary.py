@@ -15,8 +15,8 @@ class Summary:
     rounding: jax.Array  # covariance of the vector by independent rounding of pixels, `[k, k]`
     loss: jax.Array  # the objective over the compared pixels
     noise_variance: jax.Array  # of the residual per pixel of weight one
-    # of the residual against the noise that was given, per degree of freedom; NaN where none
-    # was given
+    # of the residual against the noise that was given, per degree of freedom; infinite where
+    # none was given
     chi_square: jax.Array
     noise: jax.Array  # variances of the noise in the reference and in the blurred image, `[2]`
     num_pixels: jax.Array  # compared
