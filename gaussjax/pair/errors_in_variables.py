@@ -24,6 +24,7 @@ from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gaussjax.model.fourier import (
     angular_frequencies,
@@ -31,6 +32,7 @@ from gaussjax.model.fourier import (
     half_plane_sum,
     half_plane_weights,
     inverse_transform,
+    inverse_transforms,
     squared_magnitude,
 )
 from gaussjax.model.window import Window
@@ -49,12 +51,16 @@ from gaussjax.numerics.newton import (
 )
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.pytree import pytree, static
+from gaussjax.pair.crop import Crop
+from gaussjax.pair.directions import box_shape
 from gaussjax.pair.frame import frame_window
-from gaussjax.pair.objective import Fit, Objective
-from gaussjax.pair.prediction import residual_and_fields
+from gaussjax.pair.objective import Fit, Objective, View
+from gaussjax.pair.prediction import level_of, residual_and_fields
+from gaussjax.statistics.departures import Departures
 from gaussjax.statistics.noise import (
     NoiseSpectrum,
     excess_scatter,
+    informative,
     leaked,
     leaked_product,
     noise_regression,
@@ -63,7 +69,15 @@ from gaussjax.statistics.noise import (
     whitened,
     whitened_sums,
 )
+from gaussjax.statistics.spectral_departures import (
+    band_sums,
+    level_departure,
+    spectral_departures,
+)
 from gaussjax.statistics.summary import Summary
+
+# Pixels that are looked at for departures, about.
+_PIXELS = 2**16
 
 
 @pytree
@@ -71,7 +85,8 @@ class Transforms:
     """What the sums over frequencies are made of."""
 
     residual: jax.Array  # on the extended frame
-    u: jax.Array  # transform of the residual times the window
+    sharp: jax.Array  # transform of A times the window
+    u: jax.Array  # of the residual times the window
     u_slopes: jax.Array  # its derivatives, `[k, *spectrum]`
 
 
@@ -104,11 +119,12 @@ class ErrorsInVariables(Objective):
         """Transforms and the fields of the model."""
         residual, fields = residual_and_fields(self.model, vector, self.frame)
         # One by one, side by side: inside of a program a transform of a stack has a single core.
-        u, *slopes = (
+        sharp = self.frame.blurred - self.frame.difference
+        sharp, u, *slopes = (
             forward_transform(window.values * image, self.model.ndim)
-            for image in (residual, *fields)
+            for image in (sharp, residual, *fields)
         )
-        return Transforms(residual, u, jnp.stack(slopes)), fields
+        return Transforms(residual, sharp, u, jnp.stack(slopes)), fields
 
     def noise_spectrum(self, vector: jax.Array, window: Window, noise) -> NoiseSpectrum:
         """D of the transform u, over the energy of the window."""
@@ -125,29 +141,51 @@ class ErrorsInVariables(Objective):
         own = squared_magnitude(model.response(vector, window.shape))
         return NoiseSpectrum.leaked(value, jnp.moveaxis(slopes, -1, 0), own, noise)
 
+    def weighted_spectrum(self, at: Transforms, vector, window, noise) -> NoiseSpectrum:
+        """D with weights by the scene that both images show.
+
+        The weights depend on images and vector, and are differentiated by both.
+        """
+        spectrum = self.noise_spectrum(vector, window, noise)
+        response = self.model.response(vector, window.shape)
+        own = noise[1] + noise[0] * squared_magnitude(response)
+        scene = at.sharp - (noise[0] / own) * (jnp.conj(response) * at.u)
+        power = squared_magnitude(scene) / window.sum(2)
+        error = self.strength(at, spectrum, window) * noise[0] * noise[1] / own
+        weight = spectrum.trust * informative(power, error, window.shape)
+        return replace(spectrum, weight=weight)
+
     def sums(self, at: Transforms, spectrum: NoiseSpectrum, window) -> tuple[jax.Array, ...]:
         """Cost, gradient and scatter of the whitened u."""
-        weights = half_plane_weights(window.shape, at.u.real.dtype) * spectrum.trust
+        weights = half_plane_weights(window.shape, at.u.real.dtype) * spectrum.weight
         return whitened_sums(at.u, at.u_slopes, spectrum.density, spectrum.slopes, weights)
+
+    def strength(self, at: Transforms, spectrum: NoiseSpectrum, window) -> jax.Array:
+        """Of the noise: mean of |u|^2 over D."""
+        counted = half_plane_weights(window.shape, at.u.real.dtype) * spectrum.trust
+        power = jnp.sum(counted * squared_magnitude(at.u) / spectrum.density)
+        pixels = window.sum(2) * half_plane_sum(spectrum.trust, window.shape)
+        return power / (pixels - self.model.num_parameters)
 
     def score_factors(self, at: Transforms, spectrum: NoiseSpectrum, window) -> jax.Array:
         """Variance of each score over that of noise with the spectrum D, ``[k]``."""
-        weights = half_plane_weights(window.shape, at.u.real.dtype) * spectrum.trust
+        weights = half_plane_weights(window.shape, at.u.real.dtype) * spectrum.weight
         e, slopes = whitened(at.u, at.u_slopes, spectrum.density, spectrum.slopes, weights)
         # A window with a rim leaves fewer independent frequencies.
         repeated = math.prod(window.shape) * window.sum(4) / window.sum(2) ** 2
-        return spectral_factors(e, slopes, spectrum.trust, window.shape, repeated)
+        strength = window.sum(2) * self.strength(at, spectrum, window)
+        return spectral_factors(e, slopes, spectrum.weight, strength, window.shape, repeated)
 
     def excess(self, vector, spectrum: NoiseSpectrum, window, noise) -> jax.Array:
         """Of the scatter, over the mean of the second derivative."""
-        weights = window.sum(2) * half_plane_weights(window.shape, vector.dtype) * spectrum.trust
+        weights = window.sum(2) * half_plane_weights(window.shape, vector.dtype) * spectrum.weight
         return excess_scatter(*self.model.responses(vector, window.shape), noise, weights)
 
     def improve(self, fit: Fit, lower, upper) -> Fit:
         """One Newton step, with the mean of the second derivative."""
         vector, window = fit.vector, self.window(fit.margins)
         at, fields = self._linearized(vector, window)
-        spectrum = self.noise_spectrum(vector, window, fit.context)
+        spectrum = self.weighted_spectrum(at, vector, window, fit.context)
         _, gradient, scatter = self.sums(at, spectrum, window)
         excess = self.excess(vector, spectrum, window, fit.context)
         step = bounded_step(vector, gradient, definite(scatter - excess, scatter), lower, upper)
@@ -168,8 +206,8 @@ class ErrorsInVariables(Objective):
     def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:
         """Of the objective."""
         window = self.window(margins)
-        spectrum = self.noise_spectrum(vector, window, context)
-        return self.sums(self._linearized(vector, window)[0], spectrum, window)[1]
+        at, _ = self._linearized(vector, window)
+        return self.sums(at, self.weighted_spectrum(at, vector, window, context), window)[1]
 
     def context(self, vector: jax.Array, margins: jax.Array, previous: jax.Array) -> jax.Array:
         """(v_A, v_B): as given, or by weighted regression of |u|^2 on (|R|^2, 1)."""
@@ -181,12 +219,21 @@ class ErrorsInVariables(Objective):
         power = squared_magnitude(self._linearized(vector, window)[0].u) / window.sum(2)
         return noise_regression(power, spectrum.gain, weights, self.ceiling)
 
-    def change_by_split(self, fit: Fit) -> jax.Array:
-        """How far the optimum moves if the residual is all noise of A instead of B, ``[k]``."""
-        at, window = fit.linear, self.window(fit.margins)
-        weights = half_plane_weights(window.shape, fit.vector.dtype)
-        responses = self.model.responses(fit.vector, window.shape)
-        return split_change(at.u, at.u_slopes, *responses, weights)
+    def looked_at(self, crop: Crop) -> Crop:
+        """At most about 256 x 256 px: the evidence takes transforms of its own."""
+        size = box_shape(crop.shape, _PIXELS)
+        if self.frame.boundary != "valid" or math.prod(crop.shape) <= math.prod(size):
+            return crop
+        corner = crop.corner + (np.asarray(crop.shape) - np.asarray(size)) // 2
+        return Crop(corner.astype(jnp.int32), size)
+
+    def view(self, vector, margins, context, prediction: tuple | None = None) -> View:
+        """All of it filtered so that the noise of the residual is white."""
+        return _white_view(self, vector, margins, context)
+
+    def spectral_departures(self, vector, margins, context) -> Departures:
+        """Of |u|^2 from D."""
+        return _spectral_departures(self, vector, margins, context)
 
     def summary(self, fit: Fit) -> Summary:
         """Error bars and figures at the optimum."""
@@ -200,19 +247,18 @@ def _summary(objective: ErrorsInVariables, fit: Fit) -> Summary:
     """
     at, vector, context = fit.linear, fit.vector, fit.context
     window = objective.window(fit.margins)
-    spectrum = objective.noise_spectrum(vector, window, context)
+    spectrum = objective.weighted_spectrum(at, vector, window, context)
     weights = half_plane_weights(window.shape, vector.dtype)
     energy = window.sum(2)
-    cost, _, information = objective.sums(at, spectrum, window)
-    counted = energy * half_plane_sum(spectrum.trust, window.shape)
-    chi_square = 2 * cost / (counted - vector.size)
+    _, _, information = objective.sums(at, spectrum, window)
+    chi_square = objective.strength(at, spectrum, window)
     # Only the ratio of the levels is used: the residual shows how strong the noise is.
     noise = chi_square * context
     inverse = inverse_small(
         information / chi_square - objective.excess(vector, spectrum, window, noise)
     )
     # Pixels on the ramp count less in the score than in its derivative.
-    _, _, scatter = objective.sums(at, replace(spectrum, trust=spectrum.trust**2), window)
+    _, _, scatter = objective.sums(at, replace(spectrum, weight=spectrum.weight**2), window)
     scatter = scatter / chi_square * window.sum(4) / energy
     factors = jnp.sqrt(objective.score_factors(at, spectrum, window))
     scatter = scatter * jnp.outer(factors, factors)
@@ -221,7 +267,7 @@ def _summary(objective: ErrorsInVariables, fit: Fit) -> Summary:
         per_pixel = energy * (weights / density**2)[None]
         basis = jnp.stack([spectrum.gain, jnp.ones_like(spectrum.gain)])
         information = 0.5 * inner_products(per_pixel * basis, basis)
-        sums = inner_products(spectrum.trust[None] * per_pixel, spectrum.gain_slopes)[0]
+        sums = inner_products(spectrum.weight[None] * per_pixel, spectrum.gain_slopes)[0]
         by_levels = jnp.outer(0.5 * sums, jnp.stack([-noise[1], noise[0]]))
         scatter = scatter + by_levels @ inverse_small(information) @ by_levels.T
     floor = rounding_variance(vector.dtype) * inverse_small(
@@ -253,3 +299,59 @@ def _summary(objective: ErrorsInVariables, fit: Fit) -> Summary:
         outliers=jnp.zeros_like(squares),
         residual_statistics=statistics.less_correlated(expected),
     )
+
+
+def _white_view(objective: ErrorsInVariables, vector, margins, context) -> View:
+    """All of it filtered so that the noise of the residual is white.
+
+    What the model predicts is taken from the estimate of the scene by both images,
+    ``(v_B a + v_A R* (b - level)) / D``, whose errors do not correlate with the residual.
+    """
+    frame, model = objective.frame, objective.model
+    window, shape = objective.window(margins), objective.frame.blurred.shape
+    residual, _ = residual_and_fields(model, vector, frame)
+    response = model.response(vector, shape)
+    own = context[1] + context[0] * squared_magnitude(response)
+    # The inside without a rim: the rim of the window is a part of the scene like any other.
+    inside = frame_window(frame, margins).values
+    noise = forward_transform(inside * residual, model.ndim) * jnp.conj(response)
+    scene = frame.spectrum - (context[0] / own) * noise
+    spectrum = objective.noise_spectrum(vector, window, context)
+    # Once more by the trust: leakage correlates, and gathers at the rim.
+    white = spectrum.trust / jnp.sqrt(spectrum.density)
+    u = forward_transform(window.values * residual, model.ndim)
+    score = inverse_transform(white * u, shape)
+    sharp, predicted = inverse_transforms([white * scene, white * response * scene], shape)
+    blurred = predicted + level_of(model, vector, frame) - score
+    frame = replace(frame, spectrum=white * scene, blurred=blurred, difference=blurred - sharp)
+    residual, fields = residual_and_fields(model, vector, frame)
+    # The score holds but a part of the frequencies, and the rim of the window once.
+    weights = half_plane_weights(shape, vector.dtype) * spectrum.trust
+    part = jnp.sum(weights * squared_magnitude(u) / spectrum.density)
+    part = part / half_plane_sum(spectrum.trust, shape)
+    return View(frame, window, residual, fields, score, part / window.sum())
+
+
+def _spectral_departures(objective: ErrorsInVariables, vector, margins, context) -> Departures:
+    """Of |u|^2 from D."""
+    window = objective.window(margins)
+    at, shape, energy = objective.linearize(vector, margins), window.shape, window.sum(2)
+    spectrum = objective.weighted_spectrum(at, vector, window, context)
+    weights = half_plane_weights(shape, vector.dtype)
+    power = squared_magnitude(at.u) / (energy * spectrum.density)
+    _, _, information = objective.sums(at, spectrum, window)
+    strength = objective.strength(at, spectrum, window)
+    excess = objective.excess(vector, spectrum, window, strength * context)
+    inverse = inverse_small(information / strength - excess)
+    ratio = spectrum.weight / jnp.where(spectrum.trust > 0, spectrum.trust, 1)
+    score = 0.5 * energy * ratio[None] * spectrum.slopes / spectrum.density[None]
+    repeated = math.prod(shape) * window.sum(4) / energy**2
+    sums = band_sums(power, spectrum.trust, score, shape, repeated)
+    if objective.estimated:
+        responses = objective.model.responses(vector, shape)
+        split = split_change(at.u, at.u_slopes, *responses, weights)
+        return spectral_departures(sums, inverse, split)
+    levels = level_departure(
+        power, spectrum, context, inverse * (energy / strength), shape, repeated
+    )
+    return spectral_departures(sums, inverse, None).joined(levels)

@@ -21,11 +21,11 @@ from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair.crop import Crop, most_informative_crop
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
 from gaussjax.pair.evidence import Evidence, causes, gather_evidence
-from gaussjax.pair.frame import Pair, Usable, centre_and_scale, frame_window
+from gaussjax.pair.frame import Pair, Usable, centre_and_scale
 from gaussjax.pair.iteration import implicit_fit, iterate
 from gaussjax.pair.least_squares import LeastSquares
 from gaussjax.pair.objective import Fit, Objective
-from gaussjax.pair.prediction import offset_of, residual_and_fields
+from gaussjax.pair.prediction import offset_of
 from gaussjax.pair.robust import Robust
 from gaussjax.pair.tiled_least_squares import TiledLeastSquares
 from gaussjax.pair.tiles import tile_shape
@@ -43,7 +43,7 @@ from gaussjax.statistics.departures import (
     rounding_noise_level,
 )
 from gaussjax.statistics.derived_quantities import make_estimate
-from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, Adequacy, assess
+from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, assess
 from gaussjax.statistics.noise import floored_noise
 from gaussjax.statistics.quantisation import rounding_noise
 from gaussjax.statistics.result import BlurEstimate
@@ -52,12 +52,8 @@ from gaussjax.statistics.summary import Summary
 
 # What a transform and a product with T round off, in units of the rounding of one pixel's variance.
 _COHERENT = 4
-# Estimated noise levels count as separable when the relative error of sigma is at most this ...
+# Estimated noise levels count as separable when the relative error of sigma is at most this.
 LARGEST_RELATIVE_ERROR = 0.05
-# ... and the residual is white: neighbouring pixels correlate by less than this ...
-LARGEST_AUTOCORRELATION = 0.02
-# ... or no split of it changes the variances by more than this part.
-SLIGHT_CHANGE = 0.005
 
 
 @dataclass(frozen=True)
@@ -242,19 +238,37 @@ def _fit(objective: Objective, scout: Objective | None, start: Start, context, l
     return implicit_fit(objective, fit), low, high
 
 
-def _evidence(objective: Objective, pair: Pair, fit: Fit, crop: Crop) -> Evidence:
-    """Evidence on a fit from its frame, or from the crop of a large one."""
-    model, frame, margins = objective.model, objective.frame, fit.margins
+def _evidence(
+    objective: Objective, pair: Pair, fit: Fit, crop: Crop
+) -> tuple[Evidence, Departures | None]:
+    """Evidence on a fit from its frame, or from the crop of a large one.
+
+    And the departures, of a fit whose residual has a spectrum that is known.
+    """
+    model, margins, prediction = objective.model, fit.margins, None
+    crop = objective.looked_at(crop)
     if crop.shape == pair.shape:
-        residual, fields = objective.prediction(fit)
+        prediction = objective.prediction(fit)
     else:
-        frame = pair.crop(crop).frame()
         model = replace(model, largest_margins=borders.largest_margins(crop.shape))
+        objective = replace(objective, frame=pair.crop(crop).frame(), model=model)
         margins = model.margins(fit.vector)
-        residual, fields = residual_and_fields(model, fit.vector, frame)
-    window = frame_window(frame, margins)
-    score = objective.score(residual, window, fit.context)
-    return gather_evidence(frame, model, fit.vector, window, residual, fields, score)
+    at = fit.vector, margins, fit.context
+    seen = objective.view(*at, prediction)
+    evidence = gather_evidence(
+        seen.frame, model, fit.vector, seen.window, seen.residual, seen.fields, seen.score
+    )
+    if seen.variance is not None:
+        departures = replace(evidence.departures, variance=seen.variance)
+        evidence = replace(evidence, departures=departures)
+    departures = objective.spectral_departures(*at)
+    if departures is not None:
+        rounding = rounding_variance(fit.vector.dtype)
+        departures = directed(evidence.departures, rounding, causes(model)).joined(departures)
+        # Three families of tests: directions, bands of the spectrum, levels.
+        departures = replace(departures, trials=tuple(3 * t for t in departures.trials))
+        departures = _with_conventions(departures, evidence, rounding)
+    return evidence, departures
 
 
 def _departures(
@@ -266,11 +280,15 @@ def _departures(
     noise = reference_noise_departure(evidence.noise, summary, known, ROUNDING_FACTOR * rounding)
     p, k = model.num_variances, model.num_parameters
     found = found.joined(noise).joined(no_blur_at_all(evidence.noise, summary, vector[:p], k))
-    if evidence.changes.shape[1]:
-        found = found.joined(
-            alternatives(evidence.conventions, rounding, evidence.changes, Cause.CONVENTION)
-        )
-    return found
+    return _with_conventions(found, evidence, rounding)
+
+
+def _with_conventions(found: Departures, evidence: Evidence, rounding: float) -> Departures:
+    """The departures, and the other kernel conventions if there are any."""
+    if not evidence.changes.shape[1]:
+        return found
+    others = alternatives(evidence.conventions, rounding, evidence.changes, Cause.CONVENTION)
+    return found.joined(others)
 
 
 def _result(
@@ -279,10 +297,9 @@ def _result(
     model, frame = objective.model, objective.frame
     summary = objective.summary(fit)
     num_pixels = summary.num_pixels
-    evidence = _evidence(objective, pair, fit, crop)
+    evidence, departures = _evidence(objective, pair, fit, crop)
     rounding = rounding_variance(fit.vector.dtype)
-    scatter = summary.scatter
-    departures, by_level = None, 0.0
+    scatter, by_level = summary.scatter, 0.0
     if not isinstance(objective, ErrorsInVariables):
         factors = jnp.sqrt(evidence.correlated * evidence.uneven)
         scatter = scatter * jnp.outer(factors, factors)
@@ -327,28 +344,9 @@ def _result(
                 margins, model.largest_margins, num_pixels, fit.vector.size
             ),
             Status.NOT_CONVERGED: ~fit.converged,
-            Status.NOISE_NOT_SEPARABLE: _is_coloured(adequacy, num_pixels)
-            & ~_is_certain(objective, fit, covariance),
             Status.AT_BOUND: jnp.any((fit.vector <= low) | (fit.vector >= high)),
         },
         adequacy=adequacy,
         departures=departures,
         largest_relative_error=LARGEST_RELATIVE_ERROR if estimates_noise else jnp.inf,
     )
-
-
-def _is_certain(objective: Objective, fit: Fit, covariance: jax.Array) -> jax.Array:
-    """No noise level is estimated, or every split of the residual gives the same variances."""
-    if not isinstance(objective, ErrorsInVariables) or not objective.estimated:
-        return jnp.asarray(True)
-    p, model = objective.model.num_variances, objective.model
-    change = jnp.abs(objective.change_by_split(fit)[:p])
-    variances = diagonal(model.params(fit.vector).covariance_matrix(model.ndim))
-    tolerable = SLIGHT_CHANGE * jnp.min(jnp.abs(variances))
-    return jnp.all(change < jnp.maximum(jnp.sqrt(diagonal(covariance)[:p]), tolerable))
-
-
-def _is_coloured(adequacy: Adequacy, num_pixels: jax.Array) -> jax.Array:
-    """Neighbouring pixels of the residual correlate, by more than six standard deviations."""
-    largest = jnp.maximum(LARGEST_AUTOCORRELATION, 6 / jnp.sqrt(jnp.maximum(num_pixels, 1)))
-    return jnp.any(jnp.abs(adequacy.autocorrelation) > largest)

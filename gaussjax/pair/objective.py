@@ -14,8 +14,10 @@ import jax
 from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
 from gaussjax.numerics.pytree import pytree, static
+from gaussjax.pair.crop import Crop
 from gaussjax.pair.frame import Frame, frame_window
 from gaussjax.pair.prediction import level_of, residual_and_fields
+from gaussjax.statistics.departures import Departures
 from gaussjax.statistics.residual_statistics import ResidualStatistics, gather
 from gaussjax.statistics.summary import Summary
 
@@ -44,6 +46,19 @@ class Fit:
             predicted_step=predicted_step,
             num_steps=self.num_steps + num_steps,
         )
+
+
+@pytree
+class View:
+    """An optimum as least squares would see it, for what is looked for in its residual."""
+
+    frame: Frame
+    window: Window  # weights W of the compared pixels
+    residual: jax.Array  # predicted - B, on the frame
+    fields: jax.Array  # J, `[k, *frame]`
+    score: jax.Array  # what the fit made orthogonal to J: `W r` of least squares
+    # of a product of the score and a field, over ``sum W field^2``; None: the score's mean square
+    variance: jax.Array | None = None
 
 
 @pytree
@@ -76,6 +91,28 @@ class Objective(ABC):
     def prediction(self, fit: Fit) -> tuple[jax.Array, jax.Array]:
         """Residual and fields of the frame at the optimum."""
         return residual_and_fields(self.model, fit.vector, self.frame)
+
+    def looked_at(self, crop: Crop) -> Crop:
+        """The part of the frame from which evidence is gathered."""
+        return crop
+
+    def view(self, vector, margins, context, prediction: tuple | None = None) -> View:
+        """The optimum for :func:`~gaussjax.pair.evidence.gather_evidence`.
+
+        Args:
+            vector: of the optimum.
+            margins: px, ``[ndim]``.
+            context: of the objective.
+            prediction: its residual and fields, if they are at hand.
+        """
+        window = frame_window(self.frame, margins)
+        residual, fields = prediction or residual_and_fields(self.model, vector, self.frame)
+        score = self.score(residual, window, context)
+        return View(self.frame, window, residual, fields, score)
+
+    def spectral_departures(self, vector, margins, context) -> Departures | None:
+        """Of the residual from noise of the spectrum that it is taken for; None: it may be any."""
+        return None
 
     def score(self, residual, window: Window, context: jax.Array) -> jax.Array:
         """The image that an optimum makes orthogonal to the fields J, in the residual's unit."""

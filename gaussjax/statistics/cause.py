@@ -21,3 +21,8 @@ class Cause(Code):
     NOISE_IN_REFERENCE = 12, "looks like noise in the sharper image: pass noise_std"
     CONVENTION = 13, "another kernel convention fits better: see kernel="
     INVERTED = 14, "the contrast is inverted: negate one image, or the images are unrelated"
+    NOISE_SPECTRUM = (
+        15,
+        "the spectrum of the residual is not that of the noise: the levels of noise_std are wrong,"
+        " or the noise is not white",
+    )

@@ -16,8 +16,6 @@ from gaussjax.statistics.verdict import Verdict
 _SIGNIFICANT = 6.0
 # A fit is poor if the structured part of the residual is more than this of B - A, or of B ...
 _LARGEST_STRUCTURE = 0.003
-# ... or differs from the noise that was given by more than this part, in variance ...
-_LARGEST_MISMATCH = 0.5
 # ... or if a robust loss clips more than this part of the pixels: the model misses them.
 _LARGEST_OUTLIERS = 0.1
 # Beyond this kurtosis (3 is normal) a few pixels make up the residual: all of it is structure.
@@ -99,9 +97,7 @@ def assess(summary: Summary, *, variance: jax.Array, rounding: float) -> Adequac
     contrast, change = scale * statistics.contrast, scale * statistics.change
     by_rounding = ROUNDING_FACTOR * (scale * statistics.weight * rounding)
     structured = _structured_squares(summary)
-    matches = jnp.abs(jnp.log(chi_square)) < jnp.log1p(_LARGEST_MISMATCH)
     poor = structured > _LARGEST_STRUCTURE * jnp.minimum(change, contrast) + by_rounding
-    poor = poor | jnp.isfinite(chi_square) & ~matches
     poor = poor | (summary.outliers > _LARGEST_OUTLIERS)
     displacement, displacement_errors = statistics.displacement
     verdict = jnp.where(poor, jnp.int32(Verdict.EXPLAINED_POORLY), jnp.int32(Verdict.EXPLAINED))
@@ -168,17 +164,9 @@ def worse(first: jax.Array, second: jax.Array) -> jax.Array:
 
 
 def _structured_squares(summary: Summary) -> jax.Array:
-    """The part of the sum of squared residuals that is no white noise."""
-    squares, chi_square = summary.clipped_squares, summary.chi_square
-    autocorrelation, errors = summary.residual_statistics.correlations
-    correlated = jnp.max(jnp.abs(autocorrelation)) * squares
-    above_noise = jnp.where(jnp.isfinite(chi_square), (1 - 1 / chi_square) * squares, 0)
-    significant = jnp.any(jnp.abs(autocorrelation) > _SIGNIFICANT * errors)
-    # Where no noise was given, what its departures do to the blur decides.
-    significant = significant & jnp.isfinite(chi_square)
-    structured = jnp.where(significant, jnp.maximum(correlated, above_noise), 0)
+    """The sum of squared residuals, if a few pixels make it up."""
     few_pixels = summary.residual_statistics.kurtosis > _LARGEST_KURTOSIS
-    return jnp.where(few_pixels, squares, structured)
+    return jnp.where(few_pixels, summary.clipped_squares, 0)
 
 
 def _is_misaligned(displacement, errors, variance) -> jax.Array:

@@ -35,6 +35,9 @@ LEAST_RATIO = 1e-6
 # A variance has to be larger by so many times its relative variance for intervals to cover 95 %:
 # quantiles of Student's are 1 + (1.96^2 + 1) / (4 n) times as large, and the fit has taken a part.
 _STUDENT = 1.5
+# Places along a radius up to the Nyquist frequency at which the power of the scene is found, and
+# frequencies along every axis from which.
+_KNOTS, _LEAST_AXIS = 8, 128
 # Frequencies are high beyond this part of the Nyquist frequency, along every axis.
 _CORNER = 0.75
 # Factor on the mean power found there, against chance.
@@ -92,8 +95,10 @@ class NoiseSpectrum:
     gain_slopes: jax.Array  # its derivatives, `[k, *spectrum]`
     density: jax.Array  # ``D = v_B + v_A gain``
     slopes: jax.Array  # its derivatives, likewise
-    # between 0 and 1, the weight W of a frequency in the estimating equation
+    # between 0 and 1: how far D is known
     trust: jax.Array
+    # between 0 and 1: the weight W of a frequency in the estimating equation
+    weight: jax.Array
 
     @classmethod
     def leaked(cls, gain, gain_slopes, own_gain, noise) -> "NoiseSpectrum":
@@ -116,7 +121,45 @@ class NoiseSpectrum:
         density = jnp.maximum(v_blurred + v_reference * gain, 0.1 * least)
         own = v_blurred + v_reference * own_gain
         trust = (own / (density + least)) ** 2
-        return cls(gain, gain_slopes, density, v_reference * gain_slopes, trust)
+        return cls(gain, gain_slopes, density, v_reference * gain_slopes, trust, trust)
+
+
+def informative(scene: jax.Array, error: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
+    """``P / (P + error)``, P the power of the scene at the radius of a frequency.
+
+    A frequency at which the noise of A hides the scene adds noise to an estimating equation that
+    has taken it for signal. With these weights the equation reaches the bound of all that know no
+    more of the scene. The estimate of the scene is independent of the residual, and so are they.
+
+    Args:
+        scene: power of the estimate of the scene, on the half plane.
+        error: the power that noise has in it.
+        image_shape: of the frame.
+
+    Source: L. A. Stefanski and R. J. Carroll, "Conditional scores and optimal scores for
+    generalized linear measurement-error models", Biometrika 74(4), 1987.
+    """
+    place = _KNOTS / math.pi * _radius(image_shape, scene.dtype)
+    # So many frequencies tell their mean well enough.
+    steps = tuple(max(round(n / _LEAST_AXIS), 1) for n in scene.shape)
+    few = tuple(slice(None, None, step) for step in steps)
+    over, near = (scene - error)[few], place[few]
+    weights = jnp.broadcast_to(half_plane_weights(image_shape, scene.dtype), scene.shape)[few]
+    power = jnp.zeros_like(scene)
+    for knot in range(math.ceil(_KNOTS * math.sqrt(len(image_shape))) + 1):
+        share = weights * jnp.maximum(1 - jnp.abs(near - knot), 0)
+        total = jnp.sum(share)
+        mean = jnp.maximum(jnp.sum(share * over) / jnp.where(total > 0, total, 1), 0)
+        # Between two knots in proportion; a table would take ten times as long to look up.
+        power = power + mean * jnp.maximum(1 - jnp.abs(place - knot), 0)
+    # Not quite 0 anywhere: the root of a weight has no derivative there.
+    total = power + error
+    return jnp.where(total > 0, power + LEAST_RATIO * error, 1) / jnp.where(total > 0, total, 1)
+
+
+def _radius(image_shape: tuple[int, ...], dtype) -> jax.Array:
+    """|w| on the half plane, rad/px."""
+    return jnp.sqrt(sum(jnp.square(w) for w in angular_frequencies(image_shape, dtype)))
 
 
 def whitened_sums(
@@ -142,7 +185,7 @@ def whitened(u, slopes, density, density_slopes, weights) -> tuple[jax.Array, ja
     return root * u, root[None] * (slopes - u[None] * (0.5 * density_slopes / density[None]))
 
 
-def spectral_factors(e, slopes, trust, image_shape: tuple[int, ...], repeated) -> jax.Array:
+def spectral_factors(e, slopes, weight, strength, image_shape, repeated) -> jax.Array:
     """Variance of each score ``e'e_k`` over that of noise with the spectrum D; 1 if D is right.
 
     By the squares of the frequencies' own parts, which are independent for every stationary noise,
@@ -151,21 +194,23 @@ def spectral_factors(e, slopes, trust, image_shape: tuple[int, ...], repeated) -
     Args:
         e: whitened residual.
         slopes: its derivatives, ``[k, *spectrum]``.
-        trust: weights of the frequencies that e holds beside those of the half plane.
+        weight: of the frequencies, which e holds beside those of the half plane.
+        strength: mean power of the residual over D.
         image_shape: of the frame.
         repeated: number of frequencies over that of independent ones.
 
     Source: H. White, "A heteroskedasticity-consistent covariance matrix estimator and a direct test
     for heteroskedasticity", Econometrica 48(4), 1980.
     """
-    mean = jnp.sum(squared_magnitude(e)) / half_plane_sum(trust, image_shape)
-    mean = mean / math.prod(image_shape)
+    mean = strength / math.prod(image_shape)
+    whole = 2 / (math.prod(image_shape) * half_plane_weights(image_shape, mean.dtype))
     factors = []
     for slope in slopes:
-        share = trust * squared_magnitude(slope)
+        share = weight * squared_magnitude(slope)
         total = jnp.sum(share)
         total = jnp.where(total > 0, total, 1)
-        squares = jnp.real(jnp.conj(slope) * e) ** 2
+        # Frequencies of the first column are stored beside their mirror images.
+        squares = whole * jnp.real(jnp.conj(slope) * e) ** 2
         squared = jnp.sum(squares)
         squared = jnp.where(squared > 0, squared, 1)
         found = squared / jnp.where(mean > 0, mean * total, 1)

@@ -53,9 +53,10 @@ def test_scores_vary_as_their_frequencies_do(excess, x64):
     for _ in range(draws):
         noise = np.fft.rfft2(random.normal(size=shape)) * root
         noise = noise * np.where(radius < 0.2, np.sqrt(excess), 1)
-        found = spectral_factors(noise, slope[None], jnp.ones_like(radius), shape, 1.0)
+        strength = np.sum(np.abs(noise) ** 2)
+        found = spectral_factors(noise, slope[None], np.ones_like(radius), strength, shape, 1.0)
         # Over the mean power, as a fit sees it.
-        factors.append(float(found[0]) * np.sum(np.abs(noise) ** 2) / 1600)
+        factors.append(float(found[0]) * strength / 1600)
         scores.append(np.sum(np.real(np.conj(slope) * noise)))
     observed = np.mean(np.square(scores)) / np.sum(np.abs(slope) ** 2)
     np.testing.assert_allclose(np.mean(factors), observed, rtol=4 * np.sqrt(2 / draws))
