@@ -291,7 +291,7 @@ def _summary(objective: ErrorsInVariables, fit: Fit) -> Summary:
         rounding=floor,
         loss=0.5 * squares,
         noise_variance=squares / energy,
-        chi_square=jnp.full_like(squares, jnp.nan) if objective.estimated else chi_square,
+        chi_square=jnp.full_like(squares, jnp.inf) if objective.estimated else chi_square,
         noise=context,
         num_pixels=window.num_pixels.astype(vector.dtype),
         squares=residual_squares,
