@@ -40,13 +40,14 @@ def derivative(image: jax.Array, orders: Sequence[int]) -> jax.Array:
 
 
 def directions(
-    model: BlurModel, predicted: jax.Array, position: Sequence[jax.Array]
+    model: BlurModel, predicted: jax.Array, mean: jax.Array | float, position: Sequence[jax.Array]
 ) -> tuple[list[Cause], list[jax.Array]]:
     """The causes that the fit leaves open, and what each would add to the prediction.
 
     Args:
         model: of the fit.
         predicted: without its level, on the box and a halo.
+        mean: of the reference, which ``predicted`` lacks: a gain multiplies it, too.
         position: coordinate along every axis, from -1 to 1 over the frame, to broadcast.
     """
     ndim = model.ndim
@@ -61,7 +62,7 @@ def directions(
     laplacian = _sum(bends.values())
     found: list[tuple[Cause, jax.Array]] = []
     if not model.gain:
-        found.append((Cause.GAIN, here))
+        found.append((Cause.GAIN, here + mean))
     if not model.offset:
         found.append((Cause.OFFSET, jnp.ones_like(here)))
     if not model.shift:

@@ -69,7 +69,8 @@ def gather_evidence(
     box = Box.densest(weights * fields[0] ** 2)
     sharp = box.around(frame.blurred - frame.difference, REACH)
     others, changes = other_conventions(model, vector, sharp)
-    _, found = directions(model, box.around(predicted, HALO), box.positions(predicted.dtype))
+    around, position = box.around(predicted, HALO), box.positions(predicted.dtype)
+    _, found = directions(model, around, frame.centre / frame.scale, position)
     sums = _departure_sums(box, weights, fields, -score, [*found, *others])
     responses = model.responses(vector, frame.blurred.shape)
     count = window.num_pixels.astype(power.dtype)
@@ -90,7 +91,7 @@ def causes(model: BlurModel) -> list[Cause]:
     found: list[Cause] = []
 
     def list_them(image, x):
-        found.extend(directions(model, image, x)[0])
+        found.extend(directions(model, image, 0.0, x)[0])
 
     jax.eval_shape(list_them, box, position)
     return found

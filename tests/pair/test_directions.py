@@ -12,7 +12,7 @@ from gaussjax.pair.directions import HALO, box_shape, derivative, directions
 from gaussjax.pair.evidence import causes
 from gaussjax.statistics.cause import Cause
 
-SIZE = 48
+SIZE, MEAN = 48, 3.0
 OPTIONS = [dict(zip(("gain", "offset", "shift"), o, strict=True)) for o in product(*3 * [(0, 1)])]
 
 
@@ -66,7 +66,7 @@ def test_every_field_has_a_cause_and_none_is_fitted(options, ndim, family):
         jnp.linspace(-1, 1, n).reshape(np.roll([-1] + [1] * (ndim - 1), a).tolist())
         for a, n in enumerate(shape)
     ]
-    names, fields = directions(fitted, jnp.asarray(image, jnp.float32), place)
+    names, fields = directions(fitted, jnp.asarray(image, jnp.float32), 0.0, place)
     assert len(names) == len(fields)
     assert {field.shape for field in fields} == {shape}
     assert names == causes(fitted)
@@ -102,7 +102,7 @@ def spoiled(y, x):
     before, half = scene(y, x), 0.5 * SIZE
     blurrier = scene(y, x, lambda wy, wx: np.exp(-small * (wy**2 + wx**2)))
     return {
-        Cause.GAIN: 1.01 * before,
+        Cause.GAIN: before + small * (MEAN + before),
         Cause.OFFSET: before + small,
         Cause.SHIFT: scene(y + small, x - 2 * small),
         Cause.ANISOTROPY: scene(y, x, lambda wy, wx: np.exp(-small * (wy**2 - wx**2 + wy * wx))),
@@ -122,7 +122,9 @@ def test_a_direction_is_what_its_cause_changes(cause, x64):
     y, x = index[:, None], index[None]
     inner = slice(HALO, -HALO)
     place = [2 / SIZE * y[inner], 2 / SIZE * x[:, inner]]
-    names, fields = directions(model(2), jnp.asarray(scene(y, x)), [jnp.asarray(p) for p in place])
+    names, fields = directions(
+        model(2), jnp.asarray(scene(y, x)), MEAN, [jnp.asarray(p) for p in place]
+    )
     change = (spoiled(y, x)[cause] - scene(y, x))[inner, inner].ravel()
     own = np.stack([np.ravel(f) for f, name in zip(fields, names, strict=True) if name == cause])
     coefficients = np.linalg.lstsq(own.T, change, rcond=None)[0]
