@@ -1,0 +1,207 @@
+"""Evidence of a fit: the box that is looked at, and its sums written out."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.ndimage
+
+from gaussjax.model.kernels import Kernel
+from gaussjax.model.response import BlurModel
+from gaussjax.model.window import interior_window
+from gaussjax.pair.conventions import REACH
+from gaussjax.pair.directions import HALO, derivative
+from gaussjax.pair.evidence import Box, causes, gather_evidence
+from gaussjax.pair.frame import centre_and_scale, make_frame
+from gaussjax.pair.prediction import residual_and_fields
+from gaussjax.statistics.cause import Cause
+from gaussjax.statistics.long_run import long_run_factor, uneven_factor
+
+SHAPES = [(9000,), (300,), (150, 170), (60, 70), (12, 2000), (30, 31, 32)]
+MARGIN = 5
+
+
+def slices(box, halo=0):
+    """Of the frame, as indices that go on at the opposite edge."""
+    corner = np.asarray(box.corner)
+    grids = (np.arange(c - halo, c + n + halo) for c, n in zip(corner, box.shape, strict=True))
+    return np.ix_(*(g % size for g, size in zip(grids, box.frame, strict=True)))
+
+
+def box_of(shape, where=0.6):
+    """Around a bright spot at a part of every axis."""
+    energy = np.full(shape, 1e-3)
+    energy[tuple(int(where * n) for n in shape)] = 1
+    energy = scipy.ndimage.gaussian_filter(energy, 3.0) + 1e-9
+    return energy, Box.densest(jnp.asarray(energy))
+
+
+@pytest.mark.parametrize("where", [0.01, 0.6, 0.98])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_box_holds_what_is_brightest(shape, where, x64):
+    energy, box = box_of(shape, where)
+    image = np.random.default_rng(0).normal(size=shape)
+    corner = np.asarray(box.corner)
+    assert np.all(corner >= 0)
+    assert np.all(corner + box.shape <= shape)
+    np.testing.assert_array_equal(box.of(jnp.asarray(image)), image[slices(box)])
+    # The brightest pixel, unless it lies where a filter would reach beyond the edge, or where the
+    # frame has less than the quarter of a box, in whose steps it moves, to spare.
+    brightest = np.unravel_index(np.argmax(energy), shape)
+    inside = [
+        c <= b < c + n or b < REACH or size - 1 - b < max(n // 4, REACH)
+        for b, c, n, size in zip(brightest, corner, box.shape, shape, strict=True)
+    ]
+    assert all(inside)
+
+
+@pytest.mark.parametrize("halo", [HALO, REACH])
+@pytest.mark.parametrize("where", [0.01, 0.98])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_its_surroundings_go_on_at_the_edge_only_where_there_is_no_room(shape, where, halo, x64):
+    _, box = box_of(shape, where)
+    image = np.random.default_rng(0).normal(size=shape)
+    around = box.around(jnp.asarray(image), halo)
+    np.testing.assert_array_equal(around, image[slices(box, halo)])
+    for corner, size, length in zip(np.asarray(box.corner), box.shape, shape, strict=True):
+        if length - size >= 2 * REACH:
+            assert REACH <= corner <= length - size - REACH
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_positions_are_of_the_whole_frame(shape, x64):
+    _, box = box_of(shape)
+    for axis, place in enumerate(box.positions(jnp.float64)):
+        whole = (2 * np.arange(shape[axis]) + 1) / shape[axis] - 1
+        first = int(box.corner[axis])
+        expected = whole[first : first + box.shape[axis]]
+        np.testing.assert_allclose(np.ravel(place), expected, atol=1e-14)
+        assert place.shape[axis] == place.size
+        assert place.ndim == len(shape)
+
+
+@pytest.fixture(params=[(40, 44), (130, 110), (400,), (22, 20, 24)], ids=str)
+def fit(request, x64):
+    """A pair near its optimum: frame, model, vector, window, residual, fields."""
+    shape = request.param
+    random = np.random.default_rng(1)
+    reference = scipy.ndimage.gaussian_filter(random.normal(size=shape), 0.5, mode="wrap")
+    blurred = scipy.ndimage.gaussian_filter(reference, 0.8, mode="wrap")
+    blurred = jnp.asarray(blurred + 0.02 * random.normal(size=shape))
+    reference = jnp.asarray(reference)
+    centre, scale = centre_and_scale(reference)
+    frame = make_frame(
+        reference, blurred, blurred - reference, "valid", 0, centre=centre, scale=scale
+    )
+    model = BlurModel("isotropic", Kernel(), 30, (9,) * len(shape), gain=True)
+    vector = jnp.asarray([0.62, 1.01])
+    window = interior_window(shape, 0, jnp.full(len(shape), MARGIN), jnp.float64)
+    return (frame, model, vector, window, *predict(model, vector, frame))
+
+
+predict = jax.jit(residual_and_fields, static_argnums=0)
+gather = jax.jit(gather_evidence, static_argnums=1)
+
+
+def evidence_of(frame, model, vector, window, residual, fields):
+    return gather(frame, model, vector, window, residual, fields, window.values * residual)
+
+
+def test_sums_are_those_of_the_box(fit):
+    frame, model, _, window, residual, fields = fit
+    found = evidence_of(*fit)
+    weights, residual, fields = (np.asarray(x) for x in (window.values, residual, fields))
+    box = Box.densest(jnp.asarray(weights * fields[0] ** 2))
+    cut = slices(box)
+    w, r = weights[cut], residual[cut]
+    j = np.stack([field[cut] for field in fields])
+    sums = found.departures
+    flat = j.reshape(len(j), -1)
+    products = (np.ravel(w) * flat) @ flat.T
+    np.testing.assert_allclose(sums.information, products, rtol=1e-10)
+    np.testing.assert_allclose(sums.energy.sum(), np.sum(w * j[0] ** 2), rtol=1e-10)
+    assert sums.num_pixels == np.sum(w > 0)
+    np.testing.assert_allclose(
+        sums.variance, np.sum((w * r) ** 2) / (np.sum(w > 0) - len(j)), rtol=1e-10
+    )
+    # Scores of B - predicted, the opposite of the residual.
+    scores = np.sum((-w * r)[None] * j, axis=tuple(range(1, j.ndim)))
+    np.testing.assert_allclose(sums.scores[: len(j)].sum(axis=1), scores, atol=1e-9)
+    # One of the directions: the fourth derivatives of the prediction, which has no level here.
+    names, ndim = causes(model), frame.blurred.ndim
+    assert len(names) == len(sums.powers) == sums.mixed.shape[1]
+    predicted = jnp.asarray(np.asarray(frame.blurred) + residual_of(fit) - level(fit))
+    around = box.around(predicted, HALO)
+    fourth = sum(
+        np.asarray(derivative(around, [4 if a == b else 0 for b in range(ndim)]))
+        for a in range(ndim)
+    )
+    k = names.index(Cause.KERNEL)
+    np.testing.assert_allclose(sums.powers[k], np.sum(w * fourth**2), rtol=1e-9)
+    np.testing.assert_allclose(
+        sums.mixed[:, k], np.sum((w * fourth)[None] * j, axis=tuple(range(1, j.ndim))), rtol=1e-7
+    )
+    np.testing.assert_allclose(
+        sums.scores[len(j) + k].sum(), -np.sum(w * r * fourth), rtol=1e-7, atol=1e-9
+    )
+
+
+def residual_of(fit):
+    return np.asarray(fit[4])
+
+
+def level(fit):
+    """(gain - 1) times the mean of A, which is subtracted, in the scale of the frame."""
+    frame, vector = fit[0], fit[2]
+    return float((vector[1] - 1) * frame.centre / frame.scale)
+
+
+def test_blocks_are_of_neighbours(fit):
+    frame, model, vector, window, residual, fields = fit
+    # A score at a single pixel is in a single block, and each block holds a box of them.
+    whole = evidence_of(*fit).departures
+    weights = np.asarray(window.values)
+    box = Box.densest(jnp.asarray(weights * np.asarray(fields[0]) ** 2))
+    corner = np.asarray(box.corner)
+    middle = corner + np.asarray(box.shape) // 2
+    places = []
+    for step in (0, 1, 2):
+        score = np.zeros(frame.blurred.shape)
+        score[(middle[0] + step, *middle[1:])] = 1
+        score[tuple(corner + 1)] = 3
+        found = gather(frame, model, vector, window, residual, fields, jnp.asarray(score))
+        sums = np.asarray(found.departures.scores)
+        filled = np.nonzero(np.any(sums != 0, axis=0))[0]
+        assert len(filled) == 2
+        places.append(filled[-1])
+    assert len(set(places)) <= 2
+    assert 16 <= whole.energy.size <= 256
+
+
+def test_factors_are_of_the_whole_frame(fit):
+    frame, _, _, window, residual, fields = fit
+    found = evidence_of(*fit)
+    score = window.values * residual
+    power = np.abs(np.fft.rfftn(score)) ** 2
+    for k, field in enumerate(fields):
+        field_power = jnp.abs(jnp.fft.rfftn(window.values * field)) ** 2
+        expected = long_run_factor(jnp.asarray(power), field_power, frame.blurred.shape)
+        np.testing.assert_allclose(found.correlated[k], expected, rtol=1e-9)
+        expected = uneven_factor(score, field, window.values)
+        np.testing.assert_allclose(found.uneven[k], expected, rtol=1e-9)
+
+
+def test_conventions_are_beside_the_directions(fit):
+    _, model, vector, *_ = fit
+    found = evidence_of(*fit)
+    assert found.conventions.powers.shape == (3,)
+    assert found.changes.shape == (2, 3)
+    assert np.all(found.conventions.powers > 0)
+    np.testing.assert_array_equal(found.conventions.information, found.departures.information)
+    shifted = replace(model, shift=True)
+    wider = jnp.concatenate([vector, jnp.zeros(model.ndim)])
+    again = predict(shifted, wider, fit[0])
+    none = evidence_of(fit[0], shifted, wider, fit[3], *again)
+    assert none.conventions.powers.shape == (0,)
