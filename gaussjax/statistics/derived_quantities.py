@@ -12,7 +12,7 @@ from gaussjax.numerics.linear_algebra import diagonal, product
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.covariance import sigma_error
 from gaussjax.statistics.departures import Departures
-from gaussjax.statistics.goodness_of_fit import Adequacy, judge, worse
+from gaussjax.statistics.goodness_of_fit import Adequacy, Judgement, judge, worse
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status, gravest
 from gaussjax.statistics.verdict import Verdict
@@ -69,9 +69,9 @@ def make_estimate(
     unidentified = ~jnp.all(jnp.isfinite(sigma_se)) | _is_unidentified(
         sigma, variance_se, kernel, params.family
     )
+    standard_error = ravel_pytree(params)[1](errors)
     if params.gain is not None:
-        gain_se = ravel_pytree(params)[1](errors).gain
-        unidentified = unidentified | (jnp.abs(params.gain) < _LEAST_GAIN * gain_se)
+        unidentified |= jnp.abs(params.gain) < _LEAST_GAIN * standard_error.gain
     inseparable = jnp.any(sigma_se > largest_relative_error * jnp.abs(sigma))
     derived = {Status.NOT_IDENTIFIABLE: unidentified, Status.NOISE_NOT_SEPARABLE: inseparable}
     for code, holds in derived.items():
@@ -82,15 +82,12 @@ def make_estimate(
         effects = _effects_on_variance(params, departures.effects[:p], sigma.shape, ndim)
         judged = judge(departures, effects, sigma, variance_se)
         model_error = sigma_error(sigma, judged.variance_error)
-        verdict = _final_verdict(
-            worse(adequacy.verdict, judged.verdict), sigma, variance_se, status
-        )
-        adequacy = replace(adequacy, verdict=verdict, p_value=judged.p_value, cause=judged.cause)
+        adequacy = _judged(adequacy, judged, sigma, variance_se, status)
         if params.gain is not None:
             adequacy = _with_inverted(adequacy, params.gain < 0)
     return BlurEstimate(
         params=params,
-        standard_error=ravel_pytree(params)[1](errors),
+        standard_error=standard_error,
         sigma=sigma,
         sigma_standard_error=sigma_se,
         sigma_model_error=model_error,
@@ -131,6 +128,19 @@ def _final_verdict(verdict, sigma: jax.Array, variance_se: jax.Array, status) ->
     unknown = (status == Status.NOT_IDENTIFIABLE) | (status == Status.NOT_FINITE)
     unknown = unknown | (status == Status.TOO_SMALL) & (verdict != Verdict.MISALIGNED)
     return jnp.where(unknown, jnp.int32(Verdict.NOT_IDENTIFIABLE), verdict)
+
+
+def _judged(
+    adequacy: Adequacy, judged: Judgement, sigma: jax.Array, variance_se: jax.Array, status
+) -> Adequacy:
+    """The adequacy with what the departures, and only the whole estimate, show."""
+    verdict = worse(adequacy.verdict, judged.verdict)
+    return replace(
+        adequacy,
+        verdict=_final_verdict(verdict, sigma, variance_se, status),
+        p_value=judged.p_value,
+        cause=judged.cause,
+    )
 
 
 def _with_inverted(adequacy: Adequacy, inverted: jax.Array) -> Adequacy:

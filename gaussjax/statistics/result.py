@@ -17,6 +17,9 @@ from gaussjax.statistics.status import Status
 # Full width at half maximum of a Gaussian, in sigmas: 2 sqrt(2 ln 2).
 FWHM_PER_SIGMA = 2.0 * (2.0 * np.log(2.0)) ** 0.5
 
+# A model error below this part of the error by noise changes no digit of the interval.
+_WORTH_PRINTING = 0.1
+
 
 @pytree
 class BlurEstimate:
@@ -138,39 +141,45 @@ class BlurEstimate:
         """A short table; a batch or a traced estimate prints its shapes instead."""
         if is_traced(self.status) or np.ndim(self.status):
             return f"BlurEstimate(sigma={self.sigma}, status={self.status})"
-        self = jax.device_get(self)  # or each operation on a number would be compiled first
-        wider = " (input was float64; enable jax_enable_x64 to keep it)" if self.narrowed else ""
-        family, rms = self.params.family, float(self.noise_variance) ** 0.5
-        _, high = self.interval()
-        sharper = " (negative: the second image is the sharper one)" if np.any(high < 0) else ""
-        by_model = ""
-        if np.any(self.sigma_model_error > 0) and self.adequacy is not None:
-            sizes = ", ".join(f"{size:.2g}" for size in np.atleast_1d(self.sigma_model_error))
-            by_model = f" (noise) +- {sizes} (model: {self.adequacy.cause_message})"
-        sigma = with_errors(self.sigma, self.sigma_standard_error)
-        rows = [
-            ("sigma", f"{sigma} px{by_model}{sharper}"),
-            ("FWHM", with_errors(self.fwhm, FWHM_PER_SIGMA * self.sigma_standard_error) + " px"),
-        ]
-        for name, unit in (("gain", ""), ("offset", ""), ("shift", " px")):
-            value = getattr(self.params, name)
-            if value is not None:
-                rows.append((name, with_errors(value, getattr(self.standard_error, name)) + unit))
-        if family == "full" and len(self.covariance_matrix) == 2:
-            rows.append(("angle", f"{np.degrees(float(self.angle)):.1f} degrees"))
-            if not self.is_positive_definite:
-                rows.append(("note", "sharper along the minor axis: no blur has this covariance"))
-        rows += [
-            ("model", f"{family} Gaussian, {self.kernel.name} kernel"),
-            ("residual", f"{rms:.4g} rms over {int(self.num_pixels)} pixels"),
-        ]
-        if min(self.noise_std) > 0:
-            rows.append(("noise", f"{self.noise_std[0]:.4g} and {self.noise_std[1]:.4g} rms"))
-        if self.adequacy is not None:
-            rows += [("left over", f"{self.adequacy}"), ("verdict", f"{self.adequacy.message}")]
-        rows.append(("status", f"{int(self.status)} {self.message}"))
-        rows.append(("precision", f"{self.sigma.dtype}{wider}"))
+        rows = _rows(jax.device_get(self))  # or each operation on a number would be compiled first
         return "\n".join(f"{name:<10}{text}" for name, text in rows)
+
+
+def _rows(estimate: BlurEstimate) -> list[tuple[str, str]]:
+    """The printed table, of an estimate whose arrays are NumPy's."""
+    adequacy, family = estimate.adequacy, estimate.params.family
+    by_noise, by_model = estimate.sigma_standard_error, estimate.sigma_model_error
+    sigma = with_errors(estimate.sigma, by_noise)
+    if adequacy is not None and np.any(by_model > _WORTH_PRINTING * by_noise):
+        sizes = ", ".join(f"{size:.2g}" for size in np.atleast_1d(by_model))
+        sigma += f" (noise) +- {sizes} (model: {adequacy.cause_message})"
+    _, high = estimate.interval()
+    sharper = " (negative: the second image is the sharper one)" if np.any(high < 0) else ""
+    rows = [
+        ("sigma", f"{sigma} px{sharper}"),
+        ("FWHM", with_errors(estimate.fwhm, FWHM_PER_SIGMA * by_noise) + " px"),
+    ]
+    for name, unit in (("gain", ""), ("offset", ""), ("shift", " px")):
+        value = getattr(estimate.params, name)
+        if value is not None:
+            rows.append((name, with_errors(value, getattr(estimate.standard_error, name)) + unit))
+    if family == "full" and len(estimate.covariance_matrix) == 2:
+        rows.append(("angle", f"{np.degrees(float(estimate.angle)):.1f} degrees"))
+        if not estimate.is_positive_definite:
+            rows.append(("note", "sharper along the minor axis: no blur has this covariance"))
+    rms, noise = float(estimate.noise_variance) ** 0.5, estimate.noise_std
+    rows += [
+        ("model", f"{family} Gaussian, {estimate.kernel.name} kernel"),
+        ("residual", f"{rms:.4g} rms over {int(estimate.num_pixels)} pixels"),
+    ]
+    if min(noise) > 0:
+        rows.append(("noise", f"{noise[0]:.4g} and {noise[1]:.4g} rms"))
+    if adequacy is not None:
+        rows += [("left over", f"{adequacy}"), ("verdict", f"{adequacy.message}")]
+    rows.append(("status", f"{int(estimate.status)} {estimate.message}"))
+    narrowed = " (input was float64; enable jax_enable_x64 to keep it)" if estimate.narrowed else ""
+    rows.append(("precision", f"{estimate.sigma.dtype}{narrowed}"))
+    return rows
 
 
 def with_errors(values: jax.Array, errors: jax.Array) -> str:

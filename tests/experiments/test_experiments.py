@@ -84,7 +84,9 @@ def test_noisy_reference_supports_its_claims(tmp_path, capsys):
     for better in (given, estimated):
         assert better["rms"][0, 0] < assumed["rms"][0, 0] / 5
         assert np.all(better["z"] < 3)
-    assert np.all(assumed["covered"][:, 0] == 0)
+    # Noise that was left out is not in the error bar, but the interval allows for it.
+    assert np.all(assumed["z"][:, 0] > 3)
+    assert np.all(assumed["covered"][:, 0] > 80)
     for classical in (first, second):
         assert np.all(classical["rms"] > 3 * given["rms"])
     # H2 is H1 back, negated, and another answer.

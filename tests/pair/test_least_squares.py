@@ -56,9 +56,7 @@ def long_run_factors(residual, jacobian, inside, shape):
         where = column**2 / np.sum(column**2)
         by_chance = np.sum(where**2)
         uneven = np.sum(where * residual**2) / np.mean(residual**2) + by_chance
-        factors.append(
-            drawn_to_one(correlated, 2 * chance) * drawn_to_one(uneven, 2 * by_chance)
-        )
+        factors.append(drawn_to_one(correlated, 2 * chance) * drawn_to_one(uneven, 2 * by_chance))
     return np.asarray(factors)
 
 
