@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 import scipy.ndimage
+import scipy.stats
 from problems import periodic_blur, photograph
 
 import gaussjax as gj
@@ -59,6 +60,12 @@ def spoilt_pairs(name):
     cut = {k: (crop(a), crop(b) + noise, sigma) for k, (a, b, sigma) in pairs.items()}
     reference, spoilt, sigma = cut["nothing"]
     return {**cut, "noise": (reference + 4 * other, spoilt, sigma)}
+
+
+def noise_free(name):
+    """The pair that nothing spoils."""
+    reference, spoilt, sigma = spoilt_pairs(name)["nothing"]
+    return reference, spoilt - NOISE * np.random.default_rng(3).normal(size=(SIZE, SIZE)), sigma
 
 
 @cache
@@ -121,6 +128,29 @@ def test_an_inverted_contrast_is_answered_and_doubted(name, x64):
     assert estimate.adequacy.cause == Cause.INVERTED
     assert "negate" in estimate.adequacy.cause_message
     assert estimate.adequacy.verdict == Verdict.EXPLAINED_POORLY
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["camera", "moon"])
+def test_white_noise_alone_is_seldom_doubted(name, draws, x64):
+    count, size = 5 * draws, np.s_[16:-16, 16:-16]
+    scene, blurred, sigma = noise_free(name)
+    noise = NOISE * np.random.default_rng(11).normal(size=(count, *blurred[size].shape))
+    found = jax.device_get(in_parts(scene[size], blurred[size] + noise))
+    low, high = found.interval()
+    assert not np.any(found.status)
+    # Beyond these one time in a thousand, if the level holds and the interval is honest.
+    for doubted in (found.adequacy.verdict != Verdict.EXPLAINED, found.adequacy.p_value < 0.01):
+        assert scipy.stats.binom(count, 0.01).sf(np.sum(doubted) - 1) > 1e-3
+    covered = np.sum((low < sigma) & (sigma < high))
+    # Departures that are possible, if not significant, widen some of the intervals.
+    assert scipy.stats.binom(count, 0.95).cdf(covered) > 1e-3
+
+
+@jax.jit
+def in_parts(reference, blurred):
+    """One reference against a stack of blurred images, some at a time."""
+    return jax.lax.map(lambda b: gj.estimate_blur(reference, b), blurred, batch_size=50)
 
 
 def test_the_remedy_helps(x64):
