@@ -2,6 +2,7 @@
 
 from itertools import product
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -61,12 +62,19 @@ def test_mixed_differences_of_a_product(orders, x64):
 def test_every_field_has_a_cause_and_none_is_fitted(options, ndim, family):
     fitted = model(ndim, family, **options)
     shape = (6, 7, 8)[:ndim]
-    image = np.random.default_rng(0).normal(size=[n + 2 * HALO for n in shape])
+    like = jax.ShapeDtypeStruct
+    image = like([n + 2 * HALO for n in shape], jnp.float32)
     place = [
-        jnp.linspace(-1, 1, n).reshape(np.roll([-1] + [1] * (ndim - 1), a).tolist())
-        for a, n in enumerate(shape)
+        like([n if a == k else 1 for k, n in enumerate(shape)], jnp.float32) for a in range(ndim)
     ]
-    names, fields = directions(fitted, jnp.asarray(image, jnp.float32), 0.0, place)
+    names = []
+
+    def traced(predicted, position):
+        found, fields = directions(fitted, predicted, 0.0, position)
+        names.extend(found)
+        return fields
+
+    fields = jax.eval_shape(traced, image, place)
     assert len(names) == len(fields)
     assert {field.shape for field in fields} == {shape}
     assert names == causes(fitted)

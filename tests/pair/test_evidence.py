@@ -59,7 +59,7 @@ def test_the_box_holds_what_is_brightest(shape, where, x64):
 
 @pytest.mark.parametrize("halo", [HALO, REACH])
 @pytest.mark.parametrize("where", [0.01, 0.98])
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", SHAPES[1:5], ids=str)
 def test_its_surroundings_go_on_at_the_edge_only_where_there_is_no_room(shape, where, halo, x64):
     _, box = box_of(shape, where)
     image = np.random.default_rng(0).normal(size=shape)
