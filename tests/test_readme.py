@@ -20,6 +20,8 @@ from experiments.__main__ import EXPERIMENTS
 from experiments.compare_estimators.table import errors_over_bound, failures, relative_errors, rms
 from experiments.noisy_reference.table import noise_name, summarise
 from experiments.seed_protocol.table import judge
+from experiments.silent_errors import table as silent_errors
+from experiments.silent_errors.judge import Said
 from experiments.speed import bars as speed_bars
 from experiments.speed import table as speed_table
 from experiments.speed.timed_fits import FITS, alone
@@ -207,6 +209,36 @@ def test_classical_transfer_functions_answer():
     assert first["swap"][cell] > 100
     declined = [np.sum(summarise(found, name)["declined"]) for name in found["answers"]]
     assert max(declined) == 1
+
+
+def test_silent_errors_answer():
+    found = numbers("silent_errors")
+    said = []
+    for group in ("good", "spoilt"):
+        kinds = silent_errors.in_group(found, group)
+        answers = silent_errors.pooled(kinds.values())
+        cells = silent_errors.confusion(answers)
+        trusted = {wrong: cells[wrong, Said.TRUSTED] for wrong in (False, True)}
+        total = sum(cells.values())
+        share = silent_errors.coverage(answers)[0]
+        assert f"{100 * share:.0f}" == "95"
+        said.append((total, trusted[True], total - sum(trusted.values())))
+        if group == "spoilt":
+            wide = silent_errors.summarise(answers)["noise"]
+    (good, silent, declined), (spoilt, wrong, _) = said
+    bytes_kinds = silent_errors.pooled(found["kinds"][k] for k in ("8 bit", "8 bit as floats"))
+    doubted = int(np.sum(silent_errors.is_doubted(bytes_kinds)))
+    halo = found["departures"]["halo"]
+    small = halo["answers"][halo["strengths"].index(0.3)]
+    assert_said(
+        "When is an estimate wrong and trusted?",
+        f"Of {good} good pairs {silent} were wrong and trusted, {declined} doubted or refused",
+        f"Of {spoilt} spoilt ones {wrong} were wrong and trusted",
+        f"at the median they are {wide:.2g} times as wide",
+        f"({doubted} of {len(bytes_kinds['wrong'])})",
+        f"sigma by {silent_errors.moved(small):.2g} %",
+    )
+    assert np.mean(silent_errors.is_honest(small)) < 0.5
 
 
 def test_convergence_answer():

@@ -236,7 +236,8 @@ def no_blur_at_all(
     effect = jnp.zeros((num_parameters, 1), residual.dtype)
     effect = effect.at[: len(variances), 0].set(jnp.where(within, variances, 0))
     return Departures(
-        z_scores=jnp.where(within, jnp.inf, jnp.zeros_like(residual))[None],
+        # Possible, but no evidence of it.
+        z_scores=jnp.where(within, 1.01 * _BETTER**0.5, jnp.zeros_like(residual))[None],
         effects=effect,
         shares=jnp.zeros_like(residual)[None],
         serious=jnp.zeros(1, bool),

@@ -138,13 +138,14 @@ def judge(
     p_values = departures.p_values
     significant = p_values < LEVEL
     # The others tell the same departure less clearly.
-    first = jnp.argmax(jnp.where(significant, departures.shares, -1))
+    named = jnp.where(jnp.any(significant), significant, departures.possible)
+    first = jnp.argmax(jnp.where(named, departures.shares, -1))
     error = jnp.max(jnp.where(departures.possible, effects, 0), axis=-1)
     serious = jnp.max(jnp.where(significant & departures.serious, effects, 0), axis=-1)
     tolerable = variance_error(sigma, jnp.maximum(_TOLERABLE * jnp.abs(sigma), _TOLERABLE))
     matters = jnp.any(serious > jnp.maximum(variance_se, tolerable))
     cause = jnp.where(
-        jnp.any(significant),
+        jnp.any(named),
         jnp.asarray([int(cause) for cause in departures.causes], jnp.int32)[first],
         jnp.int32(Cause.NONE),
     )

@@ -59,9 +59,6 @@ def test_the_level_is_that_of_the_adjusted_probability(x64):
         assert judged(departures([0.0, 0.0, z]), [0.0, 0.0, 1.0]).verdict == verdict
 
 
-@pytest.mark.xfail(
-    reason="the printed line says '(model: nothing but noise is left over)'", strict=True
-)
 def test_what_widens_the_interval_has_a_name(x64):
     # Another model that fits better by Akaike's measure, but not significantly.
     found = replace(departures([1.6, 0.0, 0.0]), trials=(1, TRIALS, TRIALS))
