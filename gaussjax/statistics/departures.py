@@ -32,7 +32,7 @@ from gaussjax.statistics.summary import Summary
 # Probability with which a pair that the model describes is taken to depart from it.
 LEVEL = 0.01
 # How much of a residual's noise a direction has to explain to be named instead of noise in A.
-_LESS_SPECIFIC = 0.25
+LESS_SPECIFIC = 0.25
 # 2 log of the likelihood ratio from which an interval has to allow for the other model.
 _BETTER = 2.0
 # Noise in A of less than this multiple of what rounding leaves is taken for rounding.
@@ -208,7 +208,7 @@ def reference_noise_departure(
         z_scores=(found / jnp.where(error > 0, error, jnp.inf))[None],
         effects=effect[:, None],
         # A smooth misfit of any other kind has a spectrum like that of noise in A, too.
-        shares=_LESS_SPECIFIC * jnp.minimum(found / jnp.where(variance > 0, variance, 1), 1)[None],
+        shares=LESS_SPECIFIC * jnp.minimum(found / jnp.where(variance > 0, variance, 1), 1)[None],
         # The rounding of smooth content is no white noise, and may look like more of it.
         serious=(jnp.minimum(found, variance) > _ROUNDING_EXCESS * known)[None],
         trials=(2,),

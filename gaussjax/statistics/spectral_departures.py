@@ -19,13 +19,11 @@ from gaussjax.model.fourier import angular_frequencies, half_plane_weights
 from gaussjax.numerics.linear_algebra import inner_products, inverse_small, product
 from gaussjax.numerics.pytree import pytree
 from gaussjax.statistics.cause import Cause
-from gaussjax.statistics.departures import Departures
+from gaussjax.statistics.departures import LESS_SPECIFIC, Departures
 from gaussjax.statistics.noise import NoiseSpectrum
 
 # Inner radii of the bands, of the Nyquist frequency.
 BANDS = (0.0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4)
-# Noise of the wrong spectrum is what is left to say where no other cause is seen.
-_LESS_SPECIFIC = 0.25
 
 
 @pytree
@@ -137,7 +135,7 @@ def spectral_departures(
     return Departures(
         z_scores=jnp.where(held, jnp.abs(z_scores), 0),
         effects=effects,
-        shares=_LESS_SPECIFIC * jnp.minimum(jnp.abs(excess) * sums.weights, 1),
+        shares=LESS_SPECIFIC * jnp.minimum(jnp.abs(excess) * sums.weights, 1),
         serious=jnp.ones(count, bool),
         trials=(2 * count,) * count,
         causes=(Cause.NOISE_SPECTRUM,) * count,
