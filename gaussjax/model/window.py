@@ -11,7 +11,7 @@ import numpy as np
 from gaussjax.model.boundary import extended_shape
 from gaussjax.model.fourier import along_axis
 from gaussjax.numerics.pytree import pytree
-from gaussjax.numerics.reductions import row_sums
+from gaussjax.numerics.reductions import block_members, row_sums
 
 
 @pytree
@@ -56,10 +56,8 @@ class Window:
         # The product is fused with what makes the image; the sums of a batch share a matrix.
         image = image * self.values
         for axis in reversed(range(image.ndim)):
-            size, count = image.shape[axis], counts[axis]
-            member = np.arange(size) // -(-size // count) == np.arange(count)[:, None]
             # tensordot puts the axis of the sums last; the transposition below restores the order.
-            member = jnp.asarray(member, image.dtype)
+            member = jnp.asarray(block_members(image.shape[axis], counts[axis]), image.dtype)
             image = jnp.tensordot(image, member, axes=((axis,), (1,)), precision="highest")
         return image.transpose()
 

@@ -1,12 +1,18 @@
-"""Many sums of one size in a single pass over memory."""
+"""Many sums of one size in a single pass over memory, and sums over blocks."""
 
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 # Sums that one loop makes at once: for more there are too few registers.
 _AT_ONCE = 13
+
+
+def block_members(size: int, count: int) -> np.ndarray:
+    """Which of ``count`` blocks of an axis each of its pixels lies in, ``[count, size]``."""
+    return np.arange(size) // -(-size // count) == np.arange(count)[:, None]
 
 
 @jax.custom_jvp

@@ -9,6 +9,7 @@ from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import product
 from gaussjax.numerics.pytree import pytree, static
+from gaussjax.numerics.reductions import block_members
 from gaussjax.pair.conventions import REACH, other_conventions
 from gaussjax.pair.crop import Crop, densest_box
 from gaussjax.pair.directions import HALO, box_shape, directions
@@ -125,10 +126,9 @@ def _block_sums(images: jax.Array) -> jax.Array:
     for _ in range(ndim):
         size = images.shape[1]
         count = min(per_axis, max(size // _LEAST_BLOCK, 1))
-        member = np.arange(size)[:, None] // -(-size // count) == np.arange(count)[None]
-        member = jnp.asarray(member, images.dtype)
+        member = jnp.asarray(block_members(size, count), images.dtype)
         # The summed axis goes last, so that the next one is in its place.
-        images = jnp.tensordot(images, member, axes=((1,), (0,)), precision="highest")
+        images = jnp.tensordot(images, member, axes=((1,), (1,)), precision="highest")
     return images.reshape(len(images), -1)
 
 

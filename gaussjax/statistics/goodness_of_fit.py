@@ -12,14 +12,13 @@ from gaussjax.statistics.departures import LEVEL, Departures
 from gaussjax.statistics.summary import Summary
 from gaussjax.statistics.verdict import Verdict
 
-# Correlations and shifts are significant beyond this many of their standard errors.
-_SIGNIFICANT = 6.0
-# A fit is poor if the structured part of the residual is more than this of B - A, or of B ...
-_LARGEST_STRUCTURE = 0.003
+# A fit is poor if a few pixels make up its residual, by a kurtosis beyond this (3 is normal), and
+# its squares are more than this part of those of B - A, or of B ...
+_LARGEST_KURTOSIS, _VISIBLE = 20.0, 0.003
 # ... or if a robust loss clips more than this part of the pixels: the model misses them.
 _LARGEST_OUTLIERS = 0.1
-# Beyond this kurtosis (3 is normal) a few pixels make up the residual: all of it is structure.
-_LARGEST_KURTOSIS = 20.0
+# A shift is significant beyond this many of its standard errors.
+_SIGNIFICANT = 6.0
 # Images are misaligned if the displacement adds more than this part to the variance and is more
 # than so many px, or if it is more than so many px whatever the blur.
 _LARGEST_SHIFT_EFFECT, _LEAST_SHIFT = 0.02, 0.02
@@ -96,8 +95,8 @@ def assess(summary: Summary, *, variance: jax.Array, rounding: float) -> Adequac
     scale = summary.num_pixels / jnp.where(statistics.count > 0, statistics.count, 1)
     contrast, change = scale * statistics.contrast, scale * statistics.change
     by_rounding = ROUNDING_FACTOR * (scale * statistics.weight * rounding)
-    structured = _structured_squares(summary)
-    poor = structured > _LARGEST_STRUCTURE * jnp.minimum(change, contrast) + by_rounding
+    visible = summary.clipped_squares > _VISIBLE * jnp.minimum(change, contrast) + by_rounding
+    poor = (statistics.kurtosis > _LARGEST_KURTOSIS) & visible
     poor = poor | (summary.outliers > _LARGEST_OUTLIERS)
     displacement, displacement_errors = statistics.displacement
     verdict = jnp.where(poor, jnp.int32(Verdict.EXPLAINED_POORLY), jnp.int32(Verdict.EXPLAINED))
@@ -162,12 +161,6 @@ def judge(
 def worse(first: jax.Array, second: jax.Array) -> jax.Array:
     """The first verdict unless it is "explained"."""
     return jnp.where(first == Verdict.EXPLAINED, second, first)
-
-
-def _structured_squares(summary: Summary) -> jax.Array:
-    """The sum of squared residuals, if a few pixels make it up."""
-    few_pixels = summary.residual_statistics.kurtosis > _LARGEST_KURTOSIS
-    return jnp.where(few_pixels, summary.clipped_squares, 0)
 
 
 def _is_misaligned(displacement, errors, variance) -> jax.Array:
