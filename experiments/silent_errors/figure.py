@@ -50,7 +50,8 @@ def plot(numbers: dict[str, Any]) -> Figure:
         _draw_power(axes, departure)
         axes.set_title(name)
     curves[0].set_ylabel("answers (%)")
-    curves[0].legend(loc="lower right", fontsize=7)
+    handles, labels = curves[0].get_legend_handles_labels()
+    below.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8)
     return figure
 
 
