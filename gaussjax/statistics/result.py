@@ -1,9 +1,6 @@
 """What an estimate returns: value, error bar and status in one pytree."""
 
-from statistics import NormalDist
-
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.model.arguments import is_traced
@@ -12,6 +9,7 @@ from gaussjax.model.params import BlurParams, namespace, signed_sqrt, signed_squ
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.covariance import variance_error
 from gaussjax.statistics.goodness_of_fit import Adequacy
+from gaussjax.statistics.quantiles import normal_quantile, student_quantile
 from gaussjax.statistics.status import Status
 
 # Full width at half maximum of a Gaussian, in sigmas: 2 sqrt(2 ln 2).
@@ -49,6 +47,8 @@ class BlurEstimate:
             keep no pixels.
         kernel: the convention (static).
         narrowed: float64 input was computed in float32 because JAX's x64 mode is off (static).
+        freedom: degrees of freedom of ``sigma_standard_error``, of the shape of ``sigma``, where it
+            is by the scatter of few pairs; None: many.
     """
 
     params: BlurParams
@@ -66,6 +66,7 @@ class BlurEstimate:
     adequacy: Adequacy | None
     kernel: Kernel = static()
     narrowed: bool = static(default=False)
+    freedom: jax.Array | None = None
 
     @property
     def fwhm(self) -> jax.Array:
@@ -118,23 +119,23 @@ class BlurEstimate:
     def interval(self, level: float = 0.95) -> tuple[jax.Array, jax.Array]:
         """Confidence interval of ``sigma`` in px, (low, high), at probability ``level``.
 
-        Of noise and model error together, ``hypot``. Normal in the variance, where the model is
+        Of noise and model error together, ``hypot``, the noise by Student's t where ``freedom`` is
+        given. Normal in the variance, where the model is
         nearly linear, and mapped to sigma: near zero blur the interval is lopsided and may reach
         into negative sigma.
 
         Raises:
             ValueError: ``level`` is a number that is not between 0 and 1.
         """
-        if is_traced(level):
-            z = jax.scipy.special.ndtri(jnp.asarray(0.5 + 0.5 * level, self.sigma.dtype))
-        elif 0 < float(level) < 1:
-            z = NormalDist().inv_cdf(0.5 + 0.5 * float(level))
-        else:
+        if not is_traced(level) and not 0 < float(level) < 1:
             raise ValueError(f"level must be a probability between 0 and 1, got {level}")
+        xp, dtype = namespace(self.sigma), self.sigma.dtype
+        z = t = normal_quantile(level, dtype)
+        if self.freedom is not None:
+            t = xp.asarray(student_quantile(level, self.freedom), dtype)
         variance = signed_square(self.sigma)
-        xp = namespace(self.sigma)
-        noise = variance_error(self.sigma, self.sigma_standard_error)
-        half = z * xp.hypot(noise, variance_error(self.sigma, self.sigma_model_error))
+        noise = t * variance_error(self.sigma, self.sigma_standard_error)
+        half = xp.hypot(noise, z * variance_error(self.sigma, self.sigma_model_error))
         return signed_sqrt(variance - half), signed_sqrt(variance + half)
 
     def __str__(self) -> str:

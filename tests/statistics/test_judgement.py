@@ -174,6 +174,19 @@ def test_the_interval_is_of_both_errors_in_the_variance(errors, level, estimate)
     np.testing.assert_allclose(changed.interval(level), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("freedom", [1.0, 3.5, 1e12])
+def test_the_noise_of_few_pairs_is_students(freedom, estimate):
+    few = replace(estimate, freedom=np.asarray(freedom))
+    in_variance = [(SIGMA + error) ** 2 - SIGMA**2 for error in (0.003, 0.02)]
+    quantiles = scipy.stats.t.ppf(0.975, freedom), scipy.stats.norm.ppf(0.975)
+    half = np.hypot(*(q * error for q, error in zip(quantiles, in_variance, strict=True)))
+    ends = np.sqrt(SIGMA**2 + half * np.asarray([-1, 1]))
+    np.testing.assert_allclose(few.interval(), ends, rtol=1e-9)
+    traced = jax.jit(lambda found: found.interval(0.95))(few)
+    np.testing.assert_allclose(traced, ends, rtol=1e-4)
+    assert jax.tree.structure(few) != jax.tree.structure(estimate)
+
+
 def test_a_model_error_may_reach_beyond_no_blur(estimate):
     low, high = replace(estimate, sigma_model_error=np.asarray(SIGMA)).interval()
     assert low < -SIGMA < SIGMA < high
