@@ -96,9 +96,12 @@ def _satterthwaite(weights, share, spread, of_root, total) -> tuple[np.ndarray, 
     own = np.einsum("nik,nij,njk->nk", weights, spread, weights, optimize=True)
     common = np.einsum("nik,ij,njk->nk", both, form, both, optimize=True)
     products = total(np.einsum("nik,njk->kij", both, both, optimize=True))
-    mean, diagonal = total(np.stack([(own + common).sum(0), (own**2 + 2 * own * common).sum(0)]))
+    parts = own + common, own**2 + 2 * own * common, own**2
+    mean, diagonal, squares = total(np.stack([part.sum(0) for part in parts]))
     across = np.einsum("ij,kjl,lm,kmi->k", form, products, form, products, optimize=True)
-    half_variance = across + diagonal
+    # A pair that outweighs all others has terms that cancel, and one degree of freedom.
+    rounding = 16 * np.finfo(float).eps * squares
+    half_variance = np.maximum(across + diagonal, 0) + rounding
     freedom = mean**2 / np.where(half_variance > 0, half_variance, np.nan)
     return np.maximum(freedom, 1), mean
 

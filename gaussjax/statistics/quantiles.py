@@ -59,6 +59,11 @@ def student_quantile(level, freedom) -> Any:
     return np.where(np.isfinite(freedom), of_student, unlimited)
 
 
+def student_tail(value: npt.ArrayLike, freedom: npt.ArrayLike) -> np.ndarray:
+    """Probability of a variable of Student's t beyond ``value`` on either side."""
+    return np.asarray(2 * _special().stdtr(np.asarray(freedom, float), -np.abs(value)))
+
+
 def _traced_student_quantile(level: jax.Array, freedom: jax.Array) -> jax.Array:
     """By bisection between the quantiles of the normal and the Cauchy distribution."""
     freedom = jnp.asarray(freedom)

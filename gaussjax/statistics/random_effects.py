@@ -102,7 +102,7 @@ def random_effects(
     count, first = total(np.stack([np.ones_like(away).sum(0), away.sum(0)]))
     plain_mean = first / np.maximum(count, 1)
     spread = total(((away - plain_mean) ** 2).sum(0))
-    pairs = _Pairs(away, squares, spread, total)
+    pairs = _Pairs(away, squares, total)
     alone, freedom = count < 2, np.maximum(count - 1, 1)
 
     weights = np.exp(-0.5 * _DEVIATES**2)
@@ -110,7 +110,7 @@ def random_effects(
     levels = levels.reshape(-1, *np.ones(freedom.ndim, int))
     targets = np.concatenate([freedom[None], chi_square_quantile(levels, freedom)])
     _, _, at_zero, _ = pairs.moments(np.zeros_like(targets[:1]))
-    roots = pairs.roots(targets, at_zero)
+    roots = scatters_at(lambda s: pairs.moments(s)[2:], targets, at_zero, spread)
     weight, mean, _, _ = (np.where(count > 0, each, np.nan) for each in pairs.moments(roots))
     scatters = np.where(alone, np.nan, np.sqrt(roots))
     error_of_mean, of_mean = pairs.mean_error(roots[0], weight[0], mean[0])
@@ -137,7 +137,6 @@ class _Pairs:
 
     away: np.ndarray  # [n, ...]
     squares: np.ndarray  # of the error bars
-    spread: np.ndarray  # sum of squared deviations from the mean, of all pairs
     total: Total
 
     def moments(self, scatters: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -172,30 +171,43 @@ class _Pairs:
         parts = share**2, pull, pull**2, pull * (self.away - mean) ** 2
         shares, pulls, squares, variance = self.total(np.stack([x.sum(0) for x in parts]))
         known = (shares > 0) & (shares < 1 - 4 * np.finfo(float).eps)
-        inverse = np.where(known, shares + pulls**2 - squares, np.nan)
+        # A pair that outweighs all others has terms that cancel, and one degree of freedom.
+        across = np.maximum(pulls**2 - squares, 0) + 16 * np.finfo(float).eps * squares
+        inverse = np.where(known, shares + across, np.nan)
         return np.where(known, np.sqrt(variance), np.nan), np.maximum(1 / inverse, 1)
 
-    def roots(self, targets: np.ndarray, at_zero: np.ndarray) -> np.ndarray:
-        """The squared scatters at which Q has these values, ``[k, ...]``.
 
-        0 where Q(0), ``at_zero``, is not above them. Newton's method on 1 / Q, which is a straight
-        line for equal error bars and else concave; no root is larger than with error bars of 0,
-        where it begins.
-        """
-        low, high = np.zeros_like(targets), np.where(at_zero > targets, self.spread / targets, 0)
-        largest = squared = high
-        for _ in range(_MAX_ROUNDS):
-            _, _, value, slope = self.moments(squared)
-            low = np.where(value >= targets, np.maximum(low, squared), low)
-            high = np.where(value <= targets, np.minimum(high, squared), high)
-            step = (value - targets) * value / np.where(slope > 0, slope * targets, 1)
-            trial = np.maximum(squared + step, low)
-            trial = np.where(trial > high, 0.5 * (low + high), trial)
-            moved = np.abs(trial - squared)
-            squared = trial
-            if np.all(moved <= 1e-10 * squared + 1e-14 * largest):
-                break
-        return squared
+def scatters_at(
+    chi_square: Callable[[np.ndarray], tuple[np.ndarray, ...]],
+    targets: np.ndarray,
+    at_zero: np.ndarray,
+    spread: np.ndarray,
+) -> np.ndarray:
+    """The squared scatters at which Q has these values, ``[k, ...]``; 0 where no scatter has.
+
+    Newton's method on 1 / Q, which is a straight line for equal error bars and else concave; no
+    root is larger than with error bars of 0, where it begins.
+
+    Args:
+        chi_square: Q and -dQ/d scatter of trial squared scatters ``[k, ...]``; Q falls.
+        targets: ``[k, ...]``.
+        at_zero: Q without scatter.
+        spread: the sum of squared deviations, which Q times the squared scatter tends to.
+    """
+    low, high = np.zeros_like(targets), np.where(at_zero > targets, spread / targets, 0)
+    largest = squared = high
+    for _ in range(_MAX_ROUNDS):
+        value, slope = chi_square(squared)
+        low = np.where(value >= targets, np.maximum(low, squared), low)
+        high = np.where(value <= targets, np.minimum(high, squared), high)
+        step = (value - targets) * value / np.where(slope > 0, slope * targets, 1)
+        trial = np.maximum(squared + step, low)
+        trial = np.where(trial > high, 0.5 * (low + high), trial)
+        moved = np.abs(trial - squared)
+        squared = trial
+        if np.all(moved <= 1e-10 * squared + 1e-14 * largest):
+            break
+    return squared
 
 
 def _mixture_quantiles(
