@@ -1,17 +1,18 @@
 """The measured transfer function of a pair, radially averaged; no Gaussian is assumed."""
 
 import math
-from functools import reduce
+from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.model.fourier import angular_frequencies, forward_transform, half_plane_weights
+from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import gaussian_transfer, known_reach
 from gaussjax.numerics.pytree import pytree
-from gaussjax.report.oriented_pair import orient
+from gaussjax.report.oriented_pair import OrientedPair, orient
 from gaussjax.statistics.result import BlurEstimate
 
 _SIGNIFICANT = 3.0  # standard deviations by which the power of a signal exceeds that of noise
@@ -92,17 +93,11 @@ def transfer_profile(
     if num_bins < 1:
         raise ValueError(f"num_bins must be at least 1, got {num_bins}")
     pair = orient(reference, blurred, estimate, mask)
-    params = pair.params(estimate)
-    margins = pair.margins(params, estimate.kernel)
-    window = pair.window(margins, 0.5 * (jnp.asarray(pair.shape) - 2 * margins))
-    total = jnp.sum(window)
-    mean = jnp.sum(window * pair.sharp) / jnp.where(total > 0, total, 1)
-    sharp = forward_transform(window * (pair.sharp - mean), window.ndim)
-    residual = window * (pair.soft - pair.predicted(params, estimate.kernel))
-    error = _aligned(forward_transform(residual, window.ndim), params, pair.shape)
-    reach = known_reach(params, estimate.kernel, window.ndim, max(pair.shape))
-    gaussian = gaussian_transfer(params, pair.shape, estimate.kernel, reach)
-    a, b = (np.asarray(values, complex) for values in (sharp, gaussian * sharp + error))
+    params, kernel = pair.params(estimate), estimate.kernel
+    reach = known_reach(params, kernel, len(pair.shape), max(pair.shape))
+    predicted = pair.predicted(params, kernel)
+    *spectra, gaussian, window = _spectra(pair, params, predicted, kernel, reach)
+    a, b = (np.asarray(spectrum, complex) for spectrum in spectra)
     transfer, levels = np.asarray(gaussian, float), np.asarray(estimate.noise_std, float)
     if pair.is_swapped:
         a, b, transfer = b, a, 1 / transfer
@@ -110,6 +105,21 @@ def transfer_profile(
     # A level of exactly 0 is that of a fit that was given no noise of both images.
     noise = levels[0] ** 2 * (levels.min() > 0)
     return _profile(RadialBins(pair.shape, num_bins), a, b, transfer, noise, window)
+
+
+@partial(jax.jit, static_argnames=("kernel", "reach"))
+def _spectra(
+    pair: OrientedPair, params: BlurParams, predicted: jax.Array, kernel: Kernel, reach: int
+) -> tuple[jax.Array, ...]:
+    """Windowed spectra of the sharp image and of the aligned soft one; T; the window."""
+    margins = pair.margins(params, kernel)
+    window = pair.window(margins, 0.5 * (jnp.asarray(pair.shape) - 2 * margins))
+    total = jnp.sum(window)
+    mean = jnp.sum(window * pair.sharp) / jnp.where(total > 0, total, 1)
+    sharp = forward_transform(window * (pair.sharp - mean), window.ndim)
+    residual = forward_transform(window * (pair.soft - predicted), window.ndim)
+    gaussian = gaussian_transfer(params, pair.shape, kernel, reach)
+    return sharp, gaussian * sharp + _aligned(residual, params, pair.shape), gaussian, window
 
 
 def _aligned(spectrum: jax.Array, params: BlurParams, shape: tuple[int, ...]) -> jax.Array:

@@ -4,7 +4,7 @@ Only that way round is a prediction a blur, which is harmless; the other way rou
 the noise of the softer image beyond all bounds.
 """
 
-from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -17,11 +17,12 @@ from gaussjax.model.params import BlurParams
 from gaussjax.model.response import prediction_margins
 from gaussjax.model.transfer import blur
 from gaussjax.model.window import erode, interior_window
+from gaussjax.numerics.pytree import pytree, static
 from gaussjax.spectra.orientation import is_swapped, swap_params
 from gaussjax.statistics.result import BlurEstimate
 
 
-@dataclass(frozen=True)
+@pytree
 class OrientedPair:
     """The sharper and the softer image of a pair; missing pixels hold the mean of the others."""
 
@@ -30,7 +31,7 @@ class OrientedPair:
     # 1 where `sharp` is known, 0 where it is missing; None: everywhere
     known_sharp: jax.Array | None
     known_soft: jax.Array | None  # likewise
-    is_swapped: bool  # `sharp` is the caller's `blurred`
+    is_swapped: bool = static()  # `sharp` is the caller's `blurred`
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -46,6 +47,7 @@ class OrientedPair:
         """The model's ``soft``, ``gain (g * sharp)(x - shift) + offset``; right inside."""
         return blur(self.sharp, params, kernel=kernel, boundary="reflect")
 
+    @partial(jax.jit, static_argnames="kernel")
     def margins(self, params: BlurParams, kernel: Kernel) -> jax.Array:
         """Whole px per axis that a prediction is wrong inside of the edge, ``[ndim]``.
 
@@ -54,6 +56,7 @@ class OrientedPair:
         margins = prediction_margins(params, kernel, borders.largest_margins(self.shape))
         return margins.astype(jnp.int32)
 
+    @jax.jit
     def window(self, margins: jax.Array, ramps: jax.Array | None = None) -> jax.Array:
         """1 where prediction and ``soft`` can be compared, else 0.
 

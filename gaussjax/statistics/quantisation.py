@@ -21,7 +21,13 @@ def quantisation_steps(reference, blurred) -> jax.Array:
     if all(kind in "iub" for kind in kinds):
         return jnp.asarray([float(kind != "b") for kind in kinds])
     rows = [jnp.asarray(image) for image in (reference, blurred)]
-    rows = jnp.stack([image[:: max(image.size // _PIXELS, 1)] for image in rows])
+    return _visible_steps([image[:: max(image.size // _PIXELS, 1)] for image in rows])
+
+
+@jax.jit
+def _visible_steps(images: list[jax.Array]) -> jax.Array:
+    """Of images of floating-point numbers; one program, where each operation would be compiled."""
+    rows = jnp.stack(images)
     rows = rows.reshape(2, 1, -1).astype(jnp.promote_types(rows.dtype, jnp.float32))
     units = jnp.asarray(_UNITS, rows.dtype)[None, :, None]
     levels = jnp.where(jnp.isfinite(rows), rows, 0) * units
