@@ -75,4 +75,4 @@ def rng():
 @pytest.fixture
 def draws():
     """Size of a Monte-Carlo study."""
-    return int(os.environ.get("GAUSSJAX_DRAWS", "100"))
+    return int(os.environ.get("GAUSSJAX_DRAWS", "60"))

@@ -6,7 +6,7 @@ takes beyond them is compilation. Scenes are cropped, so that content leaks in. 
 process to process: several processes measure all of it, and the median over them is judged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,7 @@ from experiments.speed.timed_fits import (
     FITS,
     SEARCHES,
     SPECTRA,
+    alone,
     passes,
     search,
     transforms,
@@ -43,6 +44,7 @@ def run(
     seed: int,
     sizes: Sequence[int] = (128, 256, 512, 1024, 2048, 4096),
     batches: Sequence[tuple[int, int]] = ((256, 64), (256, 32), (10_000, 32)),
+    largest: Mapping[str, int] = LARGEST,
     rounds: int = 9,
     processes: int = 5,
     command: int = 512,
@@ -56,7 +58,7 @@ def run(
         "sizes": sizes,
         "rounds": rounds,
         "processes": [
-            afresh(one_process, sizes, batches, rounds, seed)
+            afresh(one_process, sizes, largest, batches, rounds, seed)
             for _ in tqdm(range(processes), "processes", disable=None)
         ],
         "start": {
@@ -76,12 +78,16 @@ def run(
 
 
 def one_process(
-    sizes: Sequence[int], batches: Sequence[tuple[int, int]], rounds: int, seed: int
+    sizes: Sequence[int],
+    largest: Mapping[str, int],
+    batches: Sequence[tuple[int, int]],
+    rounds: int,
+    seed: int,
 ) -> dict[str, Any]:
     """What one process takes for single pairs and for batches; the same pairs in each."""
     random = np.random.default_rng(seed)
     return {
-        "single": _singles(sizes, rounds, random),
+        "single": _singles(sizes, largest, rounds, random),
         "batches": [
             {"pairs": count, "size": size, **_batch(count, size, rounds, random)}
             for count, size in batches
@@ -89,8 +95,10 @@ def one_process(
     }
 
 
-def _singles(sizes: Sequence[int], rounds: int, random: np.random.Generator) -> dict[str, Any]:
-    """Seconds by size, None beyond LARGEST: of floors by name, of the others by noise as well."""
+def _singles(
+    sizes: Sequence[int], largest: Mapping[str, int], rounds: int, random: np.random.Generator
+) -> dict[str, Any]:
+    """Seconds by size, None beyond ``largest``: of floors by name, of the others by noise too."""
     names = {
         **{name: fit.noises for name, fit in FITS.items()},
         **dict.fromkeys(SEARCHES, ("1 % in B",)),
@@ -104,7 +112,7 @@ def _singles(sizes: Sequence[int], rounds: int, random: np.random.Generator) -> 
         calls["spectra"] = on_device(SPECTRA, *pairs["no noise"])
         calls["passes"] = on_device(passes, *pairs["no noise"], np.full((), SIGMA, "f4"))
         for name, noises in names.items():
-            for noise in noises if size <= LARGEST.get(name, size) else ():
+            for noise in noises if size <= largest.get(name, size) else ():
                 calls[name, noise] = (
                     on_device(FITS[name].fit, *pairs[noise])
                     if name in FITS
@@ -159,6 +167,11 @@ EXPERIMENT = common.Experiment(
     plot=plot,
     smoke={
         "sizes": (64, 128),
+        # What takes seconds to compile, and is fitted at one size as at another.
+        "largest": {
+            "estimate_blur, full + gain + shift": 64,
+            **{alone(name): 64 for name in FITS},
+        },
         "batches": ((4, 32),),
         "rounds": 1,
         "processes": 1,

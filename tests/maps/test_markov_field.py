@@ -5,12 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaussjax.maps.markov_field import posterior
+from gaussjax.maps.markov_field import posterior as posterior_eagerly
 from gaussjax.maps.markov_field import smooth as smooth_eagerly
 from gaussjax.maps.variogram import Observations, increment_variance, neighbour_weights, resistance
-from gaussjax.numerics.block_tridiagonal import solve_block_tridiagonal
+from gaussjax.numerics.block_tridiagonal import solve_block_tridiagonal as solve_eagerly
 
 smooth = jax.jit(smooth_eagerly, static_argnames="lags")
+posterior = jax.jit(posterior_eagerly)
+solve_block_tridiagonal = jax.jit(solve_eagerly)
 
 
 def observations(value, deviation, place=None, unseen=(), dtype=float):

@@ -1,6 +1,7 @@
 """Departures from a linear model: what a second least-squares fit would say, without one."""
 
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import jax
@@ -13,18 +14,27 @@ from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.departures import (
     LEVEL,
     DepartureSums,
-    alternatives,
-    directed,
     no_blur_at_all,
     reference_noise_departure,
     reference_noise_effect,
     rounding_noise_level,
 )
+from gaussjax.statistics.departures import alternatives as alternatives_eagerly
+from gaussjax.statistics.departures import directed as directed_eagerly
 from gaussjax.statistics.noise import ReferenceNoise
+
+alternatives = jax.jit(alternatives_eagerly, static_argnums=3)
 
 PIXELS, FITTED, DIRECTIONS, BLOCKS = 1600, 3, 12, 100
 CAUSES = [Cause.GAIN, Cause.OFFSET, Cause.SHIFT] * 4
 DRAWS = 500
+
+
+def directed(sums, rounding, causes):
+    return directed_in_one(sums, rounding, tuple(causes))
+
+
+directed_in_one = jax.jit(directed_eagerly, static_argnums=2)
 
 
 def fit(fields, data, weights):
@@ -34,6 +44,7 @@ def fit(fields, data, weights):
     return theta, data - theta @ fields
 
 
+@partial(jax.jit, static_argnames="blocks")
 def departure_sums(fields, found, residual, weights, blocks=BLOCKS):
     """The sums of one residual; neighbours share a block."""
     k, columns = len(fields), jnp.concatenate([fields, found])

@@ -1,5 +1,7 @@
 """Spectra as seen through a window, axis by axis and altogether, and sums over them."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,28 +12,31 @@ from gaussjax.model.window import Window, interior_window
 from gaussjax.statistics.noise import excess_scatter, leaked, leaked_product, spectral_factors
 
 
+@partial(jax.jit, static_argnums=0)
+def window_within(shape, margins, ramps):
+    return interior_window(shape, 0, margins, ramps.dtype, ramps)
+
+
 @pytest.mark.parametrize("shape", [(30,), (16, 21), (8, 9, 10)])
 def test_products_smear_axis_by_axis(shape, dtype, tolerance):
     ndim = len(shape)
-    ramps = jnp.full(ndim, 2.5, dtype)
-    window = interior_window(shape, 0, jnp.ones(ndim, int), dtype, ramps)
-    factors = [jnp.exp(-3 * jnp.sin(jnp.pi * jnp.arange(n, dtype=dtype) / n) ** 2) for n in shape]
+    window = window_within(shape, np.ones(ndim, int), np.full(ndim, 2.5, dtype))
+    factors = [np.exp(-3 * np.sin(np.pi * np.arange(n) / n) ** 2).astype(dtype) for n in shape]
     factors[-1] = factors[-1][: shape[-1] // 2 + 1]
-    product = jnp.ones((1,) * ndim, dtype)
+    product = np.ones((1,) * ndim, dtype)
     for axis, factor in enumerate(factors):
         product = product * along_axis(factor, axis, ndim)
-    expected = jax.jit(leaked)(product[None], window.values)[0]
+    expected = jax.jit(lambda spectra: leaked(spectra, window.values))(product[None])[0]
     found = jax.jit(leaked_product)(factors, window.profiles)
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
     # A window without edges smears nothing.
-    ones = tuple(jnp.ones(n, dtype) for n in shape)
+    ones = tuple(np.ones(n, dtype) for n in shape)
     np.testing.assert_allclose(jax.jit(leaked_product)(factors, ones), product, atol=tolerance)
 
 
 def test_sums_of_a_window_are_those_of_its_values(dtype, tolerance, rng):
     shape = (12, 17)
-    margins, ramps = jnp.asarray([2, 3]), jnp.asarray([3.0, 1.5], dtype)
-    plain = interior_window(shape, 0, margins, dtype, ramps)
+    plain = window_within(shape, np.asarray([2, 3]), np.asarray([3.0, 1.5], dtype))
     mapped = Window(plain.profiles, jnp.asarray(rng.uniform(size=shape) > 0.3, dtype))
     for window in (plain, mapped):
         assert window.shape == shape
@@ -39,6 +44,9 @@ def test_sums_of_a_window_are_those_of_its_values(dtype, tolerance, rng):
         for power in (1, 2, 4):
             expected = np.sum(np.asarray(window.values, float) ** power)
             np.testing.assert_allclose(window.sum(power), expected, rtol=tolerance)
+
+
+factors_of = jax.jit(spectral_factors, static_argnums=4)
 
 
 @pytest.mark.parametrize("excess", [1.0, 6.0])
@@ -54,7 +62,7 @@ def test_scores_vary_as_their_frequencies_do(excess, x64):
         noise = np.fft.rfft2(random.normal(size=shape)) * root
         noise = noise * np.where(radius < 0.2, np.sqrt(excess), 1)
         strength = np.sum(np.abs(noise) ** 2)
-        found = spectral_factors(noise, slope[None], np.ones_like(radius), strength, shape, 1.0)
+        found = factors_of(noise, slope[None], np.ones_like(radius), strength, shape, 1.0)
         # Over the mean power, as a fit sees it.
         factors.append(float(found[0]) * strength / 1600)
         scores.append(np.sum(np.real(np.conj(slope) * noise)))

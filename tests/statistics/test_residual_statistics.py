@@ -1,5 +1,7 @@
 """Bands of rows tell what all pixels would, and parts of a frame add up."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,6 +28,7 @@ def test_bands_are_rows_of_the_image(shape, bands):
         assert found[-1].min() > image[-2 * shape[0] // bands].min()
 
 
+@partial(jax.jit, static_argnames=("parts", "periodic"))
 def residual_statistics(
     residual, predicted=None, difference=None, window=None, parts=1, periodic=False
 ):
