@@ -1,6 +1,7 @@
 """The ``gaussjax`` command: its subcommands, and how errors become one line and an exit code.
 
-Exit codes: 0 estimated, 1 estimated but not to be trusted, 2 bad input. JAX takes seconds to
+Exit codes: 0 estimated, 1 estimated but not to be trusted, 2 bad input or a file that could not be
+written. JAX takes seconds to
 import, so that happens only once the arguments and the files have been found to be good.
 """
 
@@ -13,11 +14,11 @@ from typing import NoReturn
 
 from gaussjax.cli import blur, dataset, estimate
 from gaussjax.cli import map as blur_map
+from gaussjax.cli.output import EXPECTED, FAILED, error_line
 from gaussjax.cli.process import INTERRUPTED, INTERRUPTED_MESSAGE
 
 # Each has add_parser, check (of its options, before any file is read) and run.
 _SUBCOMMANDS = (estimate, dataset, blur_map, blur)
-_BAD_INPUT = 2  # exit code
 _BROKEN_PIPE = 141  # what a shell reports for a process ended by SIGPIPE
 
 
@@ -37,16 +38,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options)
     except BrokenPipeError:
-        # Whoever read our output has gone. Python flushes stdout once more on its way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_printing()  # whoever read our output has gone
         return _BROKEN_PIPE
     except KeyboardInterrupt:
         print(INTERRUPTED_MESSAGE, file=sys.stderr)
         return INTERRUPTED
-    # RuntimeError and MemoryError: images too large for the machine, as JAX and NumPy say it.
-    except (ValueError, TypeError, OSError, RuntimeError, MemoryError) as error:
-        print(_error_line(str(error) or type(error).__name__), file=sys.stderr)
-        return _BAD_INPUT
+    except EXPECTED as error:
+        print(error_line(str(error) or type(error).__name__), file=sys.stderr)
+        _give_up_printing()
+        return FAILED
+
+
+def _give_up_printing() -> None:
+    """Drop what cannot be printed, which Python would try once more on its way out."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -68,15 +76,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _error_line(message: str) -> str:
-    return f"gaussjax: error: {' '.join(message.split())}"
-
-
 class _Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(_BAD_INPUT, f"{_error_line(message)} (see {self.prog} --help)\n")
+        self.exit(FAILED, f"{error_line(message)} (see {self.prog} --help)\n")
 
 
 def _version() -> str:

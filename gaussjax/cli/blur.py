@@ -30,6 +30,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "-o",
         "--output",
+        type=common.output_path,
         required=True,
         metavar="FILE",
         help="ends in .png (8 or 16 bit as the input), .tif (float32) or .npy (float64)",

@@ -1,16 +1,19 @@
 """Compiled programs that the ``gaussjax`` command keeps from run to run.
 
-JAX's persistent cache does the keeping, in the user's cache folder. Three things it leaves to its
+JAX's persistent cache does the keeping, in the user's cache folder. Four things it leaves to its
 user, and they are done here. It writes an entry in place, so that a run that is stopped leaves a
-broken one for ever: each run works in a folder of its own, of hard links to what is known, and
-moves what is new out of it. It needs another package to limit its size: the entries not used for
-longest are removed. And its key need not know the CPU, while homes are shared between machines:
-every kind of CPU has its folder.
+broken one: each run works in a folder of its own, of hard links to what is known, and moves what is
+new out of it. Of a broken entry it warns and compiles, but writes none where there is one: the
+broken one is removed at the warning. It needs another package to limit its size: the entries not
+used for longest are removed. And its key need not know the CPU, while homes are shared between
+machines: every kind of CPU has its folder.
 """
 
+import glob
 import hashlib
 import os
 import platform
+import re
 import shutil
 import sys
 import tempfile
@@ -23,6 +26,9 @@ from pathlib import Path
 VARIABLE = "GAUSSJAX_CACHE"  # another folder, or 0 for none
 LARGEST_SIZE = 64 * 2**20  # bytes; a program takes about a fifth of a megabyte
 _ENTRIES = "*-cache"  # as JAX calls them
+_CACHE_ERROR = re.compile(
+    r"Error (reading|writing) persistent compilation cache entry for '(?P<program>[^']*)'"
+)
 _RUN = "run-"  # folders of runs that are under way
 _LONGEST_RUN = 24 * 3600  # seconds; older ones were left by processes that were killed
 # What tells one kind of CPU from another in Linux's description of them, x86 and ARM.
@@ -49,13 +55,35 @@ def kept_programs() -> Iterator[None]:
     # Kept in files beside the programs, whose path would be part of a program's key.
     jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
     try:
-        with warnings.catch_warnings():  # a broken entry, a full disk: it only takes longer
-            warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation")
+        with _without_broken_entries(run):
             yield
     finally:
         jax.config.update("jax_compilation_cache_dir", None)
         compilation_cache.reset_cache()
         end_run(run)
+
+
+@contextmanager
+def _without_broken_entries(run: Path) -> Iterator[None]:
+    """Have what JAX cannot read be written anew, and keep quiet about it.
+
+    JAX warns between reading and compiling. It names the program, not the entry, so that all of
+    that program go, of other shapes and options too: of the run's own folder only.
+    """
+    with warnings.catch_warnings():
+        show_others = warnings.showwarning
+
+        def show(message, *details) -> None:
+            found = _CACHE_ERROR.match(str(message))
+            if found is None:
+                return show_others(message, *details)
+            for entry in run.glob(f"{glob.escape(found['program'])}-{_ENTRIES}"):
+                entry.unlink(missing_ok=True)
+
+        warnings.showwarning = show
+        # Of a full disk too; it only takes longer.
+        warnings.filterwarnings("always", _CACHE_ERROR.pattern)
+        yield
 
 
 def cache_folder() -> Path | None:
@@ -114,9 +142,8 @@ def end_run(run: Path) -> None:
     known = run.parent
     with suppress(OSError):
         for entry in run.glob(_ENTRIES):
-            target = known / entry.name
-            if not target.exists() or not target.stat().st_size:
-                os.replace(entry, target)  # at once or not at all
+            if not _is_known(entry, known / entry.name):
+                os.replace(entry, known / entry.name)  # at once or not at all
         _remove_beyond_limit(known.parent)
     shutil.rmtree(run, ignore_errors=True)
     for left in known.parent.glob(f"*/{_RUN}*"):
@@ -145,6 +172,17 @@ def _is_ours(folder: Path) -> bool:
         return True
     status = folder.stat()
     return status.st_uid == os.geteuid() and not status.st_mode & 0o022
+
+
+def _is_known(entry: Path, target: Path) -> bool:
+    """Whether an entry is the one that a run began with, or a copy of it."""
+    try:
+        there = target.stat()
+    except FileNotFoundError:
+        return False
+    own = entry.stat()
+    copied = own.st_mtime_ns == there.st_mtime_ns and own.st_size == there.st_size
+    return os.path.samestat(own, there) or copied
 
 
 def _link(source: Path, target: Path) -> None:

@@ -2,14 +2,15 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import closing
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gaussjax.cli import options as common
 from gaussjax.cli.inputs import keep_inputs
-from gaussjax.cli.output import ProgressBar, printable, report, write_rows
+from gaussjax.cli.output import OutputFile, ProgressBar, printable, report, write_rows
 from gaussjax.cli.process import streaming_process
 from gaussjax.io.images import ImageFileError
 from gaussjax.io.pair_set import PairSet, open_pairs
@@ -17,6 +18,7 @@ from gaussjax.io.pair_sources import Problem
 from gaussjax.model.options import BOUNDARIES, PADDED_BOUNDARIES
 
 if TYPE_CHECKING:
+    from gaussjax.dataset.checkpoint import StateWarning
     from gaussjax.dataset.result import DatasetEstimate
 
 _SOURCE_HELP = """
@@ -29,7 +31,8 @@ _EXIT_HELP = """
 exit codes:
   0  estimated
   1  estimated but not to be trusted: a status other than 0
-  2  bad input: also too many pairs left out, or a state file that does not belong to this run
+  2  bad input: also too many pairs left out, or a state file that does not belong to this run; or
+     a file that could not be written, after the result
 """
 _FIRST = 10  # of the files without a partner are named
 _SAVE_EVERY = 30.0  # seconds
@@ -101,7 +104,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--resume",
-        type=common.output_path,
+        type=common.state_path,
         metavar="STATE",
         help="file that holds the state of the run: a new run writes it, and a run that was stopped"
         " (by Ctrl-C, a power cut) goes on from it; its pairs and options must be the same",
@@ -167,16 +170,14 @@ def run(options: argparse.Namespace) -> int:
     _report(pairs.source.problems, options.max_bad)
 
     with streaming_process():
-        from gaussjax.cli.dataset_output import Outcome, record, rows, table
+        from gaussjax.cli.dataset_output import Outcome, draw, record, rows, table
 
-        outcome = Outcome(_fit(options, pairs), pairs.source)
-        if options.csv:
-            write_rows(options.csv, rows(outcome))
-        if options.plot:
-            from gaussjax.report.dataset_figure import draw_sigmas
-
-            draw_sigmas(outcome.estimate).savefig(options.plot, dpi=160)
-        return report(options, outcome, table, record)
+        outcome = Outcome(*_fit(options, pairs), pairs.source)
+        files = (
+            OutputFile("rows", options.csv, lambda path: write_rows(path, rows(outcome))),
+            OutputFile("figure", options.plot, lambda path: draw(path, outcome)),
+        )
+        return report(options, outcome, table, record, files)
 
 
 def _files(options: argparse.Namespace, pairs: PairSet) -> Iterator[str | Path | None]:
@@ -201,19 +202,21 @@ def _report(problems: tuple[Problem, ...], max_bad: int) -> None:
         print(f"gaussjax: left out: and {count - _FIRST} more of {count}", file=sys.stderr)
 
 
-def _fit(options: argparse.Namespace, pairs: PairSet) -> "DatasetEstimate":
-    """The joint fit, with a progress bar."""
+def _fit(options: argparse.Namespace, pairs: PairSet) -> tuple["DatasetEstimate", str | None]:
+    """The joint fit, with a progress bar, and why its state is not saved; None if it is."""
     import jax
 
+    from gaussjax.dataset.checkpoint import StateWarning
     from gaussjax.dataset.fit import fit_dataset
     from gaussjax.dataset.passes import TooManyBadPairsError
 
     with (
         jax.enable_x64(options.double),
         closing(ProgressBar(len(pairs), is_shown=options.progress)) as progress,
+        _shown(StateWarning, progress.tell) as warned,
     ):
         try:
-            return fit_dataset(
+            estimate = fit_dataset(
                 pairs,
                 **common.fit_keywords(options),
                 boundary=options.boundary,
@@ -226,3 +229,25 @@ def _fit(options: argparse.Namespace, pairs: PairSet) -> "DatasetEstimate":
             )
         except TooManyBadPairsError as error:
             raise ImageFileError(f"{error} (--max-bad)") from error
+    return estimate, next((each.reason for each in warned if each.is_last), None)
+
+
+@contextmanager
+def _shown(
+    kind: "type[StateWarning]", tell: Callable[[str], None]
+) -> "Iterator[list[StateWarning]]":
+    """Tell of warnings in a line each, but for the last, which stands beside the result."""
+    seen = []
+    with warnings.catch_warnings():
+        show_others = warnings.showwarning
+
+        def show(message, category, *place) -> None:
+            if not issubclass(category, kind):
+                return show_others(message, category, *place)
+            seen.append(message)
+            if not message.is_last:
+                tell(printable(f"gaussjax: warning: {message}"))
+
+        warnings.showwarning = show
+        warnings.simplefilter("always", kind)
+        yield seen

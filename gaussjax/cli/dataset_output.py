@@ -22,6 +22,7 @@ class Outcome:
     """All that a run has found out."""
 
     estimate: DatasetEstimate  # by `fit_dataset`
+    state_error: str | None  # why the end of the run is not in the state file; None if it is
     source: Source  # of the pairs
 
     @property
@@ -46,11 +47,13 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
         ("note", "sRGB decoded to linear light" if options.linearize else None),
         *(("left out", f"{pair.name}: {pair.reason}") for pair in left_out[:_FIRST]),
         ("left out", rest),
-        ("rows", options.csv),
-        ("figure", options.plot),
-        ("state", options.resume),
+        ("state", _state(options.resume, outcome)),
     ]
     return "\n".join([str(replace(outcome.estimate, names=names)), *table_lines(rows)])
+
+
+def _state(path: str | None, outcome: Outcome) -> str | None:
+    return path if outcome.state_error is None else f"{path}, not saved: {outcome.state_error}"
 
 
 def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
@@ -70,8 +73,16 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         **attributes(options, "family", "kernel", "truncate", "radius", "boundary", "gain"),
         **attributes(options, "offset", "initial", "passes", "max_bad", "csv", "plot"),
         **attributes(options, noise_std="noise", linearized="linearize", state="resume"),
+        **attributes(outcome, "state_error"),
         "dtype": "float64" if options.double else "float32",
     }
+
+
+def draw(path: str, outcome: Outcome) -> None:
+    """Draw the pairs' own sigmas and the joint one."""
+    from gaussjax.report.dataset_figure import draw_sigmas
+
+    draw_sigmas(outcome.estimate).savefig(path, dpi=160)
 
 
 def rows(outcome: Outcome) -> Iterator[dict[str, str]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from gaussjax.cli import options as common
 from gaussjax.cli.inputs import check_lengths, read_pair
-from gaussjax.cli.output import report
+from gaussjax.cli.output import OutputFile, report
 from gaussjax.cli.process import one_shot_process
 from gaussjax.model.options import BOUNDARIES, PADDED_BOUNDARIES
 
@@ -14,7 +14,7 @@ exit codes:
   0  estimated
   1  estimated but not to be trusted: a status other than 0, or a verdict that the images are
      misaligned, that a Gaussian blur explains the pair poorly, or that the pair does not tell
-  2  bad input
+  2  bad input; or a figure that could not be written, after the result
 """
 
 
@@ -73,12 +73,16 @@ def run(options: argparse.Namespace) -> int:
         import jax
 
         from gaussjax import estimate_blur
-        from gaussjax.cli.estimate_output import Outcome, draw, record, table
+        from gaussjax.cli.estimate_output import Outcome, compared, draw, record, table
 
         with jax.enable_x64(True):  # the files have no precision to spare
             estimate = estimate_blur(*pair, **keywords)
             # NumPy's from here on: of JAX's, every operation on a number is a program to compile.
             outcome = Outcome(jax.device_get(estimate), pair[0].shape, notes)
             if options.plot:
-                outcome = draw(options.plot, pair, keywords, outcome)
-            return report(options, outcome, table, record)
+                outcome = compared(pair, keywords, outcome)
+            mask = keywords["mask"]
+            figure = OutputFile(
+                "figure", options.plot, lambda path: draw(path, pair, mask, outcome)
+            )
+            return report(options, outcome, table, record, [figure])

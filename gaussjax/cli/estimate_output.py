@@ -73,7 +73,6 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
         *(("families", line) for line in families.splitlines()),
         ("frame", f"{' x '.join(map(str, outcome.shape))} px, boundary {options.boundary}"),
         *(("note", note) for note in outcome.notes),
-        ("figure", options.plot),
     ]
     first, second = reversed(lengths) if options.fwhm else lengths
     return "\n".join([*first, *second, *others, *table_lines(rows)])
@@ -128,16 +127,25 @@ def estimate_record(estimate: BlurEstimate) -> dict[str, Any]:
     }
 
 
-def draw(
-    path: str, pair: tuple[np.ndarray, np.ndarray], keywords: dict[str, Any], outcome: Outcome
+def compared(
+    pair: tuple[np.ndarray, np.ndarray], keywords: dict[str, Any], outcome: Outcome
 ) -> Outcome:
-    """Draw the report to ``path``; the outcome with what the report has besides the estimate."""
-    from gaussjax import compare_families, draw_report, transfer_profile
+    """The outcome with what a report has besides the estimate."""
+    from gaussjax import compare_families, transfer_profile
 
-    estimate, mask = outcome.estimate, keywords["mask"]
-    profile = transfer_profile(*pair, estimate, mask=mask)
+    mask = keywords["mask"]
+    profile = transfer_profile(*pair, outcome.estimate, mask=mask)
     # All families, by least squares, wherever they lead.
     shared = keywords.keys() - {"family", "loss", "bounds", "initial"}
     comparison = compare_families(*pair, **{name: keywords[name] for name in shared})
-    draw_report(*pair, estimate, profile, comparison, mask=mask).savefig(path, dpi=160)
     return replace(outcome, profile=profile, comparison=comparison)
+
+
+def draw(path: str, pair: tuple[np.ndarray, np.ndarray], mask: Any, outcome: Outcome) -> None:
+    """Draw the report of an outcome by :func:`compared`."""
+    from gaussjax import draw_report
+
+    assert outcome.profile is not None
+    assert outcome.comparison is not None
+    parts = outcome.estimate, outcome.profile, outcome.comparison
+    draw_report(*pair, *parts, mask=mask).savefig(path, dpi=160)

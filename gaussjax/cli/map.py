@@ -5,7 +5,7 @@ from typing import Any
 
 from gaussjax.cli import options as common
 from gaussjax.cli.inputs import read_pair
-from gaussjax.cli.output import report, write_rows
+from gaussjax.cli.output import OutputFile, report, write_rows
 from gaussjax.cli.process import one_shot_process
 from gaussjax.io.images import ImageFileError
 
@@ -14,7 +14,7 @@ exit codes:
   0  estimated
   1  estimated but not to be trusted: half of the tiles or more have a status other than 0, or a
      verdict against them
-  2  bad input
+  2  bad input; or a file that could not be written, after the result
 """
 
 
@@ -83,17 +83,17 @@ def run(options: argparse.Namespace) -> int:
     with one_shot_process(pair[0].size):
         import jax
 
-        from gaussjax.cli.map_output import Outcome, record, table
+        from gaussjax.cli.map_output import Outcome, draw, record, table
         from gaussjax.maps.blur_map import blur_map
         from gaussjax.maps.table import map_rows
 
         tiling = {"tile": options.tile, "step": options.step, "shrink": options.shrink}
         with jax.enable_x64(True):  # the files have no precision to spare
             outcome = Outcome(jax.device_get(blur_map(*pair, **tiling, **keywords)), notes)
-        if options.csv:
-            write_rows(options.csv, map_rows(outcome.blur_map))
-        if options.output:
-            from gaussjax.report.map_figure import draw_map
-
-            draw_map(pair[0], outcome.blur_map).savefig(options.output, dpi=160)
-        return report(options, outcome, table, record)
+        files = (
+            OutputFile(
+                "rows", options.csv, lambda path: write_rows(path, map_rows(outcome.blur_map))
+            ),
+            OutputFile("figure", options.output, lambda path: draw(path, pair[0], outcome)),
+        )
+        return report(options, outcome, table, record, files)

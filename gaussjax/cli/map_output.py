@@ -65,8 +65,6 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
         ("doubted", f"{doubted} of {estimated.size}, by the verdict on their pixels"),
         ("frame", f"{_product(grid.shape)} px"),
         *(("note", note) for note in outcome.notes),
-        ("rows", options.csv),
-        ("figure", options.output),
     ]
     return "\n".join(table_lines(rows))
 
@@ -86,6 +84,13 @@ def _spreads(name: str, sigmas: Any) -> list[tuple[str, str]]:
 
 def _product(numbers: Any) -> str:
     return " x ".join(map(str, numbers))
+
+
+def draw(path: str, reference: np.ndarray, outcome: Outcome) -> None:
+    """Draw the map beside the reference."""
+    from gaussjax.report.map_figure import draw_map
+
+    draw_map(reference, outcome.blur_map).savefig(path, dpi=160)
 
 
 def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:

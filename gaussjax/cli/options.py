@@ -2,9 +2,12 @@
 
 import argparse
 import math
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gaussjax.io.output_files import check_replaceable, check_writable, why
 from gaussjax.model.options import FAMILIES, KERNELS, LOSSES
 
 _DEFAULT_TRUNCATE = 4.0  # as in estimate_blur; None on the command line tells "not given"
@@ -202,18 +205,31 @@ def noise(text: str) -> float | str:
 
 
 def output_path(text: str) -> str:
-    """The name of a file to write, in a folder that exists."""
-    path = Path(text)
-    _require(path.parent.is_dir(), f"{text!r}: no such folder")
-    _require(text != "" and not path.is_dir(), f"{text!r} is no name of a file")
-    return text
+    """The name of a file that can be written."""
+    return _checked_path(text, check_writable)
 
 
 def figure_path(text: str) -> str:
-    """The name of a figure, in a folder that exists."""
+    """The name of a figure that can be written."""
     suffix = Path(text).suffix.lower()
     _require(suffix in _FIGURES, f"{text!r} does not end in {', '.join(_FIGURES)}")
     return output_path(text)
+
+
+def state_path(text: str) -> str:
+    """The name of a file that can be replaced again and again."""
+    return _checked_path(text, check_replaceable)
+
+
+def _checked_path(text: str, check: Callable[[Path], None]) -> str:
+    path = Path(text)
+    _require(os.path.isdir(path.parent), f"{text!r}: no such folder")
+    _require(text != "" and not os.path.isdir(path), f"{text!r} is no name of a file")
+    try:
+        check(path)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written: {why(error)}") from None
+    return text
 
 
 def _require(condition: bool, message: str) -> None:

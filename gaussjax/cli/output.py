@@ -1,15 +1,33 @@
-"""What the commands of ``gaussjax`` print and write: tables, JSON, CSV files, a progress bar."""
+"""What the commands of ``gaussjax`` print and write: tables, JSON, CSV files, a progress bar.
+
+The result is printed before any file is written: a full disk does not cost it.
+"""
 
 import argparse
 import csv
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from gaussjax.io.output_files import why
 from gaussjax.statistics.json_values import json_values
+
+FAILED = 2  # exit code: bad input, or a file that could not be written
+# RuntimeError and MemoryError: images too large for the machine, as JAX and NumPy say it.
+EXPECTED = (ValueError, TypeError, OSError, RuntimeError, MemoryError)
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """A file that a command writes besides what it prints."""
+
+    name: str  # in the table
+    path: str | None  # None: not asked for
+    write: Callable[[str], None]  # to the path
 
 
 def report(
@@ -17,14 +35,47 @@ def report(
     outcome: Any,
     table: Callable[[argparse.Namespace, Any], str],
     record: Callable[[argparse.Namespace, Any], dict[str, Any]],
+    files: Iterable[OutputFile] = (),
 ) -> int:
-    """Print an outcome, as JSON if the options ask for it; the exit code."""
+    """Print an outcome, as JSON if the options ask for it, then write files; the exit code.
+
+    What cannot be written costs an error line and the exit code, not the rest.
+    """
     if options.json:
         text = json.dumps(json_values(record(options, outcome)), indent=2, allow_nan=False)
     else:
         text = table(options, outcome)
-    print(text, flush=True)
-    return 0 if outcome.is_trusted else 1
+    code = 0 if outcome.is_trusted else 1
+    unprintable = _printing_error(text)
+    for file in files:
+        if file.path is None:
+            continue
+        try:
+            file.write(file.path)
+        except EXPECTED as error:
+            reason = why(error) if isinstance(error, OSError) else str(error)
+            print(error_line(f"{file.path}: is not written: {reason}"), file=sys.stderr)
+            code = FAILED
+            continue
+        if not options.json:
+            unprintable = unprintable or _printing_error(*table_lines([(file.name, file.path)]))
+    if unprintable is not None:
+        raise unprintable
+    return code
+
+
+def _printing_error(text: str) -> OSError | None:
+    """Print a text; what went wrong, as when its reader has gone or the disk is full."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        return error
+    return None
+
+
+def error_line(message: str) -> str:
+    """A message in the one line of an error."""
+    return f"gaussjax: error: {' '.join(message.split())}"
 
 
 def table_lines(rows: Iterable[tuple[str, str | None]]) -> Iterator[str]:
@@ -88,6 +139,12 @@ class ProgressBar:
         if self._bar is None or seen <= self._bar.n:
             self._bar = self._next(seen - 1)
         self._bar.update(seen - self._bar.n)
+
+    def tell(self, line: str) -> None:
+        """Print a line on stderr, beside the bar."""
+        from tqdm import tqdm
+
+        tqdm.write(line, file=sys.stderr)
 
     def close(self) -> None:
         """Leave the bar as it is."""

@@ -1,8 +1,11 @@
 """A pass over many pairs, saved to a file from which an interrupted run goes on."""
 
 import json
-import os
+import warnings
+from functools import partial
+from os import PathLike
 from pathlib import Path
+from typing import IO
 from zipfile import BadZipFile
 
 import numpy as np
@@ -10,6 +13,7 @@ import numpy as np
 from gaussjax.dataset.passes import JointPass
 from gaussjax.dataset.result import PairRecord
 from gaussjax.dataset.state import JointStart, JointSums, from_arrays, to_arrays
+from gaussjax.io.output_files import check_replaceable, remove_leftovers, replace_file, why
 from gaussjax.io.pair_reader import BadPair
 
 # Of the file. Its arrays are named after fields: raise this number when a field is renamed or gets
@@ -21,11 +25,65 @@ class StateError(ValueError):
     """A file that is no state, or belongs to another run."""
 
 
-def save_pass(path: Path, state: JointPass, identity: dict[str, str]) -> None:
-    """Write a pass to a file, which is the old or the new one, whatever happens.
+class StateWarning(UserWarning):
+    """A state could not be saved."""
+
+    def __init__(self, message: str, reason: str, *, is_last: bool) -> None:
+        super().__init__(message)
+        self.reason = reason  # in a few words
+        self.is_last = is_last  # the run is through, and its state is not in the file
+
+
+class StateFile:
+    """The file of a run, if it has one. That a save fails costs a warning, not the run.
+
+    Raises:
+        OSError: if it is known at once that no save can succeed.
+    """
+
+    def __init__(self, path: str | PathLike[str] | None) -> None:
+        self.path = None if path is None else Path(path)
+        self._failure = ""  # of the last save
+        self._told = ""  # what has been warned of
+        if self.path is not None:
+            check_replaceable(self.path)
+            remove_leftovers(self.path)
+
+    def load(self, identity: dict[str, str]) -> JointPass | None:
+        """The pass in the file, as :func:`load_pass` reads it; None without a file."""
+        if self.path is None or not self.path.exists():
+            return None
+        return load_pass(self.path, identity)
+
+    def save(self, state: JointPass, identity: dict[str, str]) -> None:
+        """Write the pass; if that fails, warn, once for each reason."""
+        if self.path is None:
+            return
+        try:
+            replace_file(self.path, partial(_write_pass, state=state, identity=identity))
+            self._failure = ""
+        except OSError as error:
+            self._failure = why(error)
+        if self._failure not in ("", self._told):
+            self._told = self._failure
+            self._warn("cannot be saved now; the run goes on, and the next save tries again")
+
+    def finish(self) -> None:
+        """Warn if the last save has failed."""
+        if self._failure:
+            self._warn("is not saved; the result is not affected", is_last=True)
+
+    def _warn(self, text: str, *, is_last: bool = False) -> None:
+        message = f"{self.path}: {self._failure}: the state of the run {text}"
+        # As of the caller of fit_dataset, which calls the two methods above.
+        warnings.warn(StateWarning(message, self._failure, is_last=is_last), stacklevel=4)
+
+
+def _write_pass(file: IO[bytes], state: JointPass, identity: dict[str, str]) -> None:
+    """Write a pass.
 
     Args:
-        path: of the file.
+        file: to write to.
         state: of the pass; its sums hold all pairs up to its position.
         identity: of the data, the options and the version.
     """
@@ -41,19 +99,11 @@ def save_pass(path: Path, state: JointPass, identity: dict[str, str]) -> None:
     if state.sums is not None:
         named |= state.sums.arrays("sums ") | to_arrays(state.all_records(), "record ")
         named["names"] = np.asarray(state.names, str)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with aside.open("wb") as file:
-            np.savez(file, allow_pickle=False, **named)  # pyright: ignore[reportArgumentType]
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    np.savez(file, allow_pickle=False, **named)  # pyright: ignore[reportArgumentType]
 
 
 def load_pass(path: Path, identity: dict[str, str]) -> JointPass:
-    """Read what :func:`save_pass` has written.
+    """Read what :meth:`StateFile.save` has written.
 
     Raises:
         StateError: in one line, if the file is no state, or of other data or options.
@@ -64,7 +114,9 @@ def load_pass(path: Path, identity: dict[str, str]) -> JointPass:
         header = json.loads(str(named["header"]))
         # The first version wrote no format.
         found, version = header["identity"], header.get("format", 1)
-    except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile) as error:
+    except OSError as error:
+        raise StateError(f"{path}: cannot be read: {why(error)}") from error
+    except (ValueError, TypeError, KeyError, EOFError, BadZipFile) as error:
         raise StateError(
             f"{path}: is no state of a joint fit; remove it, or give another file"
         ) from error

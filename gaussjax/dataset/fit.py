@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import metadata
 from os import PathLike
-from pathlib import Path
 
 import jax
 import numpy as np
 
-from gaussjax.dataset.checkpoint import StateError, load_pass, save_pass
+from gaussjax.dataset.checkpoint import StateError, StateFile
 from gaussjax.dataset.joint_fit import JointFit, joint_fit
 from gaussjax.dataset.options import JointOptions
 from gaussjax.dataset.passes import JointPass, run_pass
@@ -78,7 +77,7 @@ def fit_dataset(
         max_bad: pairs that this process may leave out: unreadable, mismatching, not finite.
         state: file in which the run is kept, and from which it goes on if it was interrupted. That
             the data are the same is known by ``pairs.fingerprint()``, where there is one, else by
-            the first pairs.
+            the first pairs. A save that fails is a StateWarning, and tried again.
         save_every: seconds between two writings of that file.
         on_progress: called with the number of pairs of a pass that have been dealt with.
 
@@ -87,6 +86,7 @@ def fit_dataset(
         every pair's own sigma with its status.
 
     Raises:
+        OSError: a state that cannot be written, before the first pair is read.
         TypeError: elements that are no pairs.
         ValueError: unknown options, no good pair, a state of other data or options, or processes
             that differ in their options or have the same pairs.
@@ -102,7 +102,7 @@ def fit_dataset(
     convention, gain, offset = as_kernel(kernel, truncate, radius), bool(gain), bool(offset)
     levels = None if noise is None else (float(noise[0]), float(noise[1]))
     options = JointOptions(family, convention, boundary, gain, offset, noisy=noise is not None)
-    path = None if state is None else Path(state)
+    file = StateFile(state)
     stream = PairStream(pairs, batched=batched)
     # Not the Kernel as a whole: of a radius that is a function only the name outlives a process.
     parts = convention.name, convention.truncate, convention.radius
@@ -110,23 +110,23 @@ def fit_dataset(
     _check_processes(stream, named)
     identity = {
         # Of many files it takes a while, and only a file needs it.
-        "data, or another way to read them": "" if path is None else stream.fingerprint(),
+        "data, or another way to read them": "" if state is None else stream.fingerprint(),
         "options": named,
         "version": metadata.version("gaussjax"),
     }
-    current = _resumed(path, identity)
+    current = _resumed(file, identity)
     if current is None:
         current = JointPass(first_start(stream, options, levels, initial))
     take_in = partial(run_pass, max_bad=max_bad, on_progress=on_progress, pause=save_every)
     while True:
         rest = stream.starting_at(current.position)
         for _ in take_in(current, rest, options, levels):
-            if path is not None:
-                save_pass(path, current, identity)
+            file.save(current, identity)
         sums = total_sums(current)
         fit = joint_fit(sums, current.start, options, repeated=current.number > 1)
         enough = fit.predicted_step <= tolerance or current.number >= max_passes
         if enough or not stream.can_repeat:
+            file.finish()
             return _result(current, fit, sums)
         current = JointPass(next_start(fit, current.start), current.number + 1)
 
@@ -152,9 +152,9 @@ def _check_processes(stream: PairStream, options: str) -> None:
         )
 
 
-def _resumed(path: Path | None, identity: dict[str, str]) -> JointPass | None:
+def _resumed(file: StateFile, identity: dict[str, str]) -> JointPass | None:
     """The pass in this process's file, or the beginning of the one that others were at."""
-    own = load_pass(path, identity) if path is not None and path.exists() else None
+    own = file.load(identity)
     named = {} if own is None else {"number": np.asarray(own.number), **to_arrays(own.start)}
     found = [each for each in from_every_process(named) if each]
     if not found:
@@ -164,7 +164,9 @@ def _resumed(path: Path | None, identity: dict[str, str]) -> JointPass | None:
     if own is None or own.number < number:
         return JointPass(start, number)
     if any(np.any(each["vector"] != start.vector) for each in found if each["number"] == number):
-        raise StateError(f"{path}: is of another run than that of another process; remove both")
+        raise StateError(
+            f"{file.path}: is of another run than that of another process; remove both"
+        )
     return own
 
 

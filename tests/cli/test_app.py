@@ -368,7 +368,7 @@ def test_bad_outputs(folder, capsys):
     assert "must end in" in error_line(capsys, 2, *blur, "b.jpg")
     assert "8 or 16 bit" in error_line(capsys, 2, *blur, "b.png")
     assert "input itself" in error_line(capsys, 2, *blur, "../" + folder.name + "/a.npy")
-    assert "No such file" in error_line(capsys, 2, *blur, "missing/b.npy")
+    assert "no such folder" in error_line(capsys, 2, *blur, "missing/b.npy")
 
 
 def test_lengths_that_no_memory_would_hold(folder, capsys):
@@ -408,6 +408,10 @@ def test_lengths_that_no_memory_would_hold(folder, capsys):
         (["estimate", "a.npy", "a.npy", "--pixel-size", "0", "--unit", "um"], "not positive"),
         (["estimate", "a.npy", "a.npy", "--plot", "b.jpg"], ".png, .pdf, .svg"),
         (["estimate", "a.npy", "a.npy", "--plot", "no/b.png"], "no such folder"),
+        (["estimate", "a.npy", "a.npy", "--plot", 300 * "x" + ".png"], "cannot be written"),
+        (["map", "a.npy", "a.npy", "-o", 300 * "x" + ".png"], "cannot be written"),
+        (["map", "a.npy", "a.npy", "--csv", 300 * "x"], "cannot be written"),
+        (["blur", "a.npy", "--sigma", "1", "-o", 300 * "x" + ".npy"], "cannot be written"),
         (["blur", "a.npy", "-o", "b.npy"], "--sigma"),
         (["blur", "a.npy", "--sigma", "-1", "-o", "b.npy"], "not positive"),
         (["blur", "a.npy", "--sigma", "nan", "-o", "b.npy"], "not a finite"),

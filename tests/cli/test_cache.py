@@ -57,11 +57,15 @@ def test_programs_are_kept_and_used_again(cache, pair):
     (folder,) = cache.iterdir()
     assert sorted(folder.iterdir()) == kept
     assert not folder.stat().st_mode & 0o077
-    # Damage costs time only.
-    for path in kept:
-        path.write_bytes(content[0][:50])
+    # Damage costs time only, and once.
+    for path, whole in zip(kept, content, strict=True):
+        path.write_bytes(whole[: len(whole) // 2])
     damaged = run_process(COMMAND, "estimate", *pair)
     assert (damaged.stderr, damaged.stdout) == ("", first.stdout)
+    assert entries(cache) == kept
+    mended = run_process(COMMAND, "estimate", *pair, JAX_LOG_COMPILES="1")
+    assert HIT in mended.stderr
+    assert "cache miss" not in mended.stderr
 
 
 @pytest.mark.parametrize("where", ["0", "file/folder"])
@@ -191,8 +195,11 @@ def test_a_run_starts_from_what_is_whole_and_leaves_nothing(cache):
     assert second is not None
     assert [path.name for path in second.iterdir()] == ["whole-cache"]
     write(second, "empty-cache")
+    (second / "whole-cache").unlink()
+    write(second, "whole-cache", size=90)
     cli_cache.end_run(second)
     assert (known / "empty-cache").stat().st_size == 100
+    assert (known / "whole-cache").stat().st_size == 90  # as of a broken one that is written anew
     assert run.exists()  # it is under way
     assert not killed.exists()
     assert not second.exists()

@@ -1,10 +1,14 @@
+import errno
+import json
+import os
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from photograph_pairs import crops
 
-from gaussjax.dataset.checkpoint import StateError
+from gaussjax.dataset.checkpoint import StateError, StateWarning
 from gaussjax.dataset.fit import fit_dataset
 from gaussjax.io.pair_reader import BadPair
 
@@ -93,3 +97,51 @@ def test_a_file_that_is_no_state_is_refused(tmp_path, content):
     with pytest.raises(StateError, match="is no state"):
         fit_dataset(Pairs(PAIRS[:4]), kernel="sampled", state=state)
     assert state.read_bytes() == content
+
+
+def failing(error_numbers):
+    """In the place of os.fsync: one error after the other; 0 stands for none."""
+    remaining = iter(error_numbers)
+
+    def fsync(_):
+        if number := next(remaining, 0):
+            raise OSError(number, os.strerror(number))
+
+    return fsync
+
+
+def warned(state):
+    """The estimate of the pairs, saved after every one, and what it warned of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", StateWarning)
+        found = fit_dataset(Pairs(PAIRS), kernel="sampled", state=state, save_every=0)
+    assert all(each.filename == __file__ for each in caught)
+    return found, [each.message for each in caught]
+
+
+def test_a_save_that_fails_is_a_warning_and_tried_again(tmp_path, monkeypatch, whole):
+    state = tmp_path / "run.state"
+    full, denied = errno.ENOSPC, errno.EACCES
+    monkeypatch.setattr("os.fsync", failing([0, full, full, 0, full, denied, denied, 0]))
+    found, told = warned(state)
+    assert [each.reason for each in told] == [os.strerror(full), os.strerror(denied)]
+    assert all(str(each).startswith(f"{state}: {each.reason}: the state of") for each in told)
+    assert not any(each.is_last for each in told)
+    np.testing.assert_allclose(found.sigma, whole.sigma, rtol=1e-6)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.state"]
+    with np.load(state) as saved:
+        assert json.loads(str(saved["header"]))["position"] == len(PAIRS)
+
+
+def test_a_run_whose_last_save_fails_says_so(tmp_path, monkeypatch, whole):
+    monkeypatch.setattr("os.fsync", failing([errno.ENOSPC] * 1000))
+    found, told = warned(tmp_path / "run.state")
+    assert [each.is_last for each in told] == [False, True]
+    assert "is not saved" in str(told[-1])
+    np.testing.assert_allclose(found.sigma, whole.sigma, rtol=1e-6)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_state_that_cannot_be_written_is_known_before_the_first_pair(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"run\.state"):
+        fit_dataset(Pairs(PAIRS, dies_at=0), state=tmp_path / "no" / "run.state")
