@@ -75,5 +75,5 @@ EXPERIMENT = common.Experiment(
     run=run,
     table=table,
     plot=plot,
-    smoke={"count": BATCH},
+    smoke={"count": 3},
 )

@@ -1,6 +1,7 @@
 """Evidence of a fit: the box that is looked at, and its sums written out."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -30,9 +31,14 @@ def slices(box, halo=0):
     return np.ix_(*(g % size for g, size in zip(grids, box.frame, strict=True)))
 
 
-@jax.jit
-def densest(energy):
-    return Box.densest(energy)
+# As programs: one operation at a time, each would be compiled for every shape.
+densest = jax.jit(lambda energy: Box.densest(energy))
+inside = jax.jit(Box.of)
+surroundings = jax.jit(Box.around, static_argnums=2)
+positions = jax.jit(Box.positions, static_argnums=1)
+derivative_of = jax.jit(derivative, static_argnums=1)
+correlated = jax.jit(long_run_factor, static_argnums=2)
+uneven = jax.jit(uneven_factor)
 
 
 def box_of(shape, where=0.6):
@@ -51,15 +57,15 @@ def test_the_box_holds_what_is_brightest(shape, where, x64):
     corner = np.asarray(box.corner)
     assert np.all(corner >= 0)
     assert np.all(corner + box.shape <= shape)
-    np.testing.assert_array_equal(box.of(jnp.asarray(image)), image[slices(box)])
+    np.testing.assert_array_equal(inside(box, image), image[slices(box)])
     # The brightest pixel, unless it lies where a filter would reach beyond the edge, or where the
     # frame has less than the quarter of a box, in whose steps it moves, to spare.
     brightest = np.unravel_index(np.argmax(energy), shape)
-    inside = [
+    is_inside = [
         c <= b < c + n or b < REACH or size - 1 - b < max(n // 4, REACH)
         for b, c, n, size in zip(brightest, corner, box.shape, shape, strict=True)
     ]
-    assert all(inside)
+    assert all(is_inside)
 
 
 @pytest.mark.parametrize("halo", [HALO, REACH])
@@ -68,7 +74,7 @@ def test_the_box_holds_what_is_brightest(shape, where, x64):
 def test_its_surroundings_go_on_at_the_edge_only_where_there_is_no_room(shape, where, halo, x64):
     _, box = box_of(shape, where)
     image = np.random.default_rng(0).normal(size=shape)
-    around = box.around(jnp.asarray(image), halo)
+    around = surroundings(box, image, halo)
     np.testing.assert_array_equal(around, image[slices(box, halo)])
     for corner, size, length in zip(np.asarray(box.corner), box.shape, shape, strict=True):
         if length - size >= 2 * REACH:
@@ -78,13 +84,18 @@ def test_its_surroundings_go_on_at_the_edge_only_where_there_is_no_room(shape, w
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_positions_are_of_the_whole_frame(shape, x64):
     _, box = box_of(shape)
-    for axis, place in enumerate(box.positions(jnp.float64)):
+    for axis, place in enumerate(positions(box, np.float64)):
         whole = (2 * np.arange(shape[axis]) + 1) / shape[axis] - 1
         first = int(box.corner[axis])
         expected = whole[first : first + box.shape[axis]]
         np.testing.assert_allclose(np.ravel(place), expected, atol=1e-14)
         assert place.shape[axis] == place.size
         assert place.ndim == len(shape)
+
+
+@partial(jax.jit, static_argnums=0)
+def window_of(shape):
+    return interior_window(shape, 0, jnp.full(len(shape), MARGIN), jnp.float64)
 
 
 @pytest.fixture(params=[(40, 44), (130, 110), (400,), (22, 20, 24)], ids=str)
@@ -102,7 +113,7 @@ def fit(request, x64):
     )
     model = BlurModel("isotropic", Kernel(), 30, (9,) * len(shape), gain=True)
     vector = jnp.asarray([0.62, 1.01])
-    window = interior_window(shape, 0, jnp.full(len(shape), MARGIN), jnp.float64)
+    window = window_of(shape)
     return (frame, model, vector, window, *predict(model, vector, frame))
 
 
@@ -137,10 +148,10 @@ def test_sums_are_those_of_the_box(fit):
     # One of the directions: the fourth derivatives of the prediction, which has no level here.
     names, ndim = causes(model), frame.blurred.ndim
     assert len(names) == len(sums.powers) == sums.mixed.shape[1]
-    predicted = jnp.asarray(np.asarray(frame.blurred) + residual_of(fit) - level(fit))
-    around = box.around(predicted, HALO)
+    predicted = np.asarray(frame.blurred) + residual_of(fit) - level(fit)
+    around = surroundings(box, predicted, HALO)
     fourth = sum(
-        np.asarray(derivative(around, [4 if a == b else 0 for b in range(ndim)]))
+        np.asarray(derivative_of(around, tuple(4 if a == b else 0 for b in range(ndim))))
         for a in range(ndim)
     )
     k = names.index(Cause.KERNEL)
@@ -191,10 +202,10 @@ def test_factors_are_of_the_whole_frame(fit):
     score = window.values * residual
     power = np.abs(np.fft.rfftn(score)) ** 2
     for k, field in enumerate(fields):
-        field_power = jnp.abs(jnp.fft.rfftn(window.values * field)) ** 2
-        expected = long_run_factor(jnp.asarray(power), field_power, frame.blurred.shape)
+        field_power = np.abs(np.fft.rfftn(np.asarray(window.values) * field)) ** 2
+        expected = correlated(power, field_power, frame.blurred.shape)
         np.testing.assert_allclose(found.correlated[k], expected, rtol=1e-9)
-        expected = uneven_factor(score, field, window.values)
+        expected = uneven(score, field, window.values)
         np.testing.assert_allclose(found.uneven[k], expected, rtol=1e-9)
 
 

@@ -5,7 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaussjax.statistics.long_run import drawn_to_one, long_run_factor, uneven_factor
+from gaussjax.statistics.long_run import drawn_to_one, long_run_factor
+from gaussjax.statistics.long_run import uneven_factor as uneven_eagerly
+
+uneven_factor = jax.jit(uneven_eagerly)
+
 
 SIZE, DRAWS = 40, 3000
 # Four standard errors of a variance over so many draws of normal numbers.
@@ -16,6 +20,7 @@ def power(image):
     return jnp.abs(jnp.fft.rfftn(image)) ** 2
 
 
+@jax.jit
 def factor_of_spectrum(residual, field):
     return long_run_factor(power(residual), power(field), residual.shape)
 
@@ -44,7 +49,7 @@ def test_it_is_the_variance_with_the_covariances_of_the_residual(shape, rng, x64
     found = np.dot(covariance, overlap) / (np.mean(residual**2) * np.sum(field**2))
     spectrum = np.abs(np.fft.fftn(field)) ** 2
     chance = 2 * np.sum(spectrum**2) / np.sum(spectrum) ** 2
-    factor = factor_of_spectrum(jnp.asarray(residual), jnp.asarray(field))
+    factor = factor_of_spectrum(residual, field)
     np.testing.assert_allclose(factor, shrunk(found, chance), rtol=1e-10)
 
 
