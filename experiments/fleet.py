@@ -26,8 +26,9 @@ from experiments.shared.common import BLUE, GREY, VERMILION
 from experiments.shared.pair_folders import FOLDERS, link_pairs, write_pairs
 from experiments.shared.processes import run_python
 from gaussjax import fit_dataset, open_pairs
-from gaussjax.dataset.equations import PairEquations
+from gaussjax.dataset.equations import PairEquations, PairEvidence
 from gaussjax.dataset.state import JointSums
+from gaussjax.statistics.cause import Cause
 
 SIGMA, BATCH = 2.0, 64  # px; pairs
 BARS = {"cost": 1.3, "memory": 0.05, "drift": 1e-6}
@@ -157,10 +158,16 @@ def some_sums(shape: tuple[int, int], random: np.random.Generator) -> JointSums:
     def drawn(*size: int) -> np.ndarray:
         return random.uniform(0.5, 1.5, size).astype(np.float32).astype(float)
 
-    numbers: list = [drawn(), drawn(1), drawn(1, 1), drawn(), drawn(2, 2), drawn(2, 2)]
-    numbers += [drawn() for _ in range(3)]
-    equations = PairEquations(*numbers)
-    return JointSums({shape: drawn(1, shape[0], shape[1] // 2 + 1)}, equations)
+    numbers: list = [drawn(), drawn(1), drawn(1, 1), drawn()]
+    numbers += [drawn() for _ in range(4)]
+    evidence = PairEvidence(
+        *(drawn(1, 1), drawn(1), drawn(2)),
+        *(drawn(3), drawn(3), drawn(1, 3), drawn(3)),  # pyright: ignore[reportArgumentType]
+        trials=(6,) * 3,
+        causes=(Cause.GAIN, Cause.OFFSET, Cause.KERNEL),
+    )
+    coefficients = {shape: drawn(1, shape[0], shape[1] // 2 + 1)}
+    return JointSums(coefficients, PairEquations(*numbers), evidence)
 
 
 def drift(additions: int, random: np.random.Generator) -> dict[str, float]:

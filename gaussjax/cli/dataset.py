@@ -30,7 +30,7 @@ offset are each pair's own.
 _EXIT_HELP = """
 exit codes:
   0  estimated
-  1  estimated but not to be trusted: a status other than 0
+  1  estimated but not to be trusted: a status other than 0, or a verdict that doubts the set
   2  bad input: also too many pairs left out, or a state file that does not belong to this run; or
      a file that could not be written, after the result
 """

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.cli.estimate_output import estimate_record
+from gaussjax.cli.estimate_output import estimate_record, is_trusted
 from gaussjax.cli.output import attributes, printable, table_lines
 from gaussjax.dataset.result import DatasetEstimate
 from gaussjax.io.pair_reader import BadPair
 from gaussjax.io.pair_sources import Source
+from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.status import Status
+from gaussjax.statistics.verdict import Verdict
 
 _FIRST = 10  # of what was left out, and of the worst pairs, are named
 
@@ -32,8 +34,8 @@ class Outcome:
 
     @property
     def is_trusted(self) -> bool:
-        """True unless the status of the joint blur warns."""
-        return int(self.estimate.joint.status) == Status.ESTIMATED
+        """True unless status or verdict of the joint blur warn."""
+        return is_trusted(self.estimate.joint)
 
 
 def table(options: argparse.Namespace, outcome: Outcome) -> str:
@@ -65,7 +67,16 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
     refused = np.flatnonzero(pairs.status)
     return {
         **estimate_record(estimate.joint),
-        **attributes(estimate, "scatter", "heterogeneity", "num_pairs", "num_bad", "num_passes"),
+        **attributes(estimate, "scatter", "heterogeneity", "num_pairs", "num_aside"),
+        **attributes(estimate, "num_doubted", "num_bad", "num_passes"),
+        "interval": np.stack(estimate.joint.interval()),
+        "degrees_of_freedom": estimate.joint.freedom,
+        **attributes(estimate.effects, heterogeneity_p_value="p_value"),
+        **attributes(estimate.effects, "scatter_interval", population_mean="mean"),
+        **attributes(estimate.effects, population_mean_standard_error="mean_standard_error"),
+        **attributes(estimate.effects, population_mean_interval="mean_interval"),
+        "prediction_interval": estimate.effects.prediction_interval(),
+        "aside": [{"name": name, "reason": why} for name, why in estimate.aside().items()],
         "bad": [{"name": pair.name, "reason": pair.reason} for pair in outcome.left_out],
         "worst": [{"name": names[k], "misfit": pairs.misfit[k]} for k in worst],
         "num_refused": refused.size,
@@ -88,18 +99,23 @@ def draw(path: str, outcome: Outcome) -> None:
 def rows(outcome: Outcome) -> Iterator[dict[str, str]]:
     """For a CSV file: the pairs in the order of their source, then what was left out."""
     names, pairs = outcome.estimate.names, outcome.estimate.pairs
+    aside = outcome.estimate.aside()
     place = {pair.name: k for k, pair in enumerate(outcome.source.pairs)}
     for k in sorted(range(len(names)), key=lambda k: place[names[k]]):
         yield {
             "name": names[k],
             **_columns("sigma", pairs.sigma[k]),
             **_columns("standard_error", pairs.standard_error[k]),
+            **_columns("model_error", pairs.model_error[k]),
             "status": _status(pairs.status[k]),
+            "verdict": Verdict(int(pairs.verdict[k])).name.lower(),
+            "cause": Cause(int(pairs.cause[k])).name.lower(),
+            **_columns("influence", outcome.estimate.influence[k]),
             **_columns("misfit", pairs.misfit[k]),
             **_columns("noise_std", pairs.noise_std[k]),
             **_columns("gain", pairs.gain[k]),
             **_columns("offset", pairs.offset[k]),
-            "reason": "",
+            "reason": aside.get(names[k], ""),
         }
     for pair in outcome.left_out:
         yield {"name": pair.name, "status": "left_out", "reason": pair.reason}

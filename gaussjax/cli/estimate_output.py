@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gaussjax.report.family_comparison import FamilyComparison
 
 
-UNTRUSTED = (Verdict.EXPLAINED_POORLY, Verdict.NOT_IDENTIFIABLE, Verdict.MISALIGNED)
+TRUSTED = (Verdict.EXPLAINED, Verdict.SHARPER)
 _ADEQUACY = (
     *("unexplained", "unexplained_change", "reduced_chi_square"),
     *("autocorrelation", "displacement", "p_value"),
@@ -36,21 +36,15 @@ class Outcome:
     comparison: "FamilyComparison | None" = None  # of the families, likewise
 
     @property
-    def verdict(self) -> Verdict:
-        """On the pair."""
-        assert self.estimate.adequacy is not None  # estimate_blur has seen the pixels
-        return Verdict(int(self.estimate.adequacy.verdict))
-
-    @property
-    def cause(self) -> Cause:
-        """What the pair departs from the model by."""
-        assert self.estimate.adequacy is not None
-        return Cause(int(self.estimate.adequacy.cause))
-
-    @property
     def is_trusted(self) -> bool:
         """True where neither status nor verdict warns."""
-        return int(self.estimate.status) == Status.ESTIMATED and self.verdict not in UNTRUSTED
+        return is_trusted(self.estimate)
+
+
+def is_trusted(estimate: BlurEstimate) -> bool:
+    """True where neither status nor verdict warns; of one pair or of many."""
+    assert estimate.adequacy is not None  # the pixels were seen
+    return int(estimate.status) == Status.ESTIMATED and int(estimate.adequacy.verdict) in TRUSTED
 
 
 def table(options: argparse.Namespace, outcome: Outcome) -> str:
@@ -93,14 +87,6 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         **attributes(estimate, "mtf50", "loss", "noise_std", "num_steps"),
         "angle": estimate.angle if len(outcome.shape) == 2 else None,
         "empirical_mtf50": profile and profile.mtf50,
-        "verdict": int(outcome.verdict),
-        "verdict_name": outcome.verdict.name.lower(),
-        "verdict_message": outcome.verdict.message,
-        **attributes(estimate, model_error="sigma_model_error"),
-        "cause": int(outcome.cause),
-        "cause_name": outcome.cause.name.lower(),
-        "cause_message": outcome.cause.message,
-        "adequacy": attributes(estimate.adequacy, *_ADEQUACY),
         "aic": comparison and dict(zip(comparison.names, np.asarray(comparison.aic), strict=True)),
         "best_family": comparison and comparison.best,
         **attributes(options, "family", "kernel", "boundary", "pixel_size", "unit", "plot"),
@@ -112,7 +98,9 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
 
 def estimate_record(estimate: BlurEstimate) -> dict[str, Any]:
     """What the records of one pair and of many have in common."""
-    status = Status(int(estimate.status))
+    status, adequacy = Status(int(estimate.status)), estimate.adequacy
+    assert adequacy is not None  # the pixels were seen
+    verdict, cause = Verdict(int(adequacy.verdict)), Cause(int(adequacy.cause))
     return {
         **attributes(estimate, "sigma", standard_error="sigma_standard_error"),
         "sigma_unit": "px",
@@ -122,6 +110,14 @@ def estimate_record(estimate: BlurEstimate) -> dict[str, Any]:
         "status": int(status),
         "status_name": status.name.lower(),
         "message": status.message,
+        "verdict": int(verdict),
+        "verdict_name": verdict.name.lower(),
+        "verdict_message": verdict.message,
+        **attributes(estimate, model_error="sigma_model_error"),
+        "cause": int(cause),
+        "cause_name": cause.name.lower(),
+        "cause_message": cause.message,
+        "adequacy": attributes(adequacy, *_ADEQUACY),
         **attributes(estimate, "noise_variance"),
         "num_pixels": int(estimate.num_pixels),
     }

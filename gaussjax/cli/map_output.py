@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.cli.estimate_output import UNTRUSTED
+from gaussjax.cli.estimate_output import TRUSTED
 from gaussjax.cli.output import attributes, table_lines
 from gaussjax.maps.blur_map import BlurMap
 from gaussjax.statistics.status import Status
@@ -36,7 +36,7 @@ class Outcome:
     @property
     def are_trusted(self) -> np.ndarray:
         """Of which tiles neither status nor verdict warns, ``[ny, nx]``."""
-        return self.are_estimated & ~np.isin(self.verdicts, UNTRUSTED)
+        return self.are_estimated & np.isin(self.verdicts, TRUSTED)
 
     @property
     def is_trusted(self) -> bool:

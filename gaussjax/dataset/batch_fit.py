@@ -3,32 +3,47 @@
 import math
 from dataclasses import replace
 from functools import partial
+from typing import cast
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
-from gaussjax.dataset.equations import PairEquations
-from gaussjax.dataset.estimating_equation import Root, find_root, root_errors, root_estimate
+from gaussjax.dataset.equations import PairEquations, PairEvidence
+from gaussjax.dataset.estimating_equation import Root, find_root
 from gaussjax.dataset.instruments import PairSums, pair_sums
 from gaussjax.dataset.options import JointOptions
 from gaussjax.dataset.result import PairRecord
-from gaussjax.model.params import BlurParams
-from gaussjax.numerics.linear_algebra import diagonal
+from gaussjax.numerics.linear_algebra import diagonal, inverse_small, product
 from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.pytree import pytree
-from gaussjax.pair.frame import make_frame
-from gaussjax.spectra.orientation import swap_pair, swap_params
+from gaussjax.pair.crop import most_informative_crop
+from gaussjax.pair.errors_in_variables import ErrorsInVariables
+from gaussjax.pair.fit import Optimum, estimate_at, find_optimum, judged
+from gaussjax.pair.frame import Frame, Pair, Usable, frame_window
+from gaussjax.pair.iteration import iterate
+from gaussjax.pair.least_squares import LeastSquares, Linearization, frame_equations
+from gaussjax.pair.objective import Fit
+from gaussjax.spectra.orientation import swap_pair
+from gaussjax.statistics.cause import Cause
+from gaussjax.statistics.goodness_of_fit import Adequacy
+from gaussjax.statistics.quantisation import quantisation_steps, rounding_noise
 from gaussjax.statistics.status import Status
+from gaussjax.statistics.verdict import Verdict
 
 # Pixels that a CPU works on at once: their arrays stay in its caches.
 _PIXELS_AT_ONCE = 2**16
 # The margins are those of a blur that is wider by this factor.
-_WIDER = 1.25
-# A pair is linearized anew where its blur differs by more than this part of itself; at most so
-# many times.
-_NEAR, _ROUNDS = 0.1, 4
+_WIDER = 1.02
+# A pair is linearized anew where its variance differs by more than this part of itself, or where it
+# is better known by more than two standard errors, up to a largest part; at most so many times.
+_NEAR, _NOT_FAR, _ROUNDS = 0.04, 0.1, 4
+# Images are unrelated if the joint blur leaves over this part of the contrast of B, and neighbours
+# share this part of what it leaves.
+_UNRELATED, _STRUCTURED = 0.5, 0.25
+# Standard errors by which a refused pair has to contradict the joint blur.
+_AGAINST = 5.0
 
 
 @pytree
@@ -37,16 +52,20 @@ class LinearizationPoint:
 
     vector: jax.Array  # theta_0 of the oriented pairs, px^2, `[p]`
     unit: jax.Array  # divides all images
-    noise: jax.Array | None  # variance of the noise in the sharper images, in that unit; None: none
+    # variances of the noise in the sharper and in the softer images, in that unit, `[2]`; None: it
+    # is in the softer ones alone, and not known
+    noise: jax.Array | None
 
 
 @pytree
 class BatchSums:
     """What a batch adds to a joint fit."""
 
-    coefficients: jax.Array  # summed over the pairs, `[p, *spectrum]`
+    # summed over the pairs that count, and over those that are set aside, `[2, p, *spectrum]`
+    coefficients: jax.Array
     equations: PairEquations  # of every pair, leaves `[n, ...]`
-    records: PairRecord  # of every pair
+    evidence: PairEvidence  # likewise
+    records: PairRecord  # likewise
 
 
 @partial(jax.jit, static_argnames=("options", "mesh"))
@@ -79,7 +98,7 @@ def batch_sums(
         on_device,
         mesh=mesh,
         in_specs=(split, split, split, same),
-        out_specs=BatchSums(same, split, split),  # pyright: ignore[reportArgumentType]
+        out_specs=BatchSums(same, split, split, split),  # pyright: ignore[reportArgumentType]
         check_vma=False,
     )(references, blurreds, present, point)
 
@@ -99,128 +118,215 @@ def _device_sums(
         return _fit_pair(reference, blurred, here, filters, point, options)
 
     def some(first):
-        if at_once == 1:
-            coefficients, fit = one(references[first], blurreds[first], present[first])
-            return coefficients, jax.tree.map(lambda leaf: leaf[None], fit)
         arrays = (references, blurreds, present)
+        if at_once == 1:
+            fit = one(*(x[first] for x in arrays))
+            return jax.tree.map(lambda leaf: leaf[None], fit)
         sliced = [jax.lax.dynamic_slice_in_dim(x, first, at_once) for x in arrays]
-        coefficients, fits = jax.vmap(one)(*sliced)
-        return jnp.sum(coefficients, axis=0), fits
+        return jax.vmap(one)(*sliced)
 
-    def step(k, state):
-        total, fits = state
-        coefficients, found = some(k * at_once)
+    def step(k, fits):
         place = partial(jax.lax.dynamic_update_slice_in_dim, start_index=k * at_once, axis=0)
-        return total + coefficients, jax.tree.map(place, fits, found)
+        return jax.tree.map(place, fits, some(k * at_once))
 
-    shapes = jax.eval_shape(jax.vmap(one), references, blurreds, present)[1]
+    shapes = jax.eval_shape(jax.vmap(one), references, blurreds, present)
     fits = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    total = jnp.zeros_like(filters[1])
     # No further than the last pair that is present.
     steps = -(-jnp.sum(present) // at_once)
-    total, fits = jax.lax.fori_loop(0, steps, step, (total, fits))
+    fits = jax.lax.fori_loop(0, steps, step, fits)
     # Small arrays, of all pairs at once: one by one each operation would cost as much as for all.
-    records = jax.vmap(partial(_record, point=point, options=options, shape=shape))(fits)
-    return BatchSums(total, fits.joint, records)
+    evidence, records = jax.vmap(partial(_judge, point=point, options=options))(fits)
+    groups = jnp.stack([records.counted, ~records.counted]).astype(fits.coefficients.dtype)
+    coefficients = jnp.tensordot(groups, fits.coefficients, 1, precision="highest")
+    return BatchSums(coefficients, fits.joint, evidence, records)
 
 
 @pytree
 class _PairFit:
     """A pair, linearized at the point of the pass and at one near its own root."""
 
-    joint: PairEquations  # its equations at the point of the pass
-    own: PairSums  # its sums at its own point, without the coefficients
-    point: jax.Array  # its own, `[p]`
-    root: Root  # of its own sums
-    num_rounds: jax.Array  # in which its point was moved to the root
-    centre: jax.Array  # of the sharper image
-    finite: jax.Array  # all its pixels are
+    coefficients: jax.Array  # at the point of the pass, `[p, *spectrum]`
+    joint: PairEquations  # its equations there
+    optimum: Optimum  # its own
+    finite: jax.Array  # all its pixels are, and its sums
+
+
+@pytree
+class _Followed:
+    """A pair whose linearization point follows its own root."""
+
+    sums: PairSums  # at the point, without coefficients
+    point: jax.Array  # `[p]`
+    root: Root  # of the sums
+    num_rounds: jax.Array  # in which the point was moved to the root
 
 
 def _fit_pair(
     reference, blurred, present, filters, point: LinearizationPoint, options: JointOptions
-) -> tuple[jax.Array, _PairFit]:
-    """Coefficients and root of one pair."""
+) -> _PairFit:
+    """Coefficients, equations and own optimum of one pair."""
     model = options.model(reference.shape)
-    sharp, soft = swap_pair(options.swapped, reference, blurred)
-    centre = jnp.mean(sharp)
-    frame = make_frame(
-        sharp, soft, soft - sharp, options.boundary, 0, centre=centre, scale=point.unit
-    )
+    pair = _oriented(reference, blurred, point.unit, options)
+    frame = pair.frame()
 
     def fit_at(vector, filters) -> tuple[PairSums, Root]:
         margins = model.margins(_WIDER**2 * vector)
-        sums = pair_sums(frame, filters, options, margins, point.noise)
+        noise = None if point.noise is None else point.noise[0]
+        sums = pair_sums(frame, filters, options, margins, noise)
         project = partial(model.project, sums.coefficients, shape=reference.shape)
         return sums, find_root(project, sums.equations.gradient, sums.equations.information, vector)
 
     sums, root = fit_at(point.vector, filters)
-    finite = jnp.isfinite(centre) & jnp.isfinite(sums.equations.change)
+    equations = sums.equations
+    finite = jnp.isfinite(frame.centre) & jnp.isfinite(equations.change)
     # One NaN would spoil the sums of all; those of a flat image, which has no gain, are NaN.
-    derivatives = sums.equations.gradient, sums.equations.information
+    derivatives = equations.gradient, equations.information
     counts = present & finite & jnp.isfinite(sum(jnp.sum(each) for each in derivatives))
 
     def counted(values):
         return jax.tree.map(lambda x: jnp.where(counts, x, 0), values)
 
-    def own_sums(sums: PairSums) -> PairSums:
-        return replace(sums, coefficients=None, equations=counted(sums.equations))  # pyright: ignore
-
-    def is_far(fit: _PairFit):
-        found = fit.root.vector
+    def is_far(now: _Followed):
+        found = now.root.vector
         blurs = diagonal(model.params(found).covariance_matrix(model.ndim)) > 0
-        near = jnp.abs(found - fit.point) <= _NEAR * (jnp.max(jnp.abs(found)) + FIELD_SCALE)
-        return counts & jnp.all(blurs) & jnp.any(~near) & (fit.num_rounds < _ROUNDS)
+        size = jnp.max(jnp.abs(found)) + FIELD_SCALE
+        allowed = jnp.clip(2 * _bars(now.sums.equations) / size, _NEAR, _NOT_FAR)
+        near = jnp.abs(found - now.point) <= allowed * size
+        return counts & jnp.all(blurs) & jnp.any(~near) & (now.num_rounds < _ROUNDS)
 
-    def follow(fit: _PairFit) -> _PairFit:
-        vector = fit.root.vector
+    def follow(now: _Followed) -> _Followed:
+        vector = now.root.vector
         sums, root = fit_at(vector, model.responses(vector, reference.shape))
-        moved = replace(fit, own=own_sums(sums), point=vector, root=root)
+        moved = _Followed(replace(sums, coefficients=None), vector, root, now.num_rounds)  # pyright: ignore[reportArgumentType]
         better = jnp.all(jnp.isfinite(root.vector))
-        kept = jax.tree.map(lambda new, old: jnp.where(better, new, old), moved, fit)
-        return replace(kept, num_rounds=fit.num_rounds + 1)
+        kept = jax.tree.map(lambda new, old: jnp.where(better, new, old), moved, now)
+        return replace(kept, num_rounds=now.num_rounds + 1)
 
-    first = _PairFit(
-        joint=counted(sums.equations),
-        own=own_sums(sums),
-        point=point.vector,
-        root=root,
-        num_rounds=jnp.asarray(0, jnp.int32),
-        centre=centre,
-        finite=finite,
-    )
+    none = jnp.asarray(0, jnp.int32)
+    own = _Followed(replace(sums, coefficients=None), point.vector, root, none)  # pyright: ignore[reportArgumentType]
     # Sums at the point of the pass say too little about a pair whose blur is far from it.
-    return counted(sums.coefficients), jax.lax.while_loop(is_far, follow, first)
+    own = jax.lax.while_loop(is_far, follow, own)
+    optimum = _optimum(pair, frame, own, point, options)
+    return _PairFit(counted(sums.coefficients), counted(equations), optimum, counts)
 
 
-def _record(
-    fit: _PairFit, point: LinearizationPoint, options: JointOptions, shape: tuple[int, ...]
-) -> PairRecord:
-    """The record of one pair."""
-    own, model = fit.own, options.model(shape)
-    rounding = rounding_variance(point.vector.dtype)
-    errors = root_errors(fit.root, own.equations, fit.point, options, rounding)
-    estimate = root_estimate(
-        fit.root,
-        errors,
-        own.equations.num_pixels,
-        model,
-        point.unit,
-        swapped=options.swapped,
-        problems={Status.NOT_FINITE: ~fit.finite},
+def _oriented(reference, blurred, unit, options: JointOptions) -> Pair:
+    """The pair, in the unit of all pairs and with its own centre."""
+    sharp, _ = swap_pair(options.swapped, reference, blurred)
+    return Pair(
+        reference,
+        blurred,
+        Usable(None, None, None),
+        jnp.asarray(options.swapped),
+        jnp.mean(sharp),
+        unit,
+        boundary=options.boundary,
+        pad=0,
+        seamless=options.is_seamless,
     )
-    offset = point.unit * own.level - (own.gain - 1) * fit.centre
-    params = BlurParams(fit.root.vector, own.gain, offset, family=options.family)
-    params = swap_params(options.swapped, params)
-    error = estimate.sigma_standard_error
+
+
+def _bars(equations: PairEquations) -> jax.Array:
+    """Standard errors of the variances by white noise, ``[p]``."""
+    noise = equations.squares / jnp.maximum(equations.num_pixels, 1)
+    return jnp.sqrt(jnp.abs(noise * diagonal(inverse_small(equations.information))))
+
+
+def _optimum(
+    pair: Pair, frame: Frame, own: _Followed, point: LinearizationPoint, options: JointOptions
+) -> Optimum:
+    """What there is to see at a pair's own root."""
+    sums, root = own.sums, own.root
+    model = replace(options.model(pair.shape), gain=options.gain, offset=options.offset)
+    known = jnp.all(jnp.isfinite(root.vector))
+    residual, nuisances = sums.moved(jnp.where(known, root.vector - own.point, 0))
+    levels = [sums.gain] * options.gain + [sums.level] * options.offset
+    vector = jnp.where(known, root.vector, own.point)
+    vector = jnp.concatenate([vector, jnp.stack(levels) + nuisances]) if levels else vector
+    margins = model.margins(_WIDER**2 * own.point)
+    steps = quantisation_steps(pair.reference, pair.blurred).astype(vector.dtype)
+    rounding = rounding_noise(swap_pair(options.swapped, *steps)[0] / frame.scale)
+    crop = most_informative_crop(pair.reference, pair.blurred)
+    if point.noise is not None:
+        levels = point.noise + rounding_variance(vector.dtype)
+        limits = jnp.full(vector.size, jnp.inf, vector.dtype)
+        objective = ErrorsInVariables(frame, model, False, levels, jnp.inf * levels)
+        fit = iterate(objective, vector, levels, -limits, limits)
+        return find_optimum(objective, pair, fit, crop, rounding)
+    equations = frame_equations(residual, sums.jacobian, frame_window(frame, margins))
+    linear = Linearization(
+        point=vector,
+        equations=equations,
+        second_order=jnp.zeros_like(equations.information),
+        squares=equations.squares,
+        kept=(residual, sums.jacobian),
+    )
+    nothing = jnp.zeros(0, vector.dtype)
+    settled = known & root.is_settled(_bars(sums.equations))
+    done = jnp.zeros((), vector.dtype)
+    fit = Fit(vector, nothing, margins, linear, done, done, settled, root.num_steps)
+    return find_optimum(LeastSquares(frame, model), pair, fit, crop, rounding)
+
+
+def _judge(
+    fit: _PairFit, point: LinearizationPoint, options: JointOptions
+) -> tuple[PairEvidence, PairRecord]:
+    """Evidence and record of one pair."""
+    at, joint, p = fit.optimum, fit.joint, len(fit.joint.gradient)
+    found = judged(at)
+    limits = jnp.full(at.vector.size, jnp.inf, at.vector.dtype)
+    estimate = estimate_at(at, found, options.swapped, -limits, limits)
+    departures, adequacy = found.departures, cast(Adequacy, estimate.adequacy)
+    information = joint.information
+
+    def finite(values):
+        return jnp.where(fit.finite & jnp.isfinite(values), values, 0)
+
+    evidence = PairEvidence(
+        within=finite(product(product(information, found.covariance[:p, :p]), information.T)),
+        common=finite(product(information, found.common[:p])),
+        displacement=finite(adequacy.displacement * joint.num_pixels),
+        additive=finite(departures.additive),
+        squares=finite(departures.additive**2),
+        effects=finite(product(information, departures.effects[:p])),
+        shares=finite(departures.shares),
+        trials=departures.trials,
+        causes=departures.causes,
+    )
     # What the joint blur leaves over, not the pair's own.
-    misfit = fit.joint.structure / jnp.where(fit.joint.change > 0, fit.joint.change, 1)
-    return PairRecord(
-        sigma=jnp.where(jnp.isfinite(error), estimate.sigma, jnp.nan),
+    misfit = joint.structure / jnp.where(joint.change > 0, joint.change, 1)
+    params, error = estimate.params, estimate.sigma_standard_error
+    one, zero = jnp.ones_like(misfit), jnp.zeros_like(misfit)
+    known = jnp.isfinite(error)
+    return evidence, PairRecord(
+        sigma=jnp.where(known, estimate.sigma, jnp.nan),
         standard_error=error,
+        model_error=jnp.where(known, estimate.sigma_model_error, jnp.nan),
         status=estimate.status,
+        verdict=adequacy.verdict,
+        cause=adequacy.cause,
+        counted=fit.finite & ~_stands_aside(joint, estimate.status, adequacy),
         misfit=misfit,
         noise_std=jnp.sqrt(estimate.noise_variance),
-        gain=params.gain,  # pyright: ignore[reportArgumentType]
-        offset=params.offset,  # pyright: ignore[reportArgumentType]
+        gain=one if params.gain is None else params.gain,
+        offset=zero if params.offset is None else params.offset,
+        score=joint.gradient,
+        slope=information,
     )
+
+
+def _stands_aside(joint: PairEquations, status: jax.Array, adequacy: Adequacy) -> jax.Array:
+    """The pair does not belong: unrelated, misaligned, inverted, or refused against all others.
+
+    A pair that is refused because it says little stays: left out for what noise did to it, it
+    would bias the others' mean.
+    """
+    # Noise that is as strong as the image is white; another image's residual is not.
+    is_visible = joint.squares > _UNRELATED * joint.contrast
+    unrelated = is_visible & (joint.structure > _STRUCTURED * joint.squares)
+    moved = adequacy.verdict == Verdict.MISALIGNED
+    inverted = adequacy.cause == Cause.INVERTED
+    noise = joint.squares / jnp.maximum(joint.num_pixels, 1)
+    against = joint.gradient @ inverse_small(joint.information) @ joint.gradient
+    refused = (status != Status.ESTIMATED) & (against > _AGAINST**2 * noise)
+    return unrelated | moved | inverted | refused

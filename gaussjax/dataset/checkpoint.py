@@ -12,13 +12,13 @@ import numpy as np
 
 from gaussjax.dataset.passes import JointPass
 from gaussjax.dataset.result import PairRecord
-from gaussjax.dataset.state import JointStart, JointSums, from_arrays, to_arrays
+from gaussjax.dataset.state import JointStart, PassSums, from_arrays, to_arrays
 from gaussjax.io.output_files import check_replaceable, remove_leftovers, replace_file, why
 from gaussjax.io.pair_reader import BadPair
 
 # Of the file. Its arrays are named after fields: raise this number when a field is renamed or gets
 # another meaning.
-FORMAT = 2
+FORMAT = 3
 
 
 class StateError(ValueError):
@@ -97,7 +97,7 @@ def _write_pass(file: IO[bytes], state: JointPass, identity: dict[str, str]) -> 
     named = {"header": np.asarray(json.dumps(header))}
     named |= to_arrays(state.start, "start ")
     if state.sums is not None:
-        named |= state.sums.arrays("sums ") | to_arrays(state.all_records(), "record ")
+        named |= state.sums.arrays() | to_arrays(state.all_records(), "record ")
         named["names"] = np.asarray(state.names, str)
     np.savez(file, allow_pickle=False, **named)  # pyright: ignore[reportArgumentType]
 
@@ -134,7 +134,7 @@ def load_pass(path: Path, identity: dict[str, str]) -> JointPass:
     state = JointPass(start, header["number"], header["position"])
     state.bad = [BadPair(*entry) for entry in header["bad"]]
     if "names" in named:
-        state.sums = JointSums.from_arrays(named, "sums ")
+        state.sums = PassSums.from_arrays(named)
         state.records = [from_arrays(PairRecord, named, "record ")]
         state.names = [str(name) for name in named["names"]]
     return state

@@ -1,22 +1,83 @@
-"""The normal equations of pairs, with the scatter of their scores; sums over pixels and pairs."""
+"""The sums of pairs: their normal equations, and what was seen beside them; they add up."""
+
+from dataclasses import fields
+from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
-from gaussjax.numerics.pytree import pytree
+from gaussjax.numerics.linear_algebra import product
+from gaussjax.numerics.pytree import pytree, static
+from gaussjax.statistics.cause import Cause
+from gaussjax.statistics.departures import Departures
+from gaussjax.statistics.long_run import drawn_to_one
 from gaussjax.statistics.normal_equations import NormalEquations
 
 
 @pytree
 class PairEquations(NormalEquations):
-    """Of one or many pairs at a linearization point, by the variances.
+    """Of one or many pairs at a linearization point, by the variances."""
 
-    With u the scores and their slopes of a block of pixels, or of a pair, in one vector
-    ``[p + p^2]``:
-    """
-
-    of_blocks: jax.Array  # sum of `u u'` over the blocks of all pairs
-    of_pairs: jax.Array  # sum of `u u'` over the pairs
     change: jax.Array  # `sum W (B - A)^2`
+    contrast: jax.Array  # `sum W B^2`, without the mean of B
     # `sum W r r'` with r' the next pixel's, mean over the axes: 0 for white noise
     structure: jax.Array
     num_pairs: jax.Array  # that have pixels to compare
+
+
+@pytree
+class PairEvidence:
+    """What was seen at the own optima of one or many pairs; S is the information of a pair."""
+
+    within: jax.Array  # covariance of the gradient by the noise within the pairs, `[p, p]`
+    common: jax.Array  # S times what rounding of grey levels may do in all pairs alike, `[p]`
+    displacement: jax.Array  # times the number of pixels, px, `[ndim]`
+    # of the departures from the model: their additive evidence and its square, S times their
+    # effects, and their shares; `[m]`, `[m]`, `[p, m]`, `[m]`
+    additive: jax.Array
+    squares: jax.Array
+    effects: jax.Array
+    shares: jax.Array
+    trials: tuple[int, ...] = static()
+    causes: tuple[Cause, ...] = static()
+
+    @classmethod
+    def from_arrays(cls, named: dict[str, np.ndarray], prefix: str) -> "PairEvidence":
+        """From its fields as arrays, also of the two that are none."""
+        found: dict[str, Any] = {f.name: named[prefix + f.name] for f in fields(cls)}
+        found["trials"] = tuple(int(number) for number in found["trials"])
+        found["causes"] = tuple(Cause(int(code)) for code in found["causes"])
+        return cls(**found)
+
+    def departures(self, inverse: jax.Array, num_pairs: jax.Array) -> Departures:
+        """Of all pairs together.
+
+        Deviates of pairs are standard normal each, if the model holds; where they scatter more
+        around their mean, this takes the place of their variance.
+
+        Args:
+            inverse: of the sum of S, ``[p, p]``.
+            num_pairs: that were added up.
+        """
+        freedom = jnp.maximum(num_pairs - 1, 1)
+        mean = self.additive / jnp.maximum(num_pairs, 1)
+        found = (self.squares - self.additive * mean) / freedom
+        factor = jnp.where(num_pairs > 1, drawn_to_one(found, 2 / freedom), 1)
+        deviates = mean * jnp.sqrt(num_pairs / jnp.maximum(factor, 1))
+        trials = np.asarray(self.trials)
+        # Noise has no negative level.
+        deviates = jnp.where(trials == 2, jnp.maximum(deviates, 0), jnp.abs(deviates))
+        ratio = jnp.where(trials == 1, self.additive, -jnp.inf)
+        best = (jnp.arange(len(trials)) == jnp.argmax(ratio)) & (ratio > 0)
+        by_ratio = jnp.sqrt(jnp.where(best, ratio, 0))
+        is_alternative = trials == 1
+        return Departures(
+            z_scores=jnp.where(is_alternative, by_ratio, deviates),
+            effects=jnp.where(is_alternative & ~best, 0, product(inverse, self.effects)),
+            shares=self.shares / jnp.maximum(num_pairs, 1),
+            serious=jnp.ones(len(trials), bool),
+            additive=self.additive,
+            trials=self.trials,
+            causes=self.causes,
+        )

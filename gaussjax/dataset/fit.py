@@ -1,6 +1,7 @@
 """One blur from very many pairs, streamed: a pass over them is exact, and its memory constant."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from importlib import metadata
 from os import PathLike
@@ -10,18 +11,17 @@ import numpy as np
 
 from gaussjax.dataset.checkpoint import StateError, StateFile
 from gaussjax.dataset.joint_fit import JointFit, joint_fit
+from gaussjax.dataset.judgement import joint_judgement
 from gaussjax.dataset.options import JointOptions
 from gaussjax.dataset.passes import JointPass, run_pass
 from gaussjax.dataset.processes import from_every_process, total_over_processes
 from gaussjax.dataset.result import DatasetEstimate
 from gaussjax.dataset.start import first_start, next_start, total_sums
-from gaussjax.dataset.state import JointStart, JointSums, from_arrays, to_arrays
+from gaussjax.dataset.state import JointStart, PassSums, from_arrays, to_arrays
 from gaussjax.io.pair_stream import PairStream
 from gaussjax.model.arguments import as_noise, check_fit_options
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import check_option
-from gaussjax.statistics.random_effects import random_effects
-from gaussjax.statistics.status import Status
 
 BOUNDARIES = ("valid", "periodic")
 
@@ -123,7 +123,7 @@ def fit_dataset(
         for _ in take_in(current, rest, options, levels):
             file.save(current, identity)
         sums = total_sums(current)
-        fit = joint_fit(sums, current.start, options, repeated=current.number > 1)
+        fit = joint_fit(current, sums, options, repeated=current.number > 1)
         enough = fit.predicted_step <= tolerance or current.number >= max_passes
         if enough or not stream.can_repeat:
             file.finish()
@@ -170,18 +170,21 @@ def _resumed(file: StateFile, identity: dict[str, str]) -> JointPass | None:
     return own
 
 
-def _result(current: JointPass, fit: JointFit, sums: JointSums) -> DatasetEstimate:
-    sigma = np.asarray(fit.estimate.sigma)
-    pairs = current.all_records(sigma.shape)
-    known = pairs.status == Status.ESTIMATED
-    own = pairs.sigma[known], pairs.standard_error[known]
+def _result(current: JointPass, fit: JointFit, sums: PassSums) -> DatasetEstimate:
+    judgement = joint_judgement(fit, total_over_processes)
+    assert fit.estimate.adequacy is not None  # it is made with one
+    adequacy = replace(fit.estimate.adequacy, verdict=judgement.verdict)
+    moves = fit.influence / np.maximum(2 * np.sqrt(np.abs(fit.vector)), 1)
     return DatasetEstimate(
-        joint=fit.estimate,
-        effects=random_effects(*own, sigma, total_over_processes),
-        num_pairs=int(sums.equations.num_pairs),
+        joint=replace(fit.estimate, adequacy=adequacy),
+        effects=fit.effects,
+        num_pairs=int(sums.joint.equations.num_pairs),
+        num_aside=judgement.num_aside,
+        num_doubted=judgement.num_doubted,
         num_bad=int(total_over_processes(np.asarray(len(current.bad)))),
         num_passes=current.number,
         names=tuple(current.names),
-        pairs=pairs,
+        pairs=fit.records,
+        influence=moves,
         bad=tuple(current.bad),
     )

@@ -26,7 +26,6 @@ from gaussjax.numerics.linear_algebra import inner_products, solve_small
 from gaussjax.numerics.pytree import pytree
 from gaussjax.pair.frame import Frame, frame_window
 from gaussjax.pair.prediction import filtered
-from gaussjax.statistics.covariance import block_counts
 
 # In frames of at least so many rows one row in eight shows how neighbours correlate.
 _LEAST_ROWS, _ROWS = 64, 8
@@ -41,6 +40,15 @@ class PairSums:
     gain: jax.Array  # of the pair; 1 where it is not fitted
     # added to `gain T A` in the centre and scale of the frame; 0 without nuisances
     level: jax.Array
+    residual: jax.Array  # predicted - B, with the best nuisances
+    jacobian: jax.Array  # derivatives of it by variances and nuisances, `[p + q, *frame]`
+    projection: jax.Array  # of those by the variances on those by the nuisances, `[p, q]`
+
+    def moved(self, move: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Residual, and change of the nuisances, once the variances have moved; to first order."""
+        along = jnp.concatenate([move, -move @ self.projection])
+        residual = self.residual + jnp.tensordot(along, self.jacobian, 1)
+        return residual, along[move.size :]
 
 
 def pair_sums(
@@ -66,6 +74,7 @@ def pair_sums(
     change, *fields = filtered(frame, filters[0], list(filters[1]))
     residual, fields = change - frame.difference, jnp.stack(fields)
     gain, level = jnp.ones((), residual.dtype), jnp.zeros((), residual.dtype)
+    jacobian, projection = fields, jnp.zeros((len(fields), 0), residual.dtype)
     if options.num_nuisances:
         columns = _nuisance_columns(frame, residual, options)
         noise_of_gain = known if options.gain else None
@@ -74,6 +83,7 @@ def pair_sums(
         level = values[-1] if options.offset else values[0] * frame.centre / frame.scale
         residual = residual + jnp.tensordot(values, columns, 1)
         projection = gain * projection
+        jacobian = jnp.concatenate([gain * fields, columns])
         fields = gain * fields - jnp.tensordot(projection, columns, 1)
         if noise_of_gain is not None:
             known = noise_of_gain.projected(gain, projection[:, 0])
@@ -83,31 +93,29 @@ def pair_sums(
     coefficients = gain * weights[None] * products.real
     if known is not None:
         coefficients = coefficients - gain * known.coefficients
-    return PairSums(
-        coefficients, _equations(frame, residual, fields, window, known, gain), gain, level
-    )
+    equations = _equations(frame, residual, fields, window, known, gain)
+    return PairSums(coefficients, equations, gain, level, residual, jacobian, projection)
 
 
 def _equations(frame: Frame, residual, fields, window: Window, noise, gain) -> PairEquations:
     """The equations of a pair, from its residual and the fields ``[p, *frame]``."""
-    p, counts = len(fields), block_counts(window.shape)
-    factors = [residual * x for x in fields] + [x * y for x in fields for y in fields]
-    blocks = jnp.stack([window.block_totals(each, counts).reshape(-1) for each in factors])
+    p = len(fields)
+    products = [residual * x for x in fields] + [x * y for x in fields for y in fields]
+    others = [residual**2, frame.difference**2, frame.blurred, frame.blurred**2]
+    squares, change, level, power, *total = window.totals([*others, *products])
+    total = jnp.stack(total)
     if noise is not None:
         scores = gain * noise.product(noise.fields)
         slopes = inner_products(noise.coefficients, noise.fields)
-        share = window.block_totals(jnp.ones_like(residual), counts) / window.sum()
-        blocks = blocks - jnp.outer(jnp.append(scores, slopes), share)
-    total = jnp.sum(blocks, axis=1)
-    squares, change = window.totals([residual**2, frame.difference**2])
+        total = total - jnp.append(scores, slopes)
+    weight = window.sum()
     return PairEquations(
         squares=squares,
         gradient=total[:p],
         information=total[p:].reshape(p, p),
         num_pixels=window.num_pixels.astype(total.dtype),
-        of_blocks=inner_products(blocks, blocks),
-        of_pairs=jnp.outer(total, total),
         change=change,
+        contrast=jnp.maximum(power - level**2 / jnp.where(weight > 0, weight, 1), 0),
         structure=_structure(window.values * residual),
         num_pairs=(window.num_pixels > 0).astype(total.dtype),
     )

@@ -7,19 +7,35 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.dataset.equations import PairEquations
-from gaussjax.dataset.estimating_equation import find_root, root_errors, root_estimate
+from gaussjax.dataset.equations import PairEquations, PairEvidence
+from gaussjax.dataset.estimating_equation import Root, find_root
 from gaussjax.dataset.options import JointOptions
-from gaussjax.dataset.state import JointStart, JointSums
-from gaussjax.numerics.linear_algebra import diagonal
+from gaussjax.dataset.passes import JointPass
+from gaussjax.dataset.processes import total_over_processes
+from gaussjax.dataset.result import PairRecord
+from gaussjax.dataset.state import PassSums
+from gaussjax.model.params import BlurParams
+from gaussjax.model.response import BlurModel
+from gaussjax.model.transfer import axis_margins
+from gaussjax.numerics.linear_algebra import inverse_small, product
 from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.numerics.pytree import pytree
+from gaussjax.spectra.orientation import swap_params
+from gaussjax.statistics.cause import Cause
+from gaussjax.statistics.cluster_robust import cluster_robust, influence
+from gaussjax.statistics.derived_quantities import make_estimate
+from gaussjax.statistics.goodness_of_fit import Adequacy
+from gaussjax.statistics.random_effects import RandomEffects, random_effects
 from gaussjax.statistics.result import BlurEstimate
-from gaussjax.statistics.status import Status
+from gaussjax.statistics.status import Status, is_too_small
+from gaussjax.statistics.verdict import Verdict
 
 # Relative moves of a blur in a pass: beyond the first it is far from settled, below the second it
 # has not moved.
 _FAR, _SLIGHTLY = 0.6, 1e-4
+# A pair whose information is less than this part of the pairs' mean counts as having so much when
+# it is asked how far its own root may be off.
+_LEAST_INFORMATION = 1e-6
 
 
 @pytree
@@ -31,43 +47,84 @@ class JointFit:
     # about how far another pass from there would move the variances at most, in their
     # standard errors
     predicted_step: np.ndarray
+    effects: RandomEffects  # scatter of the pairs' own sigmas
+    records: PairRecord  # of this process, with what counts in the end
+    influence: np.ndarray  # how far the variances move when a pair is left out, px^2, `[n, p]`
+
+
+@pytree
+class _Root:
+    """The root of the sums, and how it stands to the point of the pass."""
+
+    root: Root
+    within: jax.Array  # its covariance by the noise within the pairs, `[p, p]`
+    # what all pairs have in common, and no number of them makes smaller, `[p, p]`
+    common: jax.Array
+    move: jax.Array  # from the point of the pass, `[p]`
+    change: jax.Array  # likewise, as a part of itself
+    squares: jax.Array  # `sum W r^2` at the root
 
 
 def joint_fit(
-    sums: JointSums, start: JointStart, options: JointOptions, *, repeated: bool
+    current: JointPass, sums: PassSums, options: JointOptions, *, repeated: bool
 ) -> JointFit:
-    """The joint fit of pairs, from their sums over a pass that began there.
+    """The joint fit of pairs, from the sums of a pass.
 
     Args:
-        sums: over the pairs.
-        start: of the pass.
+        current: the pass of this process.
+        sums: over the pairs of all processes.
         options: of the fit.
         repeated: the pass began at the root of another one over the same pairs.
     """
+    start, joint = current.start, sums.joint
     options = replace(options, swapped=start.swapped)
-    shapes = tuple(sorted(sums.coefficients))
-    coefficients = [sums.coefficients[shape] for shape in shapes]
+    shapes = tuple(sorted(joint.coefficients))
+    models = tuple(options.model(shape) for shape in shapes)
     with jax.enable_x64(True):
-        numbers = coefficients, sums.equations, start.vector, start.unit, start.rounding
-        numbers = jax.tree.map(lambda x: jnp.asarray(x, float), numbers)
-        fit = _fit(*numbers, jnp.asarray(repeated), shapes=shapes, options=options)
-        return jax.device_get(fit)
+        numbers = [joint.coefficients[shape] for shape in shapes], joint.equations, joint.evidence
+        numbers = jax.tree.map(lambda x: jnp.asarray(x, float), (*numbers, start.vector))
+        at = _find(*numbers, start.rounding, shapes=shapes, models=models)
+        at = jax.device_get(at)
+        sigma = np.asarray(BlurParams(at.root.vector, family=options.family).sigma(models[0].ndim))
+        records = current.all_records(sigma.shape)
+        if sums.all_count:
+            records = replace(records, counted=np.ones_like(records.counted))
+        told = records.counted & (records.status == Status.ESTIMATED)
+        centre = -sigma if start.swapped else sigma
+        effects = random_effects(
+            records.sigma[told], records.standard_error[told], centre, total_over_processes
+        )
+        covariance, freedom, moves = _by_scatter(at, start, records, effects)
+        if not np.all(np.isfinite(covariance)):
+            covariance, freedom = at.within, None
+        covariance = covariance + at.common
+        step, settled = _next_step(at, covariance, options, repeated)
+        estimate = _estimate(
+            at.root,
+            jnp.asarray(covariance),
+            freedom if freedom is None else jnp.asarray(freedom),
+            replace(joint.equations, squares=at.squares),
+            joint.evidence,
+            start.unit,
+            jnp.asarray(settled),
+            model=max(models, key=lambda model: min(model.largest_margins)),
+            swapped=options.swapped,
+        )
+        vector, estimate = jax.device_get((at.root.vector, estimate))
+    return JointFit(vector, estimate, step, effects, records, moves)
 
 
-@partial(jax.jit, static_argnames=("shapes", "options"))
-def _fit(
+@partial(jax.jit, static_argnames=("shapes", "models"))
+def _find(
     coefficients,
     equations: PairEquations,
+    evidence: PairEvidence,
     point,
-    unit,
     rounding,
-    repeated,
     *,
-    shapes,
-    options: JointOptions,
-) -> JointFit:
-    models = [options.model(shape) for shape in shapes]
-
+    shapes: tuple[tuple[int, ...], ...],
+    models: tuple[BlurModel, ...],
+) -> _Root:
     def project(vector):
         parts = zip(models, coefficients, shapes, strict=True)
         return sum(
@@ -75,29 +132,112 @@ def _fit(
         )
 
     root = find_root(project, equations.gradient, equations.information, point)
-    errors = root_errors(root, equations, point, options, rounding)
+    inverse = inverse_small(equations.information)
     # What rounding does to all pairs alike does not average out.
     floor = rounding * (jnp.max(jnp.abs(root.vector)) + FIELD_SCALE) ** 2
-    covariance = errors.covariance + floor * jnp.eye(len(root.vector), dtype=floor.dtype)
-    errors = replace(errors, covariance=covariance)
-    error = jnp.sqrt(diagonal(covariance))
-    # The instruments were made at the point of the pass. Another pass would move the root by their
-    # relative change since then times the error that the change acts on: the root's own, or with
-    # nuisances the whole move. After a second pass it is no further than that one has moved.
+    common = product(inverse, evidence.common)
     move = jnp.abs(root.vector - point)
-    change = move / (jnp.max(jnp.abs(root.vector)) + FIELD_SCALE)
-    acted_on = jnp.maximum(error, move) if options.num_nuisances else error
-    step = jnp.where(repeated, move, change * acted_on)
-    predicted_step = jnp.max(step / jnp.where(error > 0, error, 1))
-    largest_change = jnp.max(change)
-    settled = (largest_change <= _SLIGHTLY) | (predicted_step <= 1) & (largest_change <= _FAR)
-    estimate = root_estimate(
-        root,
-        errors,
-        equations.num_pixels,
-        max(models, key=lambda model: min(model.largest_margins)),
-        unit,
-        swapped=options.swapped,
-        problems={Status.NOT_CONVERGED: ~settled},
+    return _Root(
+        root=root,
+        within=product(product(inverse, evidence.within), inverse.T),
+        common=floor * jnp.eye(len(point), dtype=point.dtype) + jnp.outer(common, common),
+        move=move,
+        change=move / (jnp.max(jnp.abs(root.vector)) + FIELD_SCALE),
+        squares=equations.squares_after(root.vector - point),
     )
-    return JointFit(root.vector, estimate, predicted_step)  # pyright: ignore[reportArgumentType]
+
+
+def _by_scatter(at: _Root, start, records: PairRecord, effects: RandomEffects):
+    """Covariance by the scatter of the pairs, its degrees of freedom, and the pairs' influence."""
+    counted = np.asarray(records.counted)
+    slopes = np.asarray(records.slope, float)
+    scores = np.asarray(records.score, float) + slopes @ (at.root.vector - start.vector)
+    moves = np.full(scores.shape, np.nan)
+    scores, slopes = scores[counted], slopes[counted]
+    # How far the own roots may be off: by noise, where they have any information, and by scatter.
+    number = total_over_processes(np.asarray(float(len(scores))))
+    mean = total_over_processes(slopes.sum(0)) / max(number, 1)
+    least = _LEAST_INFORMATION * np.trace(mean) * np.eye(len(mean))
+    noise = np.nan_to_num(np.asarray(records.noise_std, float)[counted] / start.unit) ** 2
+    known = np.linalg.inv(slopes + np.where(least > 0, least, np.eye(len(mean))))
+    scatter = np.nan_to_num(np.max(2 * np.abs(effects.mean) * effects.scatter)) ** 2
+    variances = noise[:, None, None] * known + scatter * np.eye(len(mean))
+    try:
+        found = cluster_robust(scores, slopes, variances, total_over_processes)
+        moves[counted] = influence(scores, slopes, total_over_processes)
+    except ValueError:  # sums that are not finite: nothing is known
+        return np.full(mean.shape, np.nan), None, moves
+    return found.covariance, found.freedom, moves
+
+
+def _next_step(at: _Root, covariance, options: JointOptions, repeated: bool):
+    """How far another pass would move the root, in standard errors; and whether it is settled.
+
+    The instruments were made at the point of the pass. Another pass would move the root by their
+    relative change since then times the error that the change acts on: the root's own, or with
+    nuisances the whole move. After a second pass it is no further than that one has moved.
+    """
+    error = np.sqrt(np.abs(np.diag(covariance)))
+    acted_on = np.maximum(error, at.move) if options.num_nuisances else error
+    step = at.move if repeated else at.change * acted_on
+    step = np.max(step / np.where(error > 0, error, 1))
+    largest_change = np.max(at.change)
+    settled = (largest_change <= _SLIGHTLY) | (step <= 1) & (largest_change <= _FAR)
+    return step, settled
+
+
+@partial(jax.jit, static_argnames=("model", "swapped"))
+def _estimate(
+    root: Root,
+    covariance,
+    freedom,
+    equations: PairEquations,
+    evidence: PairEvidence,
+    unit,
+    settled,
+    *,
+    model: BlurModel,
+    swapped: bool,
+) -> BlurEstimate:
+    """The estimate at the root of the sums, with a verdict on what all pairs show together."""
+    oriented = BlurParams(root.vector, family=model.family)
+    margins = axis_margins(oriented, model.kernel, model.ndim)
+    p, num_pixels = len(root.vector), equations.num_pixels
+    inverse = inverse_small(equations.information)
+    squares = equations.squares
+    positive = jnp.where(num_pixels > 0, num_pixels, 1)
+    neighbours = equations.structure / jnp.where(squares > 0, squares, 1)
+    contrast, change = equations.contrast, equations.change
+    adequacy = Adequacy(
+        unexplained=squares / jnp.where(contrast > 0, contrast, 1),
+        unexplained_change=squares / jnp.where(change > 0, change, 1),
+        reduced_chi_square=jnp.full_like(squares, jnp.inf),
+        autocorrelation=jnp.full(model.ndim, neighbours),
+        displacement=evidence.displacement / positive,
+        p_value=jnp.ones_like(squares),
+        cause=jnp.int32(Cause.NONE),
+        verdict=jnp.int32(Verdict.EXPLAINED),
+    )
+    bars = jnp.sqrt(jnp.abs(jnp.diagonal(covariance)))
+    estimate = make_estimate(
+        swap_params(swapped, oriented),
+        ndim=model.ndim,
+        covariance=covariance,
+        loss=0.5 * unit**2 * squares,
+        noise_variance=unit**2 * squares / jnp.maximum(num_pixels - p, 1),
+        num_pixels=num_pixels,
+        num_steps=root.num_steps,
+        kernel=model.kernel,
+        problems={
+            Status.TOO_SMALL: is_too_small(margins, model.largest_margins, num_pixels, p),
+            Status.NOT_CONVERGED: ~root.is_settled(bars) | ~settled,
+        },
+        adequacy=adequacy,
+        departures=evidence.departures(inverse, equations.num_pairs),
+    )
+    if freedom is None:
+        return estimate
+    few = freedom[0] if estimate.sigma.ndim == 0 else freedom[: estimate.sigma.size]
+    if model.family == "full":
+        few = jnp.full_like(estimate.sigma, jnp.min(freedom))
+    return replace(estimate, freedom=few)

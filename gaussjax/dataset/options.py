@@ -20,6 +20,12 @@ class JointOptions:
     swapped: bool = False  # the second images are the sharper ones
 
     @property
+    def is_seamless(self) -> bool:
+        """As for one pair: the jump at the frame's edge is left out."""
+        spreads = self.boundary == "valid" and not self.kernel.is_finite
+        return spreads and self.family == "isotropic" and not self.gain
+
+    @property
     def num_nuisances(self) -> int:
         """Number of parameters that every pair has beside the blur."""
         return self.gain + self.offset

@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 from gaussjax.dataset.batch_fit import BatchSums, LinearizationPoint, batch_sums
 from gaussjax.dataset.options import JointOptions
 from gaussjax.dataset.result import PairRecord
-from gaussjax.dataset.state import JointStart, JointSums
+from gaussjax.dataset.state import JointStart, JointSums, PassSums
 from gaussjax.io.batches import Batch, Batcher
 from gaussjax.io.pair_reader import BadPair, LoadedPair
 from gaussjax.statistics.status import Status
@@ -29,7 +29,7 @@ class JointPass:
     start: JointStart  # where it began
     number: int = 1  # of the pass, 1 for the first
     position: int = 0  # number of pairs of the iterable that are done, good or bad
-    sums: JointSums | None = None  # over the good ones; None before the first batch
+    sums: PassSums | None = None  # over the good ones; None before the first batch
     names: list[str] = field(default_factory=list)  # of the good ones
     records: list[PairRecord] = field(default_factory=list)  # of the good ones, batch by batch
     bad: list[BadPair] = field(default_factory=list)  # the bad ones
@@ -37,9 +37,10 @@ class JointPass:
     def take(self, batch: Batch, found: BatchSums) -> None:
         """Add the sums and the records of a batch."""
         count = len(batch.names)
-        equations, records = jax.tree.map(
-            lambda leaf: np.asarray(leaf)[:count], (found.equations, found.records)
+        each = jax.tree.map(
+            lambda leaf: np.asarray(leaf)[:count], (found.equations, found.evidence, found.records)
         )
+        records = each[2]
         finite = records.status != Status.NOT_FINITE
         self.bad += [
             BadPair(batch.names[k], batch.positions[k], "has NaN or infinite pixels")
@@ -47,8 +48,15 @@ class JointPass:
         ]
         self.names += [batch.names[k] for k in np.flatnonzero(finite)]
         self.records.append(jax.tree.map(lambda leaf: leaf[finite], records))
-        total = jax.tree.map(lambda leaf: np.asarray(leaf, float).sum(0), equations)
-        added = JointSums({batch.shape: np.asarray(found.coefficients, float)}, total)
+        groups = []
+        for coefficients, chosen in zip(
+            np.asarray(found.coefficients, float), (records.counted, ~records.counted), strict=True
+        ):
+            sums = jax.tree.map(
+                lambda leaf, chosen=chosen: np.asarray(leaf[chosen], float).sum(0), each[:2]
+            )
+            groups.append(JointSums({batch.shape: coefficients}, *sums))
+        added = PassSums(*groups)
         self.sums = added if self.sums is None else self.sums + added
 
     def check_bad(self, max_bad: int) -> None:
@@ -62,9 +70,13 @@ class JointPass:
 
     def all_records(self, sigma_shape: tuple[int, ...] = ()) -> PairRecord:
         """Of all pairs, leading axis ``[n]``; the shape of a sigma matters if there are none."""
-        none, sigma = np.zeros(0), np.zeros((0, *sigma_shape))
-        empty = PairRecord(sigma, sigma, np.zeros(0, np.int32), none, none, none, none)  # pyright: ignore
-        return jax.tree.map(lambda *leaves: np.concatenate(leaves), *self.records or [empty])
+        if not self.records:
+            none, code, sigma = np.zeros(0), np.zeros(0, np.int32), np.zeros((0, *sigma_shape))
+            p = self.start.vector.size
+            score, slope = np.zeros((0, p)), np.zeros((0, p, p))
+            figures = (sigma, sigma, sigma, code, code, code, code > 0, none, none, none, none)
+            return PairRecord(*figures, score, slope)  # pyright: ignore[reportArgumentType]
+        return jax.tree.map(lambda *leaves: np.concatenate(leaves), *self.records)
 
 
 def run_pass(
@@ -104,7 +116,8 @@ def run_pass(
         dtype = batch.references.dtype
         noise = None
         if noise_std is not None:
-            noise = jnp.asarray((noise_std[start.swapped] / start.unit) ** 2, dtype)
+            levels = noise_std[::-1] if start.swapped else noise_std
+            noise = jnp.asarray((np.asarray(levels) / start.unit) ** 2, dtype)
         vector, unit = jnp.asarray(start.vector, dtype), jnp.asarray(start.unit, dtype)
         point = LinearizationPoint(vector, unit, noise)
         images = batch.references, batch.blurreds, batch.present

@@ -8,8 +8,9 @@ import numpy as np
 from gaussjax.io.pair_reader import BadPair
 from gaussjax.numerics.pytree import pytree
 from gaussjax.statistics.random_effects import RandomEffects
-from gaussjax.statistics.result import BlurEstimate
+from gaussjax.statistics.result import BlurEstimate, with_errors
 from gaussjax.statistics.status import Status
+from gaussjax.statistics.verdict import Verdict
 
 
 @pytree
@@ -19,23 +20,36 @@ class PairRecord:
     Attributes:
         sigma: of this pair alone, px, as in :class:`~gaussjax.BlurEstimate`; NaN where the
             pair does not determine it, as a flat one.
-        standard_error: of it, px.
+        standard_error: of it by noise, px.
+        model_error: px by which the most harmful departure of this pair from the model may move
+            its sigma; 0 where none is significant.
         status: of this pair alone, a :class:`~gaussjax.Status`.
+        verdict: on it, a :class:`~gaussjax.Verdict`.
+        cause: of its most significant departure, a :class:`~gaussjax.Cause`.
+        counted: False where the pair does not belong, and was left out of the joint fit.
         misfit: share of the change from A to B that the joint blur leaves over *and* that is no
             white noise: the covariance of neighbours in the residual over the mean square of
             B - A. About 0 for a pair that the joint blur explains, whatever its noise.
         noise_std: standard deviation of the residual, in the unit of the images.
         gain: of the pair, 1 where none is fitted.
         offset: in the unit of the images, 0 where none is fitted.
+        score: of the pair at the point of the last pass, by the variances, ``[p]``.
+        slope: of the score, ``[p, p]``.
     """
 
     sigma: jax.Array
     standard_error: jax.Array
+    model_error: jax.Array
     status: jax.Array
+    verdict: jax.Array
+    cause: jax.Array
+    counted: jax.Array
     misfit: jax.Array
     noise_std: jax.Array
     gain: jax.Array
     offset: jax.Array
+    score: jax.Array
+    slope: jax.Array
 
 
 @dataclass(frozen=True)
@@ -43,24 +57,36 @@ class DatasetEstimate:
     """One blur for many pairs; NumPy arrays throughout.
 
     Attributes:
-        joint: the blur, its error bar and status, in float64. The error bar is by the scatter of
-            the pairs' scores where that is wider than what white noise would leave.
-        effects: how the pairs' own sigmas scatter, over all processes.
+        joint: the blur that balances the pairs, their information-weighted mean, with error bar,
+            status and verdict, in float64. The error bar is by the scatter of the pairs' scores
+            (CR2), from two pairs on, and its interval Student's; of one pair it is that pair's own.
+            The verdict is on what all pairs show together, on the share of doubted ones, and on
+            whether they have one blur.
+        effects: how the pairs' own sigmas scatter, and the mean of their population, over all
+            processes.
         num_pairs: pairs in the joint fit, of all processes.
-        num_bad: pairs that were left out, of all processes.
+        num_aside: pairs that were read but do not belong: unrelated, misaligned, or refused. Where
+            they would be most of all pairs, none is set aside.
+        num_doubted: pairs in the joint fit that a Gaussian blur explains poorly.
+        num_bad: pairs that could not be read or compared, of all processes.
         num_passes: passes over the pairs.
         names: of the pairs that this process has read.
         pairs: their records, with leading axis ``[n]``, in the order of the names.
+        influence: how far the joint sigma moves when a pair is left out, px, ``[n, p]`` by the
+            parameters of the family; NaN for pairs that do not count.
         bad: what this process has left out, files without a partner too, and why.
     """
 
     joint: BlurEstimate
     effects: RandomEffects
     num_pairs: int
+    num_aside: int
+    num_doubted: int
     num_bad: int
     num_passes: int
     names: tuple[str, ...]
     pairs: PairRecord
+    influence: np.ndarray
     bad: tuple[BadPair, ...]
 
     @property
@@ -89,22 +115,40 @@ class DatasetEstimate:
         return [self.names[k] for k in np.argsort(-misfit)[:count]]
 
     def refused(self) -> dict[str, Status]:
-        """Pairs that by themselves have no sigma to trust, and why; they count in the joint fit."""
+        """Pairs that by themselves have no sigma to trust, and why."""
         status = np.asarray(self.pairs.status)
         return {self.names[k]: Status(int(status[k])) for k in np.flatnonzero(status)}
 
+    def aside(self) -> dict[str, str]:
+        """Pairs that this process has read and left out of the joint fit, and why."""
+        found = {}
+        for k in np.flatnonzero(~np.asarray(self.pairs.counted)):
+            status, verdict = (int(x[k]) for x in (self.pairs.status, self.pairs.verdict))
+            moved = verdict == Verdict.MISALIGNED
+            found[self.names[k]] = (
+                Verdict(verdict).message
+                if moved or status == Status.ESTIMATED
+                else Status(status).message
+            )
+        return found
+
     def __str__(self) -> str:
         """A short table."""
-        refused = np.count_nonzero(self.pairs.status)
         spread = ", ".join(f"{s:.4g}" for s in np.atleast_1d(self.scatter))
         excess = ", ".join(f"{h:.4g}" for h in np.atleast_1d(self.heterogeneity))
         rows = {
             "scatter": f"{spread} px between pairs (chi-square per pair {excess}; 1: one sigma)",
-            "pairs": f"{self.num_pairs}, {self.num_bad} left out; {refused} of"
-            f" {len(self.names)} without a sigma of their own",
+            "pairs": f"{self.num_pairs}, {self.num_bad} left out; {self.num_aside} set aside,"
+            f" {self.num_doubted} doubted, {len(self.refused())} without a sigma of their own",
             "passes": f"{self.num_passes}",
             "images": f"{self.pairs.sigma.dtype}, their sums float64",
             "worst": ", ".join(self.worst(3)),
         }
-        table = "\n".join(f"{name:<10}{text}" for name, text in rows.items())
+        if len(self.names) > 1:
+            mean = with_errors(self.effects.mean, self.effects.mean_standard_error)
+            rows["mean"] = f"{mean} px of the population that the pairs are drawn from"
+        rows |= {
+            "aside": "; ".join(f"{name}: {why}" for name, why in list(self.aside().items())[:3])
+        }
+        table = "\n".join(f"{name:<10}{text}" for name, text in rows.items() if text)
         return f"{self.joint}\n{table}"

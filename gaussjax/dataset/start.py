@@ -13,7 +13,7 @@ from gaussjax.dataset.joint_fit import JointFit, joint_fit
 from gaussjax.dataset.options import JointOptions
 from gaussjax.dataset.passes import JointPass, run_pass
 from gaussjax.dataset.processes import from_every_process
-from gaussjax.dataset.state import JointStart, JointSums, from_arrays, to_arrays
+from gaussjax.dataset.state import JointStart, PassSums, from_arrays, to_arrays
 from gaussjax.io.pair_reader import BadPair, LoadedPair
 from gaussjax.io.pair_stream import PairStream
 from gaussjax.model.window import everywhere, taper
@@ -40,7 +40,7 @@ def first_start(stream: PairStream, options: JointOptions, noise_std, initial) -
         current = JointPass(start)
         for _ in run_pass(current, good, options, noise_std, max_bad=len(head)):
             pass
-        fit = joint_fit(total_sums(current), start, options, repeated=number > 0)
+        fit = joint_fit(current, total_sums(current), options, repeated=number > 0)
         if not np.all(np.isfinite(fit.vector)):
             return start
         start = next_start(fit, start)
@@ -100,10 +100,10 @@ def next_start(fit: JointFit, start: JointStart) -> JointStart:
     return replace(start, vector=fit.vector)
 
 
-def total_sums(current: JointPass) -> JointSums:
+def total_sums(current: JointPass) -> PassSums:
     """The sums over the pairs of all processes."""
     own = {} if current.sums is None else current.sums.arrays()
-    parts = [JointSums.from_arrays(named) for named in from_every_process(own) if named]
+    parts = [PassSums.from_arrays(named) for named in from_every_process(own) if named]
     if not parts:
         reasons = "; ".join(f"{pair.name}: {pair.reason}" for pair in current.bad[:3])
         raise ValueError(f"no pair can be used{': ' if reasons else ''}{reasons}")

@@ -1,11 +1,13 @@
 """Sums over many pairs, on the host in float64, so that a million of them do not drift."""
 
+import operator
 from dataclasses import dataclass, fields
 from typing import Any
 
+import jax
 import numpy as np
 
-from gaussjax.dataset.equations import PairEquations
+from gaussjax.dataset.equations import PairEquations, PairEvidence
 
 Shape = tuple[int, ...]
 
@@ -27,19 +29,32 @@ class JointSums:
 
     coefficients: dict[Shape, np.ndarray]  # by shape of the images, `[p, *spectrum]`
     equations: PairEquations  # of all pairs, float64
+    evidence: PairEvidence  # likewise
 
     def __add__(self, other: "JointSums") -> "JointSums":
-        """Of the pairs of both."""
+        """Of the pairs of both.
+
+        Raises:
+            ValueError: images of different numbers of axes.
+        """
+        if len(self.evidence.displacement) != len(other.evidence.displacement):
+            raise ValueError(
+                "the images of a set must have one number of axes; got"
+                f" {len(self.evidence.displacement)} and {len(other.evidence.displacement)}"
+            )
         coefficients = dict(self.coefficients)
         for shape, values in other.coefficients.items():
             coefficients[shape] = coefficients[shape] + values if shape in coefficients else values
-        return JointSums(coefficients, self.equations + other.equations)
+        evidence = jax.tree.map(operator.add, self.evidence, other.evidence)
+        return JointSums(coefficients, self.equations + other.equations, evidence)
 
     def arrays(self, prefix: str = "") -> dict[str, np.ndarray]:
         """Flat, as by :func:`to_arrays`."""
         shapes = {"x".join(map(str, shape)): values for shape, values in self.coefficients.items()}
         named = {f"{prefix}coefficients {shape}": values for shape, values in shapes.items()}
-        return named | to_arrays(self.equations, prefix)
+        return (
+            named | to_arrays(self.equations, prefix) | to_arrays(self.evidence, prefix + "seen ")
+        )
 
     @staticmethod
     def from_arrays(named: dict[str, np.ndarray], prefix: str = "") -> "JointSums":
@@ -49,7 +64,41 @@ class JointSums:
             for key, values in named.items()
             if key.startswith(f"{prefix}coefficients ")
         }
-        return JointSums(coefficients, from_arrays(PairEquations, named, prefix))
+        evidence = PairEvidence.from_arrays(named, prefix + "seen ")
+        return JointSums(coefficients, from_arrays(PairEquations, named, prefix), evidence)
+
+
+@dataclass(frozen=True)
+class PassSums:
+    """Sums over the pairs that count in a joint fit, and over those that were set aside."""
+
+    counted: JointSums
+    aside: JointSums
+
+    def __add__(self, other: "PassSums") -> "PassSums":
+        """Of the pairs of both."""
+        return PassSums(self.counted + other.counted, self.aside + other.aside)
+
+    @property
+    def all_count(self) -> bool:
+        """What most pairs are, a set cannot be said to lack: then none is set aside."""
+        return bool(self.aside.equations.num_pairs > self.counted.equations.num_pairs)
+
+    @property
+    def joint(self) -> JointSums:
+        """Of the pairs that are fitted."""
+        return self.counted + self.aside if self.all_count else self.counted
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Flat, as by :func:`to_arrays`."""
+        return self.counted.arrays("counted ") | self.aside.arrays("aside ")
+
+    @staticmethod
+    def from_arrays(named: dict[str, np.ndarray]) -> "PassSums":
+        """What :meth:`arrays` has flattened."""
+        return PassSums(
+            *(JointSums.from_arrays(named, f"{each} ") for each in ("counted", "aside"))
+        )
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from gaussjax.model.window import everywhere, taper
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.newton import coarse_tolerance
 from gaussjax.numerics.precision import rounding_variance
+from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.crop import Crop, most_informative_crop
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
 from gaussjax.pair.evidence import Evidence, causes, gather_evidence
@@ -135,7 +136,8 @@ def fit_pair(
     fit, low, high = _fit(objective, scout, start, context, low, high)
     step, _ = swap_pair(start.swapped, steps[0], steps[1])
     known = rounding_noise(step / pair.scale)
-    return _result(objective, pair, fit, start, low, high, crop, known)
+    at = find_optimum(objective, pair, fit, crop, known)
+    return estimate_at(at, judged(at), start.swapped, low, high)
 
 
 def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, options: Options):
@@ -238,6 +240,66 @@ def _fit(objective: Objective, scout: Objective | None, start: Start, context, l
     return implicit_fit(objective, fit), low, high
 
 
+@pytree
+class Optimum:
+    """An optimum of one pair and what was seen there: no images, so that it is cheap to keep."""
+
+    vector: jax.Array  # of the oriented pair, `[k]`
+    converged: jax.Array
+    num_steps: jax.Array
+    finite: jax.Array  # all pixels of the pair are
+    centre: jax.Array  # of its frame, and
+    scale: jax.Array
+    rounding: jax.Array  # variance of the rounding of the sharper image's grey levels, in its scale
+    summary: Summary
+    evidence: Evidence
+    # of a residual whose spectrum is known, which are then all that there are
+    departures: Departures | None
+    model: BlurModel = static()
+    estimates_noise: bool = static(default=False)
+    loss_power: int = static(default=2)  # of the images' unit, in the loss
+
+
+@pytree
+class Judged:
+    """The error bars of an optimum by noise, and the departures from its model."""
+
+    covariance: jax.Array  # of the vector, `[k, k]`
+    # standard deviation of what the rounding of the grey levels may do to the vector, in all pairs
+    # of one kind alike, `[k]`
+    common: jax.Array
+    departures: Departures
+
+
+def find_optimum(objective: Objective, pair: Pair, fit: Fit, crop: Crop, known) -> Optimum:
+    """What there is to see at a fit: from its frame, or from the crop of a large one.
+
+    Args:
+        objective: that was minimised.
+        pair: as in the objective.
+        fit: its optimum.
+        crop: where to look for departures.
+        known: variance of the rounding of the sharper image's grey levels.
+    """
+    evidence, departures = _evidence(objective, pair, fit, crop)
+    is_absolute = isinstance(objective, Robust) and objective.loss == "absolute"
+    return Optimum(
+        vector=fit.vector,
+        converged=fit.converged,
+        num_steps=fit.num_steps,
+        finite=jnp.isfinite(jnp.sum(objective.frame.difference)),
+        centre=objective.frame.centre,
+        scale=objective.frame.scale,
+        rounding=known,
+        summary=objective.summary(fit),
+        evidence=evidence,
+        departures=departures,
+        model=objective.model,
+        estimates_noise=isinstance(objective, ErrorsInVariables) and objective.estimated,
+        loss_power=1 if is_absolute else 2,
+    )
+
+
 def _evidence(
     objective: Objective, pair: Pair, fit: Fit, crop: Crop
 ) -> tuple[Evidence, Departures | None]:
@@ -271,15 +333,15 @@ def _evidence(
     return evidence, departures
 
 
-def _departures(
-    evidence: Evidence, model: BlurModel, vector, summary: Summary, rounding: float, known
-) -> Departures:
-    """All that the pair may depart from the model by; ``known`` is noise in the sharper image."""
-    named = causes(model)
-    found = directed(evidence.departures, rounding, named)
-    noise = reference_noise_departure(evidence.noise, summary, known, ROUNDING_FACTOR * rounding)
+def _departures(at: Optimum) -> Departures:
+    """All that a pair may depart from the model by, if only the softer image has noise."""
+    model, evidence, summary = at.model, at.evidence, at.summary
+    rounding = rounding_variance(at.vector.dtype)
+    found = directed(evidence.departures, rounding, causes(model))
+    by_pixels = ROUNDING_FACTOR * rounding
+    noise = reference_noise_departure(evidence.noise, summary, at.rounding, by_pixels)
     p, k = model.num_variances, model.num_parameters
-    found = found.joined(noise).joined(no_blur_at_all(evidence.noise, summary, vector[:p], k))
+    found = found.joined(noise).joined(no_blur_at_all(evidence.noise, summary, at.vector[:p], k))
     return _with_conventions(found, evidence, rounding)
 
 
@@ -291,62 +353,71 @@ def _with_conventions(found: Departures, evidence: Evidence, rounding: float) ->
     return found.joined(others)
 
 
-def _result(
-    objective: Objective, pair: Pair, fit: Fit, start: Start, low, high, crop: Crop, known
-) -> BlurEstimate:
-    model, frame = objective.model, objective.frame
-    summary = objective.summary(fit)
-    num_pixels = summary.num_pixels
-    evidence, departures = _evidence(objective, pair, fit, crop)
-    rounding = rounding_variance(fit.vector.dtype)
-    scatter, by_level = summary.scatter, 0.0
-    if not isinstance(objective, ErrorsInVariables):
+def judged(at: Optimum) -> Judged:
+    """Error bars and departures of an optimum."""
+    evidence, summary = at.evidence, at.summary
+    scatter, departures = summary.scatter, at.departures
+    common, by_level = jnp.zeros_like(at.vector), 0.0
+    if departures is None:
         factors = jnp.sqrt(evidence.correlated * evidence.uneven)
         scatter = scatter * jnp.outer(factors, factors)
-        departures = _departures(evidence, model, fit.vector, summary, rounding, known)
-        level, level_error = rounding_noise_level(evidence.noise, summary, known)
+        departures = _departures(at)
+        level, level_error = rounding_noise_level(evidence.noise, summary, at.rounding)
         effect = reference_noise_effect(evidence.noise, summary, jnp.ones_like(level))
         by_level = jnp.outer(effect, effect) * (level**2 + level_error**2)
+        common = jnp.sqrt(level**2 + level_error**2) * effect
     covariance = summary.inverse @ scatter @ summary.inverse.T
     # Rounding of a transfer function is the same everywhere: no mean over pixels makes it smaller.
-    covariance = covariance + _COHERENT * num_pixels * summary.rounding + by_level
-    noise, _ = swap_pair(start.swapped, summary.noise, summary.noise[::-1])
+    covariance = covariance + _COHERENT * summary.num_pixels * summary.rounding + by_level
+    return Judged(covariance, common, departures)
+
+
+def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
+    """The estimate at an optimum, with status and verdict.
+
+    Args:
+        at: the optimum.
+        found: its error bars and departures.
+        swapped: the second image is the sharper one.
+        low: bounds on the vector, ``[k]``.
+        high: likewise.
+    """
+    model, summary, vector = at.model, at.summary, at.vector
+    noise, _ = swap_pair(swapped, summary.noise, summary.noise[::-1])
 
     def params_of(vector):
-        params = replace(model.params(vector), offset=offset_of(model, vector, frame))
-        return swap_params(start.swapped, params)
+        offset = offset_of(model, vector, at.centre, at.scale)
+        return swap_params(swapped, replace(model.params(vector), offset=offset))
 
-    rotation = jax.jacfwd(lambda vector: ravel_pytree(params_of(vector))[0])(fit.vector)
-    oriented = model.params(fit.vector)
+    rotation = jax.jacfwd(lambda vector: ravel_pytree(params_of(vector))[0])(vector)
+    oriented = model.params(vector)
     adequacy = assess(
         summary,
         variance=diagonal(oriented.covariance_matrix(model.ndim)),
-        rounding=rounding,
+        rounding=rounding_variance(vector.dtype),
     )
-    sign = jnp.where(start.swapped, -1, 1).astype(fit.vector.dtype)
+    sign = jnp.where(swapped, -1, 1).astype(vector.dtype)
     adequacy = replace(adequacy, displacement=sign * adequacy.displacement)
-    estimates_noise = isinstance(objective, ErrorsInVariables) and objective.estimated
-    is_absolute = isinstance(objective, Robust) and objective.loss == "absolute"
     margins = axis_margins(oriented, model.kernel, model.ndim)
     return make_estimate(
-        params_of(fit.vector),
+        params_of(vector),
         ndim=model.ndim,
-        covariance=rotation @ covariance @ rotation.T,
-        loss=frame.scale ** (1 if is_absolute else 2) * summary.loss,
-        noise_variance=frame.scale**2 * summary.noise_variance,
-        noise_std=frame.scale * jnp.sqrt(noise),
-        num_pixels=num_pixels.astype(jnp.int32),
-        num_steps=fit.num_steps,
+        covariance=rotation @ found.covariance @ rotation.T,
+        loss=at.scale**at.loss_power * summary.loss,
+        noise_variance=at.scale**2 * summary.noise_variance,
+        noise_std=at.scale * jnp.sqrt(noise),
+        num_pixels=summary.num_pixels.astype(jnp.int32),
+        num_steps=at.num_steps,
         kernel=model.kernel,
         problems={
-            Status.NOT_FINITE: ~jnp.isfinite(jnp.sum(frame.difference)),
+            Status.NOT_FINITE: ~at.finite,
             Status.TOO_SMALL: is_too_small(
-                margins, model.largest_margins, num_pixels, fit.vector.size
+                margins, model.largest_margins, summary.num_pixels, vector.size
             ),
-            Status.NOT_CONVERGED: ~fit.converged,
-            Status.AT_BOUND: jnp.any((fit.vector <= low) | (fit.vector >= high)),
+            Status.NOT_CONVERGED: ~at.converged,
+            Status.AT_BOUND: jnp.any((vector <= low) | (vector >= high)),
         },
         adequacy=adequacy,
-        departures=departures,
-        largest_relative_error=LARGEST_RELATIVE_ERROR if estimates_noise else jnp.inf,
+        departures=found.departures,
+        largest_relative_error=LARGEST_RELATIVE_ERROR if at.estimates_noise else jnp.inf,
     )

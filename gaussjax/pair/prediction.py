@@ -47,12 +47,21 @@ def level_of(model: BlurModel, vector: jax.Array, frame: Frame) -> jax.Array:
     return jnp.asarray(_level(gain, None, frame), vector.dtype)
 
 
-def offset_of(model: BlurModel, vector: jax.Array, frame: Frame) -> jax.Array | None:
-    """The offset in the unit of the images, or None where none is fitted."""
+def offset_of(model: BlurModel, vector: jax.Array, centre, scale) -> jax.Array | None:
+    """The offset in the unit of the images, or None where none is fitted.
+
+    Args:
+        model: of the fit.
+        vector: of the model.
+        centre: of the frame, and
+        scale: of it.
+    """
     if not model.offset:
         return None
-    gain = vector[model.num_variances] if model.gain else 1
-    return frame.scale * level_of(model, vector, frame) - (gain - 1) * frame.centre
+    level, gain = vector[model.num_variances + model.gain], 1
+    if model.gain:
+        gain = vector[model.num_variances]
+    return scale * level - (gain - 1) * centre
 
 
 def residual_and_fields(

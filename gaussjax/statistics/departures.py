@@ -75,6 +75,9 @@ class Departures:
     effects: jax.Array  # on the fitted parameters, `[k, m]`
     shares: jax.Array  # of the sum of squared residuals that each would explain, `[m]`
     serious: jax.Array  # False of what widens the interval but is no reason for doubt, `[m]`
+    # what adds up over pairs: the deviate with its sign; of another model, 2 log of its likelihood
+    # ratio; 0 where nothing does, `[m]`
+    additive: jax.Array
     # number of chances that such a deviate had to be as large
     trials: tuple[int, ...] = static()
     causes: tuple[Cause, ...] = static()  # that they show
@@ -86,6 +89,7 @@ class Departures:
             effects=jnp.concatenate([self.effects, other.effects], axis=1),
             shares=jnp.concatenate([self.shares, other.shares]),
             serious=jnp.concatenate([self.serious, other.serious]),
+            additive=jnp.concatenate([self.additive, other.additive]),
             trials=self.trials + other.trials,
             causes=self.causes + other.causes,
         )
@@ -122,6 +126,7 @@ def directed(sums: DepartureSums, rounding: float, causes: Sequence[Cause]) -> D
         effects=part.coefficients * beta[None],
         shares=part.shares,
         serious=jnp.ones(beta.shape, bool),
+        additive=part.z_scores,
         trials=(2 * len(causes),) * len(causes),
         causes=tuple(causes),
     )
@@ -146,7 +151,7 @@ def alternatives(
     # 2 log of the ratio: of a direction with the score b and the power q, (2 b - q) / variance.
     unit = jnp.abs(part.z_scores) / jnp.where(part.total == 0, 1, jnp.abs(part.total))
     ratio = unit**2 * part.power * (2 * part.total - part.power)
-    count = len(part.power)
+    count, each = len(part.power), ratio
     # One of them at most is true: the one that fits best.
     ratio = jnp.where(jnp.arange(count) == jnp.argmax(ratio), ratio, 0)
     return Departures(
@@ -154,6 +159,7 @@ def alternatives(
         effects=jnp.where(ratio[None] > 0, changes - part.coefficients, 0),
         shares=part.shares,
         serious=jnp.ones(count, bool),
+        additive=each,
         trials=(1,) * count,
         causes=(cause,) * count,
     )
@@ -201,16 +207,20 @@ def reference_noise_departure(
         rounding: variance per pixel that may be of any spectrum.
     """
     found, error = _found(noise, summary)
-    found, error = jnp.maximum(found - known, 0), jnp.hypot(error, rounding)
+    error = jnp.hypot(error, rounding)
+    error = jnp.where(error > 0, error, jnp.inf)
+    excess = (found - known) / error
+    found = jnp.maximum(found - known, 0)
     variance = summary.squares / jnp.maximum(summary.num_pixels, 1)
     effect = reference_noise_effect(noise, summary, found)
     return Departures(
-        z_scores=(found / jnp.where(error > 0, error, jnp.inf))[None],
+        z_scores=(found / error)[None],
         effects=effect[:, None],
         # A smooth misfit of any other kind has a spectrum like that of noise in A, too.
         shares=LESS_SPECIFIC * jnp.minimum(found / jnp.where(variance > 0, variance, 1), 1)[None],
         # The rounding of smooth content is no white noise, and may look like more of it.
         serious=(jnp.minimum(found, variance) > _ROUNDING_EXCESS * known)[None],
+        additive=excess[None],
         trials=(2,),
         causes=(Cause.NOISE_IN_REFERENCE,),
     )
@@ -241,6 +251,7 @@ def no_blur_at_all(
         effects=effect,
         shares=jnp.zeros_like(residual)[None],
         serious=jnp.zeros(1, bool),
+        additive=jnp.zeros_like(residual)[None],
         trials=(1,),
         causes=(Cause.NOISE_IN_REFERENCE,),
     )

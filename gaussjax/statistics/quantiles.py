@@ -100,3 +100,8 @@ def _traced_student_quantile(level: jax.Array, freedom: jax.Array) -> jax.Array:
     first, second, third = (term / scale for term, scale in zip(terms, (4, 96, 384), strict=True))
     series = z + (first + (second + third / freedom) / freedom) / freedom
     return jnp.where(freedom > 100, series, exact)
+
+
+def binomial_tail(count: int, trials: int, probability: float) -> float:
+    """Probability of at least ``count`` successes in so many trials."""
+    return float(_special().bdtrc(count - 1, trials, probability)) if count > 0 else 1.0

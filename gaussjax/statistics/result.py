@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import numpy.typing as npt
 
 from gaussjax.model.arguments import is_traced
 from gaussjax.model.kernels import Kernel
@@ -183,7 +184,7 @@ def _rows(estimate: BlurEstimate) -> list[tuple[str, str]]:
     return rows
 
 
-def with_errors(values: jax.Array, errors: jax.Array) -> str:
+def with_errors(values: npt.ArrayLike, errors: npt.ArrayLike) -> str:
     """Values beside their standard errors, as they are printed."""
     pairs = zip(np.atleast_1d(values), np.atleast_1d(errors), strict=True)
     return ", ".join(f"{v:.6g} +- {e:.2g}" for v, e in pairs)

@@ -103,6 +103,7 @@ def level_departure(
         effects=product(inverse, score)[:, None],
         shares=jnp.zeros(1, z_score.dtype),
         serious=jnp.ones(1, bool),
+        additive=jnp.zeros(1, z_score.dtype),
         trials=(2,),
         causes=(Cause.NOISE_SPECTRUM,),
     )
@@ -137,6 +138,7 @@ def spectral_departures(
         effects=effects,
         shares=LESS_SPECIFIC * jnp.minimum(jnp.abs(excess) * sums.weights, 1),
         serious=jnp.ones(count, bool),
+        additive=jnp.where(held, z_scores, 0),
         trials=(2 * count,) * count,
         causes=(Cause.NOISE_SPECTRUM,) * count,
     )

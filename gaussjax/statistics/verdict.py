@@ -11,3 +11,4 @@ class Verdict(Code):
     SHARPER = 2, "the second image is the sharper one"
     NOT_IDENTIFIABLE = 3, "the pair does not tell its blur"
     MISALIGNED = 4, "the images are misaligned: fit the shift, or register them first"
+    HETEROGENEOUS = 5, "the pairs do not have one blur: see the scatter and the population mean"

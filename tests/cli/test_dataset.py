@@ -134,8 +134,9 @@ def test_families_gain_and_double(folder, capsys):
     assert record["dtype"] == "float64"
     found = rows("pairs.csv")
     assert [*found[0]] == [
-        *("name", "sigma_0", "sigma_1", "standard_error_0", "standard_error_1", "status"),
-        *("misfit", "noise_std", "gain", "offset", "reason"),
+        *("name", "sigma_0", "sigma_1", "standard_error_0", "standard_error_1"),
+        *("model_error_0", "model_error_1", "status", "verdict", "cause"),
+        *("influence_0", "influence_1", "misfit", "noise_std", "gain", "offset", "reason"),
     ]
     gains = [float(row["gain"]) for row in found if row["status"] == "estimated"]
     expected = [1 + int(row["name"][1:]) / 20 for row in found if row["status"] == "estimated"]

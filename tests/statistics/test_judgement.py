@@ -27,6 +27,7 @@ def departures(z_scores, shares=(0.1, 0.1, 0.1), serious=(True, True, True), cau
         effects=jnp.zeros((1, len(z_scores))),
         shares=jnp.asarray(shares),
         serious=jnp.asarray(serious),
+        additive=jnp.asarray(z_scores),
         trials=(TRIALS,) * len(z_scores),
         causes=tuple(causes),
     )

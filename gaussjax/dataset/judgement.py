@@ -1,0 +1,61 @@
+"""The verdict on a set of pairs: what they show together, how many are doubted, how they differ."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaussjax.dataset.joint_fit import JointFit
+from gaussjax.statistics.quantiles import binomial_tail
+from gaussjax.statistics.status import Status
+from gaussjax.statistics.verdict import Verdict
+
+# Pairs that the model describes are doubted with this probability. A set is doubted if chance
+# leaves so many of them with less than this one, and they are more than this part.
+_DOUBTED_BY_CHANCE, _LEVEL, _TOLERABLE_PART = 0.015, 0.02, 0.05
+# Pairs do not have one blur if chance lets them differ as much with less than this probability, and
+# they differ by more than this part of sigma.
+_ONE_BLUR, _TOLERABLE_SCATTER = 0.01, 0.005
+
+
+@dataclass(frozen=True)
+class JointJudgement:
+    """What the pairs of all processes amount to."""
+
+    verdict: np.ndarray  # int32
+    num_doubted: int  # of the fitted pairs
+    num_aside: int  # pairs that were left out of the fit
+
+
+def joint_judgement(fit: JointFit, total: Callable[[np.ndarray], np.ndarray]) -> JointJudgement:
+    """The verdict on a joint fit.
+
+    Args:
+        fit: of the pairs.
+        total: the sum of an array over the processes.
+    """
+    records = fit.records
+    counted = np.asarray(records.counted)
+    told = counted & (records.status == Status.ESTIMATED)
+    moved = told & (records.verdict == Verdict.MISALIGNED)
+    poor = told & (records.verdict == Verdict.EXPLAINED_POORLY)
+    numbers = [np.sum(each) for each in (told, moved, poor, ~counted)]
+    num_told, num_moved, num_poor, num_aside = (int(n) for n in total(np.stack(numbers)))
+    assert fit.estimate.adequacy is not None  # it is made with one
+    verdict = int(fit.estimate.adequacy.verdict)
+    doubted = num_moved + num_poor
+    if verdict in (Verdict.EXPLAINED, Verdict.SHARPER):
+        by_chance = binomial_tail(doubted, num_told, _DOUBTED_BY_CHANCE)
+        if by_chance < _LEVEL and doubted > _TOLERABLE_PART * num_told:
+            mostly_moved = num_moved > num_poor
+            verdict = Verdict.MISALIGNED if mostly_moved else Verdict.EXPLAINED_POORLY
+        elif _differs(fit):
+            verdict = Verdict.HETEROGENEOUS
+    return JointJudgement(np.asarray(verdict, np.int32), doubted, num_aside)
+
+
+def _differs(fit: JointFit) -> bool:
+    """The pairs do not have one blur, and it matters."""
+    effects = fit.effects
+    matters = effects.scatter > _TOLERABLE_SCATTER * np.abs(fit.estimate.sigma)
+    return bool(np.any((effects.p_value < _ONE_BLUR) & matters))
