@@ -49,6 +49,24 @@ class CovariateRegression:
     explained: np.ndarray
     num_pairs: int
 
+    def line(self, name: str, at: npt.ArrayLike, level: float = 0.95) -> np.ndarray:
+        """Mean sigma at values of one covariate, the others at their means, px.
+
+        Returns:
+            Lower end of the interval, value, and upper end, ``[3, m, components]``.
+        """
+        k = self.names.index(name)
+        away = np.asarray(at, float)[:, None] - self.centres[k - 1]
+        size = len(self.names)
+        coefficients, freedom = (x.reshape(size, -1) for x in (self.coefficients, self.freedom))
+        covariance = self.covariance.reshape(size, size, -1)
+        value = coefficients[0] + away * coefficients[k]
+        square = covariance[0, 0] + 2 * away * covariance[0, k] + away**2 * covariance[k, k]
+        # Of a sum of two errors no degrees of freedom are known: the fewer of theirs.
+        few = np.minimum(freedom[0], freedom[k])
+        half = student_quantile(level, few) * np.sqrt(np.maximum(square, 0))
+        return np.stack([value - half, value, value + half])
+
 
 def regress_on_covariates(
     values: npt.ArrayLike,

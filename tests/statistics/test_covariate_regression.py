@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import scipy.stats
-import statsmodels.api
+from statsmodels.regression.linear_model import WLS
 
 from gaussjax.statistics.covariate_regression import regress_on_covariates
 
@@ -17,9 +17,9 @@ def pairs(rng):
 
 def weighted_least_squares(values, errors, table, scatter):
     columns = np.stack([column - np.mean(column) for column in table.values()], axis=1)
-    design = statsmodels.api.add_constant(columns)
+    design = np.column_stack([np.ones(len(columns)), columns])
     weights = 1 / (errors**2 + scatter**2)
-    return design, weights, statsmodels.api.WLS(values, design, weights).fit()
+    return design, weights, WLS(values, design, weights).fit()
 
 
 def test_it_is_weighted_least_squares_with_hc2_errors(pairs):
