@@ -12,6 +12,7 @@ from gaussjax.cli import options as common
 from gaussjax.cli.inputs import keep_inputs
 from gaussjax.cli.output import OutputFile, ProgressBar, printable, report, write_rows
 from gaussjax.cli.process import streaming_process
+from gaussjax.io.covariate_table import read_covariates
 from gaussjax.io.images import ImageFileError
 from gaussjax.io.pair_set import PairSet, open_pairs
 from gaussjax.io.pair_sources import Problem
@@ -83,6 +84,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--covariates",
+        metavar="FILE",
+        help="table of what is known of each pair, which their sigmas are regressed on: a .csv file"
+        " with the header name,..., the pair's name first, then a column of numbers for each"
+        " covariate; pairs that are not in it are left out of the regression",
+    )
     parser.add_argument(
         "--workers", type=common.count, metavar="N", help="threads that decode; default: all cores"
     )
@@ -165,6 +173,7 @@ def run(options: argparse.Namespace) -> int:
         linearize=options.linearize,
         dtype="float64" if options.double else "float32",
     )
+    covariates = read_covariates(options.covariates) if options.covariates else None
     for output in (options.csv, options.plot, options.resume):
         keep_inputs(output, _files(options, pairs))
     _report(pairs.source.problems, options.max_bad)
@@ -172,7 +181,7 @@ def run(options: argparse.Namespace) -> int:
     with streaming_process():
         from gaussjax.cli.dataset_output import Outcome, draw, record, rows, table
 
-        outcome = Outcome(*_fit(options, pairs), pairs.source)
+        outcome = Outcome(*_fit(options, pairs, covariates), pairs.source)
         files = (
             OutputFile("rows", options.csv, lambda path: write_rows(path, rows(outcome))),
             OutputFile("figure", options.plot, lambda path: draw(path, outcome)),
@@ -182,7 +191,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _files(options: argparse.Namespace, pairs: PairSet) -> Iterator[str | Path | None]:
     """All that is read: the sources, and the images where these are folders or a list."""
-    yield from (options.reference, options.blurred)
+    yield from (options.reference, options.blurred, options.covariates)
     for pair in pairs.source.pairs:
         yield from (pair.reference, pair.blurred)
 
@@ -202,7 +211,9 @@ def _report(problems: tuple[Problem, ...], max_bad: int) -> None:
         print(f"gaussjax: left out: and {count - _FIRST} more of {count}", file=sys.stderr)
 
 
-def _fit(options: argparse.Namespace, pairs: PairSet) -> tuple["DatasetEstimate", str | None]:
+def _fit(
+    options: argparse.Namespace, pairs: PairSet, covariates: dict[str, dict[str, float]] | None
+) -> tuple["DatasetEstimate", str | None]:
     """The joint fit, with a progress bar, and why its state is not saved; None if it is."""
     import jax
 
@@ -221,6 +232,7 @@ def _fit(options: argparse.Namespace, pairs: PairSet) -> tuple["DatasetEstimate"
                 **common.fit_keywords(options),
                 boundary=options.boundary,
                 noise_std=options.noise and tuple(options.noise),
+                covariates=covariates,
                 max_passes=options.passes,
                 max_bad=options.max_bad,
                 state=options.resume,

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,10 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
         ("left out", rest),
         ("state", _state(options.resume, outcome)),
     ]
-    return "\n".join([str(replace(outcome.estimate, names=names)), *table_lines(rows)])
+    estimate = replace(outcome.estimate, names=names)
+    if (fit := estimate.regression) is not None:
+        fit = replace(fit, names=tuple(map(printable, fit.names)))
+    return "\n".join([str(replace(estimate, regression=fit)), *table_lines(rows)])
 
 
 def _state(path: str | None, outcome: Outcome) -> str | None:
@@ -77,12 +80,15 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         **attributes(estimate.effects, population_mean_interval="mean_interval"),
         "prediction_interval": estimate.effects.prediction_interval(),
         "aside": [{"name": name, "reason": why} for name, why in estimate.aside().items()],
+        "regression": None if estimate.regression is None else asdict(estimate.regression),
+        "regression_problem": estimate.regression_problem or None,
         "bad": [{"name": pair.name, "reason": pair.reason} for pair in outcome.left_out],
         "worst": [{"name": names[k], "misfit": pairs.misfit[k]} for k in worst],
         "num_refused": refused.size,
         "refused": [{"name": names[k], "status_name": _status(pairs.status[k])} for k in refused],
         **attributes(options, "family", "kernel", "truncate", "radius", "boundary", "gain"),
         **attributes(options, "offset", "initial", "passes", "max_bad", "csv", "plot"),
+        **attributes(options, "covariates"),
         **attributes(options, noise_std="noise", linearized="linearize", state="resume"),
         **attributes(outcome, "state_error"),
         "dtype": "float64" if options.double else "float32",

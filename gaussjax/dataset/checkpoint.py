@@ -99,6 +99,7 @@ def _write_pass(file: IO[bytes], state: JointPass, identity: dict[str, str]) -> 
     if state.sums is not None:
         named |= state.sums.arrays() | to_arrays(state.all_records(), "record ")
         named["names"] = np.asarray(state.names, str)
+        named["positions"] = np.asarray(state.positions, np.int64)
     np.savez(file, allow_pickle=False, **named)  # pyright: ignore[reportArgumentType]
 
 
@@ -137,4 +138,5 @@ def load_pass(path: Path, identity: dict[str, str]) -> JointPass:
         state.sums = PassSums.from_arrays(named)
         state.records = [from_arrays(PairRecord, named, "record ")]
         state.names = [str(name) for name in named["names"]]
+        state.positions = named["positions"].tolist()
     return state

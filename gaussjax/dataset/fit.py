@@ -1,15 +1,17 @@
 """One blur from very many pairs, streamed: a pass over them is exact, and its memory constant."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sized
 from dataclasses import replace
 from functools import partial
 from importlib import metadata
 from os import PathLike
+from typing import Any, TypeGuard
 
 import jax
 import numpy as np
 
 from gaussjax.dataset.checkpoint import StateError, StateFile
+from gaussjax.dataset.covariates import Covariates, as_covariates
 from gaussjax.dataset.joint_fit import JointFit, joint_fit
 from gaussjax.dataset.judgement import joint_judgement
 from gaussjax.dataset.options import JointOptions
@@ -22,6 +24,7 @@ from gaussjax.io.pair_stream import PairStream
 from gaussjax.model.arguments import as_noise, check_fit_options
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import check_option
+from gaussjax.statistics.covariate_regression import regress_on_covariates
 
 BOUNDARIES = ("valid", "periodic")
 
@@ -38,6 +41,7 @@ def fit_dataset(
     offset: bool = False,
     noise_std=None,
     initial=None,
+    covariates: Mapping[str, Any] | None = None,
     batched: bool = False,
     max_passes: int = 2,
     tolerance: float = 0.1,
@@ -71,6 +75,10 @@ def fit_dataset(
             unit of the images: what white noise of that level in the sharper images adds to the
             sums is subtracted.
         initial: sigma in px or BlurParams, where the search begins.
+        covariates: what is known of each pair, by name: an array with a value for every pair in
+            their order, bad ones too, or a mapping from pair names; NaN for a pair without it. The
+            pairs' own sigmas are regressed on them. Under several processes every one gives those
+            of its own share.
         batched: elements hold stacks of pairs along a first axis (and a sequence of names).
         max_passes: over the pairs; more than one needs an iterable that can be iterated again.
         tolerance: another pass is made if it would move the blur by more standard errors.
@@ -88,8 +96,8 @@ def fit_dataset(
     Raises:
         OSError: a state that cannot be written, before the first pair is read.
         TypeError: elements that are no pairs.
-        ValueError: unknown options, no good pair, a state of other data or options, or processes
-            that differ in their options or have the same pairs.
+        ValueError: unknown options, no good pair, covariates that cannot be, a state of other data
+            or options, or processes that differ in their options or have the same pairs.
         TooManyBadPairsError: naming the first of them.
     """
     check_fit_options(family, None)
@@ -107,7 +115,8 @@ def fit_dataset(
     # Not the Kernel as a whole: of a radius that is a function only the name outlives a process.
     parts = convention.name, convention.truncate, convention.radius
     named = _named(family, *parts, boundary, gain, offset, levels, initial)
-    _check_processes(stream, named)
+    known = as_covariates(covariates, pairs, len(pairs) if _is_list(pairs, batched) else None)
+    _check_processes(stream, f"{named}, covariates {list(known.columns) if known else None}")
     identity = {
         # Of many files it takes a while, and only a file needs it.
         "data, or another way to read them": "" if state is None else stream.fingerprint(),
@@ -127,8 +136,12 @@ def fit_dataset(
         enough = fit.predicted_step <= tolerance or current.number >= max_passes
         if enough or not stream.can_repeat:
             file.finish()
-            return _result(current, fit, sums)
+            return _result(current, fit, sums, known)
         current = JointPass(next_start(fit, current.start), current.number + 1)
+
+
+def _is_list(pairs: Iterable, batched: bool) -> TypeGuard[Sized]:
+    return not batched and isinstance(pairs, Sized)
 
 
 def _named(*options) -> str:
@@ -170,12 +183,14 @@ def _resumed(file: StateFile, identity: dict[str, str]) -> JointPass | None:
     return own
 
 
-def _result(current: JointPass, fit: JointFit, sums: PassSums) -> DatasetEstimate:
+def _result(
+    current: JointPass, fit: JointFit, sums: PassSums, given: Covariates | None
+) -> DatasetEstimate:
     judgement = joint_judgement(fit, total_over_processes)
     assert fit.estimate.adequacy is not None  # it is made with one
     adequacy = replace(fit.estimate.adequacy, verdict=judgement.verdict)
     moves = fit.influence / np.maximum(2 * np.sqrt(np.abs(fit.vector)), 1)
-    return DatasetEstimate(
+    estimate = DatasetEstimate(
         joint=replace(fit.estimate, adequacy=adequacy),
         effects=fit.effects,
         num_pairs=int(sums.joint.equations.num_pairs),
@@ -187,4 +202,15 @@ def _result(current: JointPass, fit: JointFit, sums: PassSums) -> DatasetEstimat
         pairs=fit.records,
         influence=moves,
         bad=tuple(current.bad),
+        covariates={} if given is None else given.of(current.names, current.positions),
     )
+    if given is None:
+        return estimate
+    used = estimate.in_regression
+    own = estimate.pairs.sigma[used], estimate.pairs.standard_error[used]
+    columns = {name: column[used] for name, column in estimate.covariates.items()}
+    try:
+        regression = regress_on_covariates(*own, columns, total_over_processes)
+    except ValueError as error:  # what hours were spent for is not lost by it
+        return replace(estimate, regression_problem=str(error))
+    return replace(estimate, regression=regression)

@@ -31,6 +31,7 @@ class JointPass:
     position: int = 0  # number of pairs of the iterable that are done, good or bad
     sums: PassSums | None = None  # over the good ones; None before the first batch
     names: list[str] = field(default_factory=list)  # of the good ones
+    positions: list[int] = field(default_factory=list)  # in the iterable, of the good ones
     records: list[PairRecord] = field(default_factory=list)  # of the good ones, batch by batch
     bad: list[BadPair] = field(default_factory=list)  # the bad ones
 
@@ -47,6 +48,7 @@ class JointPass:
             for k in np.flatnonzero(~finite)
         ]
         self.names += [batch.names[k] for k in np.flatnonzero(finite)]
+        self.positions += [batch.positions[k] for k in np.flatnonzero(finite)]
         self.records.append(jax.tree.map(lambda leaf: leaf[finite], records))
         groups = []
         for coefficients, chosen in zip(

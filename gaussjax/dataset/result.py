@@ -1,12 +1,13 @@
 """What a joint fit of many pairs returns: one blur, its scatter, and the pairs one by one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jax
 import numpy as np
 
 from gaussjax.io.pair_reader import BadPair
 from gaussjax.numerics.pytree import pytree
+from gaussjax.statistics.covariate_regression import CovariateRegression
 from gaussjax.statistics.random_effects import RandomEffects
 from gaussjax.statistics.result import BlurEstimate, with_errors
 from gaussjax.statistics.status import Status
@@ -75,6 +76,10 @@ class DatasetEstimate:
         influence: how far the joint sigma moves when a pair is left out, px, ``[n, p]`` by the
             parameters of the family; NaN for pairs that do not count.
         bad: what this process has left out, files without a partner too, and why.
+        covariates: of the pairs by name, ``[n]`` each, NaN where a pair has none; empty unless any
+            were given.
+        regression: of the pairs' own sigmas on the covariates; None without covariates, and where
+            the pairs do not determine it, for which ``regression_problem`` gives the reason.
     """
 
     joint: BlurEstimate
@@ -88,6 +93,17 @@ class DatasetEstimate:
     pairs: PairRecord
     influence: np.ndarray
     bad: tuple[BadPair, ...]
+    covariates: dict[str, np.ndarray] = field(default_factory=dict)
+    regression: CovariateRegression | None = None
+    regression_problem: str = ""
+
+    @property
+    def in_regression(self) -> np.ndarray:
+        """True for the pairs in the joint fit with a sigma of their own and all covariates."""
+        known = np.asarray(self.pairs.status) == Status.ESTIMATED
+        return np.all(
+            [self.pairs.counted, known, *map(np.isfinite, self.covariates.values())], axis=0
+        )
 
     @property
     def sigma(self) -> np.ndarray:
@@ -150,5 +166,8 @@ class DatasetEstimate:
         rows |= {
             "aside": "; ".join(f"{name}: {why}" for name, why in list(self.aside().items())[:3])
         }
+        if self.covariates:
+            found = self.regression_problem if self.regression is None else str(self.regression)
+            rows["against"] = found.replace("\n", "\n" + 10 * " ")
         table = "\n".join(f"{name:<10}{text}" for name, text in rows.items() if text)
         return f"{self.joint}\n{table}"

@@ -6,6 +6,7 @@ import numpy as np
 
 from gaussjax.dataset.result import DatasetEstimate
 from gaussjax.report import style
+from gaussjax.report.regression_panel import draw_regression
 from gaussjax.statistics.status import Status
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ _MOST_BINS = 80
 def draw_sigmas(estimate: DatasetEstimate) -> "Figure":
     """Draw the histogram of the pairs' own sigmas, the joint sigma and the scatter about it.
 
-    Only pairs with status 0 are shown; what lies beyond the axis is counted in the title.
+    Only pairs with status 0 are shown; what lies beyond the axis is counted in the title. Below
+    them, a row for every covariate of the regression, where there is one.
 
     Args:
         estimate: from :func:`~gaussjax.fit_dataset`.
@@ -33,14 +35,19 @@ def draw_sigmas(estimate: DatasetEstimate) -> "Figure":
     """
     joint, errors = map(np.atleast_1d, (estimate.sigma, estimate.sigma_standard_error))
     scatters = np.atleast_1d(estimate.scatter)
-    figure = style.new_figure(_PANEL[0] * len(joint), _PANEL[1])
-    panels = figure.subplots(1, len(joint), squeeze=False)[0]
+    names = () if estimate.regression is None else estimate.regression.names[1:]
+    figure = style.new_figure(_PANEL[0] * len(joint), _PANEL[1] * (1 + len(names)))
+    grid = figure.subplots(1 + len(names), len(joint), squeeze=False)
+    panels = grid[0]
     estimated = np.asarray(estimate.pairs.status) == Status.ESTIMATED
     sigmas = np.asarray(estimate.pairs.sigma, float).reshape(len(estimated), -1)[estimated]
     for k, axes in enumerate(panels):
         name = "\\sigma" if len(joint) == 1 else f"\\sigma_{k}"
         _panel(axes, sigmas[:, k], float(joint[k]), float(errors[k]), float(scatters[k]), name)
     panels[0].set_ylabel("pairs")
+    for covariate, row in zip(names, grid[1:], strict=True):
+        for k, axes in enumerate(row):
+            _covariate_panel(axes, estimate, covariate, k)
     figure.suptitle(_title(estimate, int(np.count_nonzero(estimated))), fontsize=11)
     return figure
 
@@ -51,6 +58,15 @@ def _title(estimate: DatasetEstimate, num_estimated: int) -> str:
         text += f", {estimate.num_bad} left out"
     status = Status(int(estimate.joint.status))
     return text if status == Status.ESTIMATED else f"{text}\n{status.name.lower()}"
+
+
+def _covariate_panel(axes: "Axes", estimate: DatasetEstimate, name: str, component: int) -> None:
+    used, pairs = estimate.in_regression, estimate.pairs
+    own = (np.asarray(x, float)[used] for x in (pairs.sigma, pairs.standard_error))
+    sigmas, errors = (x.reshape(len(x), -1)[:, component] for x in own)
+    covariates = {each: column[used] for each, column in estimate.covariates.items()}
+    assert estimate.regression is not None
+    draw_regression(axes, estimate.regression, name, sigmas, errors, covariates, component)
 
 
 def _panel(

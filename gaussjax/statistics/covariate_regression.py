@@ -9,6 +9,7 @@ import numpy.typing as npt
 from gaussjax.statistics.cluster_robust import cluster_robust
 from gaussjax.statistics.quantiles import chi_square_tail, student_quantile, student_tail
 from gaussjax.statistics.random_effects import random_effects, scatters_at
+from gaussjax.statistics.result import with_errors
 
 Total = Callable[[np.ndarray], np.ndarray]
 
@@ -48,6 +49,21 @@ class CovariateRegression:
     scatter_p_value: np.ndarray
     explained: np.ndarray
     num_pairs: int
+
+    def __str__(self) -> str:
+        """A line for every covariate, and one for what they leave over."""
+        lines = []
+        for k, name in enumerate(self.names[1:], 1):
+            slopes = with_errors(self.coefficients[k], self.standard_error[k])
+            p_values = ", ".join(f"{p:.2g}" for p in np.atleast_1d(self.p_value[k]))
+            lines.append(f"{name}: {slopes} px per unit (p = {p_values})")
+        scatter = ", ".join(f"{s:.4g}" for s in np.atleast_1d(self.scatter))
+        shares = ", ".join(f"{100 * e:.3g} %" for e in np.atleast_1d(self.explained))
+        lines.append(
+            f"{scatter} px of scatter about the line of {self.num_pairs} pairs;"
+            f" {shares} of the squared scatter explained"
+        )
+        return "\n".join(lines)
 
     def line(self, name: str, at: npt.ArrayLike, level: float = 0.95) -> np.ndarray:
         """Mean sigma at values of one covariate, the others at their means, px.

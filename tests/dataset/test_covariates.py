@@ -2,8 +2,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.ndimage
 
 from gaussjax.dataset.covariates import as_covariates
+from gaussjax.dataset.fit import fit_dataset
+from gaussjax.io.pair_reader import BadPair
+from gaussjax.report.dataset_figure import draw_sigmas
 
 
 def source(*names):
@@ -52,3 +56,70 @@ def test_no_mapping_is_a_type_error(given):
 def test_the_number_of_pairs_is_checked_where_it_is_known():
     with pytest.raises(ValueError, match="each of the 4 pairs; got 2"):
         as_covariates({"x": [1.0, 2.0]}, [], count=4)
+
+
+SLOPE = 0.05  # px per unit of epoch
+EPOCHS = np.random.default_rng(3).uniform(0, 10, 24)
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """Of two shapes, so that they are not fitted in their order; the third one is damaged."""
+    random = np.random.default_rng(4)
+    made = []
+    for k, epoch in enumerate(EPOCHS):
+        size = 40 if k % 2 else 48
+        scene = scipy.ndimage.gaussian_filter(random.normal(size=(size + 40,) * 2), 0.7)
+        soft = scipy.ndimage.gaussian_filter(scene, 1 + SLOPE * epoch)
+        images = (image[20:-20, 20:-20].astype(np.float32) for image in (scene, soft))
+        reference, blurred = images
+        noise = 0.002 * random.normal(size=blurred.shape).astype(np.float32)
+        made.append((f"p{k}", reference, blurred + noise))
+    made[2] = BadPair("p2", 2, "is damaged")
+    return made
+
+
+def fit(pairs, **options):
+    return fit_dataset(pairs, kernel="sampled", max_passes=1, **options)
+
+
+@pytest.fixture(scope="module")
+def found(pairs):
+    return fit(pairs, covariates={"epoch": EPOCHS})
+
+
+def test_sigma_is_regressed_on_what_belongs_to_each_pair(found):
+    assert found.names != tuple(f"p{k}" for k in range(24) if k != 2)
+    expected = [EPOCHS[int(name[1:])] for name in found.names]
+    np.testing.assert_array_equal(found.covariates["epoch"], expected)
+    low, high = found.regression.interval[:, 1]
+    assert low < SLOPE < high < 1.2 * SLOPE
+    assert found.regression.explained > 0.98
+    assert found.regression.num_pairs == 23
+    assert "\nagainst   epoch: " in str(found)
+    assert "px per unit (p = " in str(found)
+
+
+def test_pairs_without_a_covariate_stay_in_the_joint_fit(pairs, found):
+    by_name = {f"p{k}": epoch for k, epoch in enumerate(EPOCHS) if k > 5}
+    some = fit(pairs, covariates={"epoch": by_name})
+    assert some.regression.num_pairs == 18
+    assert some.sigma == found.sigma
+    assert np.count_nonzero(np.isnan(some.covariates["epoch"])) == 5
+
+
+def test_what_the_pairs_do_not_determine_costs_no_estimate(pairs, found):
+    twice = {"epoch": EPOCHS, "year": EPOCHS / 365}
+    without = fit(pairs, covariates=twice)
+    assert without.regression_problem.endswith("from each other; these do: 'epoch', 'year'")
+    assert without.regression_problem in str(without)
+    assert without.regression is None
+    assert without.sigma == found.sigma
+    with pytest.raises(ValueError, match="each of the 24 pairs; got 23"):
+        fit(pairs, covariates={"epoch": EPOCHS[1:]})
+
+
+def test_the_figure_has_a_panel_for_the_covariate(found):
+    figure = draw_sigmas(found)
+    assert [axes.get_xlabel() for axes in figure.axes][1:] == ["epoch"]
+    assert len(figure.axes[1].lines[0].get_xdata()) == 23

@@ -23,8 +23,10 @@ sys.path.insert(0, "tests/shared")
 from photograph_pairs import crops
 from gaussjax import fit_dataset
 pairs = crops(37, noise=0.01) + crops(5, noise=0.01, size=48)
-share = pairs if fault == "pairs" else pairs[index::count]
-found = fit_dataset(share, kernel="sampled", gain=bool(index) and fault == "options")
+share = slice(None) if fault == "pairs" else slice(index, None, count)
+numbers = list(range(len(pairs)))[share]
+gain = bool(index) and fault == "options"
+found = fit_dataset(pairs[share], kernel="sampled", gain=gain, covariates={"number": numbers})
 print(json.dumps({
     "devices": jax.local_device_count(),
     "sigma": found.sigma.item(),
@@ -32,6 +34,7 @@ print(json.dumps({
     "scatter": found.scatter.item(),
     "heterogeneity": found.heterogeneity.item(),
     "pairs": found.num_pairs,
+    "slope": (found.regression.coefficients / found.regression.standard_error).tolist(),
     "names": list(found.names),
 }))
 """
@@ -81,6 +84,7 @@ def agrees(found, expected):
     np.testing.assert_allclose(found["sigma"], expected["sigma"], rtol=1e-6)
     np.testing.assert_allclose(found["error"], expected["error"], rtol=1e-3)
     np.testing.assert_allclose(found["heterogeneity"], expected["heterogeneity"], rtol=1e-3)
+    np.testing.assert_allclose(found["slope"], expected["slope"], rtol=1e-3, atol=0.01)
     assert found["pairs"] == expected["pairs"] == 42
 
 
