@@ -138,5 +138,5 @@ def load_pass(path: Path, identity: dict[str, str]) -> JointPass:
         state.sums = PassSums.from_arrays(named)
         state.records = [from_arrays(PairRecord, named, "record ")]
         state.names = [str(name) for name in named["names"]]
-        state.positions = named["positions"].tolist()
+        state.positions.frombytes(named["positions"].tobytes())
     return state

@@ -1,6 +1,7 @@
 """One pass over the pairs of a set: batch by batch, into sums."""
 
 import time
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -31,7 +32,8 @@ class JointPass:
     position: int = 0  # number of pairs of the iterable that are done, good or bad
     sums: PassSums | None = None  # over the good ones; None before the first batch
     names: list[str] = field(default_factory=list)  # of the good ones
-    positions: list[int] = field(default_factory=list)  # in the iterable, of the good ones
+    # in the iterable, of the good ones; numbers of a list would take five times the memory
+    positions: array = field(default_factory=lambda: array("q"))
     records: list[PairRecord] = field(default_factory=list)  # of the good ones, batch by batch
     bad: list[BadPair] = field(default_factory=list)  # the bad ones
 
@@ -48,7 +50,7 @@ class JointPass:
             for k in np.flatnonzero(~finite)
         ]
         self.names += [batch.names[k] for k in np.flatnonzero(finite)]
-        self.positions += [batch.positions[k] for k in np.flatnonzero(finite)]
+        self.positions.extend(batch.positions[k] for k in np.flatnonzero(finite))
         self.records.append(jax.tree.map(lambda leaf: leaf[finite], records))
         groups = []
         for coefficients, chosen in zip(
