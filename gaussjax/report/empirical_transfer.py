@@ -1,18 +1,19 @@
 """The measured transfer function of a pair, radially averaged; no Gaussian is assumed."""
 
 import math
-from functools import partial, reduce
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model.fourier import angular_frequencies, forward_transform, half_plane_weights
+from gaussjax.model.fourier import angular_frequencies, forward_transform
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import gaussian_transfer, known_reach
 from gaussjax.numerics.pytree import pytree
 from gaussjax.report.oriented_pair import OrientedPair, orient
+from gaussjax.spectra.radial_bins import RadialBins
 from gaussjax.statistics.result import BlurEstimate
 
 _SIGNIFICANT = 3.0  # standard deviations by which the power of a signal exceeds that of noise
@@ -132,7 +133,7 @@ def _aligned(spectrum: jax.Array, params: BlurParams, shape: tuple[int, ...]) ->
 
 
 def _profile(
-    bins: "RadialBins",
+    bins: RadialBins,
     a: np.ndarray,
     b: np.ndarray,
     gaussian: np.ndarray,
@@ -140,65 +141,36 @@ def _profile(
     window: jax.Array,
 ) -> TransferProfile:
     """The profile from the windowed spectra of A and of the aligned B, by sums over every bin."""
+    shown = np.flatnonzero(bins.counts[:-1])
+
+    def ring_sum(values):
+        """Over the rings that hold a frequency, without the corners."""
+        return bins.sum(values)[shown]
+
+    counts = bins.counts[shown]
     power, product = np.abs(a) ** 2, np.conj(a) * b
-    total, passed = bins.sum(power), bins.sum(np.abs(b) ** 2)
-    cross, imaginary = bins.sum(np.real(product)), bins.sum(np.imag(product))
+    total, passed = ring_sum(power), ring_sum(np.abs(b) ** 2)
+    cross, imaginary = ring_sum(np.real(product)), ring_sum(np.imag(product))
     energy = float(jnp.sum(window**2))
     # The window correlates neighbouring frequencies, and half of the plane mirrors the other.
     fourth = float(jnp.sum(window**4)) * window.size
-    independent = 0.5 * bins.counts * (energy**2 / fourth if fourth else 0.0)
-    noise = noise_variance * energy * bins.counts
+    independent = 0.5 * counts * (energy**2 / fourth if fourth else 0.0)
+    noise = noise_variance * energy * counts
     with np.errstate(divide="ignore", invalid="ignore"):
         signal = total - noise
         signal = np.where(signal > _SIGNIFICANT * noise / np.sqrt(independent), signal, np.nan)
         coherence = np.minimum((cross**2 + imaginary**2) / (total * passed), 1)
         # |H1|^2 (1 - c) / (2 n c), without its division by a small c; and the error of the signal.
         squares = (1 - coherence) * total * passed / 2 + (cross * noise / signal) ** 2
-        frequency = bins.sum(power * bins.radius) / total
-        plain = bins.sum(bins.radius) / bins.counts
+        frequency = ring_sum(power * bins.radius) / total
+        plain = ring_sum(bins.radius) / counts
         values = {
             "frequency": np.where(total > 0, frequency, plain),
             "transfer": cross / signal,
             "inverse_noise_transfer": passed / cross,
             "coherence": coherence,
-            "fitted": bins.sum(power * gaussian) / total,
+            "fitted": ring_sum(power * gaussian) / total,
             "standard_error": np.sqrt(squares / independent) / signal,
         }
     dtype = window.dtype
     return TransferProfile(**{name: jnp.asarray(value, dtype) for name, value in values.items()})
-
-
-class RadialBins:
-    """Rings of equal width from 0 to pi rad/px, without the zero frequency and the corners.
-
-    Rings that hold no frequency are left out. NumPy in float64, outside of tracing.
-
-    Args:
-        image_shape: of the images whose spectra are summed.
-        num_bins: rings asked for.
-
-    Attributes:
-        radius: |w| of every stored frequency, rad/px, ``[*half plane]``.
-        counts: frequencies of the full plane in a ring, ``[bins]``.
-    """
-
-    radius: np.ndarray
-    counts: np.ndarray
-
-    def __init__(self, image_shape: tuple[int, ...], num_bins: int) -> None:
-        squares = [np.asarray(w, float) ** 2 for w in angular_frequencies(image_shape, jnp.float32)]
-        self.radius = np.sqrt(reduce(np.add, squares))
-        # Nyquist's frequency is in, whatever its rounding.
-        self._inside = (self.radius > 0) & (self.radius < math.pi * (1 + 1e-5))
-        # A stored frequency stands for itself and its mirror image in the full plane.
-        weights = math.prod(image_shape) * np.asarray(half_plane_weights(image_shape, jnp.float32))
-        self._weights = np.broadcast_to(weights, self.radius.shape)[self._inside]
-        ring = (self.radius[self._inside] * (num_bins / math.pi)).astype(int)
-        # Numbers of the rings that are not empty.
-        self._ring = np.unique(np.minimum(ring, num_bins - 1), return_inverse=True)[1]
-        self.counts = np.bincount(self._ring, self._weights)
-
-    def sum(self, values: np.ndarray) -> np.ndarray:
-        """Sums ``[bins]`` over the full plane of real values ``[*half plane]``, even in w."""
-        inside = np.broadcast_to(values, self.radius.shape)[self._inside]
-        return np.bincount(self._ring, self._weights * inside)

@@ -2,10 +2,12 @@
 
 from itertools import pairwise
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaussjax.report.empirical_transfer import RadialBins
+from gaussjax.spectra.radial_bins import RadialBins
 
 
 @pytest.mark.parametrize("shape", [(12, 15), (9, 8), (31,), (6, 7, 8)])
@@ -17,15 +19,18 @@ def test_sums_are_those_over_the_full_plane(shape, rng):
     edges = np.linspace(0, np.pi, 6)
     edges[-1] += 1e-5
     expected = []
-    for low, high in pairwise(edges):
+    for low, high in [*pairwise(edges), (edges[-1], np.inf)]:
         ring = (radius > 0) & (radius >= low) & (radius < high)
-        if np.any(ring):
-            expected.append([ring.sum(), power[ring].sum(), (power * radius)[ring].sum()])
+        expected.append([ring.sum(), power[ring].sum(), (power * radius)[ring].sum()])
     half = power[..., : shape[-1] // 2 + 1]
-    found = np.stack([bins.counts, bins.sum(half), bins.sum(half * bins.radius)], axis=-1)
+    values = [half, half * bins.radius]
+    found = np.stack([bins.counts, *map(bins.sum, values)], axis=-1)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+    traced = jax.jit(lambda *x: bins.traced_sums(list(x)))(*map(jnp.asarray, values))
+    np.testing.assert_allclose(traced.T, found[:, 1:], rtol=1e-5)
 
 
-def test_rings_without_frequencies_are_left_out():
+def test_zero_frequency_and_empty_rings_count_nothing():
     bins = RadialBins((8,), 40)
-    np.testing.assert_array_equal(bins.counts, [2, 2, 2, 1])
+    np.testing.assert_array_equal(bins.counts[bins.counts > 0], [2, 2, 2, 1])
+    assert len(bins.counts) == 41

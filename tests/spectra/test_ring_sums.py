@@ -1,0 +1,73 @@
+"""Sums of a pair over rings of frequency, against NumPy's full complex FFT."""
+
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gaussjax.model.transfer import transfer_function
+from gaussjax.model.window import taper
+from gaussjax.spectra.pooled_transfer import NUM_BINS
+from gaussjax.spectra.ring_sums import noise_probes, ring_sums
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(33,), (18, 21), (8, 9, 10)])
+def test_sums_are_those_over_the_full_plane(shape, dtype, rng):
+    with jax.enable_x64(dtype == np.float64):
+        a, b, r = (jnp.asarray(rng.normal(size=shape) + 3, dtype) for _ in range(3))
+        window, sigma = taper(shape, dtype), jnp.asarray(0.8, dtype)
+        transfer = transfer_function(sigma, shape)
+        probes = noise_probes(jax.random.key(0), window)
+        found = jax.jit(ring_sums)(a, b, r, transfer, window, probes)
+        assert found.power.dtype == dtype
+        w = np.asarray(window.values, float)
+        a, b, r = (np.asarray(x, float) for x in (a, b, r))
+        found = jax.device_get(found)
+    windowed = [w * (x - np.sum(w * x) / np.sum(w)) for x in (a, b, r)]
+    a_hat, _, r_hat = map(np.fft.fftn, windowed)
+    axes = [2 * np.pi * np.fft.fftfreq(n) for n in shape]
+    squares = sum(grid**2 for grid in np.meshgrid(*axes, indexing="ij"))
+    gaussian, radius = np.exp(-0.32 * squares), np.sqrt(squares)
+    edges = [*np.linspace(0, np.pi, NUM_BINS + 1), np.inf]
+    edges[-2] += 1e-5
+    for k, (low, high) in enumerate(pairwise(edges)):
+        ring = (radius > 0) & (radius >= low) & (radius < high)
+        product, power = (np.conj(a_hat) * r_hat).real[ring] / a.size, np.abs(a_hat[ring]) ** 2
+        expected = {
+            "flat": np.sum(w**2) * ring.sum() / a.size,
+            "power": power.sum() / a.size,
+            "frequency": (radius[ring] * power).sum() / a.size,
+            "fitted": (gaussian[ring] * power).sum() / a.size,
+            "cross": product.sum(),
+            "residual": (np.abs(r_hat[ring]) ** 2).sum() / a.size,
+        }
+        for name, value in expected.items():
+            rtol = 1e-9 if dtype == np.float64 else 2e-4
+            np.testing.assert_allclose(getattr(found, name)[k], value, rtol=rtol, atol=1e-4)
+    np.testing.assert_allclose(np.sum(found.output), np.sum(windowed[1] ** 2), rtol=1e-4)
+
+
+def test_noise_by_chance_is_that_of_many_draws(rng):
+    """The variance of the cross-spectrum with white noise, of one pair."""
+    shape, draws = (24, 20), 1000
+    window = taper(shape, np.float32)
+    a = jnp.asarray(rng.normal(size=shape), np.float32)
+    transfer = jnp.ones((24, 11))
+
+    @jax.jit
+    @jax.vmap
+    def draw(key):
+        chance, noise = jax.random.split(key)
+        noise = jax.random.normal(noise, shape)
+        found = ring_sums(a, a, noise, transfer, window, noise_probes(chance, window))
+        return found.noise_cross, found.cross, found.residual, found.flat
+
+    expected, cross, residual, flat = draw(jax.random.split(jax.random.key(1), draws))
+    some = np.asarray(flat[0]) > 0
+    ratio = np.var(cross, 0)[some] / np.mean(expected, 0)[some]
+    np.testing.assert_allclose(ratio, 1, atol=4.5 * np.sqrt(2.5 / draws))
+    # The windowed mean is taken off, of which the lowest frequencies have lost a part.
+    np.testing.assert_allclose(np.mean(residual / flat, 0)[some][4:], 1, atol=0.05)
