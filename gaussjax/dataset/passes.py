@@ -125,7 +125,8 @@ def run_pass(
         vector, unit = jnp.asarray(start.vector, dtype), jnp.asarray(start.unit, dtype)
         point = LinearizationPoint(vector, unit, noise)
         images = batch.references, batch.blurreds, batch.present
-        sums = batch_sums(*images, point, options=options, mesh=mesh)
+        with jax.set_mesh(mesh):  # the caller may work in another one
+            sums = batch_sums(*images, point, options=options, mesh=mesh)
         # The batch before was computed while this one was gathered.
         take_running()
         running.append((batch, sums))

@@ -23,6 +23,7 @@ from gaussjax.model.arguments import (
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.params import namespace, signed_sqrt, signed_square
 from gaussjax.numerics.pytree import pytree, static
+from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.statistics.covariance import sigma_error, variance_error
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
@@ -83,6 +84,7 @@ class BlurMap:
         return namespace(values).where(fine, values, np.nan)
 
 
+@automatic_sharding
 def blur_map(
     reference,
     blurred,

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.numerics import loops
 from gaussjax.numerics.pytree import pytree
 
 _MEDIAN_CHI_SQUARE = 0.4549364  # of one degree of freedom
@@ -63,7 +64,7 @@ def increment_variance(seen: Observations, lags: tuple[int, ...]) -> jax.Array:
 
     largest = jnp.nanmax(square / ratio) / _MEDIAN_CHI_SQUARE
     interval = jnp.zeros_like(largest), largest
-    variance = jax.lax.fori_loop(0, _NUM_BISECTIONS, halve, interval)[0]
+    variance = loops.fori_loop(0, _NUM_BISECTIONS, halve, interval)[0]
     near, _, ratio = _all_differences(seen, (1,) * len(lags))
     bound = _LARGEST_RATIO * jnp.nanmedian(near / ratio) / _MEDIAN_CHI_SQUARE
     return jnp.minimum(variance, bound)

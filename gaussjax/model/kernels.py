@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.model.options import KERNELS, check_option
+from gaussjax.numerics import loops
 
 
 def least_nominal_sigma(dtype) -> float:
@@ -189,5 +190,5 @@ def nominal_variance(kernel: Kernel, moment: jax.Array, reach: int) -> jax.Array
         below = second_moment(kernel, jnp.exp(2 * middle), reach) < target
         return jnp.where(below, middle, low), jnp.where(below, high, middle)
 
-    low, _ = jax.lax.fori_loop(0, 20, halve, (low, high))
+    low, _ = loops.fori_loop(0, 20, halve, (low, high))
     return jnp.sign(moment) * jnp.exp(2 * low)

@@ -20,6 +20,7 @@ from gaussjax.model.kernels import Kernel, as_kernel, axis_transfer, nominal_sig
 from gaussjax.model.options import PADDED_BOUNDARIES, check_option
 from gaussjax.model.params import BlurParams, as_params
 from gaussjax.numerics.linear_algebra import diagonal
+from gaussjax.numerics.sharding import automatic_sharding
 
 
 def gaussian_transfer(
@@ -149,6 +150,7 @@ def response_factors(
     return factors
 
 
+@automatic_sharding
 def transfer_function(
     params,
     image_shape: tuple[int, ...],
@@ -185,6 +187,7 @@ def transfer_function(
     return gaussian_transfer(params, tuple(image_shape), convention, reach)
 
 
+@automatic_sharding
 def blur(
     image,
     params_or_sigma,

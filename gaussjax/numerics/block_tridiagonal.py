@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import product
 
 
@@ -46,5 +47,5 @@ def _eliminate(diagonal, before, right):
         return left, left
 
     first = diagonal[0], right[0]
-    _, rest = jax.lax.scan(step, first, (diagonal[1:], before, right[1:]))
+    _, rest = loops.scan(step, first, (diagonal[1:], before, right[1:]))
     return tuple(jnp.concatenate([a[None], b]) for a, b in zip(first, rest, strict=True))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
+from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import (
     diagonal,
     diagonal_matrix,
@@ -209,7 +210,7 @@ def newton(
         return newton_step(evaluate, state, lower, upper)
 
     first = newton_init(evaluate, jnp.clip(start, lower, upper))
-    last = jax.lax.while_loop(unfinished, step, first)
+    last = loops.while_loop(unfinished, step, first)
     moved = jnp.clip(last.params + last.step, lower, upper)
     return replace(last, params=jnp.where(last.converged, moved, last.params))
 
@@ -264,7 +265,7 @@ def gradient_descent(
         )
         return (optax.apply_updates(params, updates), state), value
 
-    (params, _), trace = jax.lax.scan(step, (start, optimizer.init(start)), None, length=num_steps)
+    (params, _), trace = loops.scan(step, (start, optimizer.init(start)), None, length=num_steps)
     return params, trace
 
 

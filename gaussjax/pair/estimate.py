@@ -18,6 +18,7 @@ from gaussjax.model.arguments import (
 )
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import BOUNDARIES, LOSSES, check_option
+from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.pair.fit import Options, Usable, fit_pair
 from gaussjax.statistics.quantisation import quantisation_steps
 from gaussjax.statistics.result import BlurEstimate
@@ -27,6 +28,7 @@ from gaussjax.statistics.status import Status
 LARGEST_SIGMA = 1 / 6
 
 
+@automatic_sharding
 def estimate_blur(
     reference,
     blurred,

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import inverse_small, solve_small
 from gaussjax.pair.objective import Fit, Objective
 
@@ -59,7 +60,7 @@ def iterate(
     room = jax.tree.map(lambda leaf: jax.lax.empty(leaf.shape, leaf.dtype), like)
     no, none = jnp.asarray(False), jnp.asarray(0, jnp.int32)
     initial = Fit(vector, context, margins, room, infinite, infinite, no, none)
-    fit, _ = jax.lax.while_loop(unfinished, one_pass, (initial, jnp.asarray(0)))
+    fit, _ = loops.while_loop(unfinished, one_pass, (initial, jnp.asarray(0)))
     return fit
 
 

@@ -21,6 +21,7 @@ from gaussjax.model.options import BOUNDARIES, PADDED_BOUNDARIES, check_option
 from gaussjax.model.params import BlurParams, as_params
 from gaussjax.model.response import BlurModel
 from gaussjax.model.transfer import axis_margins, known_reach, system_response
+from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.pair.frame import Frame, centre_and_scale, frame_window, make_frame
 
 
@@ -111,6 +112,7 @@ def second_order_term(
     return jax.jacfwd(jax.jacfwd(lambda theta: model.project(products, theta, shape)[0]))(vector)
 
 
+@automatic_sharding
 def image_loss(
     params,
     reference,

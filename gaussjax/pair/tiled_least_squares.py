@@ -7,6 +7,7 @@ import jax
 
 from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
+from gaussjax.numerics import loops
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.frame import Frame, Pair, frame_window
 from gaussjax.pair.least_squares import LeastSquares, Linearization, frame_equations, next_step
@@ -75,6 +76,6 @@ def _gathering(model: BlurModel, tile: tuple[int, ...]):
 
         # Graphics cards have no caches to stay in.
         on_cpu = jax.lax.platform_dependent(cpu=lambda: True, default=lambda: False)
-        return jax.lax.cond(on_cpu & tiles_fit(margins, tile), streamed, whole)
+        return loops.cond(on_cpu & tiles_fit(margins, tile), streamed, whole)
 
     return gathered

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.boundary import fast_length
+from gaussjax.numerics import loops
 from gaussjax.pair.crop import Crop
 from gaussjax.pair.frame import Pair, frame_window
 
@@ -77,4 +78,4 @@ def sum_over_tiles(of_tile: Callable, pair: Pair, tile: tuple[int, ...], margins
 
     like = jax.eval_shape(one, total)
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
-    return jax.lax.fori_loop(0, (total + 1) // 2, two, zeros)
+    return loops.fori_loop(0, (total + 1) // 2, two, zeros)

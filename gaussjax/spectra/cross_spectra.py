@@ -10,6 +10,7 @@ from gaussjax.model.arguments import as_pair
 from gaussjax.model.fourier import forward_transform, squared_magnitude
 from gaussjax.model.window import Window
 from gaussjax.numerics.pytree import pytree, static
+from gaussjax.numerics.sharding import automatic_sharding
 
 
 @pytree
@@ -106,6 +107,7 @@ def _fold_counts(shape: tuple[int, ...], least: int) -> list[int]:
     return [max(k for k in range(1, max(n // least, 1) + 1) if n % k == 0) for n in shape]
 
 
+@automatic_sharding
 def pair_spectra(reference, blurred) -> Spectra:
     """Spectra of one pair: ``P = |a|^2``, ``C = conj(a) b`` with a, b the half-plane FFTs.
 
@@ -164,6 +166,7 @@ def windowed_spectra(
     return pair_spectra(*(map(folded_image, images) if folded else images))
 
 
+@automatic_sharding
 def sum_spectra(batch: Spectra) -> Spectra:
     """Sum over the leading axis of a batch of Spectra, as ``jax.vmap(pair_spectra)`` returns it.
 
@@ -188,6 +191,7 @@ def sum_spectra(batch: Spectra) -> Spectra:
     )
 
 
+@automatic_sharding
 def add_spectra(first: Spectra, second: Spectra) -> Spectra:
     """Spectra of the union of two sets of pairs; ValueError when their image shapes differ.
 

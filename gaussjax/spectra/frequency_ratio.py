@@ -18,9 +18,11 @@ from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import FAMILIES, check_option
 from gaussjax.model.params import BlurParams, num_variances
 from gaussjax.model.transfer import gaussian_transfer
+from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import inner_products, inverse_small
 from gaussjax.numerics.newton import gauss_newton
 from gaussjax.numerics.precision import rounding_variance
+from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.spectra.cross_spectra import Spectra
 from gaussjax.spectra.loss import spectral_residual, squared_misfit, without_zero_frequency
 from gaussjax.spectra.moments import (
@@ -37,6 +39,7 @@ from gaussjax.statistics.status import Status
 _CONTINUOUS = Kernel("continuous")
 
 
+@automatic_sharding
 @partial(jax.jit, static_argnames=("family", "amplitude"))
 def fit_frequency_ratio(
     spectra: Spectra, *, family: str = "isotropic", amplitude: bool = False
@@ -102,11 +105,12 @@ def weighted_ratio_fit(
     # The power of the softer image.
     first = power * jnp.where(swapped, 1, squared_magnitude(few.transfer))
     state = first, BlurParams(nothing, gain=gain, family=family), jnp.zeros((), power.dtype)
-    _, params, noise = jax.lax.fori_loop(0, 3, one_round, state)
+    _, params, noise = loops.fori_loop(0, 3, one_round, state)
     params, inverse = _solve_log_ratio(spectra, trusted(spectra, params, noise), family, amplitude)
     return _result(params, spectra, inverse, 1, swapped)
 
 
+@automatic_sharding
 @partial(jax.jit, static_argnames=("family", "amplitude"))
 def fit_pointwise_ratio(
     spectra: Spectra, *, family: str = "isotropic", amplitude: bool = False, threshold: float = 1e-3
@@ -141,6 +145,7 @@ def fit_pointwise_ratio(
     return _result(params, spectra, inverse @ meat @ inverse, 1)
 
 
+@automatic_sharding
 @partial(jax.jit, static_argnames=("family",))
 def fit_free_kernel(
     spectra: Spectra, *, family: str = "isotropic", threshold: float = 1e-3

@@ -15,12 +15,14 @@ from gaussjax.model.options import check_option
 from gaussjax.model.params import BlurParams, as_params, project_family
 from gaussjax.model.response import BlurModel
 from gaussjax.numerics.linear_algebra import inverse_small, solve_small
+from gaussjax.numerics.loops import differing_like
 from gaussjax.numerics.newton import gradient_descent
 from gaussjax.numerics.precision import rounding_variance
+from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.spectra.cross_spectra import Spectra
 from gaussjax.spectra.least_squares import BlurSums, blur_sums, minimise
 from gaussjax.spectra.loss import blur_powers, loss, spectral_squares, without_zero_frequency
-from gaussjax.spectra.orientation import swap_bounds, variance_bounds
+from gaussjax.spectra.orientation import swap_bounds, swap_spectra, variance_bounds
 from gaussjax.spectra.start import find_start
 from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.result import BlurEstimate
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     import optax
 
 
+@automatic_sharding
 def fit_gauss_newton(
     spectra: Spectra,
     *,
@@ -84,11 +87,8 @@ def _fit_gauss_newton(
     start = find_start(spectra, initial, lower, upper, BlurModel(family, convention, reach, shape))
     low, high = swap_bounds(lower, upper, start.swapped)
     # The sums need P and Re C of the oriented pair; Re C is the same in both directions.
-    power = jax.lax.cond(
-        start.swapped,
-        lambda: without_zero_frequency(spectra.blurred_power),
-        lambda: without_zero_frequency(spectra.reference_power),
-    )
+    oriented = swap_spectra(start.swapped, spectra)
+    power = without_zero_frequency(oriented.reference_power)
     cross = without_zero_frequency(spectra.cross_power.real)
 
     def sums_at(variance):
@@ -98,18 +98,13 @@ def _fit_gauss_newton(
     state = minimise(sums_at, start.variance, lower=low, upper=high)
     params = BlurParams(state.params, family=family)
 
-    def misfit(oriented: Spectra) -> jax.Array:
-        squares = spectral_squares(params, oriented, convention, reach)
-        return half_plane_sum(squares, shape)
-
+    squares = spectral_squares(params, oriented, convention, reach)
     return _spectral_result(
         params,
         spectra,
         convention,
         sums=state.evaluation.sums,
-        squares=jax.lax.cond(
-            start.swapped, lambda: misfit(spectra.swapped()), lambda: misfit(spectra)
-        ),
+        squares=half_plane_sum(squares, shape),
         swapped=start.swapped,
         num_steps=start.num_steps + state.num_steps,
         problems={
@@ -119,6 +114,7 @@ def _fit_gauss_newton(
     )
 
 
+@automatic_sharding
 @partial(
     jax.jit,
     static_argnames=(
@@ -192,6 +188,8 @@ def fit_optax(
         return value / jnp.where(energy > 0, energy, 1)
 
     start = 0.5 * jnp.log(variance) if logarithmic else variance
+    # Every device goes down its own gradient.
+    start = differing_like(start, spectra)
     coordinates, _ = gradient_descent(objective, start, optimizer, num_steps)
     return _result_where_stopped(decode(coordinates), spectra, convention, num_steps)
 

@@ -7,9 +7,11 @@ from gaussjax.model.fourier import along_axis, half_plane_sum, half_plane_weight
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.params import BlurParams, as_params
 from gaussjax.model.transfer import known_reach, system_response
+from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.spectra.cross_spectra import Spectra
 
 
+@automatic_sharding
 def loss(
     params,
     spectra: Spectra,

@@ -9,6 +9,7 @@ from gaussjax.model.fourier import half_plane_sum, half_plane_weights, squared_m
 from gaussjax.model.kernels import Kernel, nominal_variance
 from gaussjax.model.params import BlurParams, as_params, project_family
 from gaussjax.model.response import BlurModel
+from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import definite, diagonal, real_products
 from gaussjax.numerics.newton import Evaluation, newton
 from gaussjax.numerics.pytree import pytree
@@ -236,7 +237,7 @@ def _follow_noise(
     initial = (vector, noise, jnp.asarray(0, jnp.int32))
     if not estimated:
         return one_round(0, initial)
-    found, levels, steps = jax.lax.fori_loop(0, _NOISE_ROUNDS, one_round, initial)
+    found, levels, steps = loops.fori_loop(0, _NOISE_ROUNDS, one_round, initial)
     # Where no split of the residual into noise of A and of B moves the blur far, what the window
     # leaves would be followed instead of noise.
     bias = split_change(u, slopes, response, response_slopes, weights)[: model.num_variances]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gaussjax.model.arguments import is_traced
+from gaussjax.numerics import loops
 
 
 def _special() -> Any:
@@ -88,7 +89,7 @@ def _traced_student_quantile(level: jax.Array, freedom: jax.Array) -> jax.Array:
     fixed = jax.lax.stop_gradient(few)
     bounds = jax.lax.stop_gradient((z, jnp.tan(0.5 * jnp.pi * level)))
     bounds = tuple(jnp.broadcast_to(bound, fixed.shape) for bound in bounds)
-    low, high = jax.lax.fori_loop(0, 50, halve, bounds)
+    low, high = loops.fori_loop(0, 50, halve, bounds)
     middle = 0.5 * (low + high)
     log_beta = jax.scipy.special.gammaln((fixed + 1) / 2) - jax.scipy.special.gammaln(fixed / 2)
     density = 2 * jnp.exp(log_beta) / jnp.sqrt(math.pi * fixed)

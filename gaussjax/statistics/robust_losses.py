@@ -11,6 +11,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from gaussjax.numerics import loops
 from gaussjax.numerics.reductions import row_sums
 
 # 95 % efficient where the noise is normal.
@@ -79,5 +80,5 @@ def _median(values: jax.Array, inside: jax.Array) -> jax.Array:
         passed = [jnp.sum(below.astype(jnp.int32)) < half for below in rows]
         return least + width * sum(each.astype(integer) for each in passed)
 
-    least = jax.lax.fori_loop(0, -(-digits // 2), two_more, integer(0))
+    least = loops.fori_loop(0, -(-digits // 2), two_more, integer(0))
     return jax.lax.bitcast_convert_type(least, values.dtype)

@@ -1,0 +1,93 @@
+"""Loops and branches of ``jax.lax`` that work inside of ``jax.shard_map``.
+
+There the type of an array says over which axes of the mesh its values differ from device to device.
+JAX wants the carry of a loop to have one type from beginning to end, while a carry that begins with
+constants, which are the same everywhere, becomes different by the first pass; and both branches of
+a condition to have the same type, of which one may return constants.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+
+def while_loop(unfinished: Callable, step: Callable, initial: Any) -> Any:
+    """As ``jax.lax.while_loop``."""
+    return jax.lax.while_loop(unfinished, step, _as_carry(initial, step))
+
+
+def fori_loop(lower: Any, upper: Any, step: Callable, initial: Any) -> Any:
+    """As ``jax.lax.fori_loop``."""
+    carry = _as_carry(initial, lambda carry: step(lower, carry))
+    return jax.lax.fori_loop(lower, upper, step, carry)
+
+
+def scan(step: Callable, initial: Any, slices: Any, length: int | None = None) -> Any:
+    """As ``jax.lax.scan``."""
+    first = jax.tree.map(lambda leaf: leaf[0], slices)
+    carry = _as_carry(initial, lambda carry: step(carry, first)[0])
+    return jax.lax.scan(step, carry, slices, length)
+
+
+def cond(condition: jax.Array, if_true: Callable, if_false: Callable, *operands) -> Any:
+    """As ``jax.lax.cond``."""
+    if not _in_shard_map():
+        return jax.lax.cond(condition, if_true, if_false, *operands)
+    found = [_result(branch, *operands) for branch in (if_true, if_false)]
+
+    def alike(branch: Callable) -> Callable:
+        def wrapped(*operands):
+            result = branch(*operands)
+            for types in found:
+                result = jax.tree.map(_differing_like, result, types)
+            return result
+
+        return wrapped
+
+    return jax.lax.cond(condition, alike(if_true), alike(if_false), *operands)
+
+
+def differing_like(x: jax.Array, data: Any) -> jax.Array:
+    """The same values, of a type that differs between devices where that of some data does.
+
+    The derivative by what is the same on all devices is summed over them.
+    """
+    for leaf in jax.tree.leaves(data) if _in_shard_map() else ():
+        x = _differing_like(x, jax.typeof(leaf))
+    return x
+
+
+def _as_carry(initial: Any, step: Callable) -> Any:
+    """The same values, of the types that they have after any number of steps."""
+    while _in_shard_map():
+        grown = jax.tree.map(_differing_like, initial, _result(step, initial))
+        if all(map(_have_one_type, jax.tree.leaves(grown), jax.tree.leaves(initial))):
+            break
+        initial = grown
+    return initial
+
+
+def _in_shard_map() -> bool:
+    """Outside of it there is nothing to do, and to trace a step once more takes time."""
+    return jax.sharding.AxisType.Manual in jax.sharding.get_abstract_mesh().axis_types
+
+
+def _result(function: Callable, *operands) -> Any:
+    """The types of what a function returns."""
+    return jax.eval_shape(function, *operands)
+
+
+def _differing_like(x: Any, wanted: Any) -> Any:
+    missing = tuple(_differs_over(wanted) - _differs_over(jax.typeof(x)))
+    return jax.lax.pcast(x, missing, to="varying") if missing else x
+
+
+def _have_one_type(x: Any, y: Any) -> bool:
+    return _differs_over(jax.typeof(x)) == _differs_over(jax.typeof(y))
+
+
+def _differs_over(kind: Any) -> frozenset:
+    """The axes of the mesh; none of a shard_map that does not check them."""
+    kind = getattr(kind, "manual_axis_type", None) or kind  # of some releases, a part of the type
+    return frozenset(getattr(kind, "varying", None) or getattr(kind, "vma", None) or ())
