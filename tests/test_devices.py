@@ -1,12 +1,15 @@
 """Batches spread over devices: every function, on meshes with explicit axes and in shard_map."""
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 from processes import run_process
 
 SCRIPT = """
-import sys
+import gc, sys
+gc.disable()  # tracing makes little garbage
 import jax, jax.numpy as jnp, numpy as np, optax
 import gaussjax
 from gaussjax import estimate_blur, pair_spectra
@@ -55,7 +58,7 @@ FUNCTIONS = {
 
 
 # What differs only inside of one function is the same to a mesh with explicit axes.
-VARIANTS = {"full", "robust", "noise"}
+VARIANTS = {"plain", "full", "robust", "noise"}
 # To compile takes long. Of the others the types are checked, as JAX traces.
 COMPUTED = FUNCTIONS if "all" in sys.argv else {"Gauss-Newton", "blur", "image loss"}
 
@@ -86,6 +89,13 @@ for name in FUNCTIONS:
             program.trace(*arrays)
     print(name, "works")
 
+estimates = None
+exec(sys.argv[2])
+assert estimates.sigma.sharding.spec == P
+whole = jax.jit(jax.vmap(estimate_blur))(references, blurreds)
+jax.tree.map(check, estimates, whole)
+print("the README", "works")
+
 expected = gaussjax.fit_dataset(zip(*images)).sigma
 with jax.set_mesh(jax.make_mesh((2, 2), ("rows", "columns"))):  # of the caller's own
     found = gaussjax.fit_dataset(zip(*images)).sigma
@@ -98,6 +108,16 @@ print("data sets", "works")
 def test_every_function_works_on_arrays_spread_over_devices(draws):
     flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=4"
     computed = "all" if draws > 100 else "some"
-    done = run_process(SCRIPT, computed, JAX_PLATFORMS="cpu", JAX_ENABLE_X64="1", XLA_FLAGS=flags)
+    text = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```python\n([^`]*make_mesh[^`]*)```", text)
+    done = run_process(
+        SCRIPT,
+        computed,
+        shown,
+        JAX_PLATFORMS="cpu",
+        JAX_ENABLE_X64="1",
+        XLA_FLAGS=flags,
+        JAX_TRACEBACK_IN_LOCATIONS_LIMIT="0",
+    )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("works") == 17
+    assert done.stdout.count("works") == 18
