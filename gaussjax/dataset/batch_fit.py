@@ -135,7 +135,7 @@ def _device_sums(
     steps = -(-jnp.sum(present) // at_once)
     fits = jax.lax.fori_loop(0, steps, step, fits)
     # Small arrays, of all pairs at once: one by one each operation would cost as much as for all.
-    evidence, records = jax.vmap(partial(_judge, point=point, options=options))(fits)
+    evidence, records = jax.vmap(partial(_judge, point=point, options=options))(fits, present)
     groups = jnp.stack([records.counted, ~records.counted]).astype(fits.coefficients.dtype)
     coefficients = jnp.tensordot(groups, fits.coefficients, 1, precision="highest")
     return BatchSums(coefficients, fits.joint, evidence, records)
@@ -269,7 +269,7 @@ def _optimum(
 
 
 def _judge(
-    fit: _PairFit, point: LinearizationPoint, options: JointOptions
+    fit: _PairFit, present, point: LinearizationPoint, options: JointOptions
 ) -> tuple[PairEvidence, PairRecord]:
     """Evidence and record of one pair."""
     at, joint, p = fit.optimum, fit.joint, len(fit.joint.gradient)
@@ -298,7 +298,7 @@ def _judge(
     params, error = estimate.params, estimate.sigma_standard_error
     one, zero = jnp.ones_like(misfit), jnp.zeros_like(misfit)
     known = jnp.isfinite(error)
-    return evidence, PairRecord(
+    record = PairRecord(
         sigma=jnp.where(known, estimate.sigma, jnp.nan),
         standard_error=error,
         model_error=jnp.where(known, estimate.sigma_model_error, jnp.nan),
@@ -313,6 +313,8 @@ def _judge(
         score=joint.gradient,
         slope=information,
     )
+    # NaN is what is not known of a pair; of what fills up the batch there is nothing to know.
+    return evidence, jax.tree.map(lambda x: jnp.where(present, x, jnp.zeros_like(x)), record)
 
 
 def _stands_aside(joint: PairEquations, status: jax.Array, adequacy: Adequacy) -> jax.Array:

@@ -171,7 +171,7 @@ def blur_map(
     }
     if estimate_noise:
         options["noise_std"] = "estimate"
-    maps = reference, blurred, as_mask_pair(mask, reference.shape), as_weights(weights, blurred)
+    maps = reference, blurred, as_mask_pair(mask, reference), as_weights(weights, blurred)
     arguments = {"noise_std": noise, "bounds": bounds, "initial": initial}
     estimates, positions = estimate_tiles(
         maps, arguments, grid=grid, options=tuple(options.items())

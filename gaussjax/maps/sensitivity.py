@@ -83,7 +83,7 @@ def _window(shape, margins, swapped, known, weights, dtype) -> jax.Array:
     """Weights of the pixels that the fit compares, of the frame's shape."""
     window = interior_window(shape, 0, margins, dtype).values
     if known[0] is not None or known[1] is not None:
-        of_reference, of_blurred = (jnp.ones(shape, int) if k is None else k for k in known)
+        of_reference, of_blurred = (jnp.ones(shape, dtype) if k is None else k for k in known)
         sharp, soft = swap_pair(swapped, of_reference, of_blurred)
-        window = window * (erode(sharp, margins) * soft).astype(dtype)
+        window = window * erode(sharp, margins) * soft
     return window if weights is None else window * weights

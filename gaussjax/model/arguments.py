@@ -54,7 +54,7 @@ def as_pair(reference, blurred) -> tuple[jax.Array, jax.Array]:
         )
     if reference.dtype == blurred.dtype:
         return reference, blurred
-    dtype = jnp.promote_types(reference.dtype, blurred.dtype)
+    dtype = np.promote_types(reference.dtype, blurred.dtype)
     return reference.astype(dtype), blurred.astype(dtype)
 
 
@@ -63,27 +63,27 @@ def is_traced(*values) -> bool:
     return any(isinstance(v, Tracer) for v in jax.tree.leaves(values))
 
 
-def as_mask_pair(mask, shape: tuple[int, ...]) -> tuple[jax.Array | None, jax.Array | None]:
-    """(mask_reference, mask_blurred) as 0 and 1, each None where nothing is masked.
+def as_mask_pair(mask, image: jax.Array) -> tuple[jax.Array | None, jax.Array | None]:
+    """(mask_reference, mask_blurred) as 0 and 1 in the image's dtype, None where nothing is masked.
 
     Raises:
         ValueError: a shape other than the images', NaN, or no pixel left.
     """
     pair = tuple(mask) if isinstance(mask, tuple | list) and len(mask) == 2 else (None, mask)
     return tuple(  # pyright: ignore[reportReturnType]
-        None if each is None else _as_mask(each, shape, name)
+        None if each is None else _as_mask(each, image, name)
         for each, name in zip(pair, ("mask of reference", "mask of blurred"), strict=True)
     )
 
 
-def _as_mask(mask, shape: tuple[int, ...], name: str) -> jax.Array:
-    mask = _as_map(mask, shape, name)
+def _as_mask(mask, image: jax.Array, name: str) -> jax.Array:
+    mask = _as_map(mask, image.shape, name)
     if not is_traced(mask):
         if bool(jnp.any(jnp.isnan(mask))):
             raise ValueError(f"{name} contains NaN; give True where a pixel may be used")
-        if not bool(jnp.any(mask != 0)):
+        if not bool(jnp.any(mask.astype(bool))):
             raise ValueError(f"{name} leaves no pixel; give True where a pixel may be used")
-    return (mask != 0).astype(int)
+    return mask.astype(bool).astype(image.dtype)
 
 
 def as_weights(weights, blurred: jax.Array) -> jax.Array | None:
@@ -133,8 +133,9 @@ def fill_with_mean(image: jax.Array, known: jax.Array | None) -> jax.Array:
     """The image with its mean where it is not known, so that NaN stays out of every sum."""
     if known is None:
         return image
-    values = jnp.where(known > 0, image, 0)
-    mean = jnp.sum(values) / jnp.maximum(jnp.sum(known), 1)
+    # Counted as integers: single precision ends at 2^24.
+    count = jnp.maximum(jnp.sum(known > 0), 1).astype(image.dtype)
+    mean = jnp.sum(jnp.where(known > 0, image, 0)) / count
     return jnp.where(known > 0, image, mean)
 
 

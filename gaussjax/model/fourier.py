@@ -10,6 +10,7 @@ the half plane with the weights of :func:`half_plane_weights`, which also carry 
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 
 import jax
 import jax.numpy as jnp
@@ -53,6 +54,20 @@ def inverse_transforms(
     return images
 
 
+def multiply(first: jax.Array, second: jax.Array) -> jax.Array:
+    """Product of arrays, either of which may be complex: strict promotion does not mix them."""
+    if jnp.iscomplexobj(first) == jnp.iscomplexobj(second):
+        return first * second
+    if jnp.iscomplexobj(first):
+        return first * second.astype(first.dtype)
+    return first.astype(second.dtype) * second
+
+
+def unit_phase(angle: jax.Array) -> jax.Array:
+    """``exp(i angle)``, angle in rad."""
+    return jax.lax.complex(jnp.cos(angle), jnp.sin(angle))
+
+
 def along_axis(values: jax.Array, axis: int, ndim: int) -> jax.Array:
     """Reshape a vector so that it lies along ``axis`` of a rank-``ndim`` array."""
     return values.reshape([-1 if k == axis else 1 for k in range(ndim)])
@@ -87,7 +102,7 @@ def angular_frequencies(image_shape: tuple[int, ...], dtype) -> list[jax.Array]:
 def shift_phase(shift: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
     """``exp(-i w . shift)`` on the half-plane grid, for a shift in px, ``[ndim]``."""
     w = angular_frequencies(image_shape, shift.dtype)
-    return jnp.exp(-1j * sum(s * wj for s, wj in zip(shift, w, strict=True)))
+    return unit_phase(reduce(jnp.add, (-s * wj for s, wj in zip(shift, w, strict=True))))
 
 
 def half_plane_weights(image_shape: tuple[int, ...], dtype) -> jax.Array:

@@ -155,8 +155,8 @@ def axis_transfer(
     weights = taps(kernel, variance, reach)
     weights = jnp.concatenate([weights[:1], 2 * weights[1:]])
     # n * index can exceed what float32 resolves modulo 2 pi; integers wrap exactly.
-    n = jnp.arange(reach + 1)
-    phase = jnp.outer(index, n) % size
+    n = jnp.arange(reach + 1, dtype=jnp.int32)
+    phase = jnp.outer(index.astype(jnp.int32), n) % size
     transfer = jnp.cos((2 * math.pi / size) * phase.astype(variance.dtype)) @ weights
     return jnp.where(variance < 0, 1 / transfer, transfer)
 

@@ -12,7 +12,7 @@ Source: L. Moisan, "Periodic plus smooth image decomposition", J. Math. Imaging 
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.fourier import angular_frequencies
+from gaussjax.model.fourier import angular_frequencies, multiply, unit_phase
 
 
 def periodic_part(spectrum: jax.Array, image: jax.Array) -> jax.Array:
@@ -27,9 +27,9 @@ def periodic_part(spectrum: jax.Array, image: jax.Array) -> jax.Array:
     for axis, w in enumerate(frequencies):
         first, last = (jax.lax.index_in_dim(image, k, axis) for k in (0, -1))
         jump = _edge_transform(last - first, axis)
-        boundary = boundary + jump * (1 - jnp.exp(1j * w))
+        boundary = boundary + jump * (1 - unit_phase(w))
         laplacian = laplacian - 4 * jnp.sin(0.5 * w) ** 2
-    smooth = boundary / jnp.where(laplacian < 0, laplacian, 1)
+    smooth = multiply(1 / jnp.where(laplacian < 0, laplacian, 1), boundary)
     return spectrum - jnp.where(laplacian < 0, smooth, 0)
 
 
@@ -37,7 +37,7 @@ def _edge_transform(edge: jax.Array, axis: int) -> jax.Array:
     """Transform of an edge over all axes but its own, of length 1, halved as an image's is."""
     others = [a for a in range(edge.ndim) if a != axis]
     if not others:
-        return edge.astype(jnp.result_type(edge, 1j))
+        return jax.lax.complex(edge, jnp.zeros_like(edge))
     if axis == edge.ndim - 1:
         return jnp.fft.fftn(edge, axes=others)
     return jnp.fft.rfftn(edge, axes=others)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.fourier import angular_frequencies, shift_phase
+from gaussjax.model.fourier import angular_frequencies, multiply, shift_phase
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams, num_variances
 from gaussjax.model.transfer import (
@@ -101,14 +101,16 @@ class BlurModel:
         # Of T alone, which is real: the derivatives of gain and phase by the variances are zeros,
         # and would be written to memory.
         by_variance, plain = jax.jacfwd(transfer, has_aux=True)(params.variance)
-        shifted = 1 if params.shift is None else shift_phase(params.shift, shape)
-        factor = shifted if params.gain is None else params.gain * shifted
-        response = factor * plain
-        slopes = [factor * by_variance[..., j] for j in range(p)]
-        slopes += [shifted * plain] if self.gain else []
+        one = jnp.ones((), vector.dtype)
+        shifted = one if params.shift is None else shift_phase(params.shift, shape)
+        factor = shifted if params.gain is None else multiply(params.gain, shifted)
+        response = multiply(factor, plain)
+        slopes = [multiply(factor, by_variance[..., j]) for j in range(p)]
+        slopes += [multiply(shifted, plain)] if self.gain else []
         slopes += [jnp.zeros_like(response)] if self.offset else []
         if self.shift:
-            slopes += [-1j * w * response for w in angular_frequencies(shape, vector.dtype)]
+            turned = -1j * response
+            slopes += [multiply(w, turned) for w in angular_frequencies(shape, vector.dtype)]
         return response, jnp.stack(slopes)
 
     def project(self, coefficients: jax.Array, vector: jax.Array, shape) -> jax.Array:

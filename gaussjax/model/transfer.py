@@ -14,7 +14,9 @@ from gaussjax.model.fourier import (
     forward_transform,
     frequency_indices,
     inverse_transform,
+    multiply,
     shift_phase,
+    unit_phase,
 )
 from gaussjax.model.kernels import Kernel, as_kernel, axis_transfer, nominal_sigma
 from gaussjax.model.options import PADDED_BOUNDARIES, check_option
@@ -132,7 +134,7 @@ def system_response(
     if params.gain is not None:
         response = params.gain * response
     if params.shift is not None:
-        response = response * shift_phase(params.shift, image_shape)
+        response = multiply(response, shift_phase(params.shift, image_shape))
     return response
 
 
@@ -145,8 +147,8 @@ def response_factors(
         factors[0] = params.gain * factors[0]
     if params.shift is not None:
         w = angular_frequencies(image_shape, params.shift.dtype)
-        phases = (jnp.exp(-1j * s * wj.reshape(-1)) for s, wj in zip(params.shift, w, strict=True))
-        factors = [factor * phase for factor, phase in zip(factors, phases, strict=True)]
+        phases = (unit_phase(-s * wj.reshape(-1)) for s, wj in zip(params.shift, w, strict=True))
+        factors = [multiply(factor, phase) for factor, phase in zip(factors, phases, strict=True)]
     return factors
 
 
@@ -236,7 +238,7 @@ def _blur(image, params: BlurParams, *, kernel: Kernel, boundary: str, reach: in
     pad = reach if boundary in PADDED_BOUNDARIES else 0
     extended = borders.extend(image, boundary, pad)
     response = system_response(params, extended.shape, kernel, reach)
-    spectrum = forward_transform(extended, image.ndim) * response
+    spectrum = multiply(response, forward_transform(extended, image.ndim))
     result = borders.crop(inverse_transform(spectrum, extended.shape), image.shape, pad)
     if pad:
         covered = jnp.max(axis_margins(params, kernel, image.ndim)) <= pad

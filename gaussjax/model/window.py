@@ -90,8 +90,8 @@ def interior_window(
     for axis, (n, size) in enumerate(
         zip(image_shape, extended_shape(image_shape, pad), strict=True)
     ):
-        index = jnp.arange(size) - pad
-        depth = jnp.minimum(index - margins[axis], n - 1 - margins[axis] - index).astype(dtype)
+        index, margin = jnp.arange(size, dtype=dtype) - pad, margins[axis].astype(dtype)
+        depth = jnp.minimum(index - margin, n - 1 - margin - index)
         profile = jnp.where(depth >= 0, 1, 0).astype(dtype)
         if ramps is not None:
             rise = jnp.clip((depth + 0.5) / ramps[axis], 0, 1)
@@ -107,13 +107,13 @@ def erode(known: jax.Array, margins: jax.Array) -> jax.Array:
         known: 1 for a pixel that can be used, 0 for one that is missing.
         margins: integer px per axis, shape ``[ndim]``; may be traced.
     """
-    missing = 1 - known
+    missing = known <= 0
     for axis, size in enumerate(known.shape):
         # The number missing in x - r .. x + r, from cumulative sums, because r may be traced.
         reach = jnp.minimum(margins[axis], (size - 1) // 2).astype(jnp.int32)
-        counts = jnp.moveaxis(missing > 0, axis, 0).astype(jnp.int32)
+        counts = jnp.moveaxis(missing, axis, 0).astype(jnp.int32)
         sums = jnp.concatenate([jnp.zeros_like(counts[:1]), jnp.cumsum(counts, axis=0)])
-        index = jnp.arange(size)
+        index = jnp.arange(size, dtype=jnp.int32)
 
         def before(k, sums=sums, size=size):
             turns = (k // size).reshape(-1, *[1] * (sums.ndim - 1))

@@ -33,6 +33,7 @@ from gaussjax.model.fourier import (
     half_plane_weights,
     inverse_transform,
     inverse_transforms,
+    multiply,
     squared_magnitude,
 )
 from gaussjax.model.window import Window
@@ -149,7 +150,7 @@ class ErrorsInVariables(Objective):
         spectrum = self.noise_spectrum(vector, window, noise)
         response = self.model.response(vector, window.shape)
         own = noise[1] + noise[0] * squared_magnitude(response)
-        scene = at.sharp - (noise[0] / own) * (jnp.conj(response) * at.u)
+        scene = at.sharp - multiply(noise[0] / own, multiply(jnp.conj(response), at.u))
         power = squared_magnitude(scene) / window.sum(2)
         error = self.strength(at, spectrum, window) * noise[0] * noise[1] / own
         weight = spectrum.trust * informative(power, error, window.shape)
@@ -194,7 +195,7 @@ class ErrorsInVariables(Objective):
         moved = replace(
             at,
             residual=at.residual + jnp.tensordot(move, fields, 1),
-            u=at.u + jnp.tensordot(move, at.u_slopes, 1),
+            u=at.u + jnp.tensordot(move.astype(at.u.dtype), at.u_slopes, 1),
         )
         length = jnp.max(jnp.abs(move) / step_tolerance(found))
         # Levels that follow the vector let it converge no faster than they do.
@@ -271,10 +272,10 @@ def _summary(objective: ErrorsInVariables, fit: Fit) -> Summary:
         by_levels = jnp.outer(0.5 * sums, jnp.stack([-noise[1], noise[0]]))
         scatter = scatter + by_levels @ inverse_small(information) @ by_levels.T
     floor = rounding_variance(vector.dtype) * inverse_small(
-        real_products(weights[None] * at.u_slopes, at.u_slopes)
+        real_products(multiply(weights[None], at.u_slopes), at.u_slopes)
     )
     squares = half_plane_sum(squared_magnitude(at.u), window.shape)
-    whitened = jnp.sqrt(spectrum.trust / density) * at.u
+    whitened = multiply(jnp.sqrt(spectrum.trust / density), at.u)
     residual_squares = jnp.sum(window.values * at.residual**2)
     statistics = objective.residual_statistics(
         vector, window, at.residual, inverse_transform(whitened, window.shape)
@@ -314,16 +315,17 @@ def _white_view(objective: ErrorsInVariables, vector, margins, context) -> View:
     own = context[1] + context[0] * squared_magnitude(response)
     # The inside without a rim: the rim of the window is a part of the scene like any other.
     inside = frame_window(frame, margins).values
-    noise = forward_transform(inside * residual, model.ndim) * jnp.conj(response)
-    scene = frame.spectrum - (context[0] / own) * noise
+    noise = multiply(jnp.conj(response), forward_transform(inside * residual, model.ndim))
+    scene = frame.spectrum - multiply(context[0] / own, noise)
     spectrum = objective.noise_spectrum(vector, window, context)
     # Once more by the trust: leakage correlates, and gathers at the rim.
     white = spectrum.trust / jnp.sqrt(spectrum.density)
     u = forward_transform(window.values * residual, model.ndim)
-    score = inverse_transform(white * u, shape)
-    sharp, predicted = inverse_transforms([white * scene, white * response * scene], shape)
+    score = inverse_transform(multiply(white, u), shape)
+    whitened = multiply(white, scene)
+    sharp, predicted = inverse_transforms([whitened, multiply(response, whitened)], shape)
     blurred = predicted + level_of(model, vector, frame) - score
-    frame = replace(frame, spectrum=white * scene, blurred=blurred, difference=blurred - sharp)
+    frame = replace(frame, spectrum=whitened, blurred=blurred, difference=blurred - sharp)
     residual, fields = residual_and_fields(model, vector, frame)
     # The score holds but a part of the frequencies, and the rim of the window once.
     weights = half_plane_weights(shape, vector.dtype) * spectrum.trust

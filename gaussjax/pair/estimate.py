@@ -112,7 +112,7 @@ def estimate_blur(
     given = reference, blurred
     reference, blurred = as_pair(reference, blurred)
     steps = quantisation_steps(*given).astype(reference.dtype)
-    mask_reference, mask_blurred = as_mask_pair(mask, reference.shape)
+    mask_reference, mask_blurred = as_mask_pair(mask, reference)
     usable = Usable(mask_reference, mask_blurred, as_weights(weights, blurred))
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
     if noise_std is not None and (loss != "squared" or weights is not None):

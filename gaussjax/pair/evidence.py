@@ -101,7 +101,7 @@ def causes(model: BlurModel) -> list[Cause]:
 def _departure_sums(box: "Box", weights, fields, score, found) -> DepartureSums:
     """The sums of a score, fitted fields and directions, the last of them on the box."""
     weights, score, *fields = (box.of(image) for image in (weights, score, *fields))
-    k, count = len(fields), jnp.sum(weights > 0)
+    k, count = len(fields), jnp.sum(weights > 0).astype(score.dtype)
     # Materialized, so that products of matrices make all the sums.
     columns = jax.lax.optimization_barrier(jnp.stack([*fields, *found]))
     flat = columns.reshape(len(columns), -1)
@@ -115,7 +115,7 @@ def _departure_sums(box: "Box", weights, fields, score, found) -> DepartureSums:
         scores=sums[:-1],
         energy=sums[-1],
         variance=jnp.sum(score**2) / jnp.maximum(count - k, 1),
-        num_pixels=count.astype(score.dtype),
+        num_pixels=count,
     )
 
 
@@ -147,8 +147,9 @@ class Box:
         # Where there is room its halo lies in the frame.
         free = np.asarray(energy.shape) - np.asarray(shape)
         least = np.where(free >= 2 * REACH, REACH, 0)
-        corner = jnp.clip(densest_box(energy, shape), least, free - least)
-        return cls(corner.astype(jnp.int32), shape, energy.shape)
+        limits = (jnp.asarray(limit, jnp.int32) for limit in (least, free - least))
+        corner = jnp.clip(densest_box(energy, shape), *limits)
+        return cls(corner, shape, energy.shape)
 
     def of(self, image: jax.Array) -> jax.Array:
         """Its pixels."""
@@ -159,14 +160,14 @@ class Box:
         wide = tuple(n + 2 * halo for n in self.shape)
         fits = [m - n >= 2 * REACH for m, n in zip(self.frame, self.shape, strict=True)]
         padded = jnp.pad(image, [(0 if fit else halo,) * 2 for fit in fits], mode="wrap")
-        first = self.corner - np.where(fits, halo, 0)
+        first = self.corner - jnp.asarray(np.where(fits, halo, 0), self.corner.dtype)
         return Crop(first, wide).of(padded)
 
     def positions(self, dtype) -> list[jax.Array]:
         """Coordinates along every axis, from -1 to 1 over the frame, to broadcast."""
         found = []
         for axis, (size, length) in enumerate(zip(self.shape, self.frame, strict=True)):
-            index = self.corner[axis] + np.arange(size)
+            index = self.corner[axis] + jnp.arange(size, dtype=self.corner.dtype)
             place = (2 * index - (length - 1)).astype(dtype) / length
             found.append(along_axis(place, axis, len(self.shape)))
         return found

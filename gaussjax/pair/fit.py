@@ -1,12 +1,12 @@
 """The fit behind the front door: orient a pair, frame it, fit its objective, judge the optimum."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from gaussjax.model import boundary as borders
@@ -220,7 +220,7 @@ def _fit(objective: Objective, scout: Objective | None, start: Start, context, l
     # The mean of B - gain A: pixels at the edge matter little to a start.
     level = 0.0
     if model.offset:
-        level = jnp.mean(frame.blurred) * frame.blurred.size / np.prod(frame.image_shape)
+        level = jnp.mean(frame.blurred) * (frame.blurred.size / math.prod(frame.image_shape))
     vector = model.pack(start.variance, start.gain, level, start.shift)
     is_variance = jnp.arange(vector.size) < model.num_variances
     low = jnp.where(is_variance, lower, -jnp.inf)

@@ -15,6 +15,7 @@ from gaussjax.model.fourier import (
     half_plane_weights,
     inverse_transform,
     inverse_transforms,
+    multiply,
 )
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import BOUNDARIES, PADDED_BOUNDARIES, check_option
@@ -28,7 +29,7 @@ from gaussjax.pair.frame import Frame, centre_and_scale, frame_window, make_fram
 def predict(params: BlurParams, frame: Frame, kernel: Kernel, reach: int) -> jax.Array:
     """The model's B on the extended frame, in the frame's own centre and scale."""
     response = system_response(params, frame.blurred.shape, kernel, reach)
-    predicted = inverse_transform(response * frame.spectrum, frame.blurred.shape)
+    predicted = inverse_transform(multiply(response, frame.spectrum), frame.blurred.shape)
     return predicted + _level(params.gain, params.offset, frame)
 
 
@@ -95,7 +96,7 @@ def filtered(frame: Frame, response: jax.Array, slopes: Sequence[jax.Array]) -> 
 
     R - 1, to be compared with B - A: a small blur is not lost in the rounding of the images.
     """
-    spectra = [factor * frame.spectrum for factor in (response - 1, *slopes)]
+    spectra = [multiply(factor, frame.spectrum) for factor in (response - 1, *slopes)]
     return inverse_transforms(spectra, frame.blurred.shape)
 
 
@@ -105,7 +106,8 @@ def second_order_term(
     """``<image, d^2 predicted / d vector^2>``, ``[k, k]``: what ``J'J`` lacks of a Hessian."""
     shape = frame.blurred.shape
     weights = half_plane_weights(shape, image.dtype)
-    products = weights * (jnp.conj(forward_transform(image, model.ndim)) * frame.spectrum)
+    products = jnp.conj(forward_transform(image, model.ndim)) * frame.spectrum
+    products = multiply(weights, products)
     # Without a shift R is real.
     products = (products if model.shift else products.real)[None]
     # Forward twice: one parameter needs no reverse sweep over the frame.

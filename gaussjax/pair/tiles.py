@@ -38,7 +38,8 @@ def tile_shape(shape: tuple[int, ...], boundary: str) -> tuple[int, ...]:
 
 def tiles_fit(margins: jax.Array, tile: tuple[int, ...]) -> jax.Array:
     """The tiles overlap by so little that they are quicker than the whole frame."""
-    return jnp.all(2 * margins <= (1 - _LEAST_INTERIOR) * jnp.asarray(tile))
+    widest = [int((1 - _LEAST_INTERIOR) * n) for n in tile]
+    return jnp.all(2 * margins <= jnp.asarray(widest, margins.dtype))
 
 
 def sum_over_tiles(of_tile: Callable, pair: Pair, tile: tuple[int, ...], margins: jax.Array):
@@ -51,22 +52,22 @@ def sum_over_tiles(of_tile: Callable, pair: Pair, tile: tuple[int, ...], margins
         tile: shape of the tiles.
         margins: px per axis that the blur and the shift reach, ``[ndim]``.
     """
-    shape = pair.shape
+    shape, lengths = (jnp.asarray(each, jnp.int32) for each in (pair.shape, tile))
     margins = margins.astype(jnp.int32)
-    steps = jnp.asarray(tile) - 2 * margins
-    counts = jnp.maximum(-(-(jnp.asarray(shape) - 2 * margins) // steps), 1)
-    total = jnp.prod(counts)
+    steps = lengths - 2 * margins
+    counts = jnp.maximum(-(-(shape - 2 * margins) // steps), 1)
+    total = counts[0] * counts[1]
 
     def one(index):
         place = jnp.stack([index // counts[1], index % counts[1]])
         first = margins + place * steps
-        last = jnp.minimum(first + steps, jnp.asarray(shape) - margins)
-        corner = jnp.minimum(first - margins, jnp.asarray(shape) - jnp.asarray(tile))
+        last = jnp.minimum(first + steps, shape - margins)
+        corner = jnp.minimum(first - margins, shape - lengths)
         frame = pair.crop(Crop(corner, tile)).frame()
         window = frame_window(frame, margins)
         profiles = []
         for axis, size in enumerate(tile):
-            here = jnp.arange(size) + corner[axis]
+            here = jnp.arange(size, dtype=jnp.int32) + corner[axis]
             inside = (here >= first[axis]) & (here < last[axis]) & (index < total)
             profiles.append(inside.astype(frame.blurred.dtype))
         return of_tile(frame, replace(window, profiles=tuple(profiles)))

@@ -7,7 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model.fourier import angular_frequencies, forward_transform
+from gaussjax.model.fourier import (
+    forward_transform,
+    multiply,
+    shift_phase,
+)
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import gaussian_transfer, known_reach
@@ -114,22 +118,22 @@ def _spectra(
 ) -> tuple[jax.Array, ...]:
     """Windowed spectra of the sharp image and of the aligned soft one; T; the window."""
     margins = pair.margins(params, kernel)
-    window = pair.window(margins, 0.5 * (jnp.asarray(pair.shape) - 2 * margins))
+    inside = jnp.asarray(pair.shape, margins.dtype) - 2 * margins
+    window = pair.window(margins, 0.5 * inside.astype(pair.sharp.dtype))
     total = jnp.sum(window)
     mean = jnp.sum(window * pair.sharp) / jnp.where(total > 0, total, 1)
     sharp = forward_transform(window * (pair.sharp - mean), window.ndim)
     residual = forward_transform(window * (pair.soft - predicted), window.ndim)
     gaussian = gaussian_transfer(params, pair.shape, kernel, reach)
-    return sharp, gaussian * sharp + _aligned(residual, params, pair.shape), gaussian, window
+    soft = multiply(gaussian, sharp) + _aligned(residual, params, pair.shape)
+    return sharp, soft, gaussian, window
 
 
 def _aligned(spectrum: jax.Array, params: BlurParams, shape: tuple[int, ...]) -> jax.Array:
     """Without the gain and the shift of the model."""
     if params.shift is not None:
-        w = angular_frequencies(shape, params.shift.dtype)
-        phase = sum(s * wj for s, wj in zip(params.shift, w, strict=True))
-        spectrum = spectrum * jnp.exp(1j * phase)
-    return spectrum if params.gain is None else spectrum / params.gain
+        spectrum = spectrum * shift_phase(-params.shift, shape)
+    return spectrum if params.gain is None else multiply(1 / params.gain, spectrum)
 
 
 def _profile(

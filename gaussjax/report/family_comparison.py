@@ -131,7 +131,8 @@ def compare_families(
     pair = orient(reference, blurred, found[-1], mask)
     margins = reduce(jnp.maximum, (pair.margins(pair.params(each), convention) for each in found))
     # Where the noise is coloured a sharp edge leaks, as in the fit.
-    window = pair.window(margins, None if noise_std is None else 2 + 0.5 * margins)
+    ramps = None if noise_std is None else 2 + 0.5 * margins.astype(pair.sharp.dtype)
+    window = pair.window(margins, ramps)
     if weights is not None:
         window = window * jnp.asarray(weights, window.dtype)
     levels = None if noise_std is None else jnp.asarray(noise_std, window.dtype)
@@ -139,7 +140,8 @@ def compare_families(
     aic = [_deviance(pair, each, convention, window, levels) for each in params]
     num_params = [sum(leaf.size for leaf in jax.tree.leaves(each)) for each in params]
     num_params[0] -= 1  # the variance of "none" is given
-    return FamilyComparison(aic=jnp.stack(aic) + 2 * jnp.asarray(num_params), names=names)
+    aic = jnp.stack(aic)
+    return FamilyComparison(aic=aic + 2 * jnp.asarray(num_params, aic.dtype), names=names)
 
 
 def _names(ndim: int, kernel: Kernel) -> tuple[str, ...]:
@@ -189,7 +191,7 @@ def _deviance(
         return jnp.full((), jnp.nan, window.dtype)
     residual = pair.soft - pair.predicted(params, kernel)
     if levels is None:
-        num_pixels = jnp.sum(window > 0)
+        num_pixels = jnp.sum(window > 0).astype(window.dtype)
         rounding = (_ROUNDING * float(jnp.finfo(window.dtype).eps)) ** 2 * jnp.var(pair.sharp)
         return num_pixels * jnp.log(jnp.sum(window * residual**2) / num_pixels + rounding)
     unit = jnp.std(pair.sharp)

@@ -93,7 +93,7 @@ def orient(reference, blurred, estimate: BlurEstimate, mask=None) -> OrientedPai
             f"the estimate is of images with {estimate.covariance_matrix.shape[-1]} axes, and"
             f" these have {reference.ndim}"
         )
-    known = as_mask_pair(mask, reference.shape)
+    known = as_mask_pair(mask, reference)
     images = []
     for image, usable, name in zip(
         (reference, blurred), known, ("reference", "blurred"), strict=True

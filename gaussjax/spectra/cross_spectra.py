@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.arguments import as_pair
-from gaussjax.model.fourier import forward_transform, squared_magnitude
+from gaussjax.model.fourier import forward_transform, multiply, squared_magnitude
 from gaussjax.model.window import Window
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.numerics.sharding import automatic_sharding
@@ -214,4 +214,4 @@ def _ratio(numerator: jax.Array, denominator: jax.Array) -> jax.Array:
         # XLA would divide by a complex denominator, and write the quotient to memory; products
         # are fused with what follows.
         return jax.lax.complex(numerator.real * inverse, numerator.imag * inverse)
-    return numerator * inverse
+    return multiply(numerator, inverse)

@@ -286,7 +286,8 @@ def _noise_power(params: BlurParams, spectra: Spectra, swapped: jax.Array | bool
     energy = half_plane_sum(power, spectra.image_shape, zero_frequency=False)
     # Plus what rounding leaves, or a noise-free pair would have no error bar.
     squares = _squares(params, spectra, swapped, zero_frequency=False)
-    return (squares + rounding_variance(power.dtype) * energy) / spectra.num_pairs
+    count = spectra.num_pairs.astype(power.dtype)
+    return (squares + rounding_variance(power.dtype) * energy) / count
 
 
 def _result(

@@ -244,9 +244,10 @@ def _spectral_result(
     energy = sums.energy
     scale = jnp.where(energy > 0, energy, 1)
     num_pixels = math.prod(spectra.image_shape) * spectra.num_pairs
-    noise_variance = squares / (num_pixels - params.variance.size)
+    count = num_pixels.astype(dtype)
+    noise_variance = squares / (count - params.variance.size)
     # Relative to the energy, because its square may not fit float32.
-    relative = noise_variance / scale + rounding_variance(dtype) / num_pixels
+    relative = noise_variance / scale + rounding_variance(dtype) / count
     covariance = relative * inverse_small(sums.information / scale)
     if distance is not None:
         covariance = covariance + jnp.outer(distance, distance)

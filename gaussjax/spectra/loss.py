@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.fourier import along_axis, half_plane_sum, half_plane_weights
+from gaussjax.model.fourier import along_axis, half_plane_sum, half_plane_weights, multiply
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.params import BlurParams, as_params
 from gaussjax.model.transfer import known_reach, system_response
@@ -58,7 +58,8 @@ def squared_misfit(response: jax.Array, factor: jax.Array | float, spectra: Spec
     # for its other users.
     power = spectra.reference_power
     inverse = 1 / jnp.where(power > 0, power, 1)
-    misfit = response * power - factor * spectra.cross_power
+    misfit = multiply(jnp.asarray(factor, power.dtype), spectra.cross_power)
+    misfit = multiply(response, power).astype(misfit.dtype) - misfit
     squared = jnp.real(misfit) * (inverse * jnp.real(misfit))
     squared = squared + jnp.imag(misfit) * (inverse * jnp.imag(misfit))
     return jnp.where(power > 0, squared, 0) + factor**2 * spectra.unexplained_power

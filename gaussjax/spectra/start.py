@@ -5,7 +5,12 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.fourier import half_plane_sum, half_plane_weights, squared_magnitude
+from gaussjax.model.fourier import (
+    half_plane_sum,
+    half_plane_weights,
+    multiply,
+    squared_magnitude,
+)
 from gaussjax.model.kernels import Kernel, nominal_variance
 from gaussjax.model.params import BlurParams, as_params, project_family
 from gaussjax.model.response import BlurModel
@@ -180,7 +185,7 @@ def _misfit(spectra: Spectra, model: BlurModel):
 
     def evaluate(vector):
         response, slopes = model.responses(vector, spectra.image_shape)
-        misfit, slopes = root * (response - transfer), root[None] * slopes
+        misfit, slopes = multiply(root, response - transfer), multiply(root[None], slopes)
         return Evaluation(
             cost=0.5 * jnp.sum(squared_magnitude(misfit)),
             gradient=real_products(slopes, misfit[None])[:, 0],
@@ -203,7 +208,8 @@ def _follow_noise(
     def residual(theta):
         response, slopes = model.responses(theta, shape)
         root = jnp.sqrt(power)
-        return root * (response - spectra.transfer), root[None] * slopes, response, slopes
+        misfit = response.astype(spectra.transfer.dtype) - spectra.transfer
+        return multiply(root, misfit), multiply(root[None], slopes), response, slopes
 
     # A window does not commute with the blur. What it leaves shows in the residual of the
     # least-squares vector: frequencies that are free of noise would hold nothing else.

@@ -48,7 +48,7 @@ def uneven_factor(score: jax.Array, field: jax.Array, weights: jax.Array) -> jax
         field: J.
         weights: W.
     """
-    count = jnp.sum(weights > 0)
+    count = jnp.sum(weights > 0).astype(weights.dtype)
     squares = jnp.sum(jnp.where(weights > 0, score**2 / jnp.where(weights > 0, weights, 1), 0))
     total = jnp.sum(weights * field**2)
     scale = squares / jnp.maximum(count, 1) * total

@@ -17,6 +17,7 @@ from gaussjax.model.fourier import (
     half_plane_sum,
     half_plane_weights,
     inverse_transform,
+    multiply,
     squared_magnitude,
 )
 from gaussjax.numerics.linear_algebra import (
@@ -74,7 +75,7 @@ def reference_noise(
     # Frequencies that the window leaks into, where the residual shows the model's faults.
     low = (4 * jnp.pi / min(image_shape)) ** 2
     radius = sum(w**2 for w in angular_frequencies(image_shape, power.dtype))
-    used = half_plane_weights(image_shape, power.dtype) * (radius > low)
+    used = jnp.where(radius > low, half_plane_weights(image_shape, power.dtype), 0)
     summands = [used * gain**j * power**k for j, k in ((0, 0), (1, 0), (2, 0), (0, 1), (1, 1))]
     s0, s1, s2, y0, y1 = (jnp.sum(x) for x in row_sums([each[None] for each in summands]))
     # In units of the mean power, the variance of whose periodogram is 1 where noise is white.
@@ -182,7 +183,8 @@ def whitened_sums(
 def whitened(u, slopes, density, density_slopes, weights) -> tuple[jax.Array, jax.Array]:
     """``e = sqrt(weights / D) u`` and its derivatives; arguments as in :func:`whitened_sums`."""
     root = jnp.sqrt(weights / density)
-    return root * u, root[None] * (slopes - u[None] * (0.5 * density_slopes / density[None]))
+    own = multiply(0.5 * density_slopes / density[None], u[None])
+    return multiply(root, u), multiply(root[None], slopes.astype(u.dtype) - own)
 
 
 def spectral_factors(e, slopes, weight, strength, image_shape, repeated) -> jax.Array:
@@ -235,7 +237,7 @@ def excess_scatter(response, response_slopes, noise, weights) -> jax.Array:
         slopes = (root / density)[None] * response_slopes
         return inner_products(slopes, slopes)
     root = jnp.sqrt(weights / density)
-    by_slope = jnp.sqrt(v_reference) * root[None] * response_slopes
+    by_slope = multiply(jnp.sqrt(v_reference) * root[None], response_slopes)
     density_slopes = 2 * v_reference * jnp.real(jnp.conj(response)[None] * response_slopes)
     by_density = 0.5 * density_slopes * (root / jnp.sqrt(density))[None]
     return real_products(by_slope, by_slope) - inner_products(by_density, by_density)
@@ -298,8 +300,8 @@ def split_change(u, slopes, response, response_slopes, weights) -> jax.Array:
     gain = jnp.sum(weights * squared_magnitude(response))
     in_reference = jnp.sum(weights * squared_magnitude(u)) / jnp.where(gain > 0, gain, 1)
     weights = jnp.broadcast_to(weights, u.shape)[None]
-    bias = in_reference * real_products(weights * response_slopes, response[None])[:, 0]
-    return product(inverse_small(real_products(weights * slopes, slopes)), bias)
+    bias = in_reference * real_products(multiply(weights, response_slopes), response[None])[:, 0]
+    return product(inverse_small(real_products(multiply(weights, slopes), slopes)), bias)
 
 
 def leaked(spectra: jax.Array, window: jax.Array) -> jax.Array:

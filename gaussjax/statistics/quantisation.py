@@ -1,5 +1,7 @@
 """Rounding of the images themselves: steps of integer pixels are noise of known level."""
 
+from functools import reduce
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,9 +28,10 @@ def quantisation_steps(reference, blurred) -> jax.Array:
 
 @jax.jit
 def _visible_steps(images: list[jax.Array]) -> jax.Array:
-    """Of images of floating-point numbers; one program, where each operation would be compiled."""
-    rows = jnp.stack(images)
-    rows = rows.reshape(2, 1, -1).astype(jnp.promote_types(rows.dtype, jnp.float32))
+    """As seen in the pixels; one program, where each operation would be compiled by itself."""
+    floating = [image.dtype for image in images if jnp.issubdtype(image.dtype, jnp.floating)]
+    dtype = reduce(np.promote_types, floating, np.dtype(np.float32))
+    rows = jnp.stack([image.reshape(1, -1).astype(dtype) for image in images])
     units = jnp.asarray(_UNITS, rows.dtype)[None, :, None]
     levels = jnp.where(jnp.isfinite(rows), rows, 0) * units
     on_grid = jnp.max(jnp.abs(levels - jnp.round(levels)), axis=2) < _NEAR

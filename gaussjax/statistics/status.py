@@ -58,4 +58,5 @@ def is_too_small(
     margins: jax.Array, largest: tuple[int, ...], num_pixels: jax.Array, num_parameters: int
 ) -> jax.Array:
     """The blur asks for wider margins than the frame allows, or leaves too few pixels to fit it."""
-    return jnp.any(margins > jnp.asarray(largest)) | (num_pixels < 4 * num_parameters)
+    too_wide = jnp.any(margins > jnp.asarray(largest, margins.dtype))
+    return too_wide | (num_pixels < 4 * num_parameters)

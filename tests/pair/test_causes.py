@@ -162,37 +162,3 @@ def test_the_remedy_helps(x64):
         assert estimate.adequacy.verdict == Verdict.EXPLAINED, spoil
         low, high = estimate.interval()
         assert low < sigma < high, spoil
-
-
-# Ranks are strict in every test.
-STRICT = {
-    "plain": {},
-    "nuisances": {"gain": True, "offset": True},
-    "mask": {"mask": np.arange(SIZE * SIZE).reshape(SIZE, SIZE) % 97 > 0},
-    "noise": {"noise_std": (0.01, 0.01)},
-}
-
-
-def strict_estimate(options):
-    reference, blurred, _ = spoilt_pairs("camera")["nothing"]
-    images = reference.astype(np.float32), blurred.astype(np.float32)
-    return gj.estimate_blur(*images, **STRICT[options])
-
-
-@pytest.mark.parametrize("options", STRICT)
-def test_no_nan_on_the_way(options):
-    with jax.debug_nans(True):
-        estimate = strict_estimate(options)
-        assert estimate.status == 0
-        assert estimate.adequacy.verdict == Verdict.EXPLAINED
-
-
-@pytest.mark.xfail(
-    reason="integer, real, complex meet: periodic_part, window, long_run, noise, start",
-    raises=ValueError,
-    strict=True,
-)
-@pytest.mark.parametrize("options", STRICT)
-def test_no_promotion_on_the_way(options):
-    with jax.numpy_dtype_promotion("strict"):
-        assert strict_estimate(options).status == 0
