@@ -10,6 +10,7 @@ import numpy as np
 from gaussjax.cli.estimate_output import TRUSTED
 from gaussjax.cli.output import attributes, table_lines
 from gaussjax.maps.blur_map import BlurMap
+from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
 
@@ -29,9 +30,15 @@ class Outcome:
     @property
     def verdicts(self) -> np.ndarray:
         """On the tiles, ``[ny, nx]``."""
+        return np.asarray(self.blur_map.verdict)
+
+    @property
+    def doubts(self) -> list[tuple[str, int]]:
+        """Causes of the doubt in estimated tiles, by their names, and how many have each."""
         adequacy = self.blur_map.estimates.adequacy
         assert adequacy is not None  # blur_map has seen the pixels
-        return np.asarray(adequacy.verdict)
+        causes = np.asarray(adequacy.cause)[self.are_estimated & ~self.are_trusted]
+        return Counter(Cause(int(k)).name.lower() for k in causes).most_common()
 
     @property
     def are_trusted(self) -> np.ndarray:
@@ -54,15 +61,17 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
         errors = np.median(found.sigma_standard_error[estimated], axis=0)
         text = ", ".join(f"{error:.2g}" for error in np.atleast_1d(errors))
         rows.append(("error", f"{text} px, the median standard error"))
+        rows.append(("one blur", f"p = {float(found.one_blur_p_value):.2g}"))
     refused = Counter(Status(int(k)).name.lower() for k in found.status[~estimated])
     reasons = ", ".join(f"{number} {name}" for name, number in refused.most_common())
-    doubted = np.count_nonzero(estimated & ~outcome.are_trusted)
+    doubts = ", ".join(f"{number} {name}" for name, number in outcome.doubts)
+    doubted = sum(number for _, number in outcome.doubts)
     grid = found.grid
     tiles = f"{_product(grid.counts)} of {_product(grid.tile)} px"
     rows += [
         ("tiles", f"{tiles}, {_product(f'{step:.4g}' for step in grid.spacings)} px apart"),
         ("refused", f"{refused.total()} of {estimated.size}{reasons and ': '}{reasons}"),
-        ("doubted", f"{doubted} of {estimated.size}, by the verdict on their pixels"),
+        ("doubted", f"{doubted} of {estimated.size}{doubts and ': '}{doubts}"),
         ("frame", f"{_product(grid.shape)} px"),
         *(("note", note) for note in outcome.notes),
     ]
@@ -96,16 +105,23 @@ def draw(path: str, reference: np.ndarray, outcome: Outcome) -> None:
 def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
     """What ``--json`` prints: arrays [ny][nx] in px."""
     found = outcome.blur_map
+    adequacy = found.estimates.adequacy
+    assert adequacy is not None  # blur_map has seen the pixels
     return {
         "sigma": found.sigma,
         "sigma_unit": "px",
         "standard_error": found.sigma_standard_error,
+        "model_error": found.estimates.sigma_model_error,
+        "one_blur_p_value": found.one_blur_p_value,
         "shrunk_sigma": found.shrunk_sigma,
         "shrunk_standard_error": found.shrunk_standard_error,
         "status": found.status,
         "status_names": {int(status): status.name.lower() for status in Status},
         "verdict": outcome.verdicts,
         "verdict_names": {int(verdict): verdict.name.lower() for verdict in Verdict},
+        "cause": adequacy.cause,
+        "cause_names": {int(cause): cause.name.lower() for cause in Cause},
+        "p_value": adequacy.p_value,
         "centres_y": found.centres[0],
         "centres_x": found.centres[1],
         "positions": found.positions,

@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.maps.agreement import judged_together, one_blur_p_value
 from gaussjax.maps.markov_field import smooth
+from gaussjax.maps.sensitivity import Sensitivity
 from gaussjax.maps.tile_estimates import estimate_tiles
 from gaussjax.maps.tile_grid import TileGrid, make_grid
 from gaussjax.maps.variogram import Observations
@@ -24,6 +27,7 @@ from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.params import namespace, signed_sqrt, signed_square
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.numerics.sharding import automatic_sharding
+from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.covariance import sigma_error, variance_error
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
@@ -35,15 +39,23 @@ class BlurMap:
 
     Attributes:
         estimates: of the tiles, with leading axes ``[ny, nx]``; values stand beside their status.
+            Each has a verdict of its own, but where many tiles show that the kernel is no Gaussian,
+            all are doubted.
         positions: where in the frame each estimate looks, px from the centre of the first pixel,
             ``[ny, nx, 2]`` (y, x): the centroid of its sensitivity to the blur.
+        noise_part: of the variance of each estimate, ``[ny, nx]``, what remains when a blur that
+            varies linearly over the tile is not taken for noise; 1 where it does not.
+        one_blur_p_value: probability that tiles of one true blur differ as much as these, or more.
         shrunk_sigma: at the centres of the tiles, px, ``[ny, nx]``; None unless asked for.
-        shrunk_standard_error: of ``shrunk_sigma``, px; None unless asked for.
+        shrunk_standard_error: of ``shrunk_sigma``, px, with what a blur that varies inside of tiles
+            adds to second order; None unless asked for.
         grid: where the tiles lie (static).
     """
 
     estimates: BlurEstimate
     positions: jax.Array
+    noise_part: jax.Array
+    one_blur_p_value: jax.Array
     shrunk_sigma: jax.Array | None
     shrunk_standard_error: jax.Array | None
     grid: TileGrid = static()
@@ -55,8 +67,18 @@ class BlurMap:
 
     @property
     def sigma_standard_error(self) -> jax.Array:
-        """Of ``sigma``, px; NaN where the status is not 0."""
-        return self._where_estimated(self.estimates.sigma_standard_error)
+        """Of ``sigma`` at its position, by noise, px; NaN where the status is not 0.
+
+        Less than that of the estimate where the blur varies over the tile: see ``noise_part``.
+        """
+        error = _noise_error(self.estimates, self.noise_part)
+        return self._where_estimated(sigma_error(self.estimates.sigma, error))
+
+    @property
+    def verdict(self) -> jax.Array:
+        """On every tile, a :class:`~gaussjax.Verdict`, ``[ny, nx]``."""
+        assert self.estimates.adequacy is not None  # the pixels were seen
+        return self.estimates.adequacy.verdict
 
     @property
     def status(self) -> jax.Array:
@@ -76,7 +98,10 @@ class BlurMap:
             return f"BlurMap({text})"
         sigma = np.asarray(self.sigma)[np.asarray(self.status) == Status.ESTIMATED]
         text += f", {len(sigma)} estimated"
-        return text + (f": sigma {sigma.min():.4g} to {sigma.max():.4g} px" if sigma.size else "")
+        if not sigma.size:
+            return text
+        text += f": sigma {sigma.min():.4g} to {sigma.max():.4g} px"
+        return text + f", p = {float(self.one_blur_p_value):.2g} for one blur"
 
     def _where_estimated(self, values: jax.Array) -> jax.Array:
         fine = self.status == Status.ESTIMATED
@@ -173,11 +198,12 @@ def blur_map(
         options["noise_std"] = "estimate"
     maps = reference, blurred, as_mask_pair(mask, reference), as_weights(weights, blurred)
     arguments = {"noise_std": noise, "bounds": bounds, "initial": initial}
-    estimates, positions = estimate_tiles(
-        maps, arguments, grid=grid, options=tuple(options.items())
-    )
-    sigma, error = _shrink(estimates, positions, grid) if shrink else (None, None)
-    return BlurMap(estimates, positions, sigma, error, grid)
+    estimates, seen = estimate_tiles(maps, arguments, grid=grid, options=tuple(options.items()))
+    if noise is not None or loss != "squared":
+        # Another residual than that of least squares.
+        seen = replace(seen, noise_part=jnp.ones_like(seen.noise_part))
+    estimates, p_value, sigma, error = _joined(estimates, seen, grid, shrink)
+    return BlurMap(estimates, seen.position, seen.noise_part, p_value, sigma, error, grid)
 
 
 def _check_shrinkable(grid: TileGrid, family: str) -> None:
@@ -196,23 +222,59 @@ def _lags(grid: TileGrid) -> tuple[int, ...]:
     return tuple(math.ceil((tile - 1) / spacing) for tile, spacing in pairs)
 
 
-@partial(jax.jit, static_argnames="grid")
-def _shrink(
-    estimates: BlurEstimate, positions: jax.Array, grid: TileGrid
-) -> tuple[jax.Array, jax.Array]:
-    """Sigma at the centres of the tiles and its standard error, smoothed as variances."""
-    sigma, error = estimates.sigma, estimates.sigma_standard_error
-    fine = (estimates.status == Status.ESTIMATED) & jnp.isfinite(error) & (error > 0)
+def _noise_error(estimates: BlurEstimate, noise_part: jax.Array) -> jax.Array:
+    """Standard error by noise of the variances, px^2, of the shape of the sigmas."""
+    error = variance_error(estimates.sigma, estimates.sigma_standard_error)
+    xp = namespace(error)
+    return error * xp.sqrt(noise_part).reshape(noise_part.shape + (1,) * (error.ndim - 2))
+
+
+@partial(jax.jit, static_argnames=("grid", "shrink"))
+def _joined(estimates: BlurEstimate, seen: Sensitivity, grid: TileGrid, shrink: bool):
+    """Estimates judged together, p-value of one blur, and sigma and its error as shrunk."""
+    together, p_value = judged_together(estimates), _one_blur(estimates, seen, grid)
+    if not shrink:
+        return together, p_value, None, None
+    observed = observations(estimates, seen, grid)
     # A pixel that several tiles compare counts as one.
-    covered = estimates.num_pixels.astype(sigma.dtype) / math.prod(grid.spacings)
-    variance = variance_error(sigma, error) ** 2 * jnp.maximum(covered, 1)
-    first = jnp.asarray([centres[0] for centres in grid.centres], sigma.dtype)
-    spacings = jnp.asarray(grid.spacings, sigma.dtype)
-    seen = Observations(
-        value=jnp.where(fine, signed_square(sigma), 0),
-        variance=jnp.where(fine, variance, jnp.inf),
-        place=(positions - first[None, None]) / spacings[None, None],
-    )
-    mean, deviation = smooth(seen, _lags(grid))
+    covered = estimates.num_pixels.astype(p_value.dtype) / math.prod(grid.spacings)
+    shared = replace(observed, variance=observed.variance * jnp.maximum(covered, 1))
+    mean, deviation = smooth(shared, _lags(grid))
+    # Neighbours are moved alike, so that no mean over them makes that smaller.
+    known = jnp.isfinite(observed.variance)
+    moved = jnp.where(known, seen.second_order, jnp.nan)
+    moved = jnp.where(known, seen.second_order, jnp.nanmedian(moved))
     shrunk = signed_sqrt(mean)
-    return shrunk, sigma_error(shrunk, deviation)
+    return together, p_value, shrunk, sigma_error(shrunk, jnp.hypot(deviation, moved))
+
+
+def _one_blur(estimates: BlurEstimate, seen: Sensitivity, grid: TileGrid) -> jax.Array:
+    """The p-value of one blur over the frame, of the least of all sigmas of a tile."""
+    sigma, model, adequacy = estimates.sigma, estimates.sigma_model_error, estimates.adequacy
+    assert adequacy is not None  # the pixels were seen
+    # A model that fails everywhere alike makes tiles differ by their content, and not by their
+    # blur.
+    varies = adequacy.cause == Cause.VARYING_BLUR
+    varies = varies.reshape(varies.shape + (1,) * (sigma.ndim - 2))
+    model = jnp.where(varies, 0, variance_error(sigma, model))
+    variance = _noise_error(estimates, seen.noise_part) ** 2 + model**2
+    fine = (estimates.status == Status.ESTIMATED)[..., None]
+    values, variances = (a.reshape(*grid.counts, -1) for a in (signed_square(sigma), variance))
+    fine = fine & jnp.isfinite(variances) & (variances > 0)
+    values, variances = jnp.where(fine, values, 0), jnp.where(fine, variances, jnp.inf)
+    count = values.shape[-1]
+    found = [one_blur_p_value(values[..., k], variances[..., k], _lags(grid)) for k in range(count)]
+    return jnp.minimum(count * jnp.min(jnp.stack(found)), 1)
+
+
+def observations(estimates: BlurEstimate, seen: Sensitivity, grid: TileGrid) -> Observations:
+    """The variances of the tiles, of one sigma each, as seen from the grid of their centres."""
+    error = _noise_error(estimates, seen.noise_part)
+    fine = (estimates.status == Status.ESTIMATED) & jnp.isfinite(error) & (error > 0)
+    first = jnp.asarray([centres[0] for centres in grid.centres], error.dtype)
+    spacings = jnp.asarray(grid.spacings, error.dtype)
+    return Observations(
+        value=jnp.where(fine, signed_square(estimates.sigma), 0),
+        variance=jnp.where(fine, error**2, jnp.inf),
+        place=(seen.position - first[None, None]) / spacings[None, None],
+    )

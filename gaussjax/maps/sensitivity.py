@@ -1,26 +1,43 @@
-"""The position that an estimate refers to: the centroid of its sensitivity to the blur."""
+"""What an estimate sees of a blur that varies: where, and what the variation adds to its residual.
+
+The place that an estimate refers to is the centroid of its sensitivity to the blur.
+"""
 
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from gaussjax.model import boundary as borders
+from gaussjax.model.fourier import forward_transform, squared_magnitude
 from gaussjax.model.response import prediction_margins
 from gaussjax.model.transfer import blur
 from gaussjax.model.window import erode, interior_window
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
+from gaussjax.numerics.pytree import pytree
 from gaussjax.spectra.orientation import is_swapped, swap_pair, swap_params
+from gaussjax.statistics.long_run import long_run_factor, uneven_factor
 from gaussjax.statistics.result import BlurEstimate
 
 
-def sensitive_position(
+@pytree
+class Sensitivity:
+    """Where an estimate of the variance looks, and how much of its scatter is noise."""
+
+    position: jax.Array  # its centroid, px from the centre of the first pixel, `[ndim]`
+    # part of the estimate's variance that remains where a blur that varies linearly counts as none
+    noise_part: jax.Array
+    # px^2 by which that blur moves the estimate to second order, in which a prediction bends
+    second_order: jax.Array
+
+
+def sensitivity(
     reference: jax.Array,
     blurred: jax.Array,
     estimate: BlurEstimate,
     known: tuple[jax.Array | None, jax.Array | None],
     weights: jax.Array | None,
-) -> jax.Array:
-    """Centroid of what a least-squares estimate of the variance sees, px, ``[ndim]``.
+) -> Sensitivity:
+    """Sensitivity of a least-squares estimate of the variance to its pixels.
 
     If the variance varies over the frame, ``v(x)``, then B changes by ``D(x) (v(x) - v0)``,
     ``D = dB/dv``, and the estimate is to first order the weighted mean
@@ -31,6 +48,9 @@ def sensitive_position(
     nuisances ``c = W D^2``. So a v that varies linearly is met exactly at the centroid of c, which
     in a photograph may be far from the centre. Of a covariance v is the mean over the axes.
 
+    What is left of B there is not noise but ``D(x) (v(x) - v)``. The error bar of the estimate,
+    which takes all of it for noise, is too wide by what the residual loses when x D is fitted, too.
+
     Args:
         reference: A, finite.
         blurred: B, finite.
@@ -39,12 +59,11 @@ def sensitive_position(
         weights: of the pixels of B, or None.
 
     Returns:
-        Px from the centre of the first pixel, within the frame; the frame's centre where nothing
-        is seen.
+        The position lies within the frame; at its centre where nothing is seen.
     """
     shape, kernel, params = reference.shape, estimate.kernel, estimate.params
     swapped = is_swapped(estimate.covariance_matrix)
-    sharp, _ = swap_pair(swapped, reference, blurred)
+    sharp, soft = swap_pair(swapped, reference, blurred)
     params = swap_params(swapped, params)
     vector, unravel = ravel_pytree(params)
 
@@ -59,12 +78,54 @@ def sensitive_position(
     seen = _window(shape, margins, swapped, known, weights, vector.dtype)
     curvature = inner_products(jacobian * seen[None], jacobian)
     row = solve_small(curvature, isotropic / jnp.sum(isotropic))
-    influence = slope * jnp.tensordot(row, jacobian, axes=1) * seen
+    field = jnp.tensordot(row, jacobian, axes=1)
+    influence = slope * field * seen
     total = jnp.sum(influence)
     grids = jnp.meshgrid(*(jnp.arange(n, dtype=vector.dtype) for n in shape), indexing="ij")
     position = jnp.stack([jnp.sum(influence * grid) / total for grid in grids])
     last = jnp.asarray(shape, vector.dtype) - 1
-    return jnp.where(jnp.all(jnp.isfinite(position)), jnp.clip(position, 0, last), last / 2)
+    position = jnp.where(jnp.all(jnp.isfinite(position)), jnp.clip(position, 0, last), last / 2)
+    away = [(grid - at) / size for grid, at, size in zip(grids, position, shape, strict=True)]
+    residual = soft - predicted(vector)
+    fields = jnp.concatenate([jacobian, jnp.stack([slope * a for a in away])])
+    found = _fitted(residual, fields, seen)
+    left = residual - jnp.tensordot(found, fields, axes=1)
+    _, bend = jax.jvp(
+        lambda at: jax.jvp(predicted, (at,), (isotropic,))[1], (vector,), (isotropic,)
+    )
+    variation = sum(found[len(jacobian) + k] * a for k, a in enumerate(away))
+    moved = jnp.abs(0.5 * jnp.sum(seen * field * bend * variation**2))
+    return Sensitivity(
+        position=position,
+        noise_part=_noise_part(residual, left, field, seen),
+        second_order=jnp.where(jnp.isfinite(moved), moved, 0),
+    )
+
+
+def _fitted(residual, fields, weights) -> jax.Array:
+    """Coefficients of the fields in a residual, by weighted least squares."""
+    scale = jnp.sqrt(jnp.sum(weights[None] * fields**2, axis=(1, 2)))
+    scale = jnp.where(scale > 0, scale, 1)
+    fields = fields / scale[:, None, None]
+    normal = inner_products(fields * weights[None], fields)
+    return solve_small(normal, inner_products(fields * weights[None], residual[None])[:, 0]) / scale
+
+
+def _noise_part(residual, left, field, weights) -> jax.Array:
+    """Variance of ``sum W r field`` with what is left of a residual, over that with all of it."""
+    count = jnp.sum((weights > 0).astype(weights.dtype))
+    # As many more are fitted as there are axes; a few pixels would leave nothing at all.
+    part = count / jnp.maximum(count - residual.ndim, 1) * _score_variance(left, field, weights)
+    part = part / _score_variance(residual, field, weights)
+    return jnp.where(jnp.isfinite(part), jnp.minimum(part, 1), 1)
+
+
+def _score_variance(residual, field, weights) -> jax.Array:
+    """Of ``sum W r field``, up to a factor, of noise of any spectrum and strength."""
+    score, weighted = weights * residual, weights * field
+    power, own = (squared_magnitude(forward_transform(a, a.ndim)) for a in (score, weighted))
+    correlated = long_run_factor(power, own, residual.shape)
+    return jnp.sum(score * residual) * correlated * uneven_factor(score, field, weights)
 
 
 def _isotropic(zeros, dtype) -> jax.Array:

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from gaussjax.maps.blur_map import BlurMap
+from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.json_values import json_values
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
@@ -15,7 +16,8 @@ def map_rows(blur_map: BlurMap) -> Iterator[dict[str, float | str | None]]:
     """A row for every tile, in reading order; lengths in px, None for what is not known.
 
     Keys: y and x of the tile's centre, position_y and position_x of where its estimate looks,
-    sigma, standard_error, status, verdict, shrunk_sigma, shrunk_standard_error.
+    sigma, standard_error, model_error, status, verdict, cause, p_value, shrunk_sigma,
+    shrunk_standard_error.
 
     Raises:
         ValueError: a map of several sigmas per tile.
@@ -32,8 +34,11 @@ def map_rows(blur_map: BlurMap) -> Iterator[dict[str, float | str | None]]:
             "position_x": float(found.positions[y, x, 1]),
             "sigma": json_values(found.sigma[y, x]),
             "standard_error": json_values(found.sigma_standard_error[y, x]),
+            "model_error": json_values(found.estimates.sigma_model_error[y, x]),
             "status": Status(int(found.status[y, x])).name.lower(),
             "verdict": Verdict(int(adequacy.verdict[y, x])).name.lower(),
+            "cause": Cause(int(adequacy.cause[y, x])).name.lower(),
+            "p_value": json_values(adequacy.p_value[y, x]),
             "shrunk_sigma": None if shrunk[0] is None else json_values(shrunk[0][y, x]),
             "shrunk_standard_error": None if shrunk[1] is None else json_values(shrunk[1][y, x]),
         }

@@ -1,5 +1,6 @@
 """The estimates of all tiles of a map, a batch of tiles at a time."""
 
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gaussjax.maps.sensitivity import sensitive_position
+from gaussjax.maps.sensitivity import Sensitivity, sensitivity
 from gaussjax.maps.tile_grid import TileGrid
 from gaussjax.model.arguments import fill_with_mean
 from gaussjax.pair.crop import Crop
@@ -20,8 +21,8 @@ _BATCH = 64  # tiles at once: all wait for the slowest, and all are in memory
 @partial(jax.jit, static_argnames=("grid", "options"))
 def estimate_tiles(
     maps, arguments: dict[str, Any], *, grid: TileGrid, options: tuple[tuple[str, Any], ...]
-) -> tuple[BlurEstimate, jax.Array]:
-    """Estimates with leading axes ``[ny, nx]``, and their positions in the frame, ``[ny, nx, 2]``.
+) -> tuple[BlurEstimate, Sensitivity]:
+    """Estimates and what they see, positions in the frame, with leading axes ``[ny, nx]``.
 
     Args:
         maps: reference, blurred, the pair of what is known of them, and weights, of the frame.
@@ -34,14 +35,15 @@ def estimate_tiles(
     def one(corner):
         reference, blurred, known, weights = jax.tree.map(Crop(corner, grid.tile).of, maps)
         estimate = estimate_blur(reference, blurred, mask=known, weights=weights, **given)
-        position = sensitive_position(
+        seen = sensitivity(
             fill_with_mean(reference, known[0]),
             fill_with_mean(blurred, known[1]),
             estimate,
             known,
             weights,
         )
-        return estimate, corner.astype(position.dtype) + position
+        position = corner.astype(seen.position.dtype) + seen.position
+        return estimate, replace(seen, position=position)
 
     corners = jnp.asarray(list(product(*grid.corners)))
     found = jax.lax.map(one, corners, batch_size=_BATCH)

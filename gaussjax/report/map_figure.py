@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 
 _SIZE = (10.0, 3.6)  # inches
+# Median standard errors that the colours of sigma span at least: less would show noise as blur.
+_LEAST_SPAN = 8.0
 
 
 def draw_map(reference, blur_map: BlurMap) -> "Figure":
@@ -23,7 +25,8 @@ def draw_map(reference, blur_map: BlurMap) -> "Figure":
 
     Every tile is a cell around its centre, with a dot where its estimate looks; tiles that were
     refused are hatched. A map that was shrunk is shown so, with values in the hatched cells too.
-    Values beyond the middle 99 % share the colours at the ends.
+    Values beyond the middle 99 % share the colours at the ends. The colours of sigma span eight
+    median standard errors of the tiles at least.
 
     Args:
         reference: A, the image that the map is of, ``[height, width]``.
@@ -48,22 +51,38 @@ def draw_map(reference, blur_map: BlurMap) -> "Figure":
     estimated = found.positions[found.status == Status.ESTIMATED]
     panels[0].plot(*estimated.T[::-1], ".", color=style.ORANGE, markersize=3)
     name = "$\\sigma$" if found.shrunk_sigma is None else "$\\sigma$, shrunk"
-    _draw_tiles(panels[1], found, sigma, "viridis", name)
-    _draw_tiles(panels[2], found, error, "cividis", "Standard error")
+    errors = found.sigma_standard_error[np.isfinite(found.sigma_standard_error)]
+    span = _LEAST_SPAN * float(np.median(errors)) if errors.size else 0.0
+    _draw_tiles(panels[1], found, sigma, _at_least(span, sigma), "viridis", name)
+    limits = style.colour_limits(error)
+    _draw_tiles(panels[2], found, error, limits, "cividis", "Standard error")
     for axes in panels:
         axes.set(xticks=[], yticks=[], xlim=(-0.5, image.shape[1] - 0.5))
         axes.set_ylim(image.shape[0] - 0.5, -0.5)
     return figure
 
 
-def _draw_tiles(axes: "Axes", found: BlurMap, values: np.ndarray, colours: str, title: str) -> None:
+def _at_least(span: float, values: np.ndarray) -> tuple[float, float]:
+    """Ends of a colour scale that are so far apart at least."""
+    low, high = style.colour_limits(values)
+    more = 0.5 * max(span - (high - low), 0)
+    return low - more, high + more
+
+
+def _draw_tiles(
+    axes: "Axes",
+    found: BlurMap,
+    values: np.ndarray,
+    limits: tuple[float, float],
+    colours: str,
+    title: str,
+) -> None:
     """The values of the tiles as cells that meet half-way between the centres."""
     ys, xs = (
         np.concatenate([[-0.5], (centres[1:] + centres[:-1]) / 2, [size - 0.5]])
         for centres, size in zip(map(np.array, found.centres), found.grid.shape, strict=True)
     )
-    low, high = style.colour_limits(values)
-    shown = axes.pcolormesh(xs, ys, values, cmap=colours, vmin=low, vmax=high)
+    shown = axes.pcolormesh(xs, ys, values, cmap=colours, vmin=limits[0], vmax=limits[1])
     axes.set_aspect("equal")
     refused = np.ma.masked_array(np.zeros(values.shape), found.status == Status.ESTIMATED)
     if refused.count():

@@ -51,6 +51,9 @@ def test_json_csv_and_figure(folder, capsys):
     assert (record["tile"], record["step"], record["shape"]) == ([48, 48], [48, 48], [96, 144])
     assert record["status_names"]["0"] == "estimated"
     assert record["shrunk_sigma"] is None
+    assert 0.001 < record["one_blur_p_value"] <= 1
+    assert np.shape(record["cause"]) == np.shape(record["p_value"]) == (2, 3)
+    assert np.shape(record["model_error"]) == (2, 3)
     assert (record["num_tiles"], record["num_refused"], record["dtype"]) == (6, 0, "float64")
     with open("m.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -69,7 +72,7 @@ def test_table_and_shrink(folder, capsys):
     rows = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
     table = dict(rows)
     assert [name for name, _ in rows] == [
-        *("sigma", "shrunk", "error", "tiles", "refused", "doubted", "frame")
+        *("sigma", "shrunk", "error", "one", "tiles", "refused", "doubted", "frame")
     ]
     assert table["tiles"] == "2 x 3 of 48 x 48 px, 48 x 48 px apart"
     assert table["refused"] == "1 of 6: 1 not_identifiable"
