@@ -45,6 +45,7 @@ class BlurMap:
             ``[ny, nx, 2]`` (y, x): the centroid of its sensitivity to the blur.
         noise_part: of the variance of each estimate, ``[ny, nx]``, what remains when a blur that
             varies linearly over the tile is not taken for noise; 1 where it does not.
+        second_order: px^2 by which that blur moves each estimate to second order, ``[ny, nx]``.
         one_blur_p_value: probability that tiles of one true blur differ as much as these, or more.
         shrunk_sigma: at the centres of the tiles, px, ``[ny, nx]``; None unless asked for.
         shrunk_standard_error: of ``shrunk_sigma``, px, with what a blur that varies inside of tiles
@@ -55,6 +56,7 @@ class BlurMap:
     estimates: BlurEstimate
     positions: jax.Array
     noise_part: jax.Array
+    second_order: jax.Array
     one_blur_p_value: jax.Array
     shrunk_sigma: jax.Array | None
     shrunk_standard_error: jax.Array | None
@@ -67,11 +69,14 @@ class BlurMap:
 
     @property
     def sigma_standard_error(self) -> jax.Array:
-        """Of ``sigma`` at its position, by noise, px; NaN where the status is not 0.
+        """Of ``sigma`` at its position, px; NaN where the status is not 0.
 
-        Less than that of the estimate where the blur varies over the tile: see ``noise_part``.
+        By noise and by what a blur that varies over the tile adds to second order. Less than that
+        of the estimate where it varies, which takes the variation for noise: see ``noise_part``.
         """
-        error = _noise_error(self.estimates, self.noise_part)
+        noise = _noise_error(self.estimates, self.noise_part)
+        moved = self.second_order.reshape(self.status.shape + (1,) * (noise.ndim - 2))
+        error = namespace(noise).hypot(noise, moved)
         return self._where_estimated(sigma_error(self.estimates.sigma, error))
 
     @property
@@ -203,7 +208,8 @@ def blur_map(
         # Another residual than that of least squares.
         seen = replace(seen, noise_part=jnp.ones_like(seen.noise_part))
     estimates, p_value, sigma, error = _joined(estimates, seen, grid, shrink)
-    return BlurMap(estimates, seen.position, seen.noise_part, p_value, sigma, error, grid)
+    judged = estimates, seen.position, seen.noise_part, seen.second_order
+    return BlurMap(*judged, p_value, sigma, error, grid)
 
 
 def _check_shrinkable(grid: TileGrid, family: str) -> None:
