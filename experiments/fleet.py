@@ -28,6 +28,7 @@ from experiments.shared.processes import run_python
 from gaussjax import fit_dataset, open_pairs
 from gaussjax.dataset.equations import PairEquations, PairEvidence
 from gaussjax.dataset.state import JointSums
+from gaussjax.spectra.pooled_transfer import TransferSums
 from gaussjax.statistics.cause import Cause
 
 SIGMA, BATCH = 2.0, 64  # px; pairs
@@ -167,7 +168,7 @@ def some_sums(shape: tuple[int, int], random: np.random.Generator) -> JointSums:
         causes=(Cause.GAIN, Cause.OFFSET, Cause.KERNEL),
     )
     coefficients = {shape: drawn(1, shape[0], shape[1] // 2 + 1)}
-    return JointSums(coefficients, PairEquations(*numbers), evidence)
+    return JointSums(coefficients, PairEquations(*numbers), evidence, TransferSums.none(1))
 
 
 def drift(additions: int, random: np.random.Generator) -> dict[str, float]:

@@ -79,6 +79,7 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         **attributes(estimate.effects, population_mean_standard_error="mean_standard_error"),
         **attributes(estimate.effects, population_mean_interval="mean_interval"),
         "prediction_interval": estimate.effects.prediction_interval(),
+        "transfer": asdict(estimate.transfer),
         "aside": [{"name": name, "reason": why} for name, why in estimate.aside().items()],
         "regression": None if estimate.regression is None else asdict(estimate.regression),
         "regression_problem": estimate.regression_problem or None,

@@ -14,6 +14,7 @@ from gaussjax.dataset.estimating_equation import Root, find_root
 from gaussjax.dataset.instruments import PairSums, pair_sums
 from gaussjax.dataset.options import JointOptions
 from gaussjax.dataset.result import PairRecord
+from gaussjax.model.window import everywhere, interior_window
 from gaussjax.numerics.linear_algebra import diagonal, inverse_small, product
 from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.numerics.precision import rounding_variance
@@ -26,6 +27,8 @@ from gaussjax.pair.iteration import iterate
 from gaussjax.pair.least_squares import LeastSquares, Linearization, frame_equations
 from gaussjax.pair.objective import Fit
 from gaussjax.spectra.orientation import swap_pair
+from gaussjax.spectra.pooled_transfer import RingSums
+from gaussjax.spectra.ring_sums import noise_probes, ring_sums
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.goodness_of_fit import Adequacy
 from gaussjax.statistics.quantisation import quantisation_steps, rounding_noise
@@ -55,6 +58,8 @@ class LinearizationPoint:
     # variances of the noise in the sharper and in the softer images, in that unit, `[2]`; None: it
     # is in the softer ones alone, and not known
     noise: jax.Array | None
+    # tells batches apart, each of which draws noise of its own
+    number: jax.Array
 
 
 @pytree
@@ -66,6 +71,7 @@ class BatchSums:
     equations: PairEquations  # of every pair, leaves `[n, ...]`
     evidence: PairEvidence  # likewise
     records: PairRecord  # likewise
+    rings: RingSums  # likewise
 
 
 @partial(jax.jit, static_argnames=("options", "mesh"))
@@ -98,7 +104,7 @@ def batch_sums(
         on_device,
         mesh=mesh,
         in_specs=(split, split, split, same),
-        out_specs=BatchSums(same, split, split, split),  # pyright: ignore[reportArgumentType]
+        out_specs=BatchSums(same, split, split, split, split),  # pyright: ignore[reportArgumentType]
         check_vma=False,
     )(references, blurreds, present, point)
 
@@ -110,12 +116,13 @@ def _device_sums(
     count, shape = len(references), references.shape[1:]
     # The same for all pairs: outside of the loop.
     filters = options.model(shape).responses(point.vector, shape)
+    probes = _probes(point, options, shape)
     at_once = count
     if jax.default_backend() == "cpu":
         at_once = math.gcd(count, max(_PIXELS_AT_ONCE // math.prod(shape), 1))
 
     def one(reference, blurred, here):
-        return _fit_pair(reference, blurred, here, filters, point, options)
+        return _fit_pair(reference, blurred, here, (filters, probes), point, options)
 
     def some(first):
         arrays = (references, blurreds, present)
@@ -138,7 +145,7 @@ def _device_sums(
     evidence, records = jax.vmap(partial(_judge, point=point, options=options))(fits, present)
     groups = jnp.stack([records.counted, ~records.counted]).astype(fits.coefficients.dtype)
     coefficients = jnp.tensordot(groups, fits.coefficients, 1, precision="highest")
-    return BatchSums(coefficients, fits.joint, evidence, records)
+    return BatchSums(coefficients, fits.joint, evidence, records, fits.rings)
 
 
 @pytree
@@ -147,6 +154,7 @@ class _PairFit:
 
     coefficients: jax.Array  # at the point of the pass, `[p, *spectrum]`
     joint: PairEquations  # its equations there
+    rings: RingSums  # its spectra there
     optimum: Optimum  # its own
     finite: jax.Array  # all its pixels are, and its sums
 
@@ -161,10 +169,38 @@ class _Followed:
     num_rounds: jax.Array  # in which the point was moved to the root
 
 
+def _ring_margins(point: LinearizationPoint, options: JointOptions, shape: tuple[int, ...]):
+    """Margins of the blur, and ramps from there to the middle; px per axis, ``[ndim]``."""
+    margins = options.model(shape).margins(_WIDER**2 * point.vector)
+    return margins, 0.5 * jnp.asarray(shape, point.vector.dtype) - margins
+
+
+def _probes(point: LinearizationPoint, options: JointOptions, shape: tuple[int, ...]) -> jax.Array:
+    """White noise for the pairs of a batch, in the window that they share."""
+    margins, ramps = _ring_margins(point, options, shape)
+    window = everywhere(shape, point.vector.dtype)
+    if options.boundary != "periodic":
+        window = interior_window(shape, 0, margins, point.vector.dtype, ramps)
+    return noise_probes(jax.random.key(point.number), window)
+
+
+def _rings(frame: Frame, sums: PairSums, shared, point: LinearizationPoint, options: JointOptions):
+    """Spectra of a pair and of what the blur at the point of the pass leaves over."""
+    filters, probes = shared
+    window = frame_window(frame, *_ring_margins(point, options, frame.image_shape))
+    sharp = frame.blurred - frame.difference
+    # A gain is the pair's own, no part of the transfer function.
+    gain = jnp.where(sums.gain == 0, 1, sums.gain)
+    return ring_sums(sharp, frame.blurred / gain, -sums.residual / gain, filters, window, probes)
+
+
 def _fit_pair(
-    reference, blurred, present, filters, point: LinearizationPoint, options: JointOptions
+    reference, blurred, present, shared, point: LinearizationPoint, options: JointOptions
 ) -> _PairFit:
-    """Coefficients, equations and own optimum of one pair."""
+    """Coefficients, equations and own optimum of one pair.
+
+    ``shared`` are the filters at the point of the pass, and the probes.
+    """
     model = options.model(reference.shape)
     pair = _oriented(reference, blurred, point.unit, options)
     frame = pair.frame()
@@ -176,7 +212,8 @@ def _fit_pair(
         project = partial(model.project, sums.coefficients, shape=reference.shape)
         return sums, find_root(project, sums.equations.gradient, sums.equations.information, vector)
 
-    sums, root = fit_at(point.vector, filters)
+    sums, root = fit_at(point.vector, shared[0])
+    rings = _rings(frame, sums, shared, point, options)
     equations = sums.equations
     finite = jnp.isfinite(frame.centre) & jnp.isfinite(equations.change)
     # One NaN would spoil the sums of all; those of a flat image, which has no gain, are NaN.
@@ -207,7 +244,7 @@ def _fit_pair(
     # Sums at the point of the pass say too little about a pair whose blur is far from it.
     own = jax.lax.while_loop(is_far, follow, own)
     optimum = _optimum(pair, frame, own, point, options)
-    return _PairFit(counted(sums.coefficients), counted(equations), optimum, counts)
+    return _PairFit(counted(sums.coefficients), counted(equations), counted(rings), optimum, counts)
 
 
 def _oriented(reference, blurred, unit, options: JointOptions) -> Pair:

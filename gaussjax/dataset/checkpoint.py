@@ -18,7 +18,7 @@ from gaussjax.io.pair_reader import BadPair
 
 # Of the file. Its arrays are named after fields: raise this number when a field is renamed or gets
 # another meaning.
-FORMAT = 3
+FORMAT = 4
 
 
 class StateError(ValueError):

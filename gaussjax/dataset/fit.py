@@ -24,6 +24,7 @@ from gaussjax.io.pair_stream import PairStream
 from gaussjax.model.arguments import as_noise, check_fit_options
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import check_option
+from gaussjax.spectra.pooled_transfer import PooledTransfer, pooled_transfer
 from gaussjax.statistics.covariate_regression import regress_on_covariates
 
 BOUNDARIES = ("valid", "periodic")
@@ -136,7 +137,7 @@ def fit_dataset(
         enough = fit.predicted_step <= tolerance or current.number >= max_passes
         if enough or not stream.can_repeat:
             file.finish()
-            return _result(current, fit, sums, known)
+            return _result(current, fit, sums, known, levels)
         current = JointPass(next_start(fit, current.start), current.number + 1)
 
 
@@ -184,7 +185,11 @@ def _resumed(file: StateFile, identity: dict[str, str]) -> JointPass | None:
 
 
 def _result(
-    current: JointPass, fit: JointFit, sums: PassSums, given: Covariates | None
+    current: JointPass,
+    fit: JointFit,
+    sums: PassSums,
+    given: Covariates | None,
+    levels: tuple[float, float] | None,
 ) -> DatasetEstimate:
     judgement = joint_judgement(fit, total_over_processes)
     assert fit.estimate.adequacy is not None  # it is made with one
@@ -202,6 +207,7 @@ def _result(
         pairs=fit.records,
         influence=moves,
         bad=tuple(current.bad),
+        transfer=_transfer(current.start, fit, sums, levels),
         covariates={} if given is None else given.of(current.names, current.positions),
     )
     if given is None:
@@ -214,3 +220,12 @@ def _result(
     except ValueError as error:  # what hours were spent for is not lost by it
         return replace(estimate, regression_problem=str(error))
     return replace(estimate, regression=regression)
+
+
+def _transfer(
+    start: JointStart, fit: JointFit, sums: PassSums, levels: tuple[float, float] | None
+) -> PooledTransfer:
+    """The transfer function of all pairs, beside the Gaussian of the fit."""
+    noise = None if levels is None else levels[not start.swapped] / start.unit
+    found = pooled_transfer(sums.joint.transfer, noise, fit.vector - start.vector)
+    return replace(found, noise_std=start.unit * found.noise_std)

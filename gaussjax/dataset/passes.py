@@ -16,6 +16,7 @@ from gaussjax.dataset.result import PairRecord
 from gaussjax.dataset.state import JointStart, JointSums, PassSums
 from gaussjax.io.batches import Batch, Batcher
 from gaussjax.io.pair_reader import BadPair, LoadedPair
+from gaussjax.spectra.pooled_transfer import TransferSums
 from gaussjax.statistics.status import Status
 
 
@@ -41,7 +42,8 @@ class JointPass:
         """Add the sums and the records of a batch."""
         count = len(batch.names)
         each = jax.tree.map(
-            lambda leaf: np.asarray(leaf)[:count], (found.equations, found.evidence, found.records)
+            lambda leaf: np.asarray(leaf)[:count],
+            (found.equations, found.evidence, found.records, found.rings),
         )
         records = each[2]
         finite = records.status != Status.NOT_FINITE
@@ -59,7 +61,9 @@ class JointPass:
             sums = jax.tree.map(
                 lambda leaf, chosen=chosen: np.asarray(leaf[chosen], float).sum(0), each[:2]
             )
-            groups.append(JointSums({batch.shape: coefficients}, *sums))
+            rings = jax.tree.map(lambda leaf, chosen=chosen: leaf[chosen], each[3])
+            transfer = TransferSums.of_pairs(rings, np.asarray(batch.positions)[chosen])
+            groups.append(JointSums({batch.shape: coefficients}, sums[0], sums[1], transfer))
         added = PassSums(*groups)
         self.sums = added if self.sums is None else self.sums + added
 
@@ -123,7 +127,7 @@ def run_pass(
             levels = noise_std[::-1] if start.swapped else noise_std
             noise = jnp.asarray((np.asarray(levels) / start.unit) ** 2, dtype)
         vector, unit = jnp.asarray(start.vector, dtype), jnp.asarray(start.unit, dtype)
-        point = LinearizationPoint(vector, unit, noise)
+        point = LinearizationPoint(vector, unit, noise, jnp.uint32(batch.positions[0]))
         images = batch.references, batch.blurreds, batch.present
         with jax.set_mesh(mesh):  # the caller may work in another one
             sums = batch_sums(*images, point, options=options, mesh=mesh)

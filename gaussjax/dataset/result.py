@@ -7,6 +7,7 @@ import numpy as np
 
 from gaussjax.io.pair_reader import BadPair
 from gaussjax.numerics.pytree import pytree
+from gaussjax.spectra.pooled_transfer import PooledTransfer
 from gaussjax.statistics.covariate_regression import CovariateRegression
 from gaussjax.statistics.random_effects import RandomEffects
 from gaussjax.statistics.result import BlurEstimate, with_errors
@@ -76,6 +77,9 @@ class DatasetEstimate:
         influence: how far the joint sigma moves when a pair is left out, px, ``[n, p]`` by the
             parameters of the family; NaN for pairs that do not count.
         bad: what this process has left out, files without a partner too, and why.
+        transfer: the transfer function that the pairs in the joint fit have in common, of all
+            processes: how much of what happened is one filter, how much of that a Gaussian, and
+            what is noise or differs from pair to pair.
         covariates: of the pairs by name, ``[n]`` each, NaN where a pair has none; empty unless any
             were given.
         regression: of the pairs' own sigmas on the covariates; None without covariates, and where
@@ -93,6 +97,7 @@ class DatasetEstimate:
     pairs: PairRecord
     influence: np.ndarray
     bad: tuple[BadPair, ...]
+    transfer: PooledTransfer
     covariates: dict[str, np.ndarray] = field(default_factory=dict)
     regression: CovariateRegression | None = None
     regression_problem: str = ""
@@ -156,6 +161,7 @@ class DatasetEstimate:
             "scatter": f"{spread} px between pairs (chi-square per pair {excess}; 1: one sigma)",
             "pairs": f"{self.num_pairs}, {self.num_bad} left out; {self.num_aside} set aside,"
             f" {self.num_doubted} doubted, {len(self.refused())} without a sigma of their own",
+            "power": f"of the softer images: {self.transfer.shares}",
             "passes": f"{self.num_passes}",
             "images": f"{self.pairs.sigma.dtype}, their sums float64",
             "worst": ", ".join(self.worst(3)),

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from gaussjax.dataset.equations import PairEquations, PairEvidence
+from gaussjax.spectra.pooled_transfer import TransferSums
 
 Shape = tuple[int, ...]
 
@@ -30,6 +31,7 @@ class JointSums:
     coefficients: dict[Shape, np.ndarray]  # by shape of the images, `[p, *spectrum]`
     equations: PairEquations  # of all pairs, float64
     evidence: PairEvidence  # likewise
+    transfer: TransferSums  # likewise
 
     def __add__(self, other: "JointSums") -> "JointSums":
         """Of the pairs of both.
@@ -46,15 +48,21 @@ class JointSums:
         for shape, values in other.coefficients.items():
             coefficients[shape] = coefficients[shape] + values if shape in coefficients else values
         evidence = jax.tree.map(operator.add, self.evidence, other.evidence)
-        return JointSums(coefficients, self.equations + other.equations, evidence)
+        return JointSums(
+            coefficients,
+            self.equations + other.equations,
+            evidence,
+            self.transfer + other.transfer,
+        )
 
     def arrays(self, prefix: str = "") -> dict[str, np.ndarray]:
         """Flat, as by :func:`to_arrays`."""
         shapes = {"x".join(map(str, shape)): values for shape, values in self.coefficients.items()}
         named = {f"{prefix}coefficients {shape}": values for shape, values in shapes.items()}
-        return (
-            named | to_arrays(self.equations, prefix) | to_arrays(self.evidence, prefix + "seen ")
-        )
+        parts = {"": self.equations, "seen ": self.evidence, "rings ": self.transfer}
+        for name, part in parts.items():
+            named |= to_arrays(part, prefix + name)
+        return named
 
     @staticmethod
     def from_arrays(named: dict[str, np.ndarray], prefix: str = "") -> "JointSums":
@@ -65,7 +73,10 @@ class JointSums:
             if key.startswith(f"{prefix}coefficients ")
         }
         evidence = PairEvidence.from_arrays(named, prefix + "seen ")
-        return JointSums(coefficients, from_arrays(PairEquations, named, prefix), evidence)
+        transfer = from_arrays(TransferSums, named, prefix + "rings ")
+        return JointSums(
+            coefficients, from_arrays(PairEquations, named, prefix), evidence, transfer
+        )
 
 
 @dataclass(frozen=True)

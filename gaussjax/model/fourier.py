@@ -111,11 +111,14 @@ def half_plane_weights(image_shape: tuple[int, ...], dtype) -> jax.Array:
     ``m = 2/N`` where a stored frequency stands for itself and its mirror image, ``1/N`` on the
     zero frequency and, for even sizes, on the Nyquist frequency, which are their own mirror.
     """
-    size = image_shape[-1]
-    index = np.arange(size // 2 + 1)
-    doubled = (index > 0) & (2 * index != size)
-    weights = jnp.asarray(np.where(doubled, 2.0, 1.0) / math.prod(image_shape), dtype)
+    weights = jnp.asarray(plane_counts(image_shape[-1]) / math.prod(image_shape), dtype)
     return along_axis(weights, len(image_shape) - 1, len(image_shape))
+
+
+def plane_counts(size: int) -> np.ndarray:
+    """Frequencies of the full plane that those stored of the last axis stand for: 1 or 2."""
+    index = np.arange(size // 2 + 1)
+    return np.where((index > 0) & (2 * index != size), 2.0, 1.0)
 
 
 def half_plane_sum(

@@ -7,6 +7,7 @@ import numpy as np
 from gaussjax.dataset.result import DatasetEstimate
 from gaussjax.report import style
 from gaussjax.report.regression_panel import draw_regression
+from gaussjax.report.transfer_panel import draw_transfer
 from gaussjax.statistics.status import Status
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def draw_sigmas(estimate: DatasetEstimate) -> "Figure":
     """Draw the histogram of the pairs' own sigmas, the joint sigma and the scatter about it.
 
     Only pairs with status 0 are shown; what lies beyond the axis is counted in the title. Below
-    them, a row for every covariate of the regression, where there is one.
+    them, a row for every covariate of the regression, where there is one, and the transfer function
+    that all pairs have in common.
 
     Args:
         estimate: from :func:`~gaussjax.fit_dataset`.
@@ -36,8 +38,13 @@ def draw_sigmas(estimate: DatasetEstimate) -> "Figure":
     joint, errors = map(np.atleast_1d, (estimate.sigma, estimate.sigma_standard_error))
     scatters = np.atleast_1d(estimate.scatter)
     names = () if estimate.regression is None else estimate.regression.names[1:]
-    figure = style.new_figure(_PANEL[0] * len(joint), _PANEL[1] * (1 + len(names)))
-    grid = figure.subplots(1 + len(names), len(joint), squeeze=False)
+    figure = style.new_figure(_PANEL[0] * len(joint), _PANEL[1] * (2 + len(names)))
+    places = figure.add_gridspec(2 + len(names), len(joint))
+    draw_transfer(figure.add_subplot(places[-1, :]), estimate.transfer)
+    grid = [
+        [figure.add_subplot(places[row, k]) for k in range(len(joint))]
+        for row in range(1 + len(names))
+    ]
     panels = grid[0]
     estimated = np.asarray(estimate.pairs.status) == Status.ESTIMATED
     sigmas = np.asarray(estimate.pairs.sigma, float).reshape(len(estimated), -1)[estimated]

@@ -54,7 +54,8 @@ def tidy_curves(axes: "Axes") -> None:
     axes.tick_params(labelsize=8)
 
 
-def add_legend_above(axes: "Axes", columns: int) -> None:
-    """A legend on top of the axes, on their left."""
+def add_legend_above(axes: "Axes", columns: int, title: str | None = None) -> None:
+    """A legend on top of the axes, on their left, below a title of its own."""
     place = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
-    axes.legend(fontsize=8, frameon=False, ncols=columns, **place)
+    titled = {"title": title, "title_fontsize": 8}
+    axes.legend(fontsize=8, frameon=False, ncols=columns, **titled, **place)

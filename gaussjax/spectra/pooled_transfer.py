@@ -31,6 +31,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+import numpy.typing as npt
 
 from gaussjax.numerics.pytree import pytree
 
@@ -60,6 +61,7 @@ class RingSums:
         cross: Re conj(a) r.
         residual: |r|^2.
         noise_cross: variance of ``cross`` if r were white noise of unit variance.
+        changes: derivatives of ``fitted`` by the parameters of the blur, ``[p, NUM_BINS + 1]``.
     """
 
     flat: jax.Array
@@ -70,6 +72,7 @@ class RingSums:
     cross: jax.Array
     residual: jax.Array
     noise_cross: jax.Array
+    changes: jax.Array
 
 
 class _Moments(NamedTuple):
@@ -97,36 +100,47 @@ class TransferSums:
     Attributes:
         num_pairs: in each group of pairs, ``[groups]``.
         moments: ``[groups, sums, NUM_BINS + 1]``.
+        changes: derivatives of ``fitted``, ``[groups, p, NUM_BINS + 1]``.
     """
 
     num_pairs: np.ndarray
     moments: np.ndarray
+    changes: np.ndarray
 
     def __add__(self, other: "TransferSums") -> "TransferSums":
         """Of the pairs of both."""
-        return TransferSums(self.num_pairs + other.num_pairs, self.moments + other.moments)
+        return TransferSums(
+            self.num_pairs + other.num_pairs,
+            self.moments + other.moments,
+            self.changes + other.changes,
+        )
 
     @staticmethod
-    def none() -> "TransferSums":
-        """Of no pairs."""
-        size = _GROUPS, len(_Moments._fields), NUM_BINS + 1
-        return TransferSums(np.zeros(size[0]), np.zeros(size))
+    def none(num_parameters: int) -> "TransferSums":
+        """Of no pairs, for a blur of so many parameters."""
+        sizes = len(_Moments._fields), num_parameters
+        return TransferSums(
+            np.zeros(_GROUPS), *(np.zeros((_GROUPS, size, NUM_BINS + 1)) for size in sizes)
+        )
 
     @staticmethod
-    def of_pairs(pairs: RingSums, first: int = 0) -> "TransferSums":
-        """Of pairs whose sums have a leading axis.
+    def of_pairs(pairs: RingSums, places: npt.ArrayLike) -> "TransferSums":
+        """Of pairs whose sums have a leading axis; those without a pixel do not count.
 
         Args:
             pairs: their sums.
-            first: place of the first one among all pairs, by which the groups are dealt out.
+            places: of them among all pairs, by which the groups are dealt out, ``[n]``.
         """
-        sums = np.stack([np.asarray(getattr(pairs, f.name), float) for f in fields(pairs)], 1)
+        changes = np.asarray(pairs.changes, float)
+        names = [f.name for f in fields(pairs) if f.name != "changes"]
+        sums = np.stack([np.asarray(getattr(pairs, name), float) for name in names], 1)
         names = _Moments._fields
         power, cross, noise = (sums[:, names.index(x)] for x in ("power", "cross", "noise_cross"))
         products = _ratio(cross**2, power), _ratio(noise, power), power**2, power * cross, cross**2
-        group = (first + np.arange(len(sums))) % _GROUPS
-        total = TransferSums.none()
-        np.add.at(total.num_pairs, group, 1)
+        group = np.asarray(places, int) % _GROUPS
+        total = TransferSums.none(changes.shape[1])
+        np.add.at(total.num_pairs, group, np.any(sums[:, names.index("flat")] > 0, axis=-1))
+        np.add.at(total.changes, group, changes)
         np.add.at(total.moments, group, np.concatenate([sums, np.stack(products, 1)], 1))
         return total
 
@@ -150,6 +164,15 @@ class PowerShares:
     noise: np.ndarray
     distortion: np.ndarray
     filters: np.ndarray
+
+    def __str__(self) -> str:
+        """In a line."""
+        parts = self.linear, self.gaussian, self.distortion, self.noise
+        linear, gaussian, distortion, noise = (f"{100 * float(part):.3g} %" for part in parts)
+        return (
+            f"{linear} by one filter, {gaussian} by the Gaussian; {distortion} distortion,"
+            f" {noise} white noise"
+        )
 
 
 @pytree
@@ -194,28 +217,34 @@ class PooledTransfer:
         return np.sqrt(np.maximum(self.distortion, 0))
 
 
-def pooled_transfer(sums: TransferSums, noise_std: float | None = None) -> PooledTransfer:
+def pooled_transfer(
+    sums: TransferSums, noise_std: float | None = None, move: npt.ArrayLike | None = None
+) -> PooledTransfer:
     """What the pairs have in common and what not, from their sums.
 
     Args:
         sums: over all pairs.
         noise_std: of white noise in the softer images, in the unit of the images whose sums these
             are; None: as the highest frequencies have it.
+        move: of the parameters of the blur from those of the sums to those of the fit, ``[p]``;
+            None: not at all.
     """
     variance = None if noise_std is None else noise_std**2
     moments = _Moments(*sums.moments.sum(0))
-    found = _split(moments, variance)
+    move = np.zeros(sums.changes.shape[1]) if move is None else np.asarray(move, float)
+    change = np.tensordot(move, sums.changes, (0, 1))
+    found = _split(moments, variance, change.sum(0))
     used = sums.num_pairs > 0
     # The jackknife: the sums without each group.
-    without = sums.moments.sum(0) - sums.moments[used]
-    replicates = _split(_Moments(*np.moveaxis(without, 1, 0)), variance).shares()
+    without = _Moments(*np.moveaxis(sums.moments.sum(0) - sums.moments[used], 1, 0))
+    replicates = _split(without, variance, change.sum(0) - change[used]).shares()
     count = np.count_nonzero(used)
     errors = [np.sqrt((count - 1) * np.var(x)) if count > 1 else np.nan for x in replicates]
     m, shown = moments, slice(NUM_BINS)
     return PooledTransfer(
         frequency=_ratio(m.frequency, m.power, np.nan)[shown],
         transfer=_ratio(m.fitted + m.cross, m.power, np.nan)[shown],
-        fitted=_ratio(m.fitted, m.power, np.nan)[shown],
+        fitted=_ratio(m.fitted + change.sum(0), m.power, np.nan)[shown],
         noise_error=found.noise_error[shown],
         pair_error=found.pair_error[shown],
         coherence=_ratio(found.linear, found.total, np.nan)[shown],
@@ -254,8 +283,14 @@ class _Split:
         return tuple(_ratio(np.sum(part, -1), total, np.nan) for part in parts)
 
 
-def _split(m: _Moments, variance: float | None) -> _Split:
-    """Powers by the moments, each without bias."""
+def _split(m: _Moments, variance: float | None, change: np.ndarray) -> _Split:
+    """Powers by the moments, each without bias.
+
+    Args:
+        m: the moments, ``[..., rings]``.
+        variance: of white noise, or None.
+        change: of ``m.fitted`` from the Gaussian of the sums to that of the fit.
+    """
     # The part of the scatter that remains about a mean that the pairs have made themselves.
     freedom = 1 - _ratio(m.power_power, m.power**2)
     freedom = np.where((freedom > _LEAST_FREEDOM) | (m.power == 0), freedom, np.nan)
@@ -271,13 +306,14 @@ def _split(m: _Moments, variance: float | None) -> _Split:
         white = np.full(unlike.shape[:-1], variance)
     noise = white[..., None] * m.flat
     scatter = m.cross_cross - 2 * slope * m.power_cross + slope**2 * m.power_power
+    departure = slope - _ratio(change, m.power)
     pair_variance = _ratio(scatter / freedom, m.power**2, np.nan)
     return _Split(
         total=m.output,
         filters=filters,
         field=unlike - noise,
         noise=noise,
-        departure=(slope**2 - np.where(m.power > 0, pair_variance, 0)) * m.power,
+        departure=(departure**2 - np.where(m.power > 0, pair_variance, 0)) * m.power,
         variance=white,
         noise_error=np.sqrt(_ratio(level * m.noise_cross, m.power**2, np.nan)),
         pair_error=np.sqrt(pair_variance),

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model.fourier import frequency_indices, half_plane_weights
+from gaussjax.model.fourier import frequency_indices, plane_counts
 
 # Of a ring's width: rounding of a frequency that lies on an edge.
 _ON_EDGE = 1e-9
@@ -44,10 +44,8 @@ class RadialBins:
         ring = np.floor(self.radius * (num_bins / math.pi) + _ON_EDGE).astype(int)
         inside = self.radius < math.pi + _ON_EDGE
         self.ring = np.where(inside, np.minimum(ring, num_bins - 1), num_bins)
-        with jax.ensure_compile_time_eval():
-            weights = np.asarray(half_plane_weights(image_shape, jnp.float32), float)
         # A stored frequency stands for itself and its mirror image in the full plane.
-        self.weights = np.rint(math.prod(image_shape) * weights) * (self.radius > 0)
+        self.weights = plane_counts(image_shape[-1]) * (self.radius > 0)
         self.counts = np.bincount(self.ring.ravel(), self.weights.ravel(), num_bins + 1)
 
     def sum(self, values: np.ndarray) -> np.ndarray:

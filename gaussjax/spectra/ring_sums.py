@@ -22,7 +22,10 @@ def noise_probes(key: jax.Array, window: Window) -> jax.Array:
         window: of the pairs.
     """
     weights = window.values
-    noise = jax.random.normal(key, (_NUM_PROBES, *weights.shape), weights.dtype)
+    # Signs are as white as normal deviates, and a word of random bits holds those of all.
+    words = jax.random.bits(key, (1, *weights.shape), jnp.uint32)
+    places = jnp.arange(_NUM_PROBES, dtype=jnp.uint32).reshape(-1, *[1] * weights.ndim)
+    noise = jnp.where((words >> places) & 1, 1, -1).astype(weights.dtype)
     return forward_transform(weights[None] * noise, weights.ndim)
 
 
@@ -30,7 +33,7 @@ def ring_sums(
     reference: jax.Array,
     blurred: jax.Array,
     residual: jax.Array,
-    transfer: jax.Array,
+    filters: tuple[jax.Array, jax.Array],
     window: Window,
     probes: jax.Array,
 ) -> RingSums:
@@ -44,19 +47,25 @@ def ring_sums(
         reference: A.
         blurred: B, of the same shape.
         residual: B less the prediction by the Gaussian, right where the window is not 0.
-        transfer: T on the half plane, real.
+        filters: T on the half plane, ``[*half plane]``, and its derivatives by the parameters of
+            the blur, ``[p, *half plane]``; all real.
         window: of A's shape, smooth and 0 at the edge, unless the pair is periodic.
-        probes: from :func:`noise_probes`.
+        probes: from :func:`noise_probes`, of this window or of one that other pixels than the
+            pair's own do not mask.
     """
+    transfer, derivatives = filters
     a, r = (forward_transform(_centred(x, window), x.ndim) for x in (reference, residual))
     size, dtype = reference.size, a.real.dtype
     bins = RadialBins(reference.shape, NUM_BINS)
     # Parseval's 1/N beforehand, lest squares of sums overflow.
     power, cross = squared_magnitude(a) / size, _product(a, r) / size
+    error = squared_magnitude(r) / size
     values = [jnp.asarray(bins.radius, dtype) * power, power, transfer * power]
-    values += [squared_magnitude(transfer * a + r) / size, cross, squared_magnitude(r) / size]
+    values += [transfer * (transfer * power + 2 * cross) + error, cross, error]
     values += [_product(a, probe) / size for probe in probes]
-    frequency, power, fitted, output, cross, error, *chance = bins.traced_sums(values)
+    values += [derivative * power for derivative in derivatives]
+    frequency, power, fitted, output, cross, error, *others = bins.traced_sums(values)
+    chance, changes = others[:_NUM_PROBES], others[_NUM_PROBES:]
     # T times a windowed A has less power than a windowed T A, by 3 % in 64 px.
     passed = jnp.sum(output)
     output = output * jnp.sum(_centred(blurred, window) ** 2) / jnp.where(passed > 0, passed, 1)
@@ -69,6 +78,7 @@ def ring_sums(
         cross=cross,
         residual=error,
         noise_cross=jnp.mean(jnp.stack(chance) ** 2, axis=0),
+        changes=jnp.stack([*changes, power])[:-1],  # of no parameters, too
     )
 
 

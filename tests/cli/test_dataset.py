@@ -116,10 +116,10 @@ def test_table_and_figure(folder, capsys):
     names = [line[0] for line in lines]
     assert names[:2] == ["sigma", "FWHM"]
     assert float(lines[0][1]) == pytest.approx(SIGMA, rel=1e-2)
-    for name in ("scatter", "pairs", "passes", "worst", "images", "frames", "figure"):
+    for name in ("scatter", "pairs", "power", "passes", "worst", "images", "frames", "figure"):
         assert name in names
     with PIL.Image.open("sigmas.png") as picture:
-        assert picture.size == (1024, 608)
+        assert picture.size == (1024, 1216)
 
 
 def test_families_gain_and_double(folder, capsys):
@@ -141,6 +141,10 @@ def test_families_gain_and_double(folder, capsys):
     gains = [float(row["gain"]) for row in found if row["status"] == "estimated"]
     expected = [1 + int(row["name"][1:]) / 20 for row in found if row["status"] == "estimated"]
     assert gains == pytest.approx(expected, rel=0.05)
+    shares = record["transfer"]["shares"]
+    assert shares["linear"] == pytest.approx(1, abs=1e-4)
+    assert abs(shares["distortion"]) < 1e-4
+    assert len(record["transfer"]["pair_error"]) == len(record["transfer"]["frequency"])
     assert "<svg" in Path("pairs.svg").read_text(encoding="utf-8")
 
 

@@ -53,6 +53,10 @@ def test_an_interrupted_run_goes_on_to_the_same_result(tmp_path, whole):
     np.testing.assert_allclose(found.heterogeneity, whole.heterogeneity, rtol=1e-4)
     assert found.names == whole.names
     np.testing.assert_allclose(found.pairs.sigma, whole.pairs.sigma, rtol=1e-4)
+    np.testing.assert_allclose(found.transfer.transfer, whole.transfer.transfer, atol=1e-6)
+    shares = [each.transfer.shares.distortion for each in (found, whole)]
+    # A save cuts the batches elsewhere, and each draws white noise that tells what is chance.
+    np.testing.assert_allclose(*shares, atol=0.5 * whole.transfer.share_errors.distortion)
     assert [pair.name for pair in found.bad] == ["damaged"]
     assert [path.name for path in tmp_path.iterdir()] == ["run.state"]
     # A run that is through is not run again.
@@ -76,7 +80,7 @@ def test_a_state_of_the_version_before_is_refused_and_kept(tmp_path):
     written = Path(__file__).parents[1] / "data" / "state_format_1.npz"
     state = tmp_path / "run.state"
     state.write_bytes(written.read_bytes())
-    with pytest.raises(StateError, match=r"another version of gaussjax \(format 1, here 3\)"):
+    with pytest.raises(StateError, match=r"another version of gaussjax \(format 1, here 4\)"):
         fit_dataset(Pairs(PAIRS[:4]), kernel="sampled", state=state)
     assert state.read_bytes() == written.read_bytes()
 

@@ -33,6 +33,8 @@ print(json.dumps({
     "error": found.sigma_standard_error.item(),
     "scatter": found.scatter.item(),
     "heterogeneity": found.heterogeneity.item(),
+    "transfer": found.transfer.transfer.tolist(),
+    "linear": found.transfer.shares.linear.item(),
     "pairs": found.num_pairs,
     "slope": (found.regression.coefficients / found.regression.standard_error).tolist(),
     "names": list(found.names),
@@ -82,6 +84,8 @@ def single():
 
 def agrees(found, expected):
     np.testing.assert_allclose(found["sigma"], expected["sigma"], rtol=1e-6)
+    np.testing.assert_allclose(found["transfer"], expected["transfer"], atol=1e-6)
+    np.testing.assert_allclose(found["linear"], expected["linear"], rtol=1e-4)
     np.testing.assert_allclose(found["error"], expected["error"], rtol=1e-3)
     np.testing.assert_allclose(found["heterogeneity"], expected["heterogeneity"], rtol=1e-3)
     np.testing.assert_allclose(found["slope"], expected["slope"], rtol=1e-3, atol=0.01)

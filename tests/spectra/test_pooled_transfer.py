@@ -23,9 +23,11 @@ def _rings(a, b, sigma, key, margin):
     shape = a.shape[1:]
     margins, ramps = jnp.full(len(shape), margin), 0.5 * jnp.asarray(shape) - margin
     window = interior_window(shape, 0, margins, a.dtype, ramps)
-    transfer, probes = transfer_function(sigma, shape), noise_probes(key, window)
+    filters = jax.linearize(lambda v: transfer_function(jnp.sqrt(v), shape), sigma**2)
+    filters = filters[0], filters[1](jnp.ones_like(sigma))[None]
+    probes = noise_probes(key, window)
     residual = b - jax.vmap(lambda image: blur(image, sigma))(a)
-    rings = jax.vmap(lambda *images: ring_sums(*images, transfer, window, probes))(a, b, residual)
+    rings = jax.vmap(lambda *images: ring_sums(*images, filters, window, probes))(a, b, residual)
     return rings, window.values
 
 
@@ -33,7 +35,7 @@ def _sums(a, b, *, sigma=SIGMA, margin=0, seed=0, dtype=np.float32):
     """Sums of stacks of pairs, and the window."""
     a, b, sigma = (jnp.asarray(x, dtype) for x in (a, b, sigma))
     rings, window = _rings(a, b, sigma, jax.random.key(seed), margin)
-    return TransferSums.of_pairs(rings), np.asarray(window, float)
+    return TransferSums.of_pairs(rings, np.arange(len(a))), np.asarray(window, float)
 
 
 def _power(images, window):
@@ -74,9 +76,10 @@ def test_transfer_is_that_of_welch(rng):
     a, b = (x - (x @ window)[:, None] / window.sum() for x in (a, b))
     with jax.enable_x64(True):
         shared = taper((size,), np.float64)
-        probes, nothing = noise_probes(jax.random.key(0), shared), jnp.zeros(size // 2 + 1)
-        rings = jax.vmap(lambda x, y: ring_sums(x, y, y, nothing, shared, probes))(a, b)
-        found = pooled_transfer(TransferSums.of_pairs(rings))
+        probes = noise_probes(jax.random.key(0), shared)
+        filters = jnp.zeros(size // 2 + 1), jnp.zeros((0, size // 2 + 1))
+        rings = jax.vmap(lambda x, y: ring_sums(x, y, y, filters, shared, probes))(a, b)
+        found = pooled_transfer(TransferSums.of_pairs(rings, np.arange(count)))
     welch = {"window": window, "noverlap": 0, "detrend": False, "nperseg": size, "fs": 2 * np.pi}
     w, cross = scipy.signal.csd(a.ravel(), b.ravel(), **welch)
     power = scipy.signal.welch(a.ravel(), **welch)[1]
@@ -189,6 +192,19 @@ def test_one_pair_has_no_scatter(rng):
 
 
 def test_no_pairs_are_no_error():
-    found = pooled_transfer(TransferSums.none())
+    found = pooled_transfer(TransferSums.none(1))
     assert found.num_pairs == 0
     assert np.all(np.isnan(found.transfer))
+
+
+def test_the_gaussian_moves_from_the_sums_to_the_fit(rng):
+    a, soft = _scenes((64, 64), 40, 9)
+    b = soft + NOISE * rng.normal(size=a.shape)
+    far = _sums(a, b, sigma=1.01 * SIGMA)[0]
+    there, moved = pooled_transfer(far), pooled_transfer(far, move=[(1 - 1.01**2) * SIGMA**2])
+    exact = pooled_transfer(_sums(a, b)[0])
+    np.testing.assert_allclose(moved.fitted, exact.fitted, atol=2e-4)
+    np.testing.assert_allclose(moved.transfer, exact.transfer, atol=2e-4)
+    lost = [x.shares.linear - x.shares.gaussian for x in (there, moved)]
+    assert lost[0] > 1e-6
+    assert abs(lost[1]) < 0.1 * lost[0]

@@ -21,7 +21,8 @@ def test_sums_are_those_over_the_full_plane(shape, dtype, rng):
         window, sigma = taper(shape, dtype), jnp.asarray(0.8, dtype)
         transfer = transfer_function(sigma, shape)
         probes = noise_probes(jax.random.key(0), window)
-        found = jax.jit(ring_sums)(a, b, r, transfer, window, probes)
+        filters = transfer, jnp.stack([transfer**2])
+        found = jax.jit(ring_sums)(a, b, r, filters, window, probes)
         assert found.power.dtype == dtype
         w = np.asarray(window.values, float)
         a, b, r = (np.asarray(x, float) for x in (a, b, r))
@@ -41,12 +42,13 @@ def test_sums_are_those_over_the_full_plane(shape, dtype, rng):
             "power": power.sum() / a.size,
             "frequency": (radius[ring] * power).sum() / a.size,
             "fitted": (gaussian[ring] * power).sum() / a.size,
+            "changes": (gaussian[ring] ** 2 * power).sum() / a.size,
             "cross": product.sum(),
             "residual": (np.abs(r_hat[ring]) ** 2).sum() / a.size,
         }
         for name, value in expected.items():
             rtol = 1e-9 if dtype == np.float64 else 2e-4
-            np.testing.assert_allclose(getattr(found, name)[k], value, rtol=rtol, atol=1e-4)
+            np.testing.assert_allclose(getattr(found, name)[..., k], value, rtol=rtol, atol=1e-4)
     np.testing.assert_allclose(np.sum(found.output), np.sum(windowed[1] ** 2), rtol=1e-4)
 
 
@@ -55,14 +57,14 @@ def test_noise_by_chance_is_that_of_many_draws(rng):
     shape, draws = (24, 20), 1000
     window = taper(shape, np.float32)
     a = jnp.asarray(rng.normal(size=shape), np.float32)
-    transfer = jnp.ones((24, 11))
+    filters = jnp.ones((24, 11)), jnp.zeros((0, 24, 11))
 
     @jax.jit
     @jax.vmap
     def draw(key):
         chance, noise = jax.random.split(key)
         noise = jax.random.normal(noise, shape)
-        found = ring_sums(a, a, noise, transfer, window, noise_probes(chance, window))
+        found = ring_sums(a, a, noise, filters, window, noise_probes(chance, window))
         return found.noise_cross, found.cross, found.residual, found.flat
 
     expected, cross, residual, flat = draw(jax.random.split(jax.random.key(1), draws))
