@@ -3,7 +3,8 @@
 A convolutional autoencoder learns photographs; B is its output for others. At every stage one sigma
 is fitted to all outputs, by least squares and by least absolute values (as the question asked), and
 one to every photograph. The misfit that each estimator's Gaussian leaves between A and B is
-compared with the least that any Gaussian leaves.
+compared with the least that any Gaussian leaves. And tiles of the photographs, as a data set, tell
+how much of the outputs' power is a blur at all: one filter of A, or what differs between tiles.
 """
 
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
@@ -28,7 +30,7 @@ from experiments.shared.scipy_reference import (
     refined_minimum,
     root_mean_square,
 )
-from gaussjax import fit_frequency_ratio, fit_gauss_newton, sum_spectra
+from gaussjax import fit_dataset, fit_frequency_ratio, fit_gauss_newton, sum_spectra
 
 MARGIN = 24  # px, farther than any blur found here reaches
 UPPER = 5.0  # px
@@ -40,6 +42,9 @@ COLOURS = {
     "periodic: Gauss-Newton": BLACK,
     "periodic: ratio, weighted": VERMILION,
 }
+TILE = 64  # px
+# Shares of the outputs' power, by their names in the result and in the figure.
+SHARES = {"linear": "one filter", "distortion": "distortion", "noise": "white noise"}
 JOINT = {"absolute": BLUE, "squared": GREEN, "spectra": PURPLE}
 
 
@@ -59,6 +64,7 @@ def run(
     answers: dict[str, dict[str, list]] = {
         name: {"sigma": [], "status": [], "mean_absolute": []} for name in fits
     }
+    power: dict[str, list] = {key: [] for key in ("shares", "errors", "aside")}
     network = autoencoder.snapshots([scene(name) for name in seen], seed=seed, steps=steps, at=at)
     for _, parameters in tqdm(network, "stages", total=len(at), disable=None):
         outputs = np.asarray(autoencoder.reconstruct(parameters, jnp.asarray(references)), float)
@@ -71,6 +77,11 @@ def run(
         joint["squared"].append(joint_sigma(pairs, root_mean_square))
         together = sum_spectra(jax.vmap(hann_spectra)(*map(jnp.asarray, (references, outputs))))
         joint["spectra"].append(float(fit_gauss_newton(together, kernel="sampled").sigma))
+        tiles = fit_dataset(tiled(references, outputs), kernel="sampled", offset=True)
+        transfer = tiles.transfer
+        power["shares"].append({name: float(getattr(transfer.shares, name)) for name in SHARES})
+        power["errors"].append({n: float(getattr(transfer.share_errors, n)) for n in SHARES})
+        power["aside"].append(tiles.num_aside)
         for name, fit in fits.items():
             sigma, status = fit(references, outputs)
             answers[name]["sigma"].append(sigma)
@@ -84,6 +95,7 @@ def run(
         "steps": at,
         **stages,
         "joint": joint,
+        "power": {"tiles": len(tiled(references, references)), **power},
         "answers": answers,
     }
 
@@ -99,6 +111,17 @@ def estimators() -> dict[str, Estimator]:
         "periodic: Gauss-Newton": on_spectra(fit_gauss_newton),
         "periodic: ratio, weighted": on_spectra(fit_frequency_ratio),
     }
+
+
+def tiled(references: np.ndarray, outputs: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of tiles of the photographs and of what the network makes of them."""
+    starts = [range(0, n - TILE + 1, TILE) for n in references.shape[1:]]
+    return [
+        (a[y : y + TILE, x : x + TILE], b[y : y + TILE, x : x + TILE])
+        for a, b in zip(references, outputs, strict=True)
+        for y in starts[0]
+        for x in starts[1]
+    ]
 
 
 def joint_sigma(pairs: Sequence[tuple[np.ndarray, np.ndarray]], measure: Callable) -> float:
@@ -134,7 +157,10 @@ def table(numbers: dict[str, Any]) -> str:
         "joint sigma, Hann spectra, px": numbers["joint"]["spectra"],
         "least mean |g*A - B|, % of std": 100 * np.median(least, axis=1),
         "the same over mean |A - B|, %": 100 * np.median(least / unchanged, axis=1),
+        "tiles set aside": numbers["power"]["aside"],
     }
+    for name, label in SHARES.items():
+        rows[f"power: {label}, %"] = [100 * each[name] for each in numbers["power"]["shares"]]
     lines = [
         f"{len(numbers['seen'])} photographs to learn from, {len(numbers['unseen'])} to try;"
         " medians over these.",
@@ -151,10 +177,10 @@ def table(numbers: dict[str, Any]) -> str:
 
 
 def plot(numbers: dict[str, Any]) -> Figure:
-    """Left the blur over training, right how near every estimator's Gaussian comes to the best."""
+    """Left the blur over training, then how near the estimators come to the best, then shares."""
     steps = np.array(numbers["steps"])
-    figure = Figure(figsize=(7, 3.8), layout="constrained")
-    blur, misfit = figure.subplots(1, 2)
+    figure = Figure(figsize=(10, 3.8), layout="constrained")
+    blur, misfit, power = figure.subplots(1, 3)
     each = numbers["answers"]["interior: absolute"]
     answered = np.where(np.array(each["status"]) == 0, np.array(each["sigma"], float), np.nan)
     blur.plot(steps, answered, ".", color=BLUE, alpha=0.5)
@@ -173,7 +199,21 @@ def plot(numbers: dict[str, Any]) -> Figure:
     plain_ticks(misfit, x=steps[::2])
     floored_ticks(misfit, (1e-3, 0.01, 0.1, 1, 10, 100))
     name_lines(misfit, entries, gap=0.14)
+    _plot_power(power, steps, numbers["power"])
     return figure
+
+
+def _plot_power(axes: Axes, steps: np.ndarray, power: dict[str, Any]) -> None:
+    """Shares of the power of the outputs, with two standard errors."""
+    colours = (BLUE, VERMILION, BLACK)
+    for (name, label), colour in zip(SHARES.items(), colours, strict=True):
+        shares, errors = ([100 * each[name] for each in power[key]] for key in ("shares", "errors"))
+        bars = {"yerr": 2 * np.array(errors), "capsize": 2, "color": colour}
+        axes.errorbar(steps, shares, fmt="o-", markersize=3, label=label, **bars)
+    axes.set(xscale="log", ylim=(0, 105), xlabel="training steps")
+    axes.set_ylabel("share of the outputs' power (%)")
+    axes.legend(loc="center right")
+    plain_ticks(axes, x=steps[::2])
 
 
 EXPERIMENT = common.Experiment(

@@ -288,6 +288,7 @@ def test_training_answer():
     found = numbers("training")
     joint = found["joint"]["absolute"]
     least, unchanged = np.array(found["least"]), np.array(found["unchanged"])
+    linear = [100 * each["linear"] for each in found["power"]["shares"]]
     excess = {name: np.max(training.excess(found, name)) for name in found["answers"]}
     assert_said(
         "What blur does a network make?",
@@ -296,6 +297,9 @@ def test_training_answer():
         "to 1e-5 %",
         f"least squares to {excess['interior: squared']:.1g} %",
         f"the weighted ratio under a Hann window to {excess['Hann: ratio, weighted']:.2g} %",
+        f"of their {found['power']['tiles']} tiles: {linear[0]:.0f} % of the power after"
+        f" {found['steps'][0]} steps, {linear[-1]:.0f} % after {found['steps'][-1]}",
+        f"set aside, {found['power']['aside'][-1]} in the end",
     )
     removed = 1 - np.median(least / unchanged, axis=1)[-1]
     assert removed == pytest.approx(1 / 6, rel=0.05)

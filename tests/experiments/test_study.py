@@ -89,6 +89,9 @@ def test_training(tmp_path, capsys):
     for name in numbers["answers"]:
         assert np.all(training.excess(numbers, name) > -1e-3)
     assert np.all(training.excess(numbers, "interior: absolute") < 0.01)
+    for shares in numbers["power"]["shares"]:
+        np.testing.assert_allclose(sum(shares.values()), 1, rtol=1e-9)
+        assert 0.5 < shares["linear"] < 1
     assert numbers["psnr"][1][0] > numbers["psnr"][0][0]
     assert set(numbers["seen"]).isdisjoint(numbers["unseen"])
 
