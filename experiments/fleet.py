@@ -163,7 +163,7 @@ def some_sums(shape: tuple[int, int], random: np.random.Generator) -> JointSums:
     numbers += [drawn() for _ in range(4)]
     evidence = PairEvidence(
         *(drawn(1, 1), drawn(1), drawn(2)),
-        *(drawn(3), drawn(3), drawn(1, 3), drawn(3)),  # pyright: ignore[reportArgumentType]
+        *(drawn(3), drawn(3), drawn(1, 3), drawn(3), drawn()),  # pyright: ignore[reportArgumentType]
         trials=(6,) * 3,
         causes=(Cause.GAIN, Cause.OFFSET, Cause.KERNEL),
     )

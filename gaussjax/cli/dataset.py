@@ -16,7 +16,7 @@ from gaussjax.io.covariate_table import read_covariates
 from gaussjax.io.images import ImageFileError
 from gaussjax.io.pair_set import PairSet, open_pairs
 from gaussjax.io.pair_sources import Problem
-from gaussjax.model.options import BOUNDARIES, PADDED_BOUNDARIES
+from gaussjax.model.options import BOUNDARIES
 
 if TYPE_CHECKING:
     from gaussjax.dataset.checkpoint import StateWarning
@@ -61,10 +61,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     common.add_fit_options(parser)
     parser.add_argument(
         "--boundary",
-        choices=[name for name in BOUNDARIES if name not in PADDED_BOUNDARIES],
+        choices=BOUNDARIES,
         default="valid",
         help="valid (default) compares only pixels that the blur cannot reach from outside;"
-        " periodic compares the whole frame and assumes that it repeats",
+        " periodic compares the whole frame and assumes that it repeats; reflect, nearest and zero"
+        " compare it and assume what lies beyond",
     )
     parser.add_argument(
         "--noise",

@@ -21,7 +21,7 @@ from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.pytree import pytree
 from gaussjax.pair.crop import most_informative_crop
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
-from gaussjax.pair.fit import Optimum, estimate_at, find_optimum, judged
+from gaussjax.pair.fit import Judged, Optimum, estimate_at, find_optimum, judged
 from gaussjax.pair.frame import Frame, Pair, Usable, frame_window
 from gaussjax.pair.iteration import iterate
 from gaussjax.pair.least_squares import LeastSquares, Linearization, frame_equations
@@ -78,6 +78,7 @@ class BatchSums:
 def batch_sums(
     references: jax.Array,
     blurreds: jax.Array,
+    usable: Usable,
     present: jax.Array,
     point: LinearizationPoint,
     *,
@@ -89,6 +90,7 @@ def batch_sums(
     Args:
         references: A, ``[n, *shape]``; n a multiple of the number of devices.
         blurreds: B.
+        usable: which of their pixels, ``[n, *shape]``.
         present: False for what only fills up the batch, ``[n]``; these come last.
         point: of the pass.
         options: of the fit (static).
@@ -96,47 +98,45 @@ def batch_sums(
     """
     split, same = PartitionSpec("pairs"), PartitionSpec()
 
-    def on_device(references, blurreds, present, point):
-        sums = _device_sums(references, blurreds, present, point, options)
+    def on_device(references, blurreds, usable, present, point):
+        sums = _device_sums((references, blurreds, usable, present), point, options)
         return replace(sums, coefficients=jax.lax.psum(sums.coefficients, "pairs"))
 
     return jax.shard_map(
         on_device,
         mesh=mesh,
-        in_specs=(split, split, split, same),
+        in_specs=(split, split, split, split, same),
         out_specs=BatchSums(same, split, split, split, split),  # pyright: ignore[reportArgumentType]
         check_vma=False,
-    )(references, blurreds, present, point)
+    )(references, blurreds, usable, present, point)
 
 
-def _device_sums(
-    references, blurreds, present, point: LinearizationPoint, options: JointOptions
-) -> BatchSums:
+def _device_sums(arrays, point: LinearizationPoint, options: JointOptions) -> BatchSums:
     """A few pairs at a time, so that their arrays stay in the caches of a CPU."""
+    references, present = arrays[0], arrays[-1]
     count, shape = len(references), references.shape[1:]
     # The same for all pairs: outside of the loop.
-    filters = options.model(shape).responses(point.vector, shape)
+    filters = options.model(shape).responses(point.vector, options.frame_shape(shape))
     probes = _probes(point, options, shape)
     at_once = count
     if jax.default_backend() == "cpu":
         at_once = math.gcd(count, max(_PIXELS_AT_ONCE // math.prod(shape), 1))
 
-    def one(reference, blurred, here):
-        return _fit_pair(reference, blurred, here, (filters, probes), point, options)
+    def one(reference, blurred, usable, here):
+        return _fit_pair(reference, blurred, usable, here, (filters, probes), point, options)
 
     def some(first):
-        arrays = (references, blurreds, present)
         if at_once == 1:
-            fit = one(*(x[first] for x in arrays))
+            fit = one(*jax.tree.map(lambda x: x[first], arrays))
             return jax.tree.map(lambda leaf: leaf[None], fit)
-        sliced = [jax.lax.dynamic_slice_in_dim(x, first, at_once) for x in arrays]
-        return jax.vmap(one)(*sliced)
+        cut = partial(jax.lax.dynamic_slice_in_dim, start_index=first, slice_size=at_once)
+        return jax.vmap(one)(*jax.tree.map(cut, arrays))
 
     def step(k, fits):
         place = partial(jax.lax.dynamic_update_slice_in_dim, start_index=k * at_once, axis=0)
         return jax.tree.map(place, fits, some(k * at_once))
 
-    shapes = jax.eval_shape(jax.vmap(one), references, blurreds, present)
+    shapes = jax.eval_shape(jax.vmap(one), *arrays)
     fits = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
     # No further than the last pair that is present.
     steps = -(-jnp.sum(present) // at_once)
@@ -180,7 +180,8 @@ def _probes(point: LinearizationPoint, options: JointOptions, shape: tuple[int, 
     margins, ramps = _ring_margins(point, options, shape)
     window = everywhere(shape, point.vector.dtype)
     if options.boundary != "periodic":
-        window = interior_window(shape, 0, margins, point.vector.dtype, ramps)
+        pad = options.pad(shape)
+        window = interior_window(shape, pad, margins, point.vector.dtype, ramps)
     return noise_probes(jax.random.key(point.number), window)
 
 
@@ -188,28 +189,41 @@ def _rings(frame: Frame, sums: PairSums, shared, point: LinearizationPoint, opti
     """Spectra of a pair and of what the blur at the point of the pass leaves over."""
     filters, probes = shared
     window = frame_window(frame, *_ring_margins(point, options, frame.image_shape))
+    # The probes know no other window than the one of whole frames.
+    alike = frame.known is None and frame.weights is None and not frame.pad
     sharp = frame.blurred - frame.difference
     # A gain is the pair's own, no part of the transfer function.
     gain = jnp.where(sums.gain == 0, 1, sums.gain)
-    return ring_sums(sharp, frame.blurred / gain, -sums.residual / gain, filters, window, probes)
+    images = sharp, frame.blurred / gain, -sums.residual / gain
+    if alike:
+        return ring_sums(*images, filters, window, probes)
+    like = jax.eval_shape(partial(ring_sums, window=window), *images, filters, probes=probes)
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
 
 
 def _fit_pair(
-    reference, blurred, present, shared, point: LinearizationPoint, options: JointOptions
+    reference,
+    blurred,
+    usable: Usable,
+    present,
+    shared,
+    point: LinearizationPoint,
+    options: JointOptions,
 ) -> _PairFit:
     """Coefficients, equations and own optimum of one pair.
 
     ``shared`` are the filters at the point of the pass, and the probes.
     """
     model = options.model(reference.shape)
-    pair = _oriented(reference, blurred, point.unit, options)
+    pair = _oriented(reference, blurred, usable, point.unit, options)
     frame = pair.frame()
+    shape = frame.blurred.shape
 
     def fit_at(vector, filters) -> tuple[PairSums, Root]:
         margins = model.margins(_WIDER**2 * vector)
         noise = None if point.noise is None else point.noise[0]
         sums = pair_sums(frame, filters, options, margins, noise)
-        project = partial(model.project, sums.coefficients, shape=reference.shape)
+        project = partial(model.project, sums.coefficients, shape=shape)
         return sums, find_root(project, sums.equations.gradient, sums.equations.information, vector)
 
     sums, root = fit_at(point.vector, shared[0])
@@ -233,7 +247,7 @@ def _fit_pair(
 
     def follow(now: _Followed) -> _Followed:
         vector = now.root.vector
-        sums, root = fit_at(vector, model.responses(vector, reference.shape))
+        sums, root = fit_at(vector, model.responses(vector, shape))
         moved = _Followed(replace(sums, coefficients=None), vector, root, now.num_rounds)  # pyright: ignore[reportArgumentType]
         better = jnp.all(jnp.isfinite(root.vector))
         kept = jax.tree.map(lambda new, old: jnp.where(better, new, old), moved, now)
@@ -247,18 +261,18 @@ def _fit_pair(
     return _PairFit(counted(sums.coefficients), counted(equations), counted(rings), optimum, counts)
 
 
-def _oriented(reference, blurred, unit, options: JointOptions) -> Pair:
+def _oriented(reference, blurred, usable: Usable, unit, options: JointOptions) -> Pair:
     """The pair, in the unit of all pairs and with its own centre."""
     sharp, _ = swap_pair(options.swapped, reference, blurred)
     return Pair(
         reference,
         blurred,
-        Usable(None, None, None),
+        usable,
         jnp.asarray(options.swapped),
         jnp.mean(sharp),
         unit,
         boundary=options.boundary,
-        pad=0,
+        pad=options.pad(reference.shape),
         seamless=options.is_seamless,
     )
 
@@ -315,18 +329,30 @@ def _judge(
     estimate = estimate_at(at, found, options.swapped, -limits, limits)
     departures, adequacy = found.departures, cast(Adequacy, estimate.adequacy)
     information = joint.information
+    # What moves the own root is a score at its own information; only that of least squares is in
+    # the unit of the joint one.
+    own = information
+    if at.departures is None:
+        own = inverse_small(at.summary.inverse[:p, :p])
 
     def finite(values):
         return jnp.where(fit.finite & jnp.isfinite(values), values, 0)
 
+    # A pair without a root of its own shows nothing there.
+    told = fit.finite & (estimate.status == Status.ESTIMATED)
+
+    def seen(values):
+        return jnp.where(told, finite(values), 0)
+
     evidence = PairEvidence(
-        within=finite(product(product(information, found.covariance[:p, :p]), information.T)),
-        common=finite(product(information, found.common[:p])),
-        displacement=finite(adequacy.displacement * joint.num_pixels),
-        additive=finite(departures.additive),
-        squares=finite(departures.additive**2),
-        effects=finite(product(information, departures.effects[:p])),
-        shares=finite(departures.shares),
+        within=finite(_score_covariance(at, found, information)),
+        common=seen(product(own, found.common[:p])),
+        displacement=seen(adequacy.displacement * joint.num_pixels),
+        additive=seen(departures.additive),
+        squares=seen(departures.additive**2),
+        effects=seen(product(own, departures.effects[:p])),
+        shares=seen(departures.shares),
+        num_told=told.astype(information.dtype),
         trials=departures.trials,
         causes=departures.causes,
     )
@@ -348,10 +374,23 @@ def _judge(
         gain=one if params.gain is None else params.gain,
         offset=zero if params.offset is None else params.offset,
         score=joint.gradient,
+        score_error=jnp.sqrt(jnp.maximum(diagonal(evidence.within), 0)),
         slope=information,
     )
     # NaN is what is not known of a pair; of what fills up the batch there is nothing to know.
     return evidence, jax.tree.map(lambda x: jnp.where(present, x, jnp.zeros_like(x)), record)
+
+
+def _score_covariance(at: Optimum, found: Judged, information: jax.Array) -> jax.Array:
+    """Of the gradient at the point of the pass by the noise of the pair, ``[p, p]``.
+
+    Not by the information at the pair's own optimum: a pair that says little has it anywhere.
+    """
+    p = len(information)
+    if at.departures is not None:
+        return product(product(information, found.covariance[:p, :p]), information.T)
+    factors = jnp.sqrt(at.evidence.correlated * at.evidence.uneven)[:p]
+    return at.summary.noise_variance * information * jnp.outer(factors, factors)
 
 
 def _stands_aside(joint: PairEquations, status: jax.Array, adequacy: Adequacy) -> jax.Array:
@@ -363,7 +402,7 @@ def _stands_aside(joint: PairEquations, status: jax.Array, adequacy: Adequacy) -
     # Noise that is as strong as the image is white; another image's residual is not.
     is_visible = joint.squares > _UNRELATED * joint.contrast
     unrelated = is_visible & (joint.structure > _STRUCTURED * joint.squares)
-    moved = adequacy.verdict == Verdict.MISALIGNED
+    moved = (status == Status.ESTIMATED) & (adequacy.verdict == Verdict.MISALIGNED)
     inverted = adequacy.cause == Cause.INVERTED
     noise = joint.squares / jnp.maximum(joint.num_pixels, 1)
     against = joint.gradient @ inverse_small(joint.information) @ joint.gradient

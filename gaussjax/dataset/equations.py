@@ -39,6 +39,7 @@ class PairEvidence:
     squares: jax.Array
     effects: jax.Array
     shares: jax.Array
+    num_told: jax.Array  # number of pairs that have an own optimum
     trials: tuple[int, ...] = static()
     causes: tuple[Cause, ...] = static()
 
@@ -50,7 +51,7 @@ class PairEvidence:
         found["causes"] = tuple(Cause(int(code)) for code in found["causes"])
         return cls(**found)
 
-    def departures(self, inverse: jax.Array, num_pairs: jax.Array) -> Departures:
+    def departures(self, inverse: jax.Array) -> Departures:
         """Of all pairs together.
 
         Deviates of pairs are standard normal each, if the model holds; where they scatter more
@@ -58,8 +59,8 @@ class PairEvidence:
 
         Args:
             inverse: of the sum of S, ``[p, p]``.
-            num_pairs: that were added up.
         """
+        num_pairs = self.num_told
         freedom = jnp.maximum(num_pairs - 1, 1)
         mean = self.additive / jnp.maximum(num_pairs, 1)
         found = (self.squares - self.additive * mean) / freedom

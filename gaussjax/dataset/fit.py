@@ -23,11 +23,9 @@ from gaussjax.dataset.state import JointStart, PassSums, from_arrays, to_arrays
 from gaussjax.io.pair_stream import PairStream
 from gaussjax.model.arguments import as_noise, check_fit_options
 from gaussjax.model.kernels import Kernel, as_kernel
-from gaussjax.model.options import check_option
+from gaussjax.model.options import BOUNDARIES, PADDED_BOUNDARIES, check_option
 from gaussjax.spectra.pooled_transfer import PooledTransfer, pooled_transfer
 from gaussjax.statistics.covariate_regression import regress_on_covariates
-
-BOUNDARIES = ("valid", "periodic")
 
 
 def fit_dataset(
@@ -63,13 +61,15 @@ def fit_dataset(
 
     Args:
         pairs: yields ``(reference, blurred)``, ``(name, reference, blurred)``, mappings with these
-            keys, or is a :class:`~gaussjax.PairSet`. Images of several shapes may mix;
+            keys, or is a :class:`~gaussjax.PairSet`. Mappings may also hold "mask" and "weights",
+            as in :func:`~gaussjax.estimate_blur`. Images of several shapes may mix;
             each shape is compiled once. An iterator can be passed over only once.
         family: as in :func:`~gaussjax.estimate_blur`, as are the next three.
         kernel: a name or a Kernel.
         truncate: "sampled" only.
         radius: "sampled" only.
-        boundary: "valid" or "periodic".
+        boundary: as in :func:`~gaussjax.estimate_blur`; padded ones extend the frames for a sigma
+            of a sixth of the shortest axis.
         gain: every pair has a factor of its own.
         offset: every pair has a constant of its own.
         noise_std: None: noise in the blurred images only. ``(std_reference, std_blurred)`` in the
@@ -103,14 +103,11 @@ def fit_dataset(
     """
     check_fit_options(family, None)
     check_option(boundary, BOUNDARIES, "boundary")
-    if isinstance(noise_std, str):
-        raise ValueError(f"noise_std must be None or two numbers for many pairs; got {noise_std!r}")
-    noise, _ = as_noise(noise_std, np.float32)
+    levels = _noise_levels(noise_std, boundary)
     if max_passes < 1:
         raise ValueError(f"max_passes must be at least 1, got {max_passes}")
     convention, gain, offset = as_kernel(kernel, truncate, radius), bool(gain), bool(offset)
-    levels = None if noise is None else (float(noise[0]), float(noise[1]))
-    options = JointOptions(family, convention, boundary, gain, offset, noisy=noise is not None)
+    options = JointOptions(family, convention, boundary, gain, offset, noisy=levels is not None)
     file = StateFile(state)
     stream = PairStream(pairs, batched=batched)
     # Not the Kernel as a whole: of a radius that is a function only the name outlives a process.
@@ -139,6 +136,21 @@ def fit_dataset(
             file.finish()
             return _result(current, fit, sums, known, levels)
         current = JointPass(next_start(fit, current.start), current.number + 1)
+
+
+def _noise_levels(noise_std, boundary: str) -> tuple[float, float] | None:
+    """Of A and of B, or None; ValueError for what many pairs cannot have."""
+    if isinstance(noise_std, str):
+        raise ValueError(f"noise_std must be None or two numbers for many pairs; got {noise_std!r}")
+    noise, _ = as_noise(noise_std, np.float32)
+    if noise is None:
+        return None
+    if boundary in PADDED_BOUNDARIES:
+        raise ValueError(
+            "noise_std of many pairs needs boundary='valid' or 'periodic': noise that is continued"
+            f" beyond the edge is not white; got {boundary!r}"
+        )
+    return float(noise[0]), float(noise[1])
 
 
 def _is_list(pairs: Iterable, batched: bool) -> TypeGuard[Sized]:
@@ -195,6 +207,7 @@ def _result(
     assert fit.estimate.adequacy is not None  # it is made with one
     adequacy = replace(fit.estimate.adequacy, verdict=judgement.verdict)
     moves = fit.influence / np.maximum(2 * np.sqrt(np.abs(fit.vector)), 1)
+    moves = -moves if current.start.swapped else moves
     estimate = DatasetEstimate(
         joint=replace(fit.estimate, adequacy=adequacy),
         effects=fit.effects,

@@ -36,6 +36,9 @@ _FAR, _SLIGHTLY = 0.6, 1e-4
 # A pair whose information is less than this part of the pairs' mean counts as having so much when
 # it is asked how far its own root may be off.
 _LEAST_INFORMATION = 1e-6
+# A pair whose standard error is more than this part of the joint sigma says little; px below which
+# sigma is not linear in the variance.
+_WEAK, _LEAST_WIDTH = 0.1, 0.3
 
 
 @pytree
@@ -83,18 +86,19 @@ def joint_fit(
     with jax.enable_x64(True):
         numbers = [joint.coefficients[shape] for shape in shapes], joint.equations, joint.evidence
         numbers = jax.tree.map(lambda x: jnp.asarray(x, float), (*numbers, start.vector))
-        at = _find(*numbers, start.rounding, shapes=shapes, models=models)
+        frames = tuple(options.frame_shape(shape) for shape in shapes)
+        at = _find(*numbers, start.rounding, shapes=frames, models=models)
         at = jax.device_get(at)
         sigma = np.asarray(BlurParams(at.root.vector, family=options.family).sigma(models[0].ndim))
         records = current.all_records(sigma.shape)
         if sums.all_count:
             records = replace(records, counted=np.ones_like(records.counted))
-        told = records.counted & (records.status == Status.ESTIMATED)
+        slopes = np.asarray(records.slope, float)
+        scores = np.asarray(records.score, float) + slopes @ (at.root.vector - start.vector)
         centre = -sigma if start.swapped else sigma
-        effects = random_effects(
-            records.sigma[told], records.standard_error[told], centre, total_over_processes
-        )
-        covariance, freedom, moves = _by_scatter(at, start, records, effects)
+        own = _own_sigmas(records, scores, slopes, centre, options)
+        effects = random_effects(*own, centre, total_over_processes)
+        covariance, freedom, moves = _by_scatter(scores, slopes, start.unit, records, effects)
         if not np.all(np.isfinite(covariance)):
             covariance, freedom = at.within, None
         covariance = covariance + at.common
@@ -147,18 +151,48 @@ def _find(
     )
 
 
-def _by_scatter(at: _Root, start, records: PairRecord, effects: RandomEffects):
+def _own_sigmas(
+    records: PairRecord, scores, slopes, centre, options: JointOptions
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sigmas of the pairs that count, px, and their error bars.
+
+    Of a pair that says little its own sigma is no normal variable, and may not exist. It is
+    replaced by one step from the joint blur, which is: a score over its slope. All such pairs are
+    taken: to choose among them would be to choose by their noise.
+    """
+    sigma, error = (np.asarray(x, float) for x in (records.sigma, records.standard_error))
+    told = records.counted & (records.status == Status.ESTIMATED)
+    if options.family == "full":
+        return sigma[told], error[told]
+    least = np.finfo(float).tiny
+    own = np.diagonal(slopes, axis1=1, axis2=2)
+    known = records.counted & np.all(own > least, axis=1)
+    own = np.where(own > least, own, 1)
+    # Sigma is nearly linear in the variance about a blur that is not much narrower than a pixel.
+    width = 2 * np.maximum(np.abs(np.atleast_1d(centre)), _LEAST_WIDTH)
+    usable = np.where(known[:, None, None], slopes, np.eye(own.shape[1]))
+    away = np.linalg.solve(usable, (scores if options.swapped else -scores)[..., None])[..., 0]
+    by_step = np.atleast_1d(centre) + away / width
+    step_error = np.asarray(records.score_error, float) / own / width
+    weak = step_error > _WEAK * width / 2
+    shape = (len(sigma), -1)
+    well = (told[:, None] & ~weak).reshape(shape)
+    values = np.where(well, np.nan_to_num(sigma.reshape(shape)), by_step)
+    errors = np.where(well, np.nan_to_num(error.reshape(shape)), step_error)
+    keep = known & np.all(well | weak, axis=1)
+    return values[keep].reshape(-1, *sigma.shape[1:]), errors[keep].reshape(-1, *sigma.shape[1:])
+
+
+def _by_scatter(scores, slopes, unit, records: PairRecord, effects: RandomEffects):
     """Covariance by the scatter of the pairs, its degrees of freedom, and the pairs' influence."""
     counted = np.asarray(records.counted)
-    slopes = np.asarray(records.slope, float)
-    scores = np.asarray(records.score, float) + slopes @ (at.root.vector - start.vector)
     moves = np.full(scores.shape, np.nan)
     scores, slopes = scores[counted], slopes[counted]
     # How far the own roots may be off: by noise, where they have any information, and by scatter.
     number = total_over_processes(np.asarray(float(len(scores))))
     mean = total_over_processes(slopes.sum(0)) / max(number, 1)
     least = _LEAST_INFORMATION * np.trace(mean) * np.eye(len(mean))
-    noise = np.nan_to_num(np.asarray(records.noise_std, float)[counted] / start.unit) ** 2
+    noise = np.nan_to_num(np.asarray(records.noise_std, float)[counted] / unit) ** 2
     known = np.linalg.inv(slopes + np.where(least > 0, least, np.eye(len(mean))))
     scatter = np.nan_to_num(np.max(2 * np.abs(effects.mean) * effects.scatter)) ** 2
     variances = noise[:, None, None] * known + scatter * np.eye(len(mean))
@@ -233,7 +267,7 @@ def _estimate(
             Status.NOT_CONVERGED: ~root.is_settled(bars) | ~settled,
         },
         adequacy=adequacy,
-        departures=evidence.departures(inverse, equations.num_pairs),
+        departures=evidence.departures(inverse),
     )
     if freedom is None:
         return estimate

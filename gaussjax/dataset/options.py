@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from gaussjax.model.boundary import largest_margins
+from gaussjax.model.boundary import LARGEST_SIGMA, extended_shape, largest_margins
 from gaussjax.model.kernels import Kernel
+from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.response import BlurModel
 
 
@@ -13,7 +14,7 @@ class JointOptions:
 
     family: str  # of the Gaussian
     kernel: Kernel  # the convention
-    boundary: str  # "valid" or "periodic"
+    boundary: str  # one of `BOUNDARIES`
     gain: bool = False  # every pair has a factor of its own
     offset: bool = False  # every pair has a constant of its own
     noisy: bool = False  # the sharper images are; the noise's part of the sums is subtracted
@@ -30,9 +31,22 @@ class JointOptions:
         """Number of parameters that every pair has beside the blur."""
         return self.gain + self.offset
 
+    def pad(self, shape: tuple[int, ...]) -> int:
+        """Px by which frames are extended on every side."""
+        if self.boundary not in PADDED_BOUNDARIES:
+            return 0
+        return min(self.kernel.reach(LARGEST_SIGMA * min(shape)), max(shape))
+
+    def frame_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Of the extended frames of images of a shape."""
+        return extended_shape(shape, self.pad(shape))
+
     def model(self, shape: tuple[int, ...]) -> BlurModel:
         """The blur of images of a shape."""
-        periodic = self.boundary == "periodic"
-        margins = tuple(shape) if periodic else largest_margins(shape)
+        margins = largest_margins(shape)
+        if self.boundary == "periodic":
+            margins = tuple(shape)
+        elif self.boundary in PADDED_BOUNDARIES:
+            margins = (self.pad(shape),) * len(shape)
         reach = max(margins)
         return BlurModel(self.family, self.kernel, reach + reach // 2 + 2, margins)

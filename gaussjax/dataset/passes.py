@@ -16,6 +16,7 @@ from gaussjax.dataset.result import PairRecord
 from gaussjax.dataset.state import JointStart, JointSums, PassSums
 from gaussjax.io.batches import Batch, Batcher
 from gaussjax.io.pair_reader import BadPair, LoadedPair
+from gaussjax.pair.frame import Usable
 from gaussjax.spectra.pooled_transfer import TransferSums
 from gaussjax.statistics.status import Status
 
@@ -83,7 +84,7 @@ class JointPass:
             p = self.start.vector.size
             score, slope = np.zeros((0, p)), np.zeros((0, p, p))
             figures = (sigma, sigma, sigma, code, code, code, code > 0, none, none, none, none)
-            return PairRecord(*figures, score, slope)  # pyright: ignore[reportArgumentType]
+            return PairRecord(*figures, score, score, slope)  # pyright: ignore[reportArgumentType]
         return jax.tree.map(lambda *leaves: np.concatenate(leaves), *self.records)
 
 
@@ -128,7 +129,13 @@ def run_pass(
             noise = jnp.asarray((np.asarray(levels) / start.unit) ** 2, dtype)
         vector, unit = jnp.asarray(start.vector, dtype), jnp.asarray(start.unit, dtype)
         point = LinearizationPoint(vector, unit, noise, jnp.uint32(batch.positions[0]))
-        images = batch.references, batch.blurreds, batch.present
+        if noise is not None and batch.maps[2] is not None:
+            raise ValueError(
+                "noise_std describes the noise of both images: it goes without weights; pair"
+                f" {batch.names[0]} has some"
+            )
+        usable = Usable(*(m if m is None else jnp.asarray(m) for m in batch.maps))
+        images = batch.references, batch.blurreds, usable, batch.present
         with jax.set_mesh(mesh):  # the caller may work in another one
             sums = batch_sums(*images, point, options=options, mesh=mesh)
         # The batch before was computed while this one was gathered.

@@ -36,6 +36,7 @@ class PairRecord:
         gain: of the pair, 1 where none is fitted.
         offset: in the unit of the images, 0 where none is fitted.
         score: of the pair at the point of the last pass, by the variances, ``[p]``.
+        score_error: standard deviation of the score by the pair's own noise, ``[p]``.
         slope: of the score, ``[p, p]``.
     """
 
@@ -51,6 +52,7 @@ class PairRecord:
     gain: jax.Array
     offset: jax.Array
     score: jax.Array
+    score_error: jax.Array
     slope: jax.Array
 
 

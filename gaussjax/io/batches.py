@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,19 @@ from gaussjax.io.pair_reader import BadPair, LoadedPair, Pair
 
 _PIXELS = 2**21  # of the references in a batch: 8 MB in float32
 _MOST_PAIRS = 256
-_Parts = tuple[Any, Any, Any]  # name or None, reference, blurred
+
+
+class _Parts(NamedTuple):
+    """What a caller tells of a pair, or of a stack of them."""
+
+    name: Any
+    reference: Any
+    blurred: Any
+    mask: Any = None
+    weights: Any = None
+
+
+_REQUIRED, _OPTIONAL = {"reference", "blurred"}, {"name", "mask", "weights"}
 
 
 @dataclass(frozen=True)
@@ -22,6 +34,8 @@ class Batch:
     positions: tuple[int, ...]  # of the pairs in their source
     references: np.ndarray  # A, `[n, *shape]` with n places
     blurreds: np.ndarray  # B, likewise
+    # where pixels of A and of B may be used, and weights of B, likewise; None: all
+    maps: tuple[np.ndarray | None, ...] = (None, None, None)
 
     @property
     def present(self) -> np.ndarray:
@@ -43,11 +57,12 @@ class Batcher:
 
     def __init__(self, devices: int) -> None:
         self._devices = devices
-        self._waiting: dict[tuple[tuple[int, ...], str], list[LoadedPair]] = {}
+        self._waiting: dict[tuple, list[LoadedPair]] = {}
 
     def add(self, pair: LoadedPair) -> Batch | None:
         """The batch that this pair has filled, if it has."""
-        key = pair.reference.shape, pair.reference.dtype.str
+        has_maps = tuple(each is not None for each in pair.maps)
+        key = pair.reference.shape, pair.reference.dtype.str, has_maps
         waiting = self._waiting.setdefault(key, [])
         waiting.append(pair)
         if len(waiting) < self._batch_size(pair.reference.shape):
@@ -63,13 +78,18 @@ class Batcher:
         wanted = min(max(_PIXELS // int(np.prod(shape)), 1), _MOST_PAIRS)
         return -(-wanted // self._devices) * self._devices
 
-    def _take(self, key: tuple[tuple[int, ...], str]) -> Batch:
-        (shape, dtype), pairs = key, self._waiting.pop(key)
-        references, blurreds = np.zeros((2, self._batch_size(shape), *shape), dtype)
+    def _take(self, key: tuple) -> Batch:
+        (shape, dtype, has_maps), pairs = key, self._waiting.pop(key)
+        size = self._batch_size(shape), *shape
+        references, blurreds = np.zeros((2, *size), dtype)
+        maps = tuple(np.ones(size, dtype) if has else None for has in has_maps)
         for place, pair in enumerate(pairs):
             references[place], blurreds[place] = pair.reference, pair.blurred
+            for stack, each in zip(maps, pair.maps, strict=True):
+                if stack is not None:
+                    stack[place] = each
         names, positions = zip(*((pair.name, pair.position) for pair in pairs), strict=True)
-        return Batch(names, positions, references, blurreds)
+        return Batch(names, positions, references, blurreds, maps)
 
 
 def named_pairs(pairs: Iterable, *, batched: bool, dtype) -> Iterator[Pair]:
@@ -77,8 +97,9 @@ def named_pairs(pairs: Iterable, *, batched: bool, dtype) -> Iterator[Pair]:
 
     Args:
         pairs: yields ``(reference, blurred)``, ``(name, reference, blurred)``, mappings with these
-            keys, or what :func:`~gaussjax.io.pair_reader.read_pairs` yields. Without a name a pair
-            is called by its number.
+            keys and perhaps "mask" and "weights", or what
+            :func:`~gaussjax.io.pair_reader.read_pairs` yields. Without a name a pair is called by
+            its number.
         batched: each element holds stacks of images along a first axis, and a sequence of names.
         dtype: of images that are not floating; wider ones are narrowed to it.
 
@@ -90,7 +111,7 @@ def named_pairs(pairs: Iterable, *, batched: bool, dtype) -> Iterator[Pair]:
         if isinstance(single, Pair):
             yield single
         else:
-            yield _checked(number, *single, dtype)
+            yield _checked(number, single, dtype)
 
 
 def _singles(pairs: Iterable, batched: bool) -> Iterator[Pair | _Parts]:
@@ -101,41 +122,97 @@ def _singles(pairs: Iterable, batched: bool) -> Iterator[Pair | _Parts]:
         elif not batched:
             yield _parts(element)
         else:
-            names, references, blurreds = _parts(element)
-            references, blurreds = np.asarray(references), np.asarray(blurreds)
-            names = [None] * len(references) if names is None else names
-            if not len(references) == len(blurreds) == len(names):
-                raise ValueError(
-                    "batched pairs need as many blurred images and names as references; got"
-                    f" {len(references)} references, {len(blurreds)} blurred and {len(names)} names"
-                )
-            yield from zip(names, references, blurreds, strict=True)
+            yield from _unstacked(_parts(element))
+
+
+def _unstacked(stacks: _Parts) -> Iterator[_Parts]:
+    names, references, blurreds, mask, weights = stacks
+    references, blurreds = np.asarray(references), np.asarray(blurreds)
+    count = len(references)
+    names = [None] * count if names is None else names
+    if not count == len(blurreds) == len(names):
+        raise ValueError(
+            "batched pairs need as many blurred images and names as references; got"
+            f" {count} references, {len(blurreds)} blurred and {len(names)} names"
+        )
+    both = isinstance(mask, tuple) and len(mask) == 2
+    for k in range(count):
+        own = tuple(m if m is None else m[k] for m in mask) if both else mask
+        own = own[k] if own is not None and not both else own
+        own_weights = None if weights is None else weights[k]
+        yield _Parts(names[k], references[k], blurreds[k], own, own_weights)
 
 
 def _parts(element: Any) -> _Parts:
     if isinstance(element, Mapping):
-        missing = {"reference", "blurred"} - element.keys()
-        if missing:
-            raise TypeError(f"a pair lacks {sorted(missing)}; got the keys {sorted(element)}")
-        return element.get("name"), element["reference"], element["blurred"]
+        missing, odd = _REQUIRED - element.keys(), element.keys() - _REQUIRED - _OPTIONAL
+        if missing or odd:
+            raise TypeError(
+                f"a pair {'lacks' if missing else 'has the unknown keys'} {sorted(missing or odd)};"
+                f" got the keys {sorted(element)}"
+            )
+        return _Parts(
+            element.get("name"),
+            element["reference"],
+            element["blurred"],
+            element.get("mask"),
+            element.get("weights"),
+        )
     if isinstance(element, tuple | list) and len(element) in (2, 3):
-        return (None, *element) if len(element) == 2 else tuple(element)
+        return _Parts(None, *element) if len(element) == 2 else _Parts(*element)
     raise TypeError(
         "pairs must yield (reference, blurred), (name, reference, blurred) or a mapping with these"
         f" keys; got {type(element).__name__}"
     )
 
 
-def _checked(position: int, name: Any, reference: Any, blurred: Any, dtype) -> Pair:
-    name = str(position if name is None else name)
-    images = [np.asarray(image) for image in (reference, blurred)]
+def _checked(position: int, parts: _Parts, dtype) -> Pair:
+    name = str(position if parts.name is None else parts.name)
+    images = [np.asarray(image) for image in (parts.reference, parts.blurred)]
     reason = _fault(*images)
+    if reason:
+        return BadPair(name, position, reason)
+    shape = images[0].shape
+    both = isinstance(parts.mask, tuple | list) and len(parts.mask) == 2
+    masks = parts.mask if both else (None, parts.mask)
+    maps = [None if each is None else np.asarray(each) for each in (*masks, parts.weights)]
+    reason = next((why for why in map(_map_fault, maps, [shape] * 3, _MAP_NAMES) if why), "")
     if reason:
         return BadPair(name, position, reason)
     wide = [x if x.dtype.kind == "f" and x.itemsize >= 4 else x.astype(dtype) for x in images]
     common = min(np.result_type(*wide), np.dtype(dtype), key=lambda kind: kind.itemsize)
     reference, blurred = (image.astype(common, copy=False) for image in wide)
-    return LoadedPair(name, position, reference, blurred)
+    known_a, known_b = (None if m is None else (m != 0).astype(common) for m in maps[:2])
+    reference, blurred = _filled(reference, known_a), _filled(blurred, known_b)
+    weights = None if maps[2] is None else maps[2].astype(common)
+    return LoadedPair(name, position, reference, blurred, known_a, known_b, weights)
+
+
+def _filled(image: np.ndarray, known: np.ndarray | None) -> np.ndarray:
+    """The image with the known pixel that is nearest their mean where it is not known.
+
+    Not the mean itself: grey levels would no longer be seen to be whole numbers.
+    """
+    if known is None:
+        return image
+    values = image[known > 0]
+    if not np.all(np.isfinite(values)):
+        return image
+    return np.where(known > 0, image, values[np.argmin(np.abs(values - np.mean(values)))])
+
+
+_MAP_NAMES = "mask of reference", "mask of blurred", "weights"
+
+
+def _map_fault(values: np.ndarray | None, shape: tuple[int, ...], name: str) -> str:
+    """Why a map does not say which pixels count; empty if it does."""
+    if values is None:
+        return ""
+    if values.shape != shape:
+        return f"{name} has the shape {values.shape}, the images {shape}"
+    if values.dtype.kind not in "buif" or not np.all(np.isfinite(values)) or np.any(values < 0):
+        return f"{name} must be finite numbers or booleans, and not negative"
+    return "" if np.any(values) else f"{name} leaves no pixel"
 
 
 def _fault(reference: np.ndarray, blurred: np.ndarray) -> str:

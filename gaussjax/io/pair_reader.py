@@ -31,12 +31,23 @@ class LoadedPair:
         position: its index in the source.
         reference: A, ``[y, x]``, or of rank 1 or 3 where the file is; in the file's own units.
         blurred: B, of the same shape.
+        known_reference: 1 where a pixel of A may be used, else 0; None: everywhere.
+        known_blurred: likewise of B.
+        weights: of the pixels of B; None: all alike.
     """
 
     name: str
     position: int
     reference: np.ndarray
     blurred: np.ndarray
+    known_reference: np.ndarray | None = None
+    known_blurred: np.ndarray | None = None
+    weights: np.ndarray | None = None
+
+    @property
+    def maps(self) -> tuple[np.ndarray | None, ...]:
+        """What says which pixels count: of A, of B, and their weights."""
+        return self.known_reference, self.known_blurred, self.weights
 
 
 @dataclass(frozen=True)

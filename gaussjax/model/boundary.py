@@ -13,6 +13,8 @@ import jax.numpy as jnp
 
 from gaussjax.model.options import PAD_MODES
 
+# Padded boundaries without bounds are extended for a sigma of this fraction of the shortest axis.
+LARGEST_SIGMA = 1 / 6
 # "valid" keeps at least this fraction of every axis to compare.
 _LEAST_INTERIOR = 0.25
 

@@ -24,9 +24,6 @@ from gaussjax.statistics.quantisation import quantisation_steps
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 
-# Padded boundaries without bounds are extended for a sigma of this fraction of the shortest axis.
-LARGEST_SIGMA = 1 / 6
-
 
 @automatic_sharding
 def estimate_blur(
@@ -147,7 +144,7 @@ def _largest_radius(image_shape, kernel: Kernel, boundary: str, bounds) -> int:
         return max(image_shape)
     if boundary == "valid":
         return max(borders.largest_margins(image_shape))
-    sigma = LARGEST_SIGMA * min(image_shape)
+    sigma = borders.LARGEST_SIGMA * min(image_shape)
     if bounds is not None and not is_traced(bounds):
         # A kernel longer than the frame blurs little but the extension.
         sigma = min(max(abs(float(bound)) for bound in bounds), max(image_shape))

@@ -264,7 +264,7 @@ def test_bad_sources(folder, capsys):
         (["a", "b", "--noise", "1"], "expected 2 arguments"),
         (["a", "b", "--noise", "0", "0"], "not both 0"),
         (["a", "b", "--noise", "1", "-1"], "'-1' is less than 0"),
-        (["a", "b", "--boundary", "reflect"], "reflect"),
+        (["a", "b", "--boundary", "mirror"], "mirror"),
         (["a", "b", "--workers", "0"], "'0' is not a whole number above 0"),
         (["a", "b", "--passes", "two"], "'two' is not a whole number"),
         (["a", "b", "--max-bad", "-1"], "--max-bad"),

@@ -1,6 +1,9 @@
+import re
+
 import jax
 import numpy as np
 import pytest
+import scipy.ndimage
 from photograph_pairs import SIGMA, SIZE, crops, fitted
 from problems import cropped_scene, smooth_part
 
@@ -8,7 +11,9 @@ import gaussjax
 from gaussjax.dataset.fit import fit_dataset
 from gaussjax.dataset.passes import TooManyBadPairsError
 from gaussjax.io.pair_reader import BadPair
+from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.status import Status
+from gaussjax.statistics.verdict import Verdict
 
 
 def test_noise_free_pairs_give_the_sigma_of_scipy(dtype, tolerance):
@@ -210,7 +215,8 @@ def test_families_and_dimensions():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"boundary": "reflect"}, "boundary must be one of"),
+        ({"boundary": "mirror"}, "boundary must be one of"),
+        ({"boundary": "zero", "noise_std": (1, 1)}, "needs boundary='valid' or 'periodic'"),
         ({"family": "round"}, "family must be one of"),
         ({"noise_std": "estimate"}, "two numbers for many pairs"),
         ({"max_passes": 0}, "max_passes must be at least 1"),
@@ -228,3 +234,115 @@ def test_elements_that_are_no_pairs():
         fit_dataset([{"reference": 1}])
     with pytest.raises(ValueError, match="no pair"):
         fit_dataset([])
+
+
+def test_masked_and_weighted_pairs_are_as_alone(rng):
+    pairs = []
+    for name, a, b in crops(6, noise=0.02):
+        holes = rng.random(b.shape) > 0.02
+        a, b = a.copy(), np.where(holes, b, np.nan)
+        a[10:14, 20:24] = np.nan
+        mask = (np.isfinite(a), holes)
+        weights = np.where(np.arange(SIZE) < SIZE // 2, 1, 0.25) * np.ones_like(a)
+        noise = rng.standard_normal(b.shape) * np.where(weights < 1, 0.05, 0)
+        pair = {"name": name, "reference": a, "blurred": (b + noise).astype(a.dtype)}
+        pairs.append({**pair, "mask": mask, "weights": weights})
+    found = fitted(pairs)
+    assert not found.bad
+    assert abs(found.sigma - SIGMA) < 5 * found.sigma_standard_error
+    for k, pair in enumerate(pairs):
+        options = {key: pair[key] for key in ("mask", "weights")}
+        alone = gaussjax.estimate_blur(
+            pair["reference"], pair["blurred"], kernel="sampled", **options
+        )
+        error = alone.sigma_standard_error
+        assert abs(found.pairs.sigma[k] - alone.sigma) < 0.3 * error
+        np.testing.assert_allclose(found.pairs.standard_error[k], error, rtol=0.2)
+    # What is masked does not matter.
+    changed = [{**p, "blurred": np.where(p["mask"][1], p["blurred"], 1e3)} for p in pairs]
+    np.testing.assert_allclose(fitted(changed).sigma, found.sigma, rtol=1e-6)
+
+
+def test_maps_that_do_not_fit_are_bad_pairs():
+    (name, a, b), *rest = crops(4)
+    pair = {"name": name, "reference": a, "blurred": b}
+    odd = [
+        ({"mask": np.ones((3, 3))}, r"mask of blurred has the shape \(3, 3\)"),
+        ({"mask": (np.zeros_like(a), None)}, "mask of reference leaves no pixel"),
+        ({"weights": -np.ones_like(a)}, "weights must be finite"),
+    ]
+    for extra, reason in odd:
+        (bad,) = fitted([{**pair, **extra}, *rest]).bad
+        assert re.search(reason, bad.reason)
+    with pytest.raises(TypeError, match="unknown keys"):
+        fitted([{**pair, "masks": a}])
+
+
+@pytest.mark.parametrize("boundary", ["reflect", "zero"])
+def test_padded_boundaries(boundary):
+    mode = {"reflect": "reflect", "zero": "constant"}[boundary]
+    pairs = [
+        (name, a, scipy.ndimage.gaussian_filter(a, SIGMA, mode=mode)) for name, a, _ in crops(6)
+    ]
+    found = fitted(pairs, boundary=boundary)
+    np.testing.assert_allclose(found.sigma, SIGMA, rtol=1e-5)
+    assert found.joint.num_pixels == 6 * SIZE**2
+
+
+def test_one_pair_is_as_alone():
+    (_, a, b) = crops(1, noise=0.01, seed=5)[0]
+    found = fit_dataset([(a, b)])
+    alone = gaussjax.estimate_blur(a, b)
+    error = alone.sigma_standard_error
+    assert abs(found.sigma - alone.sigma) < 0.1 * error
+    np.testing.assert_allclose(found.sigma_standard_error, error, rtol=0.05)
+    np.testing.assert_allclose(found.pairs.standard_error[0], error, rtol=0.05)
+    assert found.joint.adequacy.verdict == alone.adequacy.verdict
+    assert found.pairs.verdict[0] == alone.adequacy.verdict
+
+
+def spoilt(kind):
+    pairs = crops(16, noise=0.01, size=80)
+    if kind == "shifted":
+        return [(n, a, np.roll(b, 1, 0)) for n, a, b in pairs]
+    if kind == "box":
+        return [(n, a, scipy.ndimage.uniform_filter(a, 5)) for n, a, _ in pairs]
+    wider = crops(16, 1.3 * SIGMA, noise=0.01, size=80)
+    return pairs[:8] + wider[8:]
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict", "cause"),
+    [
+        ("shifted", Verdict.MISALIGNED, Cause.SHIFT),
+        ("box", Verdict.EXPLAINED_POORLY, Cause.KERNEL),
+        ("mixed", Verdict.HETEROGENEOUS, None),
+    ],
+)
+def test_a_spoilt_set_is_doubted(kind, verdict, cause):
+    found = fitted(spoilt(kind))
+    assert found.joint.adequacy.verdict == verdict
+    assert cause is None or found.joint.adequacy.cause == cause
+    assert found.joint.adequacy.message in str(found)
+
+
+def test_foreign_pairs_are_set_aside_and_named():
+    pairs = crops(24, noise=0.01)
+    foreign = crops(3, noise=0.01, seed=77)
+    for k, (_, _, b) in enumerate(foreign):
+        pairs[5 * k + 2] = (f"foreign {k}", pairs[5 * k + 2][1], b)
+    found = fitted(pairs)
+    named = {f"foreign {k}" for k in range(3)}
+    assert set(found.aside()) == named
+    assert (found.num_pairs, found.num_aside) == (21, 3)
+    without = fitted([pair for pair in pairs if pair[0] not in named])
+    np.testing.assert_allclose(found.sigma, without.sigma, rtol=1e-5)
+    assert np.all(np.isnan(found.influence[~found.pairs.counted]))
+
+
+def test_influence_is_the_move_of_a_refit_without_the_pair():
+    pairs = crops(8, noise=0.02)
+    found = fitted(pairs, max_passes=4, tolerance=0)
+    without = fitted(pairs[1:], max_passes=4, tolerance=0)
+    move = without.sigma - found.sigma
+    np.testing.assert_allclose(found.influence[0, 0], move, atol=0.02 * np.abs(move) + 1e-6)
