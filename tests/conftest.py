@@ -32,6 +32,11 @@ jax.config.update("jax_traceback_in_locations_limit", 0)
 gc.set_threshold(100_000, 10, 10)
 
 
+def pytest_unconfigure():
+    """Leave at once: the interpreter would look for cycles once more, in millions of objects."""
+    gc.freeze()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Keep a file's tests in one process: they share compiled programs, where the time goes."""
