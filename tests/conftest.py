@@ -45,6 +45,13 @@ def pytest_xdist_make_scheduler(config, log):
     return LoadFileScheduling(config, log) if config.option.dist == "load" else None
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _room_for_programs():
+    """Forget compiled programs between files: thousands of them leave a process no more maps."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture(autouse=True)
 def _strict_ranks():
     with jax.numpy_rank_promotion("raise"):

@@ -25,6 +25,8 @@ def fori_loop(lower: Any, upper: Any, step: Callable, initial: Any) -> Any:
 
 def scan(step: Callable, initial: Any, slices: Any, length: int | None = None) -> Any:
     """As ``jax.lax.scan``."""
+    if any(len(leaf) == 0 for leaf in jax.tree.leaves(slices)):
+        return jax.lax.scan(step, initial, slices, length)
     first = jax.tree.map(lambda leaf: leaf[0], slices)
     carry = _as_carry(initial, lambda carry: step(carry, first)[0])
     return jax.lax.scan(step, carry, slices, length)
