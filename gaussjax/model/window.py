@@ -11,7 +11,7 @@ import numpy as np
 from gaussjax.model.boundary import extended_shape
 from gaussjax.model.fourier import along_axis
 from gaussjax.numerics.pytree import pytree
-from gaussjax.numerics.reductions import block_members, row_sums
+from gaussjax.numerics.reductions import row_sums
 
 
 @pytree
@@ -50,16 +50,6 @@ class Window:
         """Weighted sums of images, made in one loop."""
         sums = row_sums([(self.values * image)[None] for image in images])
         return [jnp.sum(each) for each in sums]
-
-    def block_totals(self, image: jax.Array, counts: tuple[int, ...]) -> jax.Array:
-        """Weighted sums of an image over blocks of its pixels, ``counts`` of them per axis."""
-        # The product is fused with what makes the image; the sums of a batch share a matrix.
-        image = image * self.values
-        for axis in reversed(range(image.ndim)):
-            # tensordot puts the axis of the sums last; the transposition below restores the order.
-            member = jnp.asarray(block_members(image.shape[axis], counts[axis]), image.dtype)
-            image = jnp.tensordot(image, member, axes=((axis,), (1,)), precision="highest")
-        return image.transpose()
 
     @property
     def num_pixels(self) -> jax.Array:
