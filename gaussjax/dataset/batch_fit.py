@@ -21,6 +21,7 @@ from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.pytree import pytree
 from gaussjax.pair.crop import most_informative_crop
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
+from gaussjax.pair.extent import is_seamless
 from gaussjax.pair.fit import Judged, Optimum, estimate_at, find_optimum, judged
 from gaussjax.pair.frame import Frame, Pair, Usable, frame_window
 from gaussjax.pair.iteration import iterate
@@ -273,7 +274,7 @@ def _oriented(reference, blurred, usable: Usable, unit, options: JointOptions) -
         unit,
         boundary=options.boundary,
         pad=options.pad(reference.shape),
-        seamless=options.is_seamless,
+        seamless=is_seamless(options.boundary, options.kernel, options.family, gain=options.gain),
     )
 
 

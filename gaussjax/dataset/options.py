@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from gaussjax.model.boundary import LARGEST_SIGMA, extended_shape, largest_margins
+from gaussjax.model.boundary import extended_shape, largest_margins
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.response import BlurModel
+from gaussjax.pair.extent import largest_radius
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,6 @@ class JointOptions:
     swapped: bool = False  # the second images are the sharper ones
 
     @property
-    def is_seamless(self) -> bool:
-        """As for one pair: the jump at the frame's edge is left out."""
-        spreads = self.boundary == "valid" and not self.kernel.is_finite
-        return spreads and self.family == "isotropic" and not self.gain
-
-    @property
     def num_nuisances(self) -> int:
         """Number of parameters that every pair has beside the blur."""
         return self.gain + self.offset
@@ -35,7 +30,7 @@ class JointOptions:
         """Px by which frames are extended on every side."""
         if self.boundary not in PADDED_BOUNDARIES:
             return 0
-        return min(self.kernel.reach(LARGEST_SIGMA * min(shape)), max(shape))
+        return largest_radius(shape, self.kernel, self.boundary, None)
 
     def frame_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Of the extended frames of images of a shape."""

@@ -6,7 +6,6 @@ from dataclasses import replace
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model import boundary as borders
 from gaussjax.model.arguments import (
     as_mask_pair,
     as_noise,
@@ -19,6 +18,7 @@ from gaussjax.model.arguments import (
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import BOUNDARIES, LOSSES, check_option
 from gaussjax.numerics.sharding import automatic_sharding
+from gaussjax.pair.extent import largest_radius
 from gaussjax.pair.fit import Options, Usable, fit_pair
 from gaussjax.statistics.quantisation import quantisation_steps
 from gaussjax.statistics.result import BlurEstimate
@@ -127,7 +127,7 @@ def estimate_blur(
         offset=bool(offset),
         shift=bool(shift),
         estimate_noise=estimate_noise,
-        largest_radius=_largest_radius(reference.shape, convention, boundary, bounds),
+        largest_radius=largest_radius(reference.shape, convention, boundary, bounds),
     )
     data = reference, blurred, usable, steps
     estimate = fit_pair(*data, noise, bounds, initial, options=options)
@@ -136,16 +136,3 @@ def estimate_blur(
         check_finite(reference, "reference", mask_reference)
         check_finite(blurred, "blurred", mask_blurred)
     return replace(estimate, narrowed=narrowed and reference.dtype != jnp.float64)
-
-
-def _largest_radius(image_shape, kernel: Kernel, boundary: str, bounds) -> int:
-    """Static px that the kernel may reach; see ``boundary`` of :func:`estimate_blur`."""
-    if boundary == "periodic":
-        return max(image_shape)
-    if boundary == "valid":
-        return max(borders.largest_margins(image_shape))
-    sigma = borders.LARGEST_SIGMA * min(image_shape)
-    if bounds is not None and not is_traced(bounds):
-        # A kernel longer than the frame blurs little but the extension.
-        sigma = min(max(abs(float(bound)) for bound in bounds), max(image_shape))
-    return min(kernel.reach(sigma), max(image_shape))

@@ -22,6 +22,7 @@ from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.crop import Crop, most_informative_crop
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
 from gaussjax.pair.evidence import Evidence, causes, gather_evidence
+from gaussjax.pair.extent import is_seamless
 from gaussjax.pair.frame import Pair, Usable, centre_and_scale
 from gaussjax.pair.iteration import implicit_fit, iterate
 from gaussjax.pair.least_squares import LeastSquares
@@ -70,12 +71,6 @@ class Options:
     shift: bool
     estimate_noise: bool
     largest_radius: int
-
-    @property
-    def is_seamless(self) -> bool:
-        """The jump at the frame's edge is left out: harmless to an isotropic blur by itself."""
-        spreads = self.boundary == "valid" and not self.kernel.is_finite
-        return spreads and self.family == "isotropic" and not (self.gain or self.shift)
 
     def model(self, image_shape: tuple[int, ...]) -> BlurModel:
         """The model of a pair of this shape."""
@@ -179,7 +174,13 @@ def _pair(reference, blurred, unit, usable: Usable, crop: Crop, swapped, options
         scale,
         boundary=options.boundary,
         pad=options.largest_radius,
-        seamless=options.is_seamless,
+        seamless=is_seamless(
+            options.boundary,
+            options.kernel,
+            options.family,
+            gain=options.gain,
+            shift=options.shift,
+        ),
     )
 
 

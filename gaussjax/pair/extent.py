@@ -1,0 +1,26 @@
+"""What lies beyond a frame: how far a kernel may reach, and whether its edge leaves a seam."""
+
+from gaussjax.model import boundary as borders
+from gaussjax.model.arguments import is_traced
+from gaussjax.model.kernels import Kernel
+
+
+def largest_radius(image_shape: tuple[int, ...], kernel: Kernel, boundary: str, bounds) -> int:
+    """Static px that the kernel may reach; see ``boundary`` of :func:`~gaussjax.estimate_blur`."""
+    if boundary == "periodic":
+        return max(image_shape)
+    if boundary == "valid":
+        return max(borders.largest_margins(image_shape))
+    sigma = borders.LARGEST_SIGMA * min(image_shape)
+    if bounds is not None and not is_traced(bounds):
+        # A kernel longer than the frame blurs little but the extension.
+        sigma = min(max(abs(float(bound)) for bound in bounds), max(image_shape))
+    return min(kernel.reach(sigma), max(image_shape))
+
+
+def is_seamless(
+    boundary: str, kernel: Kernel, family: str, *, gain: bool, shift: bool = False
+) -> bool:
+    """The jump at the frame's edge is left out: harmless to an isotropic blur by itself."""
+    spreads = boundary == "valid" and not kernel.is_finite
+    return spreads and family == "isotropic" and not (gain or shift)
