@@ -53,7 +53,7 @@ def fit_dataset(
 
     The root of ``sum_pairs <W J(theta_0), gain T_theta A + offset - B> = 0``: exact on the
     interior, border included, from sums that are added up in one pass over the pairs, in memory
-    that does not grow with their number (but for some 60 bytes and a name of each). theta_0 comes
+    that does not grow with their number (but for some 80 bytes and a name of each). theta_0 comes
     from the first pairs. A second pass is made from the root where that would matter.
 
     Under ``jax.distributed`` every process gives its own share of the pairs; all get the same

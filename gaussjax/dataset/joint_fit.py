@@ -161,7 +161,7 @@ def _own_sigmas(
     taken: to choose among them would be to choose by their noise.
     """
     sigma, error = (np.asarray(x, float) for x in (records.sigma, records.standard_error))
-    told = records.counted & (records.status == Status.ESTIMATED)
+    told = np.asarray(records.told)
     if options.family == "full":
         return sigma[told], error[told]
     least = np.finfo(float).tiny

@@ -7,7 +7,6 @@ import numpy as np
 
 from gaussjax.dataset.joint_fit import JointFit
 from gaussjax.statistics.quantiles import binomial_tail
-from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
 
 # Pairs that the model describes are doubted with this probability. A set is doubted if chance
@@ -35,11 +34,10 @@ def joint_judgement(fit: JointFit, total: Callable[[np.ndarray], np.ndarray]) ->
         total: the sum of an array over the processes.
     """
     records = fit.records
-    counted = np.asarray(records.counted)
-    told = counted & (records.status == Status.ESTIMATED)
+    told, aside = records.told, ~np.asarray(records.counted)
     moved = told & (records.verdict == Verdict.MISALIGNED)
     poor = told & (records.verdict == Verdict.EXPLAINED_POORLY)
-    numbers = [np.sum(each) for each in (told, moved, poor, ~counted)]
+    numbers = [np.sum(each) for each in (told, moved, poor, aside)]
     num_told, num_moved, num_poor, num_aside = (int(n) for n in total(np.stack(numbers)))
     assert fit.estimate.adequacy is not None  # it is made with one
     verdict = int(fit.estimate.adequacy.verdict)

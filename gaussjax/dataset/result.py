@@ -55,6 +55,11 @@ class PairRecord:
     score_error: jax.Array
     slope: jax.Array
 
+    @property
+    def told(self) -> jax.Array:
+        """True for the pairs in the joint fit that have a sigma of their own."""
+        return self.counted & (self.status == Status.ESTIMATED)
+
 
 @dataclass(frozen=True)
 class DatasetEstimate:
@@ -107,10 +112,7 @@ class DatasetEstimate:
     @property
     def in_regression(self) -> np.ndarray:
         """True for the pairs in the joint fit with a sigma of their own and all covariates."""
-        known = np.asarray(self.pairs.status) == Status.ESTIMATED
-        return np.all(
-            [self.pairs.counted, known, *map(np.isfinite, self.covariates.values())], axis=0
-        )
+        return np.all([self.pairs.told, *map(np.isfinite, self.covariates.values())], axis=0)
 
     @property
     def sigma(self) -> np.ndarray:
