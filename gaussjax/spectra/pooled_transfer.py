@@ -306,6 +306,7 @@ def _split(m: _Moments, variance: float | None, change: np.ndarray) -> _Split:
         white = np.full(unlike.shape[:-1], variance)
     noise = white[..., None] * m.flat
     scatter = m.cross_cross - 2 * slope * m.power_cross + slope**2 * m.power_power
+    scatter = np.maximum(scatter, 0)  # a sum of squares, of pairs alike nothing but rounding
     departure = slope - _ratio(change, m.power)
     pair_variance = _ratio(scatter / freedom, m.power**2, np.nan)
     return _Split(

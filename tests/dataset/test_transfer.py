@@ -69,3 +69,10 @@ def test_a_periodic_set_needs_no_window():
     found = fitted(pairs, boundary="periodic").transfer
     np.testing.assert_allclose(found.shares.linear, 1, atol=1e-5)
     np.testing.assert_allclose(found.transfer, found.fitted, atol=1e-4)
+
+
+def test_pairs_that_are_all_the_same_do_not_differ():
+    ((_, a, b),) = crops(1, noise=NOISE)
+    found = fitted([(f"{k}", a, b) for k in range(3)]).transfer
+    known = np.isfinite(found.transfer)
+    assert np.all(found.pair_error[known] < 1e-6)
