@@ -3,16 +3,20 @@
 The place that an estimate refers to is the centroid of its sensitivity to the blur.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from gaussjax.model import boundary as borders
 from gaussjax.model.fourier import forward_transform, squared_magnitude
+from gaussjax.model.kernels import nominal_sigma
 from gaussjax.model.response import prediction_margins
 from gaussjax.model.transfer import blur
 from gaussjax.model.window import erode, interior_window
-from gaussjax.numerics.linear_algebra import inner_products, solve_small
+from gaussjax.numerics.linear_algebra import diagonal, inner_products, solve_small
+from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.pytree import pytree
 from gaussjax.spectra.orientation import is_swapped, swap_pair, swap_params
 from gaussjax.statistics.long_run import long_run_factor, uneven_factor
@@ -97,7 +101,7 @@ def sensitivity(
     moved = jnp.abs(0.5 * jnp.sum(seen * field * bend * variation**2))
     return Sensitivity(
         position=position,
-        noise_part=_noise_part(residual, left, field, seen),
+        noise_part=_noise_part(residual, left, field, seen, _unknown(sharp, params, margins, seen)),
         second_order=jnp.where(jnp.isfinite(moved), moved, 0),
     )
 
@@ -111,12 +115,26 @@ def _fitted(residual, fields, weights) -> jax.Array:
     return solve_small(normal, inner_products(fields * weights[None], residual[None])[:, 0]) / scale
 
 
-def _noise_part(residual, left, field, weights) -> jax.Array:
+def _unknown(sharp, params, margins, weights) -> jax.Array:
+    """Sum of squares up to which a residual says nothing of a blur that varies.
+
+    What lies beyond the edge reaches over the margin a little, and the more the nearer to the edge,
+    as if the blur varied over the tile: by the mass that lies so far away, of the range of A.
+    """
+    sigma = nominal_sigma(diagonal(params.covariance_matrix(sharp.ndim)))
+    away = (margins.astype(sigma.dtype) + 0.5) / jnp.maximum(sigma, 0.1)
+    mass = jnp.max(0.5 * jax.scipy.special.erfc(away / math.sqrt(2)))
+    over_the_edge = (mass * (jnp.max(sharp) - jnp.min(sharp))) ** 2
+    return jnp.sum(weights) * (over_the_edge + rounding_variance(sharp.dtype) * jnp.var(sharp))
+
+
+def _noise_part(residual, left, field, weights, unknown) -> jax.Array:
     """Variance of ``sum W r field`` with what is left of a residual, over that with all of it."""
     count = jnp.sum((weights > 0).astype(weights.dtype))
     # As many more are fitted as there are axes; a few pixels would leave nothing at all.
     part = count / jnp.maximum(count - residual.ndim, 1) * _score_variance(left, field, weights)
     part = part / _score_variance(residual, field, weights)
+    part = jnp.maximum(part, unknown / jnp.sum(weights * residual**2))
     return jnp.where(jnp.isfinite(part), jnp.minimum(part, 1), 1)
 
 

@@ -107,6 +107,15 @@ def test_a_linear_variation_is_no_noise(found):
     assert found.one_blur_p_value < 1e-6
 
 
+def test_what_comes_in_over_the_edge_is_no_variation(x64):
+    scene = photograph("coffee")[60:260, 60:260]
+    soft = interior_blur(scene, 16 * np.eye(2))
+    found = blur_map(scene[24:-24, 24:-24], soft[24:-24, 24:-24], tile=48)
+    error = np.asarray(found.sigma) - 4
+    assert np.max(np.abs(error)) < 2e-3
+    assert np.sqrt(np.mean((error / np.asarray(found.sigma_standard_error)) ** 2)) < 2.5
+
+
 def test_one_blur_over_the_frame(rng):
     scene = photograph("camera")[100:292, 100:292]
     soft = interior_blur(scene, 2.25 * np.eye(2))
