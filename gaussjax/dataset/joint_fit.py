@@ -263,7 +263,9 @@ def _estimate(
         num_steps=root.num_steps,
         kernel=model.kernel,
         problems={
-            Status.TOO_SMALL: is_too_small(margins, model.largest_margins, num_pixels, p),
+            Status.TOO_SMALL: is_too_small(
+                margins, jnp.asarray(model.largest_margins, jnp.int32), num_pixels, p
+            ),
             Status.NOT_CONVERGED: ~root.is_settled(bars) | ~settled,
         },
         adequacy=adequacy,

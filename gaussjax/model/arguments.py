@@ -40,7 +40,10 @@ def as_image(image, name: str) -> jax.Array:
             " over the channels with jax.vmap; in a volume this thin, move that axis to the front"
         )
     wide = jnp.issubdtype(image.dtype, jnp.floating) and np.dtype(image.dtype).itemsize >= 4
-    return jnp.asarray(image) if wide else jnp.asarray(image, jnp.asarray(0.0).dtype)
+    if isinstance(image, jax.Array):
+        return image if wide else image.astype(jnp.result_type(float))
+    # Not by jnp.asarray, which compiles a program for every shape.
+    return jax.device_put(image if wide else image.astype(jnp.result_type(float)))
 
 
 def as_pair(reference, blurred) -> tuple[jax.Array, jax.Array]:
@@ -114,7 +117,7 @@ def as_noise(noise_std, dtype) -> tuple[jax.Array | None, bool]:
     if isinstance(noise_std, str):
         check_option(noise_std, ("estimate",), "noise_std")
         # Equal levels: only the ratio matters.
-        return jnp.ones(2, dtype), True
+        return jax.device_put(np.ones(2, dtype)), True
     advice = "noise_std must be None, 'estimate' or (std_reference, std_blurred)"
     parts = list(noise_std) if isinstance(noise_std, tuple | list) else noise_std
     shapes = [jnp.shape(part) for part in parts] if isinstance(parts, list) else jnp.shape(parts)
@@ -122,11 +125,13 @@ def as_noise(noise_std, dtype) -> tuple[jax.Array | None, bool]:
         if shapes == ():
             advice += "; for noise in blurred only, leave it out"
         raise ValueError(f"{advice}; got {noise_std!r}")
-    if not is_traced(noise_std):
-        values = np.asarray(parts, float)
-        if not (np.all((values >= 0) & np.isfinite(values)) and np.any(values > 0)):
-            raise ValueError(f"{advice}, not negative and not both 0; got {noise_std!r}")
-    return jnp.stack([jnp.asarray(parts[k], dtype) for k in range(2)]), False
+    if is_traced(noise_std):
+        return jnp.stack([jnp.asarray(parts[k], dtype) for k in range(2)]), False
+    # In NumPy: outside of a program each operation would be compiled by itself.
+    values = np.asarray(parts, float)
+    if not (np.all((values >= 0) & np.isfinite(values)) and np.any(values > 0)):
+        raise ValueError(f"{advice}, not negative and not both 0; got {noise_std!r}")
+    return jax.device_put(values.astype(dtype)), False
 
 
 def fill_with_mean(image: jax.Array, known: jax.Array | None) -> jax.Array:

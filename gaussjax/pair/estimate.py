@@ -19,8 +19,8 @@ from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import BOUNDARIES, LOSSES, check_option
 from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.pair.extent import largest_radius
-from gaussjax.pair.fit import Options, Usable, fit_pair
-from gaussjax.statistics.quantisation import quantisation_steps
+from gaussjax.pair.fit import Options, Usable, fit_pair, judged_estimate
+from gaussjax.statistics.quantisation import known_steps
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 
@@ -108,7 +108,7 @@ def estimate_blur(
     narrowed = any(np.dtype(getattr(x, "dtype", "f4")) == np.float64 for x in (reference, blurred))
     given = reference, blurred
     reference, blurred = as_pair(reference, blurred)
-    steps = quantisation_steps(*given).astype(reference.dtype)
+    steps = known_steps(*given)
     mask_reference, mask_blurred = as_mask_pair(mask, reference)
     usable = Usable(mask_reference, mask_blurred, as_weights(weights, blurred))
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
@@ -130,9 +130,9 @@ def estimate_blur(
         largest_radius=largest_radius(reference.shape, convention, boundary, bounds),
     )
     data = reference, blurred, usable, steps
-    estimate = fit_pair(*data, noise, bounds, initial, options=options)
+    estimate = judged_estimate(*fit_pair(*data, noise, bounds, initial, options=options))
     # Looked for only where the fit has stumbled on it: on the way there it costs nothing.
-    if not is_traced(estimate.status) and estimate.status == Status.NOT_FINITE:
+    if not is_traced(estimate.status) and int(estimate.status) == Status.NOT_FINITE:
         check_finite(reference, "reference", mask_reference)
         check_finite(blurred, "blurred", mask_blurred)
     return replace(estimate, narrowed=narrowed and reference.dtype != jnp.float64)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +17,7 @@ from gaussjax.model.window import everywhere, taper
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.newton import coarse_tolerance
 from gaussjax.numerics.precision import rounding_variance
+from gaussjax.numerics.programs import compiled
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.crop import Crop, most_informative_crop
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
@@ -47,7 +47,7 @@ from gaussjax.statistics.departures import (
 from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, assess
 from gaussjax.statistics.noise import floored_noise
-from gaussjax.statistics.quantisation import rounding_noise
+from gaussjax.statistics.quantisation import rounding_noise, visible_steps
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status, is_too_small
 from gaussjax.statistics.summary import Summary
@@ -88,22 +88,25 @@ class Options:
         )
 
 
-@partial(jax.jit, static_argnames="options")
+@compiled(static_argnames="options")
 def fit_pair(
     reference: jax.Array,
     blurred: jax.Array,
     usable: Usable,
-    steps: jax.Array,
+    steps: jax.Array | None,
     noise: jax.Array | None,
     bounds,
     initial,
     *,
     options: Options,
-) -> BlurEstimate:
-    """The estimate of a checked pair.
+) -> tuple["Optimum", jax.Array, jax.Array, jax.Array]:
+    """The optimum of a checked pair, whether it is swapped, and the bounds on its vector.
 
-    ``steps`` are those of the images' grey levels, ``[2]``, and ``noise`` standard deviations,
-    ``[2]``, or None.
+    What :func:`judged_estimate` takes. That is a program of its own: without the shape of an image
+    in it, it compiles once for all of them.
+
+    ``steps`` are those of the images' grey levels, ``[2]``, or None where the pixels have to tell;
+    ``noise`` standard deviations, ``[2]``, or None.
     """
     images = fill_with_mean(reference, usable.reference), fill_with_mean(blurred, usable.blurred)
     lower, upper = variance_bounds(bounds, reference.dtype)
@@ -129,10 +132,16 @@ def fit_pair(
         few = jax.lax.stop_gradient(pair).crop(crop)
         scout, _ = _objective(few, options.model(crop.shape), start, noise, per_pixel, options)
     fit, low, high = _fit(objective, scout, start, context, low, high)
+    steps = visible_steps(reference, blurred) if steps is None else steps.astype(reference.dtype)
     step, _ = swap_pair(start.swapped, steps[0], steps[1])
     known = rounding_noise(step / pair.scale)
-    at = find_optimum(objective, pair, fit, crop, known)
-    return estimate_at(at, judged(at), start.swapped, low, high)
+    return find_optimum(objective, pair, fit, crop, known), start.swapped, low, high
+
+
+@compiled(scalar=True)
+def judged_estimate(at: "Optimum", swapped, low, high) -> BlurEstimate:
+    """The estimate at an optimum with its error bars, status and verdict."""
+    return estimate_at(at, judged(at), swapped, low, high)
 
 
 def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, options: Options):
@@ -256,7 +265,8 @@ class Optimum:
     evidence: Evidence
     # of a residual whose spectrum is known, which are then all that there are
     departures: Departures | None
-    model: BlurModel = static()
+    largest_margins: jax.Array  # px per axis that leave enough pixels to compare
+    model: BlurModel = static()  # without anything that depends on the frame's shape
     estimates_noise: bool = static(default=False)
     loss_power: int = static(default=2)  # of the images' unit, in the loss
 
@@ -283,6 +293,7 @@ def find_optimum(objective: Objective, pair: Pair, fit: Fit, crop: Crop, known) 
         known: variance of the rounding of the sharper image's grey levels.
     """
     evidence, departures = _evidence(objective, pair, fit, crop)
+    model = objective.model
     is_absolute = isinstance(objective, Robust) and objective.loss == "absolute"
     return Optimum(
         vector=fit.vector,
@@ -295,7 +306,8 @@ def find_optimum(objective: Objective, pair: Pair, fit: Fit, crop: Crop, known) 
         summary=objective.summary(fit),
         evidence=evidence,
         departures=departures,
-        model=objective.model,
+        largest_margins=jnp.asarray(model.largest_margins, jnp.int32),
+        model=replace(model, reach=0, largest_margins=(0,) * model.ndim),
         estimates_noise=isinstance(objective, ErrorsInVariables) and objective.estimated,
         loss_power=1 if is_absolute else 2,
     )
@@ -413,7 +425,7 @@ def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
         problems={
             Status.NOT_FINITE: ~at.finite,
             Status.TOO_SMALL: is_too_small(
-                margins, model.largest_margins, summary.num_pixels, vector.size
+                margins, at.largest_margins, summary.num_pixels, vector.size
             ),
             Status.NOT_CONVERGED: ~at.converged,
             Status.AT_BOUND: jnp.any((vector <= low) | (vector >= high)),

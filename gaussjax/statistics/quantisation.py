@@ -19,19 +19,25 @@ def quantisation_steps(reference, blurred) -> jax.Array:
 
     Known of integers; of floating-point images it is seen in the pixels.
     """
+    known = known_steps(reference, blurred)
+    return visible_steps(reference, blurred) if known is None else known
+
+
+def known_steps(reference, blurred) -> jax.Array | None:
+    """The steps of two images of integers or booleans, ``[2]``; None of others."""
     kinds = [np.dtype(getattr(image, "dtype", float)).kind for image in (reference, blurred)]
-    if all(kind in "iub" for kind in kinds):
-        return jnp.asarray([float(kind != "b") for kind in kinds])
-    rows = [jnp.asarray(image) for image in (reference, blurred)]
-    return _visible_steps([image[:: max(image.size // _PIXELS, 1)] for image in rows])
+    if any(kind not in "iub" for kind in kinds):
+        return None
+    return jax.device_put(np.asarray([kind != "b" for kind in kinds], np.float32))
 
 
-@jax.jit
-def _visible_steps(images: list[jax.Array]) -> jax.Array:
-    """As seen in the pixels; one program, where each operation would be compiled by itself."""
+def visible_steps(reference, blurred) -> jax.Array:
+    """The steps as they are seen in the pixels, ``[2]``."""
+    images = [jnp.asarray(image) for image in (reference, blurred)]
     floating = [image.dtype for image in images if jnp.issubdtype(image.dtype, jnp.floating)]
     dtype = reduce(np.promote_types, floating, np.dtype(np.float32))
-    rows = jnp.stack([image.reshape(1, -1).astype(dtype) for image in images])
+    few = [image[:: max(image.size // _PIXELS, 1)].reshape(1, -1) for image in images]
+    rows = jnp.stack([image.astype(dtype) for image in few])
     units = jnp.asarray(_UNITS, rows.dtype)[None, :, None]
     levels = jnp.where(jnp.isfinite(rows), rows, 0) * units
     on_grid = jnp.max(jnp.abs(levels - jnp.round(levels)), axis=2) < _NEAR

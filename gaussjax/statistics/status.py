@@ -55,8 +55,8 @@ def gravest(problems: dict[Status, jax.Array]) -> jax.Array:
 
 
 def is_too_small(
-    margins: jax.Array, largest: tuple[int, ...], num_pixels: jax.Array, num_parameters: int
+    margins: jax.Array, largest: jax.Array, num_pixels: jax.Array, num_parameters: int
 ) -> jax.Array:
     """The blur asks for wider margins than the frame allows, or leaves too few pixels to fit it."""
-    too_wide = jnp.any(margins > jnp.asarray(largest, margins.dtype))
+    too_wide = jnp.any(margins > largest.astype(margins.dtype))
     return too_wide | (num_pixels < 4 * num_parameters)

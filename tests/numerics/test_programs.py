@@ -1,0 +1,37 @@
+"""Programs with options of their own: the same numbers in every context that JAX has."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gaussjax.numerics.programs import compiled
+
+
+@compiled(static_argnames="power")
+def scaled(x, *, power: int):
+    return jnp.sum(2 * x**power)
+
+
+def test_every_way_to_call_it_gives_the_same(rng):
+    x = jnp.asarray(rng.normal(size=(4, 3)), jnp.float32)
+    expected = 2 * np.sum(np.asarray(x[0]) ** 2)
+    own = x[0]
+    ways = {
+        "at top level": scaled(own, power=2),
+        "of numpy": scaled(np.asarray(own), power=2),
+        "in a program": jax.jit(lambda x: scaled(x, power=2))(own),
+        "of a constant in a program": jax.jit(lambda: scaled(own, power=2))(),
+        "in a batch": jax.vmap(lambda x: scaled(x, power=2))(x)[0],
+        "of a constant in a batch": jax.vmap(lambda _: scaled(own, power=2))(x)[0],
+        "in a loop": jax.lax.map(lambda _: scaled(own, power=2), jnp.arange(2))[1],
+        "op by op": _op_by_op(own),
+    }
+    for way, value in ways.items():
+        np.testing.assert_allclose(value, expected, rtol=1e-6, err_msg=way)
+    np.testing.assert_allclose(jax.grad(lambda x: scaled(x, power=2))(own), 4 * own, rtol=1e-6)
+    assert [program._cache_size() > 0 for program in scaled.programs] == [True, True]
+
+
+def _op_by_op(x):
+    with jax.disable_jit():
+        return scaled(x, power=2)
