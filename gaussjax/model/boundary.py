@@ -11,6 +11,7 @@ kernel reaches, blurred periodically, and compared only inside a *window*:
 import jax
 import jax.numpy as jnp
 
+from gaussjax.model.fourier import along_axis
 from gaussjax.model.options import PAD_MODES
 
 # Padded boundaries without bounds are extended for a sigma of this fraction of the shortest axis.
@@ -43,6 +44,30 @@ def extend(image: jax.Array, boundary: str, pad: int) -> jax.Array:
     shape = extended_shape(image.shape, pad)
     widths = [(pad, size - n - pad) for n, size in zip(image.shape, shape, strict=True)]
     return jnp.pad(image, widths, mode=PAD_MODES[boundary])
+
+
+def box_of(
+    image: jax.Array, corner: jax.Array, shape: tuple[int, ...], boundary: str, beyond: float = 0.0
+) -> jax.Array:
+    """A box of the image continued as :func:`extend` does, however far, but nowhere written out.
+
+    Args:
+        image: to be continued.
+        corner: index of the first pixel, ``[ndim]``; may be negative, and traced.
+        shape: of the box.
+        boundary: one of ``PADDED_BOUNDARIES``.
+        beyond: value beyond the edge for "zero".
+    """
+    for axis, size in enumerate(shape):
+        n, index = image.shape[axis], corner[axis] + jnp.arange(size, dtype=jnp.int32)
+        turn = index % (2 * n)
+        reflected = jnp.minimum(turn, 2 * n - 1 - turn)
+        place = reflected if boundary == "reflect" else jnp.clip(index, 0, n - 1)
+        image = jnp.take(image, place, axis=axis, mode="clip")
+        if boundary == "zero":
+            inside = along_axis(place == index, axis, len(shape))
+            image = jnp.where(inside, image, jnp.asarray(beyond, image.dtype))
+    return image
 
 
 def crop(image: jax.Array, image_shape: tuple[int, ...], pad: int) -> jax.Array:

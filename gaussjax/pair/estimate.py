@@ -18,8 +18,8 @@ from gaussjax.model.arguments import (
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import BOUNDARIES, LOSSES, check_option
 from gaussjax.numerics.sharding import automatic_sharding
-from gaussjax.pair.extent import largest_radius
-from gaussjax.pair.fit import Options, Usable, fit_pair, judged_estimate
+from gaussjax.pair.extent import largest_radius, radii
+from gaussjax.pair.fit import Options, Usable, estimate_within
 from gaussjax.statistics.quantisation import known_steps
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
@@ -66,8 +66,9 @@ def estimate_blur(
         radius: "sampled": a fixed radius in px, or a (hashable) function from sigma to it.
         boundary: "valid" compares only pixels that the kernel cannot reach from beyond the edge;
             "periodic", "reflect", "nearest" and "zero" compare the whole frame and are right only
-            if B was made that way. The padded three are extended for the upper bound, or for a
-            sixth of the shortest axis; a wider blur is a status.
+            if B was made that way. The padded three allow for a sigma of the upper bound, or of a
+            sixth of the shortest axis (inside of ``jit`` and ``vmap`` a kernel that reaches three
+            eighths of it); a wider blur is a status.
         loss: "squared", "absolute" (the least sum of absolute residuals), "huber", or a rho
             function of the residual over its standard deviation (by the median), elementwise.
         gain: fit a factor between the images.
@@ -118,6 +119,8 @@ def estimate_blur(
             f" without weights; got loss={loss!r}, weights {'' if weights is None else 'not '}None"
         )
     convention = as_kernel(kernel, truncate, radius)
+    largest = largest_radius(reference.shape, convention, boundary, bounds)
+    data = reference, blurred, usable, steps
     options = Options(
         family=family,
         kernel=convention,
@@ -127,10 +130,12 @@ def estimate_blur(
         offset=bool(offset),
         shift=bool(shift),
         estimate_noise=estimate_noise,
-        largest_radius=largest_radius(reference.shape, convention, boundary, bounds),
+        largest_radius=largest,
     )
-    data = reference, blurred, usable, steps
-    estimate = judged_estimate(*fit_pair(*data, noise, bounds, initial, options=options))
+    # A frame that is taken in tiles is extended as far as each blur needs.
+    first = (loss != "squared" or noise is not None) and not is_traced(data)
+    reaches = radii(reference.shape, boundary, bounds, largest, first=first)
+    estimate = estimate_within(reaches, *data, noise, bounds, initial, options=options)
     # Looked for only where the fit has stumbled on it: on the way there it costs nothing.
     if not is_traced(estimate.status) and int(estimate.status) == Status.NOT_FINITE:
         check_finite(reference, "reference", mask_reference)

@@ -3,6 +3,7 @@
 from gaussjax.model import boundary as borders
 from gaussjax.model.arguments import is_traced
 from gaussjax.model.kernels import Kernel
+from gaussjax.model.options import PADDED_BOUNDARIES
 
 
 def largest_radius(image_shape: tuple[int, ...], kernel: Kernel, boundary: str, bounds) -> int:
@@ -18,9 +19,29 @@ def largest_radius(image_shape: tuple[int, ...], kernel: Kernel, boundary: str, 
     return min(kernel.reach(sigma), max(image_shape))
 
 
+def radii(
+    image_shape: tuple[int, ...], boundary: str, bounds, largest: int, *, first: bool
+) -> list[int]:
+    """Px that the kernel may reach in one fit after another, until one is not too narrow.
+
+    Of a padded frame, each of whose pixels costs; wide blurs are rare.
+
+    Args:
+        image_shape: of the pair.
+        boundary: one of ``BOUNDARIES``.
+        bounds: on sigma; they choose the radius.
+        largest: from :func:`largest_radius`.
+        first: begin with an eighth of the frame.
+    """
+    if boundary not in PADDED_BOUNDARIES or bounds is not None:
+        return [largest]
+    steps = [min(image_shape) // 8] * first + [min(borders.largest_margins(image_shape))]
+    return [radius for radius in steps if radius < largest] + [largest]
+
+
 def is_seamless(
     boundary: str, kernel: Kernel, family: str, *, gain: bool, shift: bool = False
 ) -> bool:
     """The jump at the frame's edge is left out: harmless to an isotropic blur by itself."""
-    spreads = boundary == "valid" and not kernel.is_finite
+    spreads = boundary != "periodic" and not kernel.is_finite
     return spreads and family == "isotropic" and not (gain or shift)

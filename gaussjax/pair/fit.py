@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from gaussjax.model import boundary as borders
-from gaussjax.model.arguments import fill_with_mean
+from gaussjax.model.arguments import fill_with_mean, is_traced
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.response import BlurModel
 from gaussjax.model.transfer import axis_margins
@@ -138,6 +138,18 @@ def fit_pair(
     return find_optimum(objective, pair, fit, crop, known), start.swapped, low, high
 
 
+def estimate_within(reaches: list[int], *data, options: Options) -> BlurEstimate:
+    """The estimate with the first of some radii that is wide enough, as far as can be told."""
+
+    def estimate(reach: int) -> BlurEstimate:
+        return judged_estimate(*fit_pair(*data, options=replace(options, largest_radius=reach)))
+
+    found, wider = estimate(reaches[0]), reaches[1:]
+    while wider and not is_traced(found.status) and int(found.status) == Status.TOO_SMALL:
+        found = estimate(wider.pop(0))
+    return found
+
+
 @compiled(scalar=True)
 def judged_estimate(at: "Optimum", swapped, low, high) -> BlurEstimate:
     """The estimate at an optimum with its error bars, status and verdict."""
@@ -218,7 +230,7 @@ def _objective(
     if options.loss != "squared":
         return Robust(frame, model, options.loss), jnp.ones(1, pair.reference.dtype)
     nothing = jnp.zeros(0, pair.reference.dtype)
-    tile = tile_shape(pair.shape, options.boundary)
+    tile = tile_shape(pair.shape, pair.boundary, pair.pad)
     if tile == pair.shape:
         return LeastSquares(frame, model), nothing
     return TiledLeastSquares(frame, model, pair, tile), nothing
@@ -322,7 +334,7 @@ def _evidence(
     """
     model, margins, prediction = objective.model, fit.margins, None
     crop = objective.looked_at(crop)
-    if crop.shape == pair.shape:
+    if crop.shape == pair.shape and not isinstance(objective, TiledLeastSquares):
         prediction = objective.prediction(fit)
     else:
         model = replace(model, largest_margins=borders.largest_margins(crop.shape))

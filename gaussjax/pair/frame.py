@@ -164,9 +164,18 @@ class Pair:
         return self.reference.shape
 
     def crop(self, crop: Crop) -> "Pair":
-        """A crop of the pair, beyond whose edges nothing is known."""
-        images = self.reference, self.blurred, self.usable
-        reference, blurred, usable = jax.tree.map(crop.of, images)
+        """A crop of the pair, beyond whose edges nothing is known.
+
+        It may reach beyond those of a frame that is continued there.
+        """
+
+        def of(image, beyond=1.0):  # what "zero" puts there is known
+            if self.boundary not in PADDED_BOUNDARIES:
+                return crop.of(image)
+            return borders.box_of(image, crop.corner, crop.shape, self.boundary, beyond)
+
+        reference, blurred = of(self.reference, 0.0), of(self.blurred, 0.0)
+        usable = jax.tree.map(of, self.usable)
         unit = self.centre, self.scale
         form = {"boundary": "valid", "pad": 0, "seamless": self.seamless}
         return Pair(reference, blurred, usable, self.swapped, *unit, **form)

@@ -1,6 +1,7 @@
 """Least squares on a large frame, whose sums are gathered a tile at a time."""
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -13,7 +14,7 @@ from gaussjax.pair.frame import Frame, Pair, frame_window
 from gaussjax.pair.least_squares import LeastSquares, Linearization, frame_equations, next_step
 from gaussjax.pair.objective import Fit
 from gaussjax.pair.prediction import residual_and_fields
-from gaussjax.pair.tiles import sum_over_tiles, tiles_fit
+from gaussjax.pair.tiles import sum_over_tiles, tiles_fit, widest_tile
 from gaussjax.statistics.residual_statistics import ResidualStatistics
 
 
@@ -29,9 +30,9 @@ class TiledLeastSquares(LeastSquares):
 
     def improve(self, fit: Fit, lower, upper) -> Fit:
         """One pass."""
-        equations, statistics = _gathering(self.model, self.tile)(
-            self.pair, fit.vector, fit.margins
-        )
+        widest = widest_tile(self.pair.shape, self.pair.boundary, self.pair.pad)
+        gathered = _gathering(self.model, self.tile, widest)
+        equations, statistics = gathered(self.pair, fit.vector, fit.margins)
         step = next_step(equations, fit, lower, upper, self.model.num_variances)
         linear = Linearization(
             point=fit.vector,
@@ -51,7 +52,7 @@ class TiledLeastSquares(LeastSquares):
         return fit.linear.kept
 
 
-def _gathering(model: BlurModel, tile: tuple[int, ...]):
+def _gathering(model: BlurModel, tile: tuple[int, ...], widest: tuple[int, ...]):
     """The function of pair, vector and margins to equations and residual statistics."""
 
     def sums(vector: jax.Array, parts: int, frame: Frame, window: Window):
@@ -63,19 +64,29 @@ def _gathering(model: BlurModel, tile: tuple[int, ...]):
         )
         return frame_equations(residual, fields, window, parts), residual_statistics
 
-    # A batch of large frames is gathered one after the other: the memory is what limits them.
-    @jax.custom_batching.sequential_vmap
     def gathered(pair: Pair, vector: jax.Array, margins: jax.Array):
         def streamed():
             parts = max(round(math.prod(pair.shape) / math.prod(tile)), 1)
             return sum_over_tiles(partial(sums, vector, parts), pair, tile, margins)
 
+        def one_by_one(frame: Frame, window: Window):
+            # Else the compiler makes the responses before the loop, and writes them out.
+            here, _ = jax.lax.optimization_barrier((vector, window.profiles))
+            return sums(here, 1, frame, window)
+
         def whole():
+            if widest != pair.shape:
+                # A wide blur leaves no ringing.
+                wide = pair if tile == widest else replace(pair, seamless=False)
+                return sum_over_tiles(one_by_one, wide, widest, margins, abreast=1)
             frame = pair.frame()
             return sums(vector, 1, frame, frame_window(frame, margins))
 
+        if tile == widest:
+            return whole()
         # Graphics cards have no caches to stay in.
         on_cpu = jax.lax.platform_dependent(cpu=lambda: True, default=lambda: False)
         return loops.cond(on_cpu & tiles_fit(margins, tile), streamed, whole)
 
-    return gathered
+    # A batch of large frames is gathered one after the other: the memory is what limits them.
+    return gathered if tile == widest else jax.custom_batching.sequential_vmap(gathered)

@@ -7,7 +7,8 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.boundary import fast_length
+from gaussjax.model.boundary import fast_length, largest_margins
+from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.numerics import loops
 from gaussjax.pair.crop import Crop
 from gaussjax.pair.frame import Pair, frame_window
@@ -22,18 +23,34 @@ _MARGIN = 20
 _LEAST_INTERIOR = 0.5
 
 
-def tile_shape(shape: tuple[int, ...], boundary: str) -> tuple[int, ...]:
-    """Shape of the tiles of a frame; its own where it is not cut into tiles.
+def tile_shape(shape: tuple[int, ...], boundary: str, pad: int) -> tuple[int, ...]:
+    """Shape of the tiles of a frame; its own where it is taken whole.
 
-    Images only: of a volume too much would overlap. And only where the edge counts for nothing.
+    Images only: of a volume too much would overlap. Not where the edges meet.
     """
-    if boundary != "valid" or len(shape) != 2 or min(shape) < _LEAST_SIZE:
-        return shape
+    widest = widest_tile(shape, boundary, pad)
+    if boundary == "periodic" or len(shape) != 2 or min(shape) < _LEAST_SIZE:
+        return widest
+    if boundary != "valid" and widest == shape:
+        return widest
     counts = [max(round(n / _TILE), 2) for n in shape]
     interiors = [(n - 2 * _MARGIN) / count for n, count in zip(shape, counts, strict=True)]
     # Multiples of 32, whose transforms are the quickest.
     blocks = [math.ceil((interior + 2 * _MARGIN) / 32) for interior in interiors]
     return tuple(32 * fast_length(block) for block in blocks)
+
+
+def widest_tile(shape: tuple[int, ...], boundary: str, pad: int) -> tuple[int, ...]:
+    """Shape of the tiles of a wide blur: a padded frame and what most blurs reach around it.
+
+    Wider ones take two tiles along an axis. The frame's own where it is taken whole: without
+    padding, or padded for a blur that is as wide as the frame.
+    """
+    if boundary not in PADDED_BOUNDARIES or pad > min(largest_margins(shape)):
+        return shape
+    # Of a large frame the memory counts.
+    part = 8 if min(shape) < _LEAST_SIZE else 16
+    return tuple(fast_length(n + 2 * min(pad, n // part)) for n in shape)
 
 
 def tiles_fit(margins: jax.Array, tile: tuple[int, ...]) -> jax.Array:
@@ -42,27 +59,42 @@ def tiles_fit(margins: jax.Array, tile: tuple[int, ...]) -> jax.Array:
     return jnp.all(2 * margins <= jnp.asarray(widest, margins.dtype))
 
 
-def sum_over_tiles(of_tile: Callable, pair: Pair, tile: tuple[int, ...], margins: jax.Array):
+def sum_over_tiles(
+    of_tile: Callable, pair: Pair, tile: tuple[int, ...], margins: jax.Array, abreast: int = 2
+):
     """Sums over the tiles of a frame, each pixel of whose interior counts once.
 
     Args:
         of_tile: function of a :class:`~gaussjax.pair.frame.Frame` and its window to two pytrees:
             what is summed over all tiles, and what over every other one.
-        pair: with ``boundary="valid"``.
+        pair: not with ``boundary="periodic"``.
         tile: shape of the tiles.
         margins: px per axis that the blur and the shift reach, ``[ndim]``.
+        abreast: tiles at once; of several the first is the one of every other.
     """
     shape, lengths = (jnp.asarray(each, jnp.int32) for each in (pair.shape, tile))
-    margins = margins.astype(jnp.int32)
+    margins, padded = margins.astype(jnp.int32), pair.boundary in PADDED_BOUNDARIES
+    if padded:
+        # A blur that reaches farther is a status.
+        margins = jnp.minimum(margins, pair.pad)
+    edge = 0 if padded else margins
     steps = lengths - 2 * margins
-    counts = jnp.maximum(-(-(shape - 2 * margins) // steps), 1)
-    total = counts[0] * counts[1]
+    counts = jnp.maximum(-(-(shape - 2 * edge) // steps), 1)
+    if padded:
+        steps = -(-shape // counts)
+    # As far from the edges of the tiles as they allow.
+    halo = (lengths - steps) // 2
+    total = jnp.prod(counts, dtype=jnp.int32)
 
     def one(index):
-        place = jnp.stack([index // counts[1], index % counts[1]])
-        first = margins + place * steps
-        last = jnp.minimum(first + steps, shape - margins)
-        corner = jnp.minimum(first - margins, shape - lengths)
+        place, rest = [], index
+        for count in counts[::-1]:
+            place, rest = [rest % count, *place], rest // count
+        first = edge + jnp.stack(place) * steps
+        last = jnp.minimum(first + steps, shape - edge)
+        corner = first - halo
+        if not padded:
+            corner = jnp.minimum(corner, shape - lengths)
         frame = pair.crop(Crop(corner, tile)).frame()
         window = frame_window(frame, margins)
         profiles = []
@@ -72,11 +104,13 @@ def sum_over_tiles(of_tile: Callable, pair: Pair, tile: tuple[int, ...], margins
             profiles.append(inside.astype(frame.blurred.dtype))
         return of_tile(frame, replace(window, profiles=tuple(profiles)))
 
-    # Two at once: the transforms of one run on a single core of the CPU.
-    def two(index, sums):
-        (even, some), (odd, _) = one(2 * index), one(2 * index + 1)
-        return jax.tree.map(jnp.add, sums, (jax.tree.map(jnp.add, even, odd), some))
+    # Several at once: the transforms of one run on a single core of the CPU.
+    def several(index, sums):
+        found, some = one(abreast * index)
+        for other in range(1, abreast):
+            found = jax.tree.map(jnp.add, found, one(abreast * index + other)[0])
+        return jax.tree.map(jnp.add, sums, (found, some))
 
     like = jax.eval_shape(one, total)
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
-    return loops.fori_loop(0, (total + 1) // 2, two, zeros)
+    return loops.fori_loop(0, -(-total // abreast), several, zeros)

@@ -25,6 +25,19 @@ def test_extension_is_numpys_pad_with_a_fast_length(boundary, shape, pad, rng):
     np.testing.assert_array_equal(borders.crop(extended, shape, pad), image)
 
 
+@pytest.mark.parametrize("boundary", PADDED_BOUNDARIES)
+def test_a_box_of_an_extended_image_is_cut_out_of_numpys_pad(boundary, rng):
+    image = rng.normal(size=(6, 9)).astype(np.float32)
+    options = {"constant_values": 1.0} if boundary == "zero" else {}
+    expected = np.pad(image, 30, mode=NUMPY_MODES[boundary], **options)
+    for corner, shape in [((0, 0), (6, 9)), ((-7, 3), (11, 20)), ((-30, -30), (66, 69))]:
+        box_of = jax.jit(borders.box_of, static_argnums=(2, 3, 4))
+        box = box_of(image, jnp.asarray(corner, jnp.int32), shape, boundary, 1.0)
+        first = [30 + c for c in corner]
+        place = tuple(slice(f, f + n) for f, n in zip(first, shape, strict=True))
+        np.testing.assert_array_equal(box, expected[place])
+
+
 def test_embedding_adds_zeros_only(rng):
     image = rng.normal(size=(6, 9)).astype(np.float32)
     embedded = borders.embed(jnp.asarray(image), 4)

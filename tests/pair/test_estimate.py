@@ -1,5 +1,6 @@
 """estimate_blur on pairs with exact answers: photographs, every boundary, family and kernel."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -50,6 +51,7 @@ def five_sigma(sigma):
 
 
 def test_uniform_noise_with_replicated_edges_and_a_rule_for_the_radius(x64, rng):
+    # The last reaches farther than the frame is extended for at first.
     for sigma in (0.4, 3.3, 11.0, 24.0):
         image = rng.uniform(size=(200, 200))
         blurred = seed_blur(image, sigma, radius=int(np.ceil(5 * sigma)))
@@ -72,6 +74,24 @@ def test_full_frame_boundaries_match_scipys_modes(boundary, mode, x64):
         estimate = gj.estimate_blur(image, blurred, kernel="sampled", boundary=boundary)
         np.testing.assert_allclose(estimate.sigma, sigma, rtol=1e-9)
         assert estimate.num_pixels == image.size
+
+
+def test_a_padded_frame_inside_of_jit_tells_of_a_blur_that_is_too_wide(x64):
+    image = 3 + natural_scene((64, 72))
+    options = {"kernel": "sampled", "boundary": "reflect"}
+    traced = jax.jit(lambda a, b: gj.estimate_blur(a, b, **options))
+    for sigma, status in [(6.0, Status.ESTIMATED), (9.5, Status.TOO_SMALL)]:
+        blurred = scipy.ndimage.gaussian_filter(image, sigma)
+        assert traced(image, blurred).status == status
+
+
+def test_another_loss_of_a_frame_that_is_padded_anew_for_a_wider_blur(x64):
+    image = 3 + natural_scene((64, 72))
+    blurred = scipy.ndimage.gaussian_filter(image, 5.0)
+    options = {"kernel": "sampled", "boundary": "reflect", "loss": "huber"}
+    estimate = gj.estimate_blur(image, blurred, **options)
+    np.testing.assert_allclose(estimate.sigma, 5.0, rtol=1e-6)
+    assert estimate.status == Status.ESTIMATED
 
 
 @pytest.mark.parametrize(

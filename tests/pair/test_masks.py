@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.ndimage
 from problems import cropped_photograph
 
 import gaussjax as gj
@@ -142,3 +143,17 @@ def test_erode_is_a_box_around_every_hole(rng):
 def test_masks_and_weights_that_do_not_fit_are_refused(options, match):
     with pytest.raises(ValueError, match=match):
         gj.estimate_blur(*np.zeros((2, 16, 16)), **options)
+
+
+@pytest.mark.parametrize("boundary", ["reflect", "zero"])
+def test_masks_at_the_edge_of_a_padded_frame(boundary, hidden, pair, x64):
+    mode = {"reflect": "reflect", "zero": "constant"}[boundary]
+    reference, known = pair[0], ~hidden
+    known[:5, 20:40] = False
+    blurred = scipy.ndimage.gaussian_filter(reference, 2.0, mode=mode)
+    spoiled = np.where(known, reference, np.nan)
+    options = {"kernel": "sampled", "boundary": boundary, "mask": (known, None)}
+    estimate = gj.estimate_blur(spoiled, blurred, **options)
+    np.testing.assert_allclose(estimate.sigma, 2.0, rtol=1e-9)
+    near = scipy.ndimage.maximum_filter(~known, 17)
+    assert estimate.num_pixels == np.sum(~near)

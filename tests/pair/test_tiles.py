@@ -1,5 +1,7 @@
 """A large frame in tiles: every pixel counts once, and the fit is that of the whole frame."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,7 @@ from problems import natural_scene
 import gaussjax as gj
 from gaussjax.pair import fit as pair_fit
 from gaussjax.pair.frame import Pair, Usable
-from gaussjax.pair.tiles import sum_over_tiles, tile_shape, tiles_fit
+from gaussjax.pair.tiles import sum_over_tiles, tile_shape, tiles_fit, widest_tile
 
 
 def a_pair(shape, rng, known=None, weights=None):
@@ -25,22 +27,23 @@ def a_pair(shape, rng, known=None, weights=None):
     ("shape", "boundary", "cut"),
     [
         ((1024, 900), "valid", True),
-        ((1024, 900), "reflect", False),
+        ((1024, 900), "reflect", True),
+        ((1024, 900), "periodic", False),
         ((600, 1024), "valid", False),
         ((900,), "valid", False),
         ((700, 700, 700), "valid", False),
     ],
 )
-def test_only_large_images_whose_edge_does_not_count_are_cut(shape, boundary, cut):
-    tile = tile_shape(shape, boundary)
+def test_only_large_images_without_opposite_edges_that_meet_are_cut(shape, boundary, cut):
+    tile = tile_shape(shape, boundary, pad=100)
     assert (tile != shape) == cut
-    assert all(size <= n for size, n in zip(tile, shape, strict=True))
+    assert not cut or all(size < n for size, n in zip(tile, shape, strict=True))
 
 
 @pytest.mark.parametrize("margins", [(0, 0), (9, 9), (1, 31), (64, 40)])
 def test_every_pixel_inside_counts_once(margins, rng, x64):
     pair = a_pair((700, 811), rng)
-    tile = tile_shape(pair.shape, "valid")
+    tile = tile_shape(pair.shape, "valid", 0)
     assert tiles_fit(jnp.asarray(margins), tile)
 
     def of_tile(frame, window):
@@ -57,6 +60,30 @@ def test_every_pixel_inside_counts_once(margins, rng, x64):
     assert 0.2 * count < some < 0.8 * count
 
 
+@pytest.mark.parametrize("shape", [(50,), (40, 64), (700, 720), (20, 24, 32)])
+@pytest.mark.parametrize("part", [0.02, 0.2, 0.375])
+def test_every_pixel_of_a_padded_frame_counts_once(shape, part, rng, x64):
+    pair = replace(a_pair(shape, rng), boundary="reflect", pad=int(0.375 * min(shape)))
+    margins = jnp.full(len(shape), int(part * min(shape)), float)
+
+    def of_tile(frame, window):
+        inside = jnp.stack(
+            [jnp.minimum(jnp.argmax(p), jnp.argmax(p[::-1])) for p in window.profiles]
+        )
+        near = jnp.any(inside < margins) & (window.sum() > 0)
+        return (window.num_pixels, *window.totals([frame.blurred]), near.astype(int)), 0
+
+    for tile in {
+        widest_tile(shape, pair.boundary, pair.pad),
+        tile_shape(shape, pair.boundary, pair.pad),
+    }:
+        if tile == widest_tile(shape, "reflect", pair.pad) or tiles_fit(margins, tile):
+            (count, total, near), _ = sum_over_tiles(of_tile, pair, tile, margins)
+            assert count == pair.blurred.size
+            np.testing.assert_allclose(total, jnp.sum(pair.blurred), rtol=1e-10)
+            assert near == 0  # no pixel is compared that the blur reaches from beyond its tile
+
+
 def test_missing_pixels_and_weights_come_along(rng, x64):
     shape = (700, 720)
     weights = jnp.asarray(rng.random(shape))
@@ -66,7 +93,7 @@ def test_missing_pixels_and_weights_come_along(rng, x64):
     def of_tile(frame, window):
         return jnp.sum(window.values), jnp.sum(window.values**2)
 
-    tile = tile_shape(shape, "valid")
+    tile = tile_shape(shape, "valid", 0)
     total, _ = sum_over_tiles(of_tile, pair, tile, margins)
     missing = scipy.ndimage.maximum_filter(1 - np.asarray(pair.usable.reference, float), (11, 15))
     expected = (np.asarray(weights) * (1 - missing))[5:-5, 7:-7]
@@ -85,12 +112,16 @@ def large_pair(sigma, noise=0.0):
 def estimate_whole(monkeypatch):
     """estimate_blur without tiles."""
 
+    def forget():
+        for program in pair_fit.fit_pair.programs:
+            program.clear_cache()
+
     def estimate(*images, **options):
         with monkeypatch.context() as patch:
-            patch.setattr(pair_fit, "tile_shape", lambda shape, boundary: shape)
-            pair_fit.fit_pair.clear_cache()
+            patch.setattr(pair_fit, "tile_shape", lambda shape, *_: shape)
+            forget()
             found = gj.estimate_blur(*images, **options)
-        pair_fit.fit_pair.clear_cache()
+        forget()
         return found
 
     return estimate
