@@ -17,10 +17,17 @@ from gaussjax.model.fourier import half_plane_sum, half_plane_weights
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import gaussian_transfer, is_separable, response_factors
+from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import definite, product
 from gaussjax.numerics.newton import Evaluation, SolverState, newton
 from gaussjax.numerics.pytree import pytree
 from gaussjax.spectra.moments import bilinear_form
+from gaussjax.spectra.orientation import SWAP_BELOW
+
+# px^2 below which a blur is narrow: sums change with the variance rather than with its logarithm.
+_NARROW = 0.15
+# Variances of a series on either side of its middle.
+_SERIES = 12
 
 
 @pytree
@@ -151,30 +158,45 @@ def _dense_sums(power, cross, params: BlurParams, image_shape, kernel, reach) ->
 def coarse_variance(
     power: jax.Array, cross: jax.Array, image_shape: tuple[int, ...], kernel: Kernel
 ) -> jax.Array:
-    """The isotropic variance, px^2, near which a geometric series of them has the least f."""
-    octaves = math.ceil(2 * math.log2(max(image_shape))) + 6
-    series = [0.0] + [0.02 * 2.0 ** (0.5 * k) for k in range(2 * octaves)]
-    variances = jnp.asarray(series, power.dtype)
+    """The isotropic variance, px^2, that has the least f; to a thousandth, as a start.
+
+    On a series of variances, and once more on a finer one about the best of them: two products of
+    matrices, where a solver's loop would take three times as long to compile.
+    """
+    dtype = power.dtype
 
     def factors(variance):
         return response_factors(BlurParams(variance[None]), image_shape, kernel, 0)
 
     def total(values, vectors):
         *others, last = vectors
-        weights = half_plane_weights(image_shape, values.dtype).reshape(-1, 1)
+        weights = half_plane_weights(image_shape, dtype).reshape(-1, 1)
         found = product(values, weights * last)
         for vector in reversed(others):
             found = jnp.einsum("...jk,jk->...k", found, vector, precision="highest")
         return found
 
-    t = jax.vmap(factors, out_axes=1)(variances)
-    cost = 0.5 * total(power, [x**2 for x in t]) - total(cross, t)
-    # Between the series: the vertex of the parabola through three costs over log variance.
-    before, here, after = cost[1:-2], cost[2:-1], cost[3:]
-    bend = before - 2 * here + after
-    offset = 0.5 * (before - after) / jnp.where(bend > 0, bend, 1)
-    between = variances.at[2:-1].multiply(2 ** (0.5 * jnp.clip(offset, -0.5, 0.5)))
-    return between[jnp.argmin(cost)]
+    # Places are logarithms of the variance, but near zero, where they are proportional to it.
+    def variance(place):
+        return _NARROW * jnp.expm1(place)
+
+    def finer(_, series):
+        centre, step = series
+        places = centre + step * jnp.arange(-_SERIES, _SERIES + 1, dtype=dtype)
+        t = jax.vmap(factors, out_axes=1)(variance(places))
+        cost = 0.5 * total(power, [x**2 for x in t]) - total(cross, t)
+        # The vertex of the parabola through the least cost and its neighbours.
+        best = jnp.clip(jnp.argmin(cost), 1, 2 * _SERIES - 1)
+        before, here, after = (cost[best + k] for k in (-1, 0, 1))
+        bend = before - 2 * here + after
+        offset = 0.5 * (before - after) / jnp.where(bend > 0, bend, 1)
+        return places[best] + step * jnp.clip(offset, -1, 1), step / _SERIES
+
+    least, most = math.log1p(SWAP_BELOW / _NARROW), math.log1p(max(image_shape) ** 2 / _NARROW)
+    middle, step = 0.5 * (least + most), 0.5 * (most - least) / _SERIES
+    start = jnp.asarray(middle, dtype), jnp.asarray(step, dtype)
+    place, _ = loops.fori_loop(0, 2, finer, start)
+    return variance(place)
 
 
 def minimise(sums_at: Callable[[jax.Array], BlurSums], start: jax.Array, **options) -> SolverState:

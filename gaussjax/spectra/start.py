@@ -105,7 +105,10 @@ def find_start(
     first = jnp.minimum(first, max(spectra.image_shape) ** 2) * jnp.eye(ndim, dtype=dtype)
     one, still = jnp.ones((), dtype), jnp.zeros(ndim, dtype)
     vector = surrogate.pack(project_family(first, model.family), one, 0, still)
-    vector, num_steps = _located(oriented, surrogate, vector, noisy)
+    num_steps = jnp.asarray(0, jnp.int32)
+    # One variance has been found on the way.
+    if initial is not None or noisy or surrogate.num_parameters > 1:
+        vector, num_steps = _located(oriented, surrogate, vector, noisy)
     levels = ceiling = jnp.zeros(2, dtype)
     if noise is not None:
         powers = spectra.reference_power, spectra.blurred_power
