@@ -1,28 +1,48 @@
 """Many sums of one size in a single pass over memory, and sums over blocks."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.numerics.linear_algebra import product
+
 # Sums that one loop makes at once: for more there are too few registers.
 _AT_ONCE = 13
 
 
-def block_members(size: int, count: int) -> np.ndarray:
-    """Which of ``count`` blocks of an axis each of its pixels lies in, ``[count, size]``."""
-    return np.arange(size) // -(-size // count) == np.arange(count)[:, None]
-
-
-@jax.custom_jvp
 def row_sums(values: Sequence[jax.Array]) -> list[jax.Array]:
-    """Sum each array, all of one shape and type, over all but two axes: ``[i, j, ...] -> [i, j]``.
+    """Sum each array, all of one shape and type, over all but two axes: ``[i, j, ...] -> [i, j]``."""
+    return sums(values, tuple(range(2, values[0].ndim)))
+
+
+def block_sums(values: Sequence[jax.Array], length: int) -> jax.Array:
+    """Sums over boxes of ``length`` px per axis, of the shape ``[m, *shape]`` each.
+
+    ``[n, m, blocks]`` of n arrays; ``length`` divides every axis but the first.
+    """
+    count, *shape = values[0].shape
+    split = [part for size in shape for part in (size // length, length)]
+    # Not yet along the last axis of several: a loop along it is vectorised, a sum is not.
+    last = 2 * len(shape) if len(shape) == 1 else 2 * len(shape) - 1
+    axes = tuple(range(2, last + 1, 2))
+    found = jnp.stack(sums([each.reshape(count, *split) for each in values], axes))
+    if len(shape) > 1:
+        found = found.reshape(*found.shape[:-2], shape[-1])
+        member = np.arange(shape[-1])[:, None] // length == np.arange(shape[-1] // length)
+        found = product(found, jnp.asarray(member, found.dtype))
+    return found.reshape(len(values), count, -1)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def sums(values: Sequence[jax.Array], axes: tuple[int, ...]) -> list[jax.Array]:
+    """Sum each array, all of one shape and type, over some axes.
 
     A loop makes some summands and adds them up side by side: on the CPU several times quicker than
     sums of their own, for which every summand and every slice in it would be written out.
     """
-    axes = _axes(values)
 
     def add(first, second):
         return [x + y for x, y in zip(first, second, strict=True)]
@@ -35,11 +55,7 @@ def row_sums(values: Sequence[jax.Array]) -> list[jax.Array]:
     return found
 
 
-@row_sums.defjvp
-def _jvp(primals, tangents):
+@sums.defjvp
+def _jvp(axes, primals, tangents):
     # JAX differentiates no reduction of several arrays at once.
-    return row_sums(*primals), [jnp.sum(x, axis=_axes(tangents[0])) for x in tangents[0]]
-
-
-def _axes(values: Sequence[jax.Array]) -> tuple[int, ...]:
-    return tuple(range(2, values[0].ndim))
+    return sums(*primals, axes), [jnp.sum(x, axis=axes) for x in tangents[0]]

@@ -7,9 +7,8 @@ import numpy as np
 from gaussjax.model.fourier import along_axis, forward_transform, squared_magnitude
 from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
-from gaussjax.numerics.linear_algebra import product
 from gaussjax.numerics.pytree import pytree, static
-from gaussjax.numerics.reductions import block_members
+from gaussjax.numerics.reductions import block_sums
 from gaussjax.pair.conventions import REACH, other_conventions
 from gaussjax.pair.crop import Crop, densest_box
 from gaussjax.pair.directions import HALO, box_shape, directions
@@ -22,8 +21,8 @@ from gaussjax.statistics.noise import ReferenceNoise, reference_noise
 
 # About so many pixels are looked at for departures: all of a frame of 90 x 90 px.
 _PIXELS = 2**13
-# Blocks of neighbours in a box, and the least px of each along an axis.
-_NUM_BLOCKS, _LEAST_BLOCK = 256, 6
+# px per axis of its blocks of neighbours, by its number of axes.
+_BLOCK = {1: 16, 2: 8, 3: 4}
 
 
 @pytree
@@ -100,36 +99,27 @@ def causes(model: BlurModel) -> list[Cause]:
 
 def _departure_sums(box: "Box", weights, fields, score, found) -> DepartureSums:
     """The sums of a score, fitted fields and directions, the last of them on the box."""
-    weights, score, *fields = (box.of(image) for image in (weights, score, *fields))
+    block = _BLOCK[len(box.shape)]
+    # Zeros add nothing to the blocks at the end.
+    room = [(0, -size % block) for size in box.shape]
+    weights, score, *fields = (jnp.pad(box.of(image), room) for image in (weights, score, *fields))
     k, count = len(fields), jnp.sum(weights > 0).astype(score.dtype)
-    # Materialized, so that products of matrices make all the sums.
-    columns = jax.lax.optimization_barrier(jnp.stack([*fields, *found]))
-    flat = columns.reshape(len(columns), -1)
-    inner = product(flat, (weights[None] * columns[:k]).reshape(k, -1).T)
-    energy = weights * columns[0] ** 2
-    sums = _block_sums(jnp.concatenate([score[None] * columns, energy[None]]))
+    columns = jnp.stack([*fields, *(jnp.pad(image, room) for image in found)])
+    # Materialized, so that no direction is made anew for each of its products.
+    columns = jax.lax.optimization_barrier(columns)
+    factors = [score, *(weights * field for field in fields)]
+    products = [factor[None] * columns for factor in factors] + [weights[None] * columns**2]
+    scores, *totals = block_sums(products, block)
+    *inner, powers = jnp.sum(jnp.stack(totals), axis=2)
     return DepartureSums(
-        information=inner[:k],
-        mixed=inner[k:].T,
-        powers=jnp.sum(weights.reshape(-1)[None] * flat[k:] ** 2, axis=1),
-        scores=sums[:-1],
-        energy=sums[-1],
+        information=jnp.stack(inner)[:, :k],
+        mixed=jnp.stack(inner)[:, k:],
+        powers=powers[k:],
+        scores=scores,
+        energy=totals[-1][0],
         variance=jnp.sum(score**2) / jnp.maximum(count - k, 1),
         num_pixels=count,
     )
-
-
-def _block_sums(images: jax.Array) -> jax.Array:
-    """Sums over blocks of neighbours, ``[m, *box] -> [m, blocks]``, an axis after the other."""
-    ndim = images.ndim - 1
-    per_axis = max(round(_NUM_BLOCKS ** (1 / ndim)), 1)
-    for _ in range(ndim):
-        size = images.shape[1]
-        count = min(per_axis, max(size // _LEAST_BLOCK, 1))
-        member = jnp.asarray(block_members(size, count), images.dtype)
-        # The summed axis goes last, so that the next one is in its place.
-        images = jnp.tensordot(images, member, axes=((1,), (1,)), precision="highest")
-    return images.reshape(len(images), -1)
 
 
 @pytree
