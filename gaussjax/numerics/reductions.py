@@ -18,22 +18,21 @@ def row_sums(values: Sequence[jax.Array]) -> list[jax.Array]:
     return sums(values, tuple(range(2, values[0].ndim)))
 
 
-def block_sums(values: Sequence[jax.Array], length: int) -> jax.Array:
-    """Sums over boxes of ``length`` px per axis, of the shape ``[m, *shape]`` each.
+def block_sums(values: Sequence[jax.Array], length: int) -> list[jax.Array]:
+    """Sums over boxes of ``length`` px per axis, ``[m, *shape] -> [m, blocks]``.
 
-    ``[n, m, blocks]`` of n arrays; ``length`` divides every axis but the first.
+    ``length`` divides every axis but the first.
     """
     count, *shape = values[0].shape
     split = [part for size in shape for part in (size // length, length)]
-    # Not yet along the last axis of several: a loop along it is vectorised, a sum is not.
-    last = 2 * len(shape) if len(shape) == 1 else 2 * len(shape) - 1
-    axes = tuple(range(2, last + 1, 2))
-    found = jnp.stack(sums([each.reshape(count, *split) for each in values], axes))
+    # The last axis of several comes last: the loop that runs along it is vectorised, a sum is not.
+    axes = tuple(range(2, len(split) + (len(shape) == 1), 2))
+    found = sums([each.reshape(count, *split) for each in values], axes)
     if len(shape) > 1:
-        found = found.reshape(*found.shape[:-2], shape[-1])
         member = np.arange(shape[-1])[:, None] // length == np.arange(shape[-1] // length)
-        found = product(found, jnp.asarray(member, found.dtype))
-    return found.reshape(len(values), count, -1)
+        rows = [each.reshape(count, -1, shape[-1]) for each in found]
+        found = [product(each, jnp.asarray(member, each.dtype)) for each in rows]
+    return [each.reshape(count, -1) for each in found]
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))

@@ -110,7 +110,7 @@ def _departure_sums(box: "Box", weights, fields, score, found) -> DepartureSums:
     factors = [score, *(weights * field for field in fields)]
     products = [factor[None] * columns for factor in factors] + [weights[None] * columns**2]
     scores, *totals = block_sums(products, block)
-    *inner, powers = jnp.sum(jnp.stack(totals), axis=2)
+    *inner, powers = (jnp.sum(each, axis=1) for each in totals)
     return DepartureSums(
         information=jnp.stack(inner)[:, :k],
         mixed=jnp.stack(inner)[:, k:],

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.fourier import half_plane_sum
+from gaussjax.numerics.reductions import row_sums
 
 
 def long_run_factor(
@@ -48,12 +49,14 @@ def uneven_factor(score: jax.Array, field: jax.Array, weights: jax.Array) -> jax
         field: J.
         weights: W.
     """
-    count = jnp.sum(weights > 0).astype(weights.dtype)
-    squares = jnp.sum(jnp.where(weights > 0, score**2 / jnp.where(weights > 0, weights, 1), 0))
-    total = jnp.sum(weights * field**2)
+    known, part = weights > 0, weights * field**2
+    squares = jnp.where(known, score**2 / jnp.where(known, weights, 1), 0)
+    summands = [known.astype(weights.dtype), squares, part, (score * field) ** 2, part**2]
+    totals = row_sums([each[None] for each in summands])
+    count, squares, total, products, share = (jnp.sum(each) for each in totals)
     scale = squares / jnp.maximum(count, 1) * total
-    found = jnp.sum(score**2 * field**2) / jnp.where(scale > 0, scale, 1)
-    chance = 2 * jnp.sum((weights * field**2) ** 2) / jnp.where(total > 0, total, 1) ** 2
+    found = products / jnp.where(scale > 0, scale, 1)
+    chance = 2 * share / jnp.where(total > 0, total, 1) ** 2
     return drawn_to_one(found + 0.5 * chance, chance)
 
 

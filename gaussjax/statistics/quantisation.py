@@ -9,7 +9,7 @@ import numpy as np
 # Units in which floating-point images hold whole numbers: as they are, or bytes scaled to 0 .. 1.
 _UNITS = (1, 255)
 # Pixels that are looked at, and how near to a whole number each of them has to be.
-_PIXELS, _NEAR = 2**12, 1e-3
+_PIXELS, _NEAR = 2**10, 1e-3
 # Images of fewer grey levels than this are drawn rather than rounded.
 _LEAST_LEVELS = 16
 
