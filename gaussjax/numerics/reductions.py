@@ -14,7 +14,7 @@ _AT_ONCE = 13
 
 
 def row_sums(values: Sequence[jax.Array]) -> list[jax.Array]:
-    """Sum each array, all of one shape and type, over all but two axes: ``[i, j, ...] -> [i, j]``."""
+    """:func:`sums` over all but the first two axes, ``[i, j, ...] -> [i, j]``."""
     return sums(values, tuple(range(2, values[0].ndim)))
 
 
