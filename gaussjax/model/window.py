@@ -11,7 +11,7 @@ import numpy as np
 from gaussjax.model.boundary import extended_shape
 from gaussjax.model.fourier import along_axis
 from gaussjax.numerics.pytree import pytree
-from gaussjax.numerics.reductions import row_sums
+from gaussjax.numerics.reductions import totals
 
 
 @pytree
@@ -48,8 +48,7 @@ class Window:
 
     def totals(self, images: list[jax.Array]) -> list[jax.Array]:
         """Weighted sums of images, made in one loop."""
-        sums = row_sums([(self.values * image)[None] for image in images])
-        return [jnp.sum(each) for each in sums]
+        return list(totals([self.values * image for image in images]))
 
     @property
     def num_pixels(self) -> jax.Array:

@@ -13,6 +13,14 @@ from gaussjax.numerics.linear_algebra import product
 _AT_ONCE = 13
 
 
+def totals(values: Sequence[jax.Array]) -> jax.Array:
+    """Sum each array, all of one shape and type, over everything: ``[m]``.
+
+    The rows' sums are added up together: one by one they would be as many programs to compile.
+    """
+    return jnp.sum(jnp.stack(row_sums([each[None] for each in values])), axis=(1, 2))
+
+
 def row_sums(values: Sequence[jax.Array]) -> list[jax.Array]:
     """:func:`sums` over all but the first two axes, ``[i, j, ...] -> [i, j]``."""
     return sums(values, tuple(range(2, values[0].ndim)))

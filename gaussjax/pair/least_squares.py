@@ -26,7 +26,7 @@ from gaussjax.numerics.newton import (
 )
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.pytree import pytree
-from gaussjax.numerics.reductions import row_sums
+from gaussjax.numerics.reductions import totals
 from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import residual_and_fields
 from gaussjax.statistics.normal_equations import NormalEquations
@@ -155,9 +155,9 @@ def frame_equations(
     pairs = [(i, j) for i in range(k) for j in range(i + 1)]
     products = [residual * field for field in fields]
     products += [fields[i] * fields[j] for i, j in pairs]
-    squares, *totals = window.totals([residual**2, *products])
-    gradient, totals = totals[:k], totals[k:]
-    entries = [totals[pairs.index((max(i, j), min(i, j)))] for i in range(k) for j in range(k)]
+    squares, *sums = window.totals([residual**2, *products])
+    gradient, sums = sums[:k], sums[k:]
+    entries = [sums[pairs.index((max(i, j), min(i, j)))] for i in range(k) for j in range(k)]
     return FrameEquations(
         squares=squares,
         gradient=jnp.stack(gradient),
@@ -181,8 +181,8 @@ def _bending(weighted: jax.Array, fields: jax.Array, parts: int) -> jax.Array:
             bend = inner(sample, axis, -1) - 2 * inner(sample) + inner(sample, axis, 1)
             summands.append(0.5 * inner(bands) * bend)
     # Made and added up in one loop, so that no slice is written out.
-    totals = jnp.stack([jnp.sum(x) for x in row_sums(summands)]).reshape(len(fields), -1)
-    return weighted.size / max(summands[0].size, 1) * jnp.sum(totals, axis=1)
+    found = totals(summands).reshape(len(fields), -1)
+    return weighted.size / max(summands[0].size, 1) * jnp.sum(found, axis=1)
 
 
 def next_step(

@@ -16,8 +16,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.fourier import half_plane_sum
-from gaussjax.numerics.reductions import row_sums
+from gaussjax.model.fourier import half_plane_weights
+from gaussjax.numerics.reductions import totals
 
 
 def long_run_factor(
@@ -30,14 +30,13 @@ def long_run_factor(
         field_power: |F(W J)|^2.
         image_shape: of the frame.
     """
-    total = half_plane_sum(field_power, image_shape)
-    squares = half_plane_sum(power, image_shape)
+    weights = half_plane_weights(image_shape, power.dtype)
+    summands = [field_power, power, power * field_power, field_power**2]
+    total, squares, product, share = totals([weights * each for each in summands])
     scale = total * squares
-    found = half_plane_sum(power * field_power, image_shape) / jnp.where(scale > 0, scale, 1)
+    found = product / jnp.where(scale > 0, scale, 1)
     # A half-plane sum is a mean over the plane, where a factor is a sum.
-    pixels = math.prod(image_shape)
-    share = half_plane_sum(field_power**2, image_shape) / jnp.where(total > 0, total, 1) ** 2
-    chance = 2 * share / pixels
+    chance = 2 * share / jnp.where(total > 0, total, 1) ** 2 / math.prod(image_shape)
     return drawn_to_one(found + 0.5 * chance, chance)
 
 
@@ -52,10 +51,9 @@ def uneven_factor(score: jax.Array, field: jax.Array, weights: jax.Array) -> jax
     known, part = weights > 0, weights * field**2
     squares = jnp.where(known, score**2 / jnp.where(known, weights, 1), 0)
     summands = [known.astype(weights.dtype), squares, part, (score * field) ** 2, part**2]
-    totals = row_sums([each[None] for each in summands])
-    count, squares, total, products, share = (jnp.sum(each) for each in totals)
+    count, squares, total, product, share = totals(summands)
     scale = squares / jnp.maximum(count, 1) * total
-    found = products / jnp.where(scale > 0, scale, 1)
+    found = product / jnp.where(scale > 0, scale, 1)
     chance = 2 * share / jnp.where(total > 0, total, 1) ** 2
     return drawn_to_one(found + 0.5 * chance, chance)
 

@@ -14,7 +14,6 @@ from gaussjax.model.fourier import (
     along_axis,
     angular_frequencies,
     forward_transform,
-    half_plane_sum,
     half_plane_weights,
     inverse_transform,
     multiply,
@@ -27,7 +26,7 @@ from gaussjax.numerics.linear_algebra import (
     real_products,
 )
 from gaussjax.numerics.pytree import pytree
-from gaussjax.numerics.reductions import row_sums
+from gaussjax.numerics.reductions import totals
 from gaussjax.statistics.long_run import drawn_to_one
 
 # Frequencies count less where D is below this part of the larger noise variance: there D is known
@@ -75,16 +74,17 @@ def reference_noise(
     # Frequencies that the window leaks into, where the residual shows the model's faults.
     low = (4 * jnp.pi / min(image_shape)) ** 2
     radius = sum(w**2 for w in angular_frequencies(image_shape, power.dtype))
-    used = jnp.where(radius > low, half_plane_weights(image_shape, power.dtype), 0)
+    weights = half_plane_weights(image_shape, power.dtype)
+    used = jnp.where(radius > low, weights, 0)
     summands = [used * gain**j * power**k for j, k in ((0, 0), (1, 0), (2, 0), (0, 1), (1, 1))]
-    s0, s1, s2, y0, y1 = (jnp.sum(x) for x in row_sums([each[None] for each in summands]))
+    summands += [weights * jnp.real(jnp.conj(response) * slope) for slope in slopes]
+    s0, s1, s2, y0, y1, *bias = totals(summands)
     # In units of the mean power, the variance of whose periodogram is 1 where noise is white.
     spread = s2 - s1**2 / s0
     spread = jnp.where(spread > 0, spread, jnp.finfo(power.dtype).eps)
     part = (y1 * s0 / jnp.where(y0 > 0, y0, 1) - s1) / spread
     # Of N frequencies N / 2 are independent.
     error = jnp.sqrt(2 / (jnp.maximum(num_pixels, 1) * spread))
-    bias = [half_plane_sum(jnp.real(jnp.conj(response) * s), image_shape) for s in slopes]
     return ReferenceNoise(part, error, jnp.stack(bias))
 
 
