@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gaussjax.model.kernels import Kernel
     from gaussjax.model.params import BlurParams
     from gaussjax.model.transfer import blur, transfer_function
+    from gaussjax.numerics.kept_programs import keep_programs
     from gaussjax.pair.estimate import estimate_blur
     from gaussjax.pair.prediction import image_loss
     from gaussjax.report.empirical_transfer import TransferProfile, transfer_profile
@@ -62,6 +63,7 @@ _HOMES = {
     "fit_optax": "spectra.iterative_fit",
     "fit_pointwise_ratio": "spectra.frequency_ratio",
     "image_loss": "pair.prediction",
+    "keep_programs": "numerics.kept_programs",
     "loss": "spectra.loss",
     "map_rows": "maps.table",
     "open_pairs": "io.pair_set",
@@ -99,6 +101,7 @@ __all__ = [
     "fit_optax",
     "fit_pointwise_ratio",
     "image_loss",
+    "keep_programs",
     "loss",
     "map_rows",
     "open_pairs",

@@ -28,7 +28,7 @@ blur is linear in light, and stored sRGB values are not. Leave it out if a progr
 stored values, as SciPy, OpenCV and most image editors do, or if the files hold linear data.
 """
 _CACHE_HELP = """
-Compiled programs are kept in the user's cache folder, up to 64 MiB, so that later runs start
+Compiled programs are kept in the user's cache folder, up to 256 MiB, so that later runs start
 sooner. GAUSSJAX_CACHE in the environment names another folder; GAUSSJAX_CACHE=0 keeps none.
 """
 NOISE_HELP = (

@@ -3,13 +3,14 @@
 import gc
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 
-from gaussjax.cli.cache import kept_programs
 from gaussjax.io.pair_reader import usable_cores
+from gaussjax.numerics.kept_programs import keep_programs
 
 INTERRUPTED = 130  # what a shell reports for a process ended by SIGINT
 INTERRUPTED_MESSAGE = "gaussjax: interrupted"
@@ -36,7 +37,8 @@ def one_shot_process(num_pixels: int) -> Iterator[None]:
     # takes a tenth of the run, and once more as long when the interpreter ends.
     gc.disable()
     try:
-        with _ended_at_once_if_interrupted(), kept_programs():
+        with _ended_at_once_if_interrupted():
+            _keep_programs()
             yield
     finally:
         gc.freeze()
@@ -51,9 +53,10 @@ def streaming_process() -> Iterator[None]:
     if "jax" in sys.modules:
         yield
         return
-    with _ended_at_once_if_interrupted(), kept_programs():
+    with _ended_at_once_if_interrupted():
         import jax
 
+        _keep_programs()
         if not _has_chosen_devices():
             # Every core is a device: batches are dealt out to them all.
             jax.config.update("jax_num_cpu_devices", usable_cores())
@@ -77,6 +80,13 @@ def _ended_at_once_if_interrupted() -> Iterator[None]:
     except KeyboardInterrupt:
         print(INTERRUPTED_MESSAGE, file=sys.stderr, flush=True)
         os._exit(INTERRUPTED)
+
+
+def _keep_programs() -> None:
+    """Where they cannot be kept, programs are compiled as ever."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        keep_programs()
 
 
 def _has_chosen_devices() -> bool:

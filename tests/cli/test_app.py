@@ -9,10 +9,10 @@ import pytest
 import scipy.ndimage
 from processes import run_process
 
-from gaussjax.cli import cache as cli_cache
 from gaussjax.cli import main
 from gaussjax.io.images import read_image
 from gaussjax.model.options import BOUNDARIES, FAMILIES, KERNELS, LOSSES
+from gaussjax.numerics import kept_programs
 
 SIDE = 96
 
@@ -452,8 +452,8 @@ def test_help_tells_what_the_choices_mean(capsys):
     assert "--linearize" in text
     assert "sRGB" in text
     assert "misaligned" in text  # what exits with 1
-    assert cli_cache.VARIABLE in text
-    assert f"{cli_cache.LARGEST_SIZE // 2**20} MiB" in text
+    assert kept_programs.VARIABLE in text
+    assert f"{kept_programs.LARGEST_SIZE // 2**20} MiB" in text
     assert "0 to 255 in 8 bit" in " ".join(text.split())  # the unit of --noise
     for name in (*KERNELS, *FAMILIES, *BOUNDARIES):
         assert name in text
