@@ -146,13 +146,12 @@ def informative(scene: jax.Array, error: jax.Array, image_shape: tuple[int, ...]
     few = tuple(slice(None, None, step) for step in steps)
     over, near = (scene - error)[few], place[few]
     weights = jnp.broadcast_to(half_plane_weights(image_shape, scene.dtype), scene.shape)[few]
-    power = jnp.zeros_like(scene)
-    for knot in range(math.ceil(_KNOTS * math.sqrt(len(image_shape))) + 1):
-        share = weights * jnp.maximum(1 - jnp.abs(near - knot), 0)
-        total = jnp.sum(share)
-        mean = jnp.maximum(jnp.sum(share * over) / jnp.where(total > 0, total, 1), 0)
-        # Between two knots in proportion; a table would take ten times as long to look up.
-        power = power + mean * jnp.maximum(1 - jnp.abs(place - knot), 0)
+    knots = range(math.ceil(_KNOTS * math.sqrt(len(image_shape))) + 1)
+    shares = [weights * jnp.maximum(1 - jnp.abs(near - knot), 0) for knot in knots]
+    total, power = jnp.split(totals([*shares, *(share * over for share in shares)]), 2)
+    means = jnp.maximum(power / jnp.where(total > 0, total, 1), 0)
+    # Between two knots in proportion; a table would take ten times as long to look up.
+    power = sum(means[knot] * jnp.maximum(1 - jnp.abs(place - knot), 0) for knot in knots)
     # Not quite 0 anywhere: the root of a weight has no derivative there.
     total = power + error
     return jnp.where(total > 0, power + LEAST_RATIO * error, 1) / jnp.where(total > 0, total, 1)
