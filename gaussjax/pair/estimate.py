@@ -20,12 +20,14 @@ from gaussjax.model.options import BOUNDARIES, LOSSES, check_option
 from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.pair.extent import largest_radius, radii
 from gaussjax.pair.fit import Options, Usable, estimate_within
+from gaussjax.pair.partial_frame import to_precision
 from gaussjax.statistics.quantisation import known_steps
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 
 
 @automatic_sharding
+@to_precision
 def estimate_blur(
     reference,
     blurred,
@@ -44,6 +46,7 @@ def estimate_blur(
     mask=None,
     weights=None,
     initial=None,
+    precision=None,  # taken care of by `to_precision`
 ) -> BlurEstimate:
     """Estimate the Gaussian blur that takes ``reference`` to ``blurred``.
 
@@ -86,6 +89,12 @@ def estimate_blur(
         weights: of the pixels of ``blurred``, not negative: inverse variances up to a factor.
             Not with ``noise_std``.
         initial: start, sigma in px or BlurParams; the estimate does not depend on it.
+        precision: relative standard error of sigma that is enough, such as 1e-3. Only as many tiles
+            of the frame are then read as it takes, the most informative first, until noise, model
+            error and the scatter between tiles together are below it; ``part`` of the result says
+            which, and whether it was reached. The images, masks and weights may be memory-mapped:
+            anything with ``shape``, ``dtype`` and slices. Not under ``jax.jit``, ``vmap`` or
+            ``grad``, and with ``boundary="valid"`` only.
 
     Returns:
         BlurEstimate: sigma in px with its standard error, a status and a verdict. The error bar

@@ -102,7 +102,7 @@ def random_effects(
     count, first = total(np.stack([np.ones_like(away).sum(0), away.sum(0)]))
     plain_mean = first / np.maximum(count, 1)
     spread = total(((away - plain_mean) ** 2).sum(0))
-    pairs = _Pairs(away, squares, total)
+    pairs = Estimates(away, squares, total)
     alone, freedom = count < 2, np.maximum(count - 1, 1)
 
     weights = np.exp(-0.5 * _DEVIATES**2)
@@ -132,8 +132,8 @@ def random_effects(
 
 
 @dataclass(frozen=True)
-class _Pairs:
-    """Sums over the pairs of all processes, for trial values of the squared scatter."""
+class Estimates:
+    """Sums over estimates of all processes, for trial values of the squared scatter."""
 
     away: np.ndarray  # [n, ...]
     squares: np.ndarray  # of the error bars

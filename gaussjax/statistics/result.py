@@ -9,6 +9,7 @@ from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams, namespace, signed_sqrt, signed_square
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.covariance import variance_error
+from gaussjax.statistics.frame_part import FramePart
 from gaussjax.statistics.goodness_of_fit import Adequacy
 from gaussjax.statistics.quantiles import normal_quantile, student_quantile
 from gaussjax.statistics.status import Status
@@ -50,6 +51,7 @@ class BlurEstimate:
         narrowed: float64 input was computed in float32 because JAX's x64 mode is off (static).
         freedom: degrees of freedom of ``sigma_standard_error``, of the shape of ``sigma``, where it
             is by the scatter of few pairs; None: many.
+        part: what was read of the frame, where a precision was asked for; else None.
     """
 
     params: BlurParams
@@ -68,6 +70,7 @@ class BlurEstimate:
     kernel: Kernel = static()
     narrowed: bool = static(default=False)
     freedom: jax.Array | None = None
+    part: FramePart | None = None
 
     @property
     def fwhm(self) -> jax.Array:
@@ -174,6 +177,8 @@ def _rows(estimate: BlurEstimate) -> list[tuple[str, str]]:
         ("model", f"{family} Gaussian, {estimate.kernel.name} kernel"),
         ("residual", f"{rms:.4g} rms over {int(estimate.num_pixels)} pixels"),
     ]
+    if estimate.part is not None:
+        rows.append(("read", f"{estimate.part}"))
     if min(noise) > 0:
         rows.append(("noise", f"{noise[0]:.4g} and {noise[1]:.4g} rms"))
     if adequacy is not None:
