@@ -145,9 +145,10 @@ def blur_map(
     static ``tile``, ``step`` and ``shrink``.
 
     With ``shrink`` the variances are smoothed to the centres of the tiles and across those that
-    were refused (which keep their status), by :func:`~gaussjax.maps.markov_field.smooth`: the less
-    they vary beyond their error bars, the more. A step in sigma between tiles stays. A tile that
-    lies across a step is a mixture, with ``shrink`` or without: use smaller tiles there.
+    were refused (which keep their status), by :func:`~gaussjax.maps.markov_field.smooth`: a surface
+    and a field, the smoother the less they vary beyond their error bars. A step in sigma between
+    tiles stays. A tile that lies across a step is a mixture, with ``shrink`` or without: use
+    smaller tiles there.
 
     Args:
         reference: A, real, two axes.
@@ -245,7 +246,8 @@ def _joined(estimates: BlurEstimate, seen: Sensitivity, grid: TileGrid, shrink: 
     # A pixel that several tiles compare counts as one.
     covered = estimates.num_pixels.astype(p_value.dtype) / math.prod(grid.spacings)
     shared = replace(observed, variance=observed.variance * jnp.maximum(covered, 1))
-    mean, deviation = smooth(shared, _lags(grid))
+    centres = jnp.stack(jnp.meshgrid(*map(jnp.asarray, grid.centres), indexing="ij"), -1)
+    mean, deviation = smooth(shared, _lags(grid), _in_nodes(centres.astype(p_value.dtype), grid))
     # Neighbours are moved alike, so that no mean over them makes that smaller.
     known = jnp.isfinite(observed.variance)
     moved = jnp.where(known, seen.second_order, jnp.nan)
@@ -277,10 +279,15 @@ def observations(estimates: BlurEstimate, seen: Sensitivity, grid: TileGrid) -> 
     """The variances of the tiles, of one sigma each, as seen from the grid of their centres."""
     error = _noise_error(estimates, seen.noise_part)
     fine = (estimates.status == Status.ESTIMATED) & jnp.isfinite(error) & (error > 0)
-    first = jnp.asarray([centres[0] for centres in grid.centres], error.dtype)
-    spacings = jnp.asarray(grid.spacings, error.dtype)
     return Observations(
         value=jnp.where(fine, signed_square(estimates.sigma), 0),
         variance=jnp.where(fine, error**2, jnp.inf),
-        place=(seen.position - first[None, None]) / spacings[None, None],
+        place=_in_nodes(seen.position, grid),
     )
+
+
+def _in_nodes(position: jax.Array, grid: TileGrid) -> jax.Array:
+    """Px of the frame, ``[ny, nx, 2]``, as multiples of the mean distance of two centres."""
+    first = jnp.asarray([centres[0] for centres in grid.centres], position.dtype)
+    spacings = jnp.asarray(grid.spacings, position.dtype)
+    return (position - first[None, None]) / spacings[None, None]
