@@ -80,6 +80,9 @@ def embed(image: jax.Array, pad: int) -> jax.Array:
     return extend(image, "zero", pad)
 
 
-def largest_margins(image_shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Px per axis that "valid" may leave out at either edge and still compare enough."""
-    return tuple(int(0.5 * (1 - _LEAST_INTERIOR) * n) for n in image_shape)
+def largest_margins(image_shape):
+    """Px per axis that "valid" may leave out at either edge; a tuple, of an array an array."""
+    part = 0.5 * (1 - _LEAST_INTERIOR)
+    if isinstance(image_shape, jax.Array):
+        return jnp.floor(part * image_shape).astype(image_shape.dtype)
+    return tuple(int(part * n) for n in image_shape)

@@ -20,6 +20,8 @@ class Window:
 
     profiles: tuple[jax.Array, ...]  # along the axes, between 0 and 1
     map: jax.Array | None  # of the frame's shape, or None for 1 everywhere
+    # px per axis of the image in the corner of the frame, `[ndim]`; None: it fills the frame
+    size: jax.Array | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -64,6 +66,7 @@ def interior_window(
     margins: jax.Array,
     dtype,
     ramps: jax.Array | None = None,
+    size: jax.Array | None = None,
 ) -> Window:
     """Indicator of the pixels of the extended frame that are >= ``margins`` px from its edges.
 
@@ -74,19 +77,24 @@ def interior_window(
         dtype: of the result, which has the extended shape.
         ramps: px per axis over which it rises from 0 to 1, as a squared sine, ``[ndim]``; None
             makes it 0 or 1.
+        size: px per axis of the image in the corner of the frame, from whose edges it is then.
     """
     profiles = []
-    for axis, (n, size) in enumerate(
-        zip(image_shape, extended_shape(image_shape, pad), strict=True)
-    ):
-        index, margin = jnp.arange(size, dtype=dtype) - pad, margins[axis].astype(dtype)
+    for axis, length in enumerate(extended_shape(image_shape, pad)):
+        n = _length(image_shape, axis, size, dtype)
+        index, margin = jnp.arange(length, dtype=dtype) - pad, margins[axis].astype(dtype)
         depth = jnp.minimum(index - margin, n - 1 - margin - index)
         profile = jnp.where(depth >= 0, 1, 0).astype(dtype)
         if ramps is not None:
             rise = jnp.clip((depth + 0.5) / ramps[axis], 0, 1)
             profile = profile * jnp.sin(0.5 * jnp.pi * rise) ** 2
         profiles.append(profile)
-    return Window(tuple(profiles), None)
+    return Window(tuple(profiles), None, size)
+
+
+def _length(image_shape: tuple[int, ...], axis: int, size: jax.Array | None, dtype):
+    """Of an axis of the image in a frame of this shape."""
+    return image_shape[axis] if size is None else size[axis].astype(dtype)
 
 
 def erode(known: jax.Array, margins: jax.Array) -> jax.Array:
@@ -113,17 +121,22 @@ def erode(known: jax.Array, margins: jax.Array) -> jax.Array:
     return 1 - missing.astype(known.dtype)
 
 
-def everywhere(image_shape: tuple[int, ...], dtype) -> Window:
-    """1 for every pixel."""
+def everywhere(image_shape: tuple[int, ...], dtype, size: jax.Array | None = None) -> Window:
+    """1 for every pixel of the image, which fills the frame or has this size in its corner."""
+    if size is not None:
+        return interior_window(image_shape, 0, jnp.zeros_like(size), dtype, size=size)
     return Window(tuple(jnp.ones(n, dtype) for n in image_shape), None)
 
 
-def taper(image_shape: tuple[int, ...], dtype) -> Window:
-    """Separable Hann window, sin^2(pi (k + 1/2) / n) per axis.
+def taper(image_shape: tuple[int, ...], dtype, size: jax.Array | None = None) -> Window:
+    """Separable Hann window, sin^2(pi (k + 1/2) / n) per axis, over the image in the frame.
 
     Source: F. J. Harris, "On the use of windows for harmonic analysis with the discrete Fourier
     transform", Proc. IEEE 66(1), 1978.
     """
+    if size is not None:
+        ramps = 0.5 * size.astype(dtype)
+        return interior_window(image_shape, 0, jnp.zeros_like(size), dtype, ramps, size)
     # In NumPy, so that the compiled program takes no sine.
     profiles = (np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in image_shape)
     return Window(tuple(jnp.asarray(profile, dtype) for profile in profiles), None)

@@ -1,12 +1,17 @@
 """A crop of a large frame, to start from: where its images differ most."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 
+from gaussjax.model.buckets import bucket_shape
+from gaussjax.model.fourier import along_axis
+from gaussjax.model.window import everywhere
 from gaussjax.numerics.pytree import pytree, static
 
-# Frames of fewer px are their own crop: another pass, and its compilation, would cost more than it
-# spares.
+# Frames of no more px are their own crop: another pass, and its compilation, would cost more than
+# it spares.
 _LEAST_PIXELS = 640**2
 # px per axis that a start looks at, at least ...
 _LEAST_SIZE = 256
@@ -33,34 +38,47 @@ class Crop:
             image, list(self.corner), self.shape, allow_negative_indices=False
         )
 
+    def size_of(self, size: jax.Array) -> jax.Array:
+        """Px per axis of an image in this crop of its frame, ``[ndim]``."""
+        return jnp.minimum(size - self.corner, jnp.asarray(self.shape, size.dtype))
 
-def most_informative_crop(reference: jax.Array, blurred: jax.Array) -> Crop:
+
+def most_informative_crop(
+    reference: jax.Array, blurred: jax.Array, size: jax.Array | None = None
+) -> Crop:
     """The crop of a frame with the largest sum of squares of B - A: what the blur has changed.
 
-    A small frame, or one that is not much larger than a crop, is its own crop.
+    A small frame, or one that is not much larger than a crop, is its own crop. The images may have
+    a ``size`` in the corner of the frame.
     """
     shape = reference.shape
-    box = []
-    for size in shape:
-        wanted = max(_LEAST_SIZE, int(_LEAST_PART * size))
-        is_cut = reference.size >= _LEAST_PIXELS and 2 * wanted <= 3 * size // 2
-        box.append(_BLOCKS * (wanted // _BLOCKS) if is_cut else size)
+    frame, box = bucket_shape(shape), []
+    for own, length in zip(shape, frame, strict=True):
+        wanted = max(_LEAST_SIZE, int(_LEAST_PART * length))
+        is_cut = math.prod(frame) > _LEAST_PIXELS and 2 * wanted <= 3 * length // 2
+        box.append(_BLOCKS * (wanted // _BLOCKS) if is_cut else own)
     crop = tuple(box)
     if crop == shape:
         return Crop(jnp.zeros(len(shape), jnp.int32), shape)
     # Every eighth row of the blocks is enough.
     step = _ROWS if crop[0] < shape[0] and crop[0] // _BLOCKS % _ROWS == 0 else 1
     energy = (blurred[::step] - reference[::step]) ** 2
-    return Crop(densest_box(energy, crop, step), crop)
+    if size is not None:
+        energy *= everywhere(shape, energy.dtype, size).values[::step]
+    return Crop(densest_box(energy, crop, step, size), crop)
 
 
-def densest_box(energy: jax.Array, box: tuple[int, ...], step: int = 1) -> jax.Array:
+def densest_box(
+    energy: jax.Array, box: tuple[int, ...], step: int = 1, size: jax.Array | None = None
+) -> jax.Array:
     """Corner of the box with the largest sum of an energy, in quarters of the box, ``[ndim]``.
 
     Args:
         energy: of every pixel, or of every ``step``-th row.
         box: its shape.
         step: see there; it divides a quarter of the box.
+        size: px per axis of the image in the corner of the frame, within which the box lies as far
+            as it can; the energy beyond is 0. None: it fills the frame.
     """
     shape = (energy.shape[0] * step, *energy.shape[1:])
     cut = [length < size for length, size in zip(box, shape, strict=True)]
@@ -75,5 +93,9 @@ def densest_box(energy: jax.Array, box: tuple[int, ...], step: int = 1) -> jax.A
     blocks = tuple(_BLOCKS if c else 1 for c in cut)
     strides = (1,) * len(box)
     energy = jax.lax.reduce_window(energy, 0.0, jax.lax.add, blocks, strides, "VALID")
+    for axis in range(len(box)) if size is not None else ():
+        place = lengths[axis] * jnp.arange(energy.shape[axis], dtype=size.dtype)
+        inside = (place == 0) | (place + box[axis] <= size[axis])
+        energy = jnp.where(along_axis(inside, axis, len(box)), energy, -1)
     best = jnp.stack(jnp.unravel_index(jnp.argmax(energy), energy.shape))
     return best.astype(jnp.int32) * jnp.asarray(lengths, jnp.int32)

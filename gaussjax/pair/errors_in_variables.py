@@ -26,6 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.model.buckets import bucket_shape
 from gaussjax.model.fourier import (
     angular_frequencies,
     forward_transform,
@@ -222,11 +223,14 @@ class ErrorsInVariables(Objective):
 
     def looked_at(self, crop: Crop) -> Crop:
         """At most about 256 x 256 px: the evidence takes transforms of its own."""
-        size = box_shape(crop.shape, _PIXELS)
-        if self.frame.boundary != "valid" or math.prod(crop.shape) <= math.prod(size):
+        frame = bucket_shape(crop.shape)
+        most = box_shape(frame, _PIXELS)
+        if self.frame.boundary != "valid" or math.prod(frame) <= math.prod(most):
             return crop
-        corner = crop.corner + (np.asarray(crop.shape) - np.asarray(size)) // 2
-        return Crop(corner.astype(jnp.int32), size)
+        box = tuple(map(min, most, crop.shape))
+        size = np.asarray(crop.shape) if self.frame.size is None else crop.size_of(self.frame.size)
+        corner = crop.corner + jnp.maximum(size - np.asarray(box), 0) // 2
+        return Crop(corner.astype(jnp.int32), box)
 
     def view(self, vector, margins, context, prediction: tuple | None = None) -> View:
         """All of it filtered so that the noise of the residual is white."""

@@ -19,7 +19,8 @@ from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import BOUNDARIES, LOSSES, check_option
 from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.pair.extent import largest_radius, radii
-from gaussjax.pair.fit import Options, Usable, estimate_within
+from gaussjax.pair.fit import Options, estimate_within
+from gaussjax.pair.frame import Usable, in_bucket
 from gaussjax.pair.partial_frame import to_precision
 from gaussjax.statistics.quantisation import known_steps
 from gaussjax.statistics.result import BlurEstimate
@@ -47,6 +48,7 @@ def estimate_blur(
     weights=None,
     initial=None,
     precision=None,  # taken care of by `to_precision`
+    buckets: bool = False,
 ) -> BlurEstimate:
     """Estimate the Gaussian blur that takes ``reference`` to ``blurred``.
 
@@ -95,6 +97,10 @@ def estimate_blur(
             which, and whether it was reached. The images, masks and weights may be memory-mapped:
             anything with ``shape``, ``dtype`` and slices. Not under ``jax.jit``, ``vmap`` or
             ``grad``, and with ``boundary="valid"`` only.
+        buckets: compile for a few shapes of frames, in whose corner the images lie, instead of for
+            every shape: the same estimate but for rounding and what a kernel without an end leaks
+            over the edge, by a program that runs for up to twice the time. "valid" only, else
+            without effect.
 
     Returns:
         BlurEstimate: sigma in px with its standard error, a status and a verdict. The error bar
@@ -128,8 +134,11 @@ def estimate_blur(
             f" without weights; got loss={loss!r}, weights {'' if weights is None else 'not '}None"
         )
     convention = as_kernel(kernel, truncate, radius)
-    largest = largest_radius(reference.shape, convention, boundary, bounds)
-    data = reference, blurred, usable, steps
+    data = reference, blurred, usable
+    if buckets and boundary == "valid":
+        data = in_bucket(*data)
+    shape = data[0].shape
+    largest = largest_radius(shape, convention, boundary, bounds)
     options = Options(
         family=family,
         kernel=convention,
@@ -143,8 +152,8 @@ def estimate_blur(
     )
     # A frame that is taken in tiles is extended as far as each blur needs.
     first = (loss != "squared" or noise is not None) and not is_traced(data)
-    reaches = radii(reference.shape, boundary, bounds, largest, first=first)
-    estimate = estimate_within(reaches, *data, noise, bounds, initial, options=options)
+    reaches = radii(shape, boundary, bounds, largest, first=first)
+    estimate = estimate_within(reaches, *data, steps, noise, bounds, initial, options=options)
     # Looked for only where the fit has stumbled on it: on the way there it costs nothing.
     if not is_traced(estimate.status) and int(estimate.status) == Status.NOT_FINITE:
         check_finite(reference, "reference", mask_reference)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.model.buckets import bucket_shape
 from gaussjax.model.fourier import along_axis, forward_transform, squared_magnitude
 from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
@@ -63,16 +64,17 @@ def gather_evidence(
     ndim, weights = model.ndim, window.values
     power = squared_magnitude(forward_transform(score, ndim))
     spectra = [squared_magnitude(forward_transform(weights * field, ndim)) for field in fields]
-    correlated = [long_run_factor(power, each, frame.blurred.shape) for each in spectra]
+    shape, size = frame.blurred.shape, frame.size
+    correlated = [long_run_factor(power, each, shape, size) for each in spectra]
     uneven = [uneven_factor(score, field, weights) for field in fields]
     predicted = frame.blurred + residual - level_of(model, vector, frame)
-    box = Box.densest(weights * fields[0] ** 2)
+    box = Box.densest(weights * fields[0] ** 2, size)
     sharp = box.around(frame.blurred - frame.difference, REACH)
     others, changes = other_conventions(model, vector, sharp)
     around, position = box.around(predicted, HALO), box.positions(predicted.dtype)
     _, found = directions(model, around, frame.centre / frame.scale, position)
     sums = _departure_sums(box, weights, fields, -score, [*found, *others])
-    responses = model.responses(vector, frame.blurred.shape)
+    responses = model.responses(vector, shape)
     count = window.num_pixels.astype(power.dtype)
     return Evidence(
         correlated=jnp.stack(correlated),
@@ -80,7 +82,7 @@ def gather_evidence(
         departures=sums.part(slice(0, len(found))),
         conventions=sums.part(slice(len(found), None)),
         changes=changes,
-        noise=reference_noise(power, *responses, frame.blurred.shape, count),
+        noise=reference_noise(power, *responses, shape, count, size),
     )
 
 
@@ -129,17 +131,19 @@ class Box:
     corner: jax.Array  # index of the first, `[ndim]`
     shape: tuple[int, ...] = static()
     frame: tuple[int, ...] = static()  # shape of the whole frame
+    size: jax.Array | None = None  # px per axis of the image in the frame; None: it fills it
 
     @classmethod
-    def densest(cls, energy: jax.Array) -> "Box":
-        """The box that holds most of an energy."""
-        shape = box_shape(energy.shape, _PIXELS)
+    def densest(cls, energy: jax.Array, size: jax.Array | None = None) -> "Box":
+        """The box that holds most of an energy; of an image of this size in its frame."""
+        most = box_shape(bucket_shape(energy.shape), _PIXELS)
+        shape = tuple(map(min, most, energy.shape))
         # Where there is room its halo lies in the frame.
-        free = np.asarray(energy.shape) - np.asarray(shape)
-        least = np.where(free >= 2 * REACH, REACH, 0)
-        limits = (jnp.asarray(limit, jnp.int32) for limit in (least, free - least))
-        corner = jnp.clip(densest_box(energy, shape), *limits)
-        return cls(corner, shape, energy.shape)
+        whole = jnp.asarray(energy.shape, jnp.int32) if size is None else size
+        free = jnp.maximum(whole - jnp.asarray(shape, whole.dtype), 0)
+        least = jnp.where(free >= 2 * REACH, REACH, 0)
+        corner = jnp.clip(densest_box(energy, shape, size=size), least, free - least)
+        return cls(corner, shape, energy.shape, size)
 
     def of(self, image: jax.Array) -> jax.Array:
         """Its pixels."""
@@ -149,6 +153,8 @@ class Box:
         """Its pixels and so many px more on every side."""
         wide = tuple(n + 2 * halo for n in self.shape)
         fits = [m - n >= 2 * REACH for m, n in zip(self.frame, self.shape, strict=True)]
+        if self.size is not None:
+            fits = [False] * len(fits)  # not known
         padded = jnp.pad(image, [(0 if fit else halo,) * 2 for fit in fits], mode="wrap")
         first = self.corner - jnp.asarray(np.where(fits, halo, 0), self.corner.dtype)
         return Crop(first, wide).of(padded)
@@ -156,8 +162,9 @@ class Box:
     def positions(self, dtype) -> list[jax.Array]:
         """Coordinates along every axis, from -1 to 1 over the frame, to broadcast."""
         found = []
-        for axis, (size, length) in enumerate(zip(self.shape, self.frame, strict=True)):
-            index = self.corner[axis] + jnp.arange(size, dtype=self.corner.dtype)
-            place = (2 * index - (length - 1)).astype(dtype) / length
+        for axis, count in enumerate(self.shape):
+            length = (jnp.asarray(self.frame, jnp.int32) if self.size is None else self.size)[axis]
+            index = self.corner[axis] + jnp.arange(count, dtype=self.corner.dtype)
+            place = (2 * index - (length - 1)).astype(dtype) / length.astype(dtype)
             found.append(along_axis(place, axis, len(self.shape)))
         return found

@@ -111,7 +111,7 @@ def fit_pair(
     images = fill_with_mean(reference, usable.reference), fill_with_mean(blurred, usable.blurred)
     lower, upper = variance_bounds(bounds, reference.dtype)
     model = options.model(reference.shape)
-    crop = most_informative_crop(*images)
+    crop = most_informative_crop(*images, usable.size)
     spectra, energy, unit = _start_spectra(*images, usable, noise, crop, options)
     start = find_start(
         jax.lax.stop_gradient(spectra),
@@ -132,7 +132,9 @@ def fit_pair(
         few = jax.lax.stop_gradient(pair).crop(crop)
         scout, _ = _objective(few, options.model(crop.shape), start, noise, per_pixel, options)
     fit, low, high = _fit(objective, scout, start, context, low, high)
-    steps = visible_steps(reference, blurred) if steps is None else steps.astype(reference.dtype)
+    if steps is None:
+        steps = visible_steps(usable.filling(reference), usable.filling(blurred))
+    steps = steps.astype(reference.dtype)
     step, _ = swap_pair(start.swapped, steps[0], steps[1])
     known = rounding_noise(step / pair.scale)
     return find_optimum(objective, pair, fit, crop, known), start.swapped, low, high
@@ -162,13 +164,13 @@ def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, option
     White noise of variance v has v times the energy of the window as its power.
     """
     tapers = options.boundary != "periodic" or crop.shape != reference.shape
-    reference, blurred, usable = jax.tree.map(crop.of, (reference, blurred, usable))
+    reference, blurred, usable = crop.of(reference), crop.of(blurred), usable.of_crop(crop)
     # In a unit whose square does not leave the range of float32.
     unit = jax.lax.stop_gradient(jnp.max(jnp.abs(reference)))
     unit = jnp.where(unit > 0, unit, 1)
     # A pixel without weight is as good as missing.
     weighted = None if usable.weights is None else (usable.weights > 0).astype(reference.dtype)
-    window = (taper if tapers else everywhere)(reference.shape, reference.dtype)
+    window = (taper if tapers else everywhere)(reference.shape, reference.dtype, usable.size)
     window = window.masked([usable.reference, usable.blurred, weighted])
     spectra = windowed_spectra(
         reference / unit,
@@ -183,9 +185,12 @@ def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, option
 
 def _pair(reference, blurred, unit, usable: Usable, crop: Crop, swapped, options: Options) -> Pair:
     """The pair with the centre and the scale of its crop."""
-    *images, known = jax.tree.map(crop.of, (reference, blurred, usable))
-    sharp, _ = swap_pair(swapped, *images)
-    centre, scale = centre_and_scale(sharp, known.known(swapped, sharp)[0], unit)
+    sharp, _ = swap_pair(swapped, crop.of(reference), crop.of(blurred))
+    here = usable.of_crop(crop)
+    known, _ = here.known(swapped, sharp)
+    if here.size is not None:
+        known = everywhere(sharp.shape, sharp.dtype, here.size).masked([known]).values
+    centre, scale = centre_and_scale(sharp, known, unit)
     return Pair(
         reference,
         blurred,
@@ -307,6 +312,8 @@ def find_optimum(objective: Objective, pair: Pair, fit: Fit, crop: Crop, known) 
     evidence, departures = _evidence(objective, pair, fit, crop)
     model = objective.model
     is_absolute = isinstance(objective, Robust) and objective.loss == "absolute"
+    size = objective.frame.size
+    largest = model.largest_margins if size is None else borders.largest_margins(size)
     return Optimum(
         vector=fit.vector,
         converged=fit.converged,
@@ -318,7 +325,7 @@ def find_optimum(objective: Objective, pair: Pair, fit: Fit, crop: Crop, known) 
         summary=objective.summary(fit),
         evidence=evidence,
         departures=departures,
-        largest_margins=jnp.asarray(model.largest_margins, jnp.int32),
+        largest_margins=jnp.asarray(largest, jnp.int32),
         model=replace(model, reach=0, largest_margins=(0,) * model.ndim),
         estimates_noise=isinstance(objective, ErrorsInVariables) and objective.estimated,
         loss_power=1 if is_absolute else 2,
@@ -339,7 +346,7 @@ def _evidence(
     else:
         model = replace(model, largest_margins=borders.largest_margins(crop.shape))
         objective = replace(objective, frame=pair.crop(crop).frame(), model=model)
-        margins = model.margins(fit.vector)
+        margins = objective.frame.margins(model, fit.vector)
     at = fit.vector, margins, fit.context
     seen = objective.view(*at, prediction)
     evidence = gather_evidence(

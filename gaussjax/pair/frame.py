@@ -1,12 +1,19 @@
 """Residuals and losses of a blur, in the spectral and in the image domain; all differentiable."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gaussjax.model import boundary as borders
+from gaussjax.model.arguments import is_traced
+from gaussjax.model.buckets import bucket_shape, embed
 from gaussjax.model.fourier import forward_transform
 from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.periodic_part import periodic_part
+from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window, erode, everywhere, interior_window
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.crop import Crop
@@ -29,9 +36,18 @@ class Frame:
     # 1 for the pixels of the extended A that are known, or None where all are
     known: jax.Array | None
     weights: jax.Array | None  # of the pixels of B, embedded like it, or None where all weigh 1
+    # px per axis of the images in the corner of the frame, `[ndim]`; None: they fill it
+    size: jax.Array | None
     image_shape: tuple[int, ...] = static()  # of the frame before extension
     pad: int = static()  # extension in px
     boundary: str = static()  # one of `BOUNDARIES`
+
+    def margins(self, model: BlurModel, vector: jax.Array) -> jax.Array:
+        """Margins in px that blur and shift ask for, within those that leave pixels to compare."""
+        margins = model.margins(vector)
+        if self.size is None:
+            return margins
+        return jnp.minimum(margins, borders.largest_margins(self.size).astype(margins.dtype))
 
 
 def centre_and_scale(
@@ -64,6 +80,7 @@ def make_frame(
     scale: jax.Array,
     known: jax.Array | None = None,
     weights: jax.Array | None = None,
+    size: jax.Array | None = None,
     seamless: bool = False,
 ) -> Frame:
     """Frame of a pair for one of ``BOUNDARIES``.
@@ -78,6 +95,8 @@ def make_frame(
         scale: of it, from :func:`centre_and_scale`.
         known: 1 where A is known, 0 where it is missing; None: everywhere.
         weights: of the pixels of B, 0 where it is missing; None: all 1.
+        size: px per axis of the images in the corner of the frame; None: they fill it. Goes with
+            "valid".
         seamless: take the spectrum of the periodic part of A: not for finite kernels, nor where the
             smooth part would be changed. Goes with "valid".
     """
@@ -98,6 +117,7 @@ def make_frame(
         scale=scale,
         known=known,
         weights=None if weights is None else borders.embed(weights, pad),
+        size=size,
         image_shape=reference.shape,
         pad=pad,
         boundary=boundary,
@@ -121,18 +141,34 @@ def frame_window(frame: Frame, margins: jax.Array, ramps: jax.Array | None = Non
         window = everywhere(frame.blurred.shape, dtype)
     else:
         inside = margins if frame.boundary == "valid" else jnp.zeros_like(margins)
-        window = interior_window(frame.image_shape, frame.pad, inside, dtype, ramps)
+        window = interior_window(frame.image_shape, frame.pad, inside, dtype, ramps, frame.size)
     known = None if frame.known is None else erode(frame.known, margins)
     return window.masked([known, frame.weights])
 
 
 @pytree
 class Usable:
-    """Which pixels of A and B are known, 1 or 0, and the weights of B; None: all, or all alike."""
+    """Which pixels of A and B are known, 1 or 0, and the weights of B; None: all, or all alike.
+
+    And px per axis of the images, ``[ndim]``, if they lie in the corner of a larger frame.
+    """
 
     reference: jax.Array | None
     blurred: jax.Array | None
     weights: jax.Array | None
+    size: jax.Array | None = None
+
+    def of_crop(self, crop: Crop, of: Callable | None = None) -> "Usable":
+        """In a crop of the frame, which maps are cut out of by ``crop.of`` or by ``of``."""
+        maps = jax.tree.map(of or crop.of, replace(self, size=None))
+        return maps if self.size is None else replace(maps, size=crop.size_of(self.size))
+
+    def filling(self, image: jax.Array) -> jax.Array:
+        """An image whose first pixel fills the frame beyond its edges."""
+        if self.size is None:
+            return image
+        inside = everywhere(image.shape, image.dtype, self.size).values > 0
+        return jnp.where(inside, image, image[(0,) * image.ndim])
 
     def known(self, swapped: jax.Array, image: jax.Array) -> tuple:
         """Of the sharper and of the softer image, of the shape of ``image``; (None, None): all."""
@@ -142,6 +178,33 @@ class Usable:
         return swap_pair(
             swapped, *(ones if k is None else k for k in (self.reference, self.blurred))
         )
+
+
+def in_bucket(
+    reference: jax.Array, blurred: jax.Array, usable: Usable
+) -> tuple[jax.Array, jax.Array, Usable]:
+    """Images and maps in the corner of the frame that their bucket has.
+
+    In NumPy, unless they are being traced: nothing is to be compiled for their own shape.
+    """
+    shape, traced = reference.shape, is_traced(reference, blurred, usable)
+    library = jnp if traced else np
+
+    def embedded(image, known=None):
+        image, known = (x if x is None or traced else np.asarray(x) for x in (image, known))
+        if known is not None:
+            # What is missing may be NaN, which would spread. The known pixel nearest the mean: by
+            # any other value grey levels would no longer be seen to be whole numbers.
+            off = library.abs(image - library.mean(image, where=known > 0))
+            nearest = library.argmin(library.where(known > 0, off, np.inf))
+            image = library.where(known > 0, image, image.reshape(-1)[nearest])
+        return embed(image, bucket_shape(shape))
+
+    return (
+        embedded(reference, usable.reference),
+        embedded(blurred, usable.blurred),
+        replace(jax.tree.map(embedded, usable), size=np.asarray(shape, np.int32)),
+    )
 
 
 @pytree
@@ -175,7 +238,7 @@ class Pair:
             return borders.box_of(image, crop.corner, crop.shape, self.boundary, beyond)
 
         reference, blurred = of(self.reference, 0.0), of(self.blurred, 0.0)
-        usable = jax.tree.map(of, self.usable)
+        usable = self.usable.of_crop(crop, of)
         unit = self.centre, self.scale
         form = {"boundary": "valid", "pad": 0, "seamless": self.seamless}
         return Pair(reference, blurred, usable, self.swapped, *unit, **form)
@@ -198,5 +261,6 @@ class Pair:
             scale=self.scale,
             known=known,
             weights=weights,
+            size=self.usable.size,
             seamless=self.seamless,
         )

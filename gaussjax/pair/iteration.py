@@ -41,13 +41,13 @@ def iterate(
     def one_pass(state):
         fit, count = state
         follows = count < FOLLOWING_PASSES
-        wanted = objective.model.margins(fit.vector)
+        wanted = objective.frame.margins(objective.model, fit.vector)
         # A pixel too many is left as it is: back and forth would cost a pass each.
         outgrown = (wanted > fit.margins) | (wanted < fit.margins - slack) & follows
         margins = jnp.where(outgrown, wanted, fit.margins)
         context = objective.context(fit.vector, margins, fit.context)
         fit = objective.improve(replace(fit, margins=margins, context=context), lower, upper)
-        wanted = objective.model.margins(fit.vector)
+        wanted = objective.frame.margins(objective.model, fit.vector)
         fits = jnp.all((wanted <= margins + slack) & ((wanted >= margins - slack) | ~follows))
         converged = (fit.predicted_step <= tolerance) & fits
         return replace(fit, converged=converged, num_steps=fit.num_steps + 1), count + 1

@@ -163,26 +163,29 @@ def frame_equations(
         gradient=jnp.stack(gradient),
         information=jnp.stack(entries).reshape(k, k),
         num_pixels=window.num_pixels.astype(residual.dtype),
-        bending=_bending(window.values * residual, fields, parts),
+        bending=_bending(window, residual, fields, parts),
     )
 
 
-def _bending(weighted: jax.Array, fields: jax.Array, parts: int) -> jax.Array:
+def _bending(window: Window, residual: jax.Array, fields: jax.Array, parts: int) -> jax.Array:
     """``<W r, dJ/dv>``, ``[k]``: a variance dv along all axes adds half the Laplacian times dv.
 
     From a few row bands, because it only limits the second-order term.
     """
-    parts = _FEWER_BANDS * parts
-    bands = sampled(weighted, parts)
+    parts, size = _FEWER_BANDS * parts, window.size
+    bands = sampled(window.values * residual, parts, size)
     summands = []
     for field in fields:
-        sample = sampled(field, parts)
+        sample = sampled(field, parts, size)
         for axis in range(field.ndim):
             bend = inner(sample, axis, -1) - 2 * inner(sample) + inner(sample, axis, 1)
             summands.append(0.5 * inner(bands) * bend)
     # Made and added up in one loop, so that no slice is written out.
     found = totals(summands).reshape(len(fields), -1)
-    return weighted.size / max(summands[0].size, 1) * jnp.sum(found, axis=1)
+    part = max(summands[0].size, 1) / residual.size
+    if size is not None and len(bands) > 1:
+        part = part * len(residual) / size[0].astype(residual.dtype)
+    return jnp.sum(found, axis=1) / part
 
 
 def next_step(

@@ -135,5 +135,6 @@ class Objective(ABC):
             residual,
             whitened,
             parts,
+            size=window.size,
             periodic=self.frame.boundary == "periodic",
         )

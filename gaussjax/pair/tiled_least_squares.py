@@ -6,6 +6,7 @@ from functools import partial
 
 import jax
 
+from gaussjax.model.buckets import bucket_shape
 from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
 from gaussjax.numerics import loops
@@ -66,7 +67,7 @@ def _gathering(model: BlurModel, tile: tuple[int, ...], widest: tuple[int, ...])
 
     def gathered(pair: Pair, vector: jax.Array, margins: jax.Array):
         def streamed():
-            parts = max(round(math.prod(pair.shape) / math.prod(tile)), 1)
+            parts = max(round(math.prod(bucket_shape(pair.shape)) / math.prod(tile)), 1)
             return sum_over_tiles(partial(sums, vector, parts), pair, tile, margins)
 
         def one_by_one(frame: Frame, window: Window):

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.boundary import fast_length, largest_margins
+from gaussjax.model.buckets import bucket_shape
 from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.numerics import loops
 from gaussjax.pair.crop import Crop
@@ -15,8 +16,8 @@ from gaussjax.pair.frame import Pair, frame_window
 
 # px per axis of what a tile compares, about: its arrays stay in the second cache of a core.
 _TILE = 256
-# Frames below this many px per axis are their own tile.
-_LEAST_SIZE = 640
+# Frames of no more px per axis are their own tile.
+_LARGEST_WHOLE = 640
 # Margin in px for which the tiles are laid out; other margins make more of them, or fewer.
 _MARGIN = 20
 # Tiles of which at least this part is compared are worth it.
@@ -28,13 +29,13 @@ def tile_shape(shape: tuple[int, ...], boundary: str, pad: int) -> tuple[int, ..
 
     Images only: of a volume too much would overlap. Not where the edges meet.
     """
-    widest = widest_tile(shape, boundary, pad)
-    if boundary == "periodic" or len(shape) != 2 or min(shape) < _LEAST_SIZE:
+    frame, widest = bucket_shape(shape), widest_tile(shape, boundary, pad)
+    if boundary == "periodic" or len(shape) != 2 or min(frame) <= _LARGEST_WHOLE:
         return widest
     if boundary != "valid" and widest == shape:
         return widest
-    counts = [max(round(n / _TILE), 2) for n in shape]
-    interiors = [(n - 2 * _MARGIN) / count for n, count in zip(shape, counts, strict=True)]
+    counts = [max(round(n / _TILE), 2) for n in frame]
+    interiors = [(n - 2 * _MARGIN) / count for n, count in zip(frame, counts, strict=True)]
     # Multiples of 32, whose transforms are the quickest.
     blocks = [math.ceil((interior + 2 * _MARGIN) / 32) for interior in interiors]
     return tuple(32 * fast_length(block) for block in blocks)
@@ -49,7 +50,7 @@ def widest_tile(shape: tuple[int, ...], boundary: str, pad: int) -> tuple[int, .
     if boundary not in PADDED_BOUNDARIES or pad > min(largest_margins(shape)):
         return shape
     # Of a large frame the memory counts.
-    part = 8 if min(shape) < _LEAST_SIZE else 16
+    part = 8 if min(bucket_shape(shape)) <= _LARGEST_WHOLE else 16
     return tuple(fast_length(n + 2 * min(pad, n // part)) for n in shape)
 
 
@@ -72,7 +73,10 @@ def sum_over_tiles(
         margins: px per axis that the blur and the shift reach, ``[ndim]``.
         abreast: tiles at once; of several the first is the one of every other.
     """
-    shape, lengths = (jnp.asarray(each, jnp.int32) for each in (pair.shape, tile))
+    size, lengths = pair.usable.size, jnp.asarray(tile, jnp.int32)
+    shape = jnp.asarray(pair.shape, jnp.int32) if size is None else size.astype(jnp.int32)
+    # Of what fills the frame, a tile sees all that there is.
+    pair = replace(pair, usable=replace(pair.usable, size=None))
     margins, padded = margins.astype(jnp.int32), pair.boundary in PADDED_BOUNDARIES
     if padded:
         # A blur that reaches farther is a status.

@@ -21,7 +21,10 @@ from gaussjax.numerics.reductions import totals
 
 
 def long_run_factor(
-    power: jax.Array, field_power: jax.Array, image_shape: tuple[int, ...]
+    power: jax.Array,
+    field_power: jax.Array,
+    image_shape: tuple[int, ...],
+    size: jax.Array | None = None,
 ) -> jax.Array:
     """Factor on the variance of a score by the spectrum of the residual; 1 for white noise.
 
@@ -29,6 +32,7 @@ def long_run_factor(
         power: |F(W r)|^2 on the half plane.
         field_power: |F(W J)|^2.
         image_shape: of the frame.
+        size: px per axis of the image in it, ``[ndim]``; None: it fills the frame.
     """
     weights = half_plane_weights(image_shape, power.dtype)
     summands = [field_power, power, power * field_power, field_power**2]
@@ -36,7 +40,8 @@ def long_run_factor(
     scale = total * squares
     found = product / jnp.where(scale > 0, scale, 1)
     # A half-plane sum is a mean over the plane, where a factor is a sum.
-    chance = 2 * share / jnp.where(total > 0, total, 1) ** 2 / math.prod(image_shape)
+    pixels = math.prod(image_shape) if size is None else jnp.prod(size).astype(total.dtype)
+    chance = 2 * share / jnp.where(total > 0, total, 1) ** 2 / pixels
     return drawn_to_one(found + 0.5 * chance, chance)
 
 

@@ -60,6 +60,7 @@ def reference_noise(
     slopes: jax.Array,
     image_shape: tuple[int, ...],
     num_pixels: jax.Array,
+    size: jax.Array | None = None,
 ) -> ReferenceNoise:
     """Regression of the residual's power spectrum on what noise in B and in A leave in it.
 
@@ -69,10 +70,12 @@ def reference_noise(
         slopes: its derivatives, ``[k, *spectrum]``.
         image_shape: of the frame.
         num_pixels: that are compared.
+        size: px per axis of the image in the frame, ``[ndim]``; None: it fills it.
     """
     gain = squared_magnitude(response)
     # Frequencies that the window leaks into, where the residual shows the model's faults.
-    low = (4 * jnp.pi / min(image_shape)) ** 2
+    shortest = min(image_shape) if size is None else jnp.min(size).astype(power.dtype)
+    low = (4 * jnp.pi / shortest) ** 2
     radius = sum(w**2 for w in angular_frequencies(image_shape, power.dtype))
     weights = half_plane_weights(image_shape, power.dtype)
     used = jnp.where(radius > low, weights, 0)

@@ -4,12 +4,14 @@ Most are quadratic in a few *columns*: the gradient of the prediction, the predi
 residual, of every pixel. One matrix holds the inner products of all columns.
 """
 
+import math
 from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.model.buckets import bucket_shape
 from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix, inverse_small, product
 from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import row_sums
@@ -110,6 +112,7 @@ def gather(
     whitened: jax.Array,
     parts: int = 1,
     *,
+    size: jax.Array | None = None,
     periodic: bool = False,
 ) -> ResidualStatistics:
     """Residual statistics of a frame, or of one of its parts.
@@ -121,11 +124,12 @@ def gather(
         residual: predicted - B.
         whitened: the residual with white noise, times the window.
         parts: number of parts of the frame (static).
+        size: px per axis of the image in the corner of the frame; None: it fills it.
         periodic: the frame goes on at the opposite edge. Else pixels at an edge, which lack
             neighbours, are left out (static).
     """
     images = difference, window, predicted, residual, whitened
-    bands = [sampled(image, parts) for image in images]
+    bands = [sampled(image, parts, size) for image in images]
     if periodic and len(bands[0]) == 1:
         bands = [jnp.pad(image[0], 1, mode="wrap")[None] for image in bands]
     difference, window, predicted, residual, whitened = bands
@@ -161,27 +165,35 @@ def _block_totals(sums: jax.Array) -> jax.Array:
     """Add up rows within blocks, each in one band: ``[k, bands, rows] -> [k, blocks]``."""
     count, bands, rows = sums.shape
     wanted = max(round(_NUM_BLOCKS / bands), 1)
-    length = max(-(-rows // wanted), min(_LEAST_ROWS, rows), 1)
+    (frame,) = bucket_shape((rows + 2,))
+    length = max(-(-(frame - 2) // wanted), min(_LEAST_ROWS, rows), 1)
     blocks = -(-rows // length)
     # Zeros add nothing.
     sums = jnp.pad(sums, ((0, 0), (0, 0), (0, blocks * length - rows)))
     return jnp.sum(sums.reshape(count, bands * blocks, length), axis=2)
 
 
-def sampled(image: jax.Array, parts: int = 1) -> jax.Array:
+def sampled(image: jax.Array, parts: int = 1, size: jax.Array | None = None) -> jax.Array:
     """Bands of neighbouring rows of a large image, evenly spread: ``[bands, rows, ...]``.
 
     Some ten thousand pixels show well enough for a verdict how neighbours correlate; all of them
     would take longer than the fit. A small image is one band. An image that is one of several
-    ``parts`` of a frame gives that many times fewer.
+    ``parts`` of a frame gives that many times fewer. The image may have a ``size``, px per axis, in
+    the corner of the frame.
     """
-    rows = image.shape[0]
-    wanted = max(_SAMPLE * rows // (_BAND * image.size), _LEAST_BANDS)
+    rows, *others = bucket_shape(image.shape)
+    wanted = max(_SAMPLE // (_BAND * math.prod(others)), _LEAST_BANDS)
     num_bands = -(-wanted // parts)
     height = _BAND + 2
-    if image.ndim == 1 or height * num_bands >= rows:
+    # The fewest rows that an image of this bucket has are to hold all bands.
+    if image.ndim == 1 or 3 * (height * num_bands + height) >= 2 * rows:
         return image[None]
-    period = rows // num_bands
+    if size is not None:
+        period = size[0] // num_bands
+        first = jnp.arange(num_bands, dtype=size.dtype) * period + (period - height) // 2
+        chosen = first[:, None] + jnp.arange(height, dtype=size.dtype)[None]
+        return jnp.take(image, chosen, axis=0, mode="clip")
+    period = len(image) // num_bands
     bands = image[: period * num_bands].reshape(num_bands, period, *image.shape[1:])
     return bands[:, (period - height) // 2 :][:, :height]
 
