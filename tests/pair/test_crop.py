@@ -16,7 +16,7 @@ def test_the_most_informative_crop_holds_what_has_changed(corner):
     difference = np.zeros((640, 900), np.float32)
     difference[corner[0] : corner[0] + 60, corner[1] : corner[1] + 60] = 1
     crop = jax.jit(most_informative_crop)(np.zeros_like(difference), difference)
-    assert crop.shape == (256, 256)
+    assert crop.shape == (256, 320)  # a quarter of the bucket of 1280 px
     assert crop.of(jnp.asarray(difference)).shape == crop.shape
     assert jnp.sum(crop.of(jnp.asarray(difference))) == 60**2
 
