@@ -30,9 +30,12 @@ def main() -> None:
     options = parser.parse_args()
     jax.config.update("jax_enable_compilation_cache", False)
     programs = []
-    jax.monitoring.register_event_duration_secs_listener(
-        lambda event, _seconds, **_: programs.append(event) if event == COMPILED else None
-    )
+
+    def listen(event: str, duration: float, **_: str | int) -> None:
+        if event == COMPILED:
+            programs.append(duration)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
     pairs, found = cut_pairs(options), {}
     for buckets in (False, True):
         programs.clear()
@@ -47,7 +50,7 @@ def cut_pairs(options: argparse.Namespace) -> list[tuple[np.ndarray, np.ndarray]
     random, largest = np.random.default_rng(options.seed), max(options.sides)
     count = -(-options.count // len(SIGMAS))
     stacks = [cropped_patches(largest, count, sigma, random) for sigma in SIGMAS]
-    shapes = random.integers(*options.sides, (options.count, 2), endpoint=True)
+    shapes = random.integers(min(options.sides), largest + 1, (options.count, 2))
     pairs = []
     for number, (rows, columns) in enumerate(shapes):
         which, k = stacks[number % len(SIGMAS)], number // len(SIGMAS)

@@ -8,6 +8,8 @@ kernel reaches, blurred periodically, and compared only inside a *window*:
     valid                      no extension, only pixels that the blur cannot reach from outside
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -80,7 +82,7 @@ def embed(image: jax.Array, pad: int) -> jax.Array:
     return extend(image, "zero", pad)
 
 
-def largest_margins(image_shape):
+def largest_margins(image_shape) -> Any:
     """Px per axis that "valid" may leave out at either edge; a tuple, of an array an array."""
     part = 0.5 * (1 - _LEAST_INTERIOR)
     if isinstance(image_shape, jax.Array):

@@ -8,8 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model.fourier import along_axis
-
 # A ladder of these numbers times powers of two; shorter axes stay as they are.
 _STEPS, _SHORTEST = (5, 7), 16
 # px at least over which an image fades into its mirror image at the opposite edge.
@@ -48,6 +46,6 @@ def embed(image, shape: tuple[int, ...]):
         last = library.split(library.flip(image, axis), [gap], axis)[0]
         first = library.flip(library.split(image, [gap], axis)[0], axis)
         rise = np.sin(0.5 * np.pi * (np.arange(gap) + 0.5) / gap) ** 2
-        rise = along_axis(rise.astype(image.dtype), axis, image.ndim)
-        image = library.concatenate([image, last + rise * (first - last)], axis)
+        rise = np.expand_dims(rise, [k for k in range(image.ndim) if k != axis])
+        image = library.concatenate([image, last + rise.astype(image.dtype) * (first - last)], axis)
     return image

@@ -93,7 +93,9 @@ def densest_box(
     blocks = tuple(_BLOCKS if c else 1 for c in cut)
     strides = (1,) * len(box)
     energy = jax.lax.reduce_window(energy, 0.0, jax.lax.add, blocks, strides, "VALID")
-    for axis in range(len(box)) if size is not None else ():
+    for axis in range(len(box)):
+        if size is None:
+            break
         place = lengths[axis] * jnp.arange(energy.shape[axis], dtype=size.dtype)
         inside = (place == 0) | (place + box[axis] <= size[axis])
         energy = jnp.where(along_axis(inside, axis, len(box)), energy, -1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -188,11 +189,12 @@ def in_bucket(
     In NumPy, unless they are being traced: nothing is to be compiled for their own shape.
     """
     shape, traced = reference.shape, is_traced(reference, blurred, usable)
-    library = jnp if traced else np
+    library: Any = jnp if traced else np
 
-    def embedded(image, known=None):
-        image, known = (x if x is None or traced else np.asarray(x) for x in (image, known))
+    def embedded(image, known=None) -> Any:
+        image = library.asarray(image)
         if known is not None:
+            known = library.asarray(known)
             # What is missing may be NaN, which would spread. The known pixel nearest the mean: by
             # any other value grey levels would no longer be seen to be whole numbers.
             off = library.abs(image - library.mean(image, where=known > 0))

@@ -101,7 +101,7 @@ def test_missing_pixels_and_weights_come_along(rng, x64):
 
 
 def large_pair(sigma, noise=0.0):
-    scene = natural_scene((860, 900), seed=5)
+    scene = natural_scene((1060, 1100), seed=5)
     blurred = scipy.ndimage.gaussian_filter(scene, sigma, mode="wrap", truncate=6)
     blurred = blurred + noise * np.random.default_rng(0).normal(size=scene.shape)
     inside = (slice(80, -80),) * 2
