@@ -31,9 +31,9 @@ def main() -> None:
     jax.config.update("jax_enable_compilation_cache", False)
     programs = []
 
-    def listen(event: str, duration: float, **_: str | int) -> None:
+    def listen(event: str, duration_secs: float, **_: str | int) -> None:
         if event == COMPILED:
-            programs.append(duration)
+            programs.append(duration_secs)
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     pairs, found = cut_pairs(options), {}

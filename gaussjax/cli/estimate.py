@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         from gaussjax.cli.estimate_output import Outcome, compared, draw, record, table
 
         with jax.enable_x64(True):  # the files have no precision to spare
-            estimate = estimate_blur(*pair, **keywords)
+            estimate = estimate_blur(*pair, **keywords, buckets=True)
             # NumPy's from here on: of JAX's, every operation on a number is a program to compile.
             outcome = Outcome(jax.device_get(estimate), pair[0].shape, notes)
             if options.plot:

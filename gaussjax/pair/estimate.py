@@ -125,8 +125,7 @@ def estimate_blur(
     given = reference, blurred
     reference, blurred = as_pair(reference, blurred)
     steps = known_steps(*given)
-    mask_reference, mask_blurred = as_mask_pair(mask, reference)
-    usable = Usable(mask_reference, mask_blurred, as_weights(weights, blurred))
+    usable = Usable(*as_mask_pair(mask, reference), as_weights(weights, blurred))
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
     if noise_std is not None and (loss != "squared" or weights is not None):
         raise ValueError(
@@ -156,6 +155,6 @@ def estimate_blur(
     estimate = estimate_within(reaches, *data, steps, noise, bounds, initial, options=options)
     # Looked for only where the fit has stumbled on it: on the way there it costs nothing.
     if not is_traced(estimate.status) and int(estimate.status) == Status.NOT_FINITE:
-        check_finite(reference, "reference", mask_reference)
-        check_finite(blurred, "blurred", mask_blurred)
+        check_finite(reference, "reference", usable.reference)
+        check_finite(blurred, "blurred", usable.blurred)
     return replace(estimate, narrowed=narrowed and reference.dtype != jnp.float64)
