@@ -7,35 +7,61 @@ a condition to have the same type, of which one may return constants.
 """
 
 from collections.abc import Callable
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 import jax
+
+F = TypeVar("F", bound=Callable)
+
+
+def inlined(function: F) -> F:
+    """The function without programs of their own for what it calls of ``jax.numpy``.
+
+    To trace and to lower those one by one is a third of both. A loop has to stay one: see below.
+    """
+
+    @wraps(function)
+    def traced(*args, **kwargs):
+        with jax.disable_jit():
+            return function(*args, **kwargs)
+
+    return traced  # pyright: ignore[reportReturnType]
+
+
+def _kept(loop: Callable, *arguments) -> Any:
+    """A loop of ``jax.lax`` that is not run by Python, inside of an inlined function."""
+    if not jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
+        return loop(*arguments)
+    arguments = [inlined(x) if callable(x) else x for x in arguments]
+    with jax.disable_jit(False):
+        return loop(*arguments)
 
 
 def while_loop(unfinished: Callable, step: Callable, initial: Any) -> Any:
     """As ``jax.lax.while_loop``."""
-    return jax.lax.while_loop(unfinished, step, _as_carry(initial, step))
+    return _kept(jax.lax.while_loop, unfinished, step, _as_carry(initial, step))
 
 
 def fori_loop(lower: Any, upper: Any, step: Callable, initial: Any) -> Any:
     """As ``jax.lax.fori_loop``."""
     carry = _as_carry(initial, lambda carry: step(lower, carry))
-    return jax.lax.fori_loop(lower, upper, step, carry)
+    return _kept(jax.lax.fori_loop, lower, upper, step, carry)
 
 
 def scan(step: Callable, initial: Any, slices: Any, length: int | None = None) -> Any:
     """As ``jax.lax.scan``."""
     if any(len(leaf) == 0 for leaf in jax.tree.leaves(slices)):
-        return jax.lax.scan(step, initial, slices, length)
+        return _kept(jax.lax.scan, step, initial, slices, length)
     first = jax.tree.map(lambda leaf: leaf[0], slices)
     carry = _as_carry(initial, lambda carry: step(carry, first)[0])
-    return jax.lax.scan(step, carry, slices, length)
+    return _kept(jax.lax.scan, step, carry, slices, length)
 
 
 def cond(condition: jax.Array, if_true: Callable, if_false: Callable, *operands) -> Any:
     """As ``jax.lax.cond``."""
     if not _in_shard_map():
-        return jax.lax.cond(condition, if_true, if_false, *operands)
+        return _kept(jax.lax.cond, condition, if_true, if_false, *operands)
     found = [_result(branch, *operands) for branch in (if_true, if_false)]
 
     def alike(branch: Callable) -> Callable:
@@ -47,7 +73,7 @@ def cond(condition: jax.Array, if_true: Callable, if_false: Callable, *operands)
 
         return wrapped
 
-    return jax.lax.cond(condition, alike(if_true), alike(if_false), *operands)
+    return _kept(jax.lax.cond, condition, alike(if_true), alike(if_false), *operands)
 
 
 def differing_like(x: jax.Array, data: Any) -> jax.Array:

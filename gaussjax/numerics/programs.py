@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
+from gaussjax.numerics.loops import inlined
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -28,9 +30,10 @@ def compiled(*, static_argnames: str | tuple[str, ...] = (), scalar: bool = Fals
     """
 
     def decorate(function: F) -> F:
-        inner = jax.jit(function, static_argnames=static_argnames)
+        traced = inlined(function)
+        inner = jax.jit(traced, static_argnames=static_argnames)
         options = _cpu_options(0 if scalar else 1)
-        outer = jax.jit(function, static_argnames=static_argnames, compiler_options=options)
+        outer = jax.jit(traced, static_argnames=static_argnames, compiler_options=options)
 
         @wraps(function)
         def called(*args, **kwargs):

@@ -86,7 +86,8 @@ def _gathering(model: BlurModel, tile: tuple[int, ...], widest: tuple[int, ...])
         if tile == widest:
             return whole()
         # Graphics cards have no caches to stay in.
-        on_cpu = jax.lax.platform_dependent(cpu=lambda: True, default=lambda: False)
+        with jax.disable_jit(False):
+            on_cpu = jax.lax.platform_dependent(cpu=lambda: True, default=lambda: False)
         return loops.cond(on_cpu & tiles_fit(margins, tile), streamed, whole)
 
     # A batch of large frames is gathered one after the other: the memory is what limits them.

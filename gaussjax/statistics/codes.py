@@ -17,6 +17,10 @@ class Code(enum.IntEnum):
         code._value_, code.message = value, message
         return code
 
+    def __jax_array__(self):
+        """Of the type of the codes that it is compared with: else an integer of the default one."""
+        return np.int32(int(self))
+
     @classmethod
     def messages(cls, codes: npt.ArrayLike) -> str | list[str]:
         """The sentence of a number; a list of them for an array. Not available under tracing."""

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.numerics import loops
 from gaussjax.numerics.programs import compiled
 
 
@@ -35,3 +36,14 @@ def test_every_way_to_call_it_gives_the_same(rng):
 def _op_by_op(x):
     with jax.disable_jit():
         return scaled(x, power=2)
+
+
+def test_loops_stay_loops_where_functions_are_inlined():
+    @compiled()
+    def looped(x):
+        found = loops.fori_loop(0, 50, lambda _, x: jnp.where(x > 0, jnp.sin(x), x), x)
+        found, _ = loops.scan(lambda x, more: (jnp.cos(x + more), None), found, jnp.ones(9))
+        return loops.cond(found > 0, jnp.exp, jnp.exp2, found)
+
+    text = looped.programs[1].lower(1.0).as_text()
+    assert [text.count(name) for name in ("sine ", "cosine ", "while", "case")] == [2, 1, 2, 1]
