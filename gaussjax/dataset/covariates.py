@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from gaussjax.statistics.covariate_regression import as_numbers
+
 # Of the names that do not fit, so many are quoted.
 _FIRST = 3
 
@@ -72,13 +74,7 @@ def as_covariates(given: Any, pairs: Any, count: int | None = None) -> Covariate
 
 
 def _numbers(name: str, column: Any) -> np.ndarray:
-    try:
-        values = np.asarray(column, float)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"covariate {name!r} must be numbers; give a category as columns of 0 and 1, one for"
-            " each of its values but one"
-        ) from None
+    values = as_numbers(name, column)
     if values.ndim != 1:
         raise ValueError(
             f"covariate {name!r} must be one number for each pair; got shape {values.shape}"

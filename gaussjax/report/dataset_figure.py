@@ -9,6 +9,7 @@ from gaussjax.report import style
 from gaussjax.report.regression_panel import draw_regression
 from gaussjax.report.transfer_panel import draw_transfer
 from gaussjax.statistics.status import Status
+from gaussjax.statistics.verdict import Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,8 +64,14 @@ def _title(estimate: DatasetEstimate, num_estimated: int) -> str:
     text = f"pairs: {estimate.num_pairs}, {num_estimated} with a sigma of their own"
     if estimate.num_bad:
         text += f", {estimate.num_bad} left out"
-    status = Status(int(estimate.joint.status))
-    return text if status == Status.ESTIMATED else f"{text}\n{status.name.lower()}"
+    status, adequacy = Status(int(estimate.joint.status)), estimate.joint.adequacy
+    assert adequacy is not None  # a joint fit has one
+    said = [status.name] if status != Status.ESTIMATED else []
+    verdict = Verdict(int(adequacy.verdict))
+    if verdict not in (Verdict.EXPLAINED, Verdict.SHARPER):
+        said += [verdict.name]
+    words = ", ".join(said).lower().replace("_", " ")
+    return f"{text}\n{words}" if words else text
 
 
 def _covariate_panel(axes: "Axes", estimate: DatasetEstimate, name: str, component: int) -> None:

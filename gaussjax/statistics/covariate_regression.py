@@ -141,19 +141,24 @@ def regress_on_covariates(
     )
 
 
+def as_numbers(name: str, column: npt.ArrayLike) -> np.ndarray:
+    """A covariate in float64; ValueError for what is no number."""
+    try:
+        return np.asarray(column, float)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"covariate {name!r} must be numbers; give a category as columns of 0 and 1, one for"
+            " each of its values but one"
+        ) from None
+
+
 def _table(covariates: Mapping[str, npt.ArrayLike], count: int) -> np.ndarray:
     """The covariates as columns, ``[n, k - 1]``."""
     if not covariates:
         raise ValueError("covariates must name at least one")
     columns = []
     for name, column in covariates.items():
-        try:
-            numbers = np.asarray(column, float)
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"covariate {name!r} must be numbers; give a category as a column of 0 and 1 for"
-                " each of its values but one"
-            ) from None
+        numbers = as_numbers(name, column)
         if numbers.shape != (count,):
             raise ValueError(
                 f"covariate {name!r} must have a value for each of the {count} pairs; got an array"

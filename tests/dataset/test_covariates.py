@@ -126,3 +126,7 @@ def test_the_figure_has_a_panel_for_the_covariate(found):
     panels = {axes.get_xlabel(): axes for axes in draw_sigmas(found).axes}
     assert len(panels) == 3  # beside the sigmas and the transfer function
     assert len(panels["epoch"].lines[0].get_xdata()) == 23
+
+
+def test_the_title_of_the_figure_names_a_doubt(found):
+    assert draw_sigmas(found).get_suptitle().endswith("1 left out\nheterogeneous")

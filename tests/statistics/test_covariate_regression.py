@@ -107,7 +107,7 @@ def test_processes_get_what_one_would(pairs):
         (np.full(15, 0.1), "must differ between the pairs; all alike: 'new'"),
         ([np.nan] * 2 + [1.0] * 13, "must be finite; not so of 15 pairs: 'new' of 2"),
         (np.arange(14), r"a value for each of the 15 pairs; got an array of shape \(14,\)"),
-        (["night"] * 15, "'new' must be numbers; give a category as a column of 0 and 1"),
+        (["night"] * 15, "'new' must be numbers; give a category as columns of 0 and 1"),
         (None, "must not follow from each other; these do: 'epoch', 'new'"),
     ],
 )
