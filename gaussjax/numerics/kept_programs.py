@@ -1,5 +1,7 @@
 """Compiled programs that are kept from process to process."""
 
+import atexit
+import gc
 import os
 import warnings
 from pathlib import Path
@@ -46,6 +48,9 @@ def keep_programs(folder: str | os.PathLike | None = None) -> Path | None:
     jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
     # What was compiled before has told JAX that there is no cache.
     compilation_cache.reset_cache()
+    # Else the interpreter looks at its end for garbage among all that JAX holds: a tenth of a short
+    # process.
+    atexit.register(gc.freeze)
     return wanted
 
 

@@ -122,16 +122,16 @@ def _table(name: str) -> np.ndarray:
         transfers = np.exp(np.outer(_KNOTS, np.cos(_FREQUENCIES) - 1))
         return np.column_stack([_KNOTS, transfers])
     n = np.arange(-_LARGEST_RADIUS, _LARGEST_RADIUS + 1)
-    rows, moments = [], []
-    for sigma in np.linspace(0.12, 1.2 * _WIDEST, 400):
-        if name == "sampled":
-            inside = np.abs(n) <= int(Kernel.truncate * sigma + 0.5)
-            taps = np.where(inside, np.exp(-0.5 * (n / sigma) ** 2), 0)
-        else:
-            taps = np.diff([math.erf((k - 0.5) / sigma / 2**0.5) for k in (*n, n[-1] + 1)])
-        taps = taps / np.sum(taps)
-        moments.append(np.sum(n**2 * taps))
-        rows.append([sigma**2, *(np.cos(np.outer(_FREQUENCIES, n)) @ taps)])
+    sigmas = np.linspace(0.12, 1.2 * _WIDEST, 400)[:, None]
+    if name == "sampled":
+        inside = np.abs(n) <= np.floor(Kernel.truncate * sigmas + 0.5)
+        taps = np.where(inside, np.exp(-0.5 * (n / sigmas) ** 2), 0)
+    else:
+        edges = (np.append(n, n[-1] + 1) - 0.5) / sigmas / 2**0.5
+        taps = np.diff(np.vectorize(math.erf)(edges))
+    taps = taps / np.sum(taps, axis=1, keepdims=True)
+    rows = np.hstack([sigmas**2, taps @ np.cos(np.outer(n, _FREQUENCIES))])
     # No blur, in every convention; and the moment falls where a radius jumps.
-    rows, moments = [[0, *np.ones_like(_FREQUENCIES)], *rows], np.maximum.accumulate([0, *moments])
-    return np.column_stack([np.interp(_KNOTS, moments, column) for column in np.transpose(rows)])
+    rows = np.vstack([np.append(0, np.ones_like(_FREQUENCIES)), rows])
+    moments = np.maximum.accumulate(np.append(0, taps @ n**2))
+    return np.column_stack([np.interp(_KNOTS, moments, column) for column in rows.T])
