@@ -36,6 +36,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         " others compare the whole frame and assume what lies beyond it",
     )
     parser.add_argument(
+        "--precision",
+        type=common.positive,
+        metavar="PART",
+        help="relative error of sigma that is enough, such as 1e-3: of a large frame only as many"
+        " tiles are then read as it takes (.npy and uncompressed grey TIFF are read in parts)",
+    )
+    parser.add_argument(
         "--fwhm", action="store_true", help="print the full width at half maximum first"
     )
     parser.add_argument(
@@ -60,16 +67,18 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     common.check_pair_options(parser, options)
     if (options.unit is None) != (options.pixel_size is None):
         parser.error("--pixel-size and --unit go together")
+    if options.precision and (options.plot or options.boundary != "valid"):
+        parser.error("--precision reads a part of the frame: it goes without --plot and --boundary")
 
 
 def run(options: argparse.Namespace) -> int:
     """Estimate and print; the exit code."""
     pair, keywords, notes = read_pair(options, outputs=[options.plot])
-    keywords["boundary"] = options.boundary
+    keywords |= {"boundary": options.boundary, "precision": options.precision}
     if options.bounds and options.boundary in PADDED_BOUNDARIES:
         check_lengths(pair[0], {"--bounds": max(map(abs, options.bounds))})
 
-    with one_shot_process(pair[0].size):
+    with one_shot_process(0 if options.precision else pair[0].size):
         import jax
 
         from gaussjax import estimate_blur

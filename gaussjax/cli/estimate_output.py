@@ -8,6 +8,7 @@ import numpy as np
 
 from gaussjax.cli.output import attributes, table_lines
 from gaussjax.statistics.cause import Cause
+from gaussjax.statistics.frame_part import FramePart
 from gaussjax.statistics.result import FWHM_PER_SIGMA, BlurEstimate, with_errors
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
@@ -86,6 +87,7 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         **found,
         **attributes(estimate, "mtf50", "loss", "noise_std", "num_steps"),
         "angle": estimate.angle if len(outcome.shape) == 2 else None,
+        "part": estimate.part and _part_record(estimate.part),
         "empirical_mtf50": profile and profile.mtf50,
         "aic": comparison and dict(zip(comparison.names, np.asarray(comparison.aic), strict=True)),
         "best_family": comparison and comparison.best,
@@ -94,6 +96,12 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         **attributes(outcome, "shape", "notes"),
         "dtype": str(estimate.sigma.dtype),
     }
+
+
+def _part_record(part: FramePart) -> dict[str, Any]:
+    """What was read of the frame."""
+    names = ("corners", "tile", "fraction", "precision", "asked", "is_reached")
+    return {name: getattr(part, name) for name in names}
 
 
 def estimate_record(estimate: BlurEstimate) -> dict[str, Any]:
@@ -132,7 +140,7 @@ def compared(
     mask = keywords["mask"]
     profile = transfer_profile(*pair, outcome.estimate, mask=mask)
     # All families, by least squares, wherever they lead.
-    shared = keywords.keys() - {"family", "loss", "bounds", "initial"}
+    shared = keywords.keys() - {"family", "loss", "bounds", "initial", "precision"}
     comparison = compare_families(*pair, **{name: keywords[name] for name in shared})
     return replace(outcome, profile=profile, comparison=comparison)
 

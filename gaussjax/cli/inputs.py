@@ -2,14 +2,14 @@
 
 import argparse
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
 from gaussjax.cli.options import fit_keywords
-from gaussjax.io.images import ImageFile, ImageFileError, read_image
+from gaussjax.io.images import ImageFile, ImageFileError, MappedImage, map_image, read_image
 
 
 def read_pair(
@@ -25,12 +25,13 @@ def read_pair(
         Reference and blurred image, keywords for their estimate, and notes on the files.
     """
     files = (options.reference, options.blurred)
-    reference, blurred = (read_image(file, linearize=options.linearize) for file in files)
+    read = map_image if getattr(options, "precision", None) else read_image
+    reference, blurred = (read(file, linearize=options.linearize) for file in files)
     check_lengths(reference.values, {"--radius": options.radius or 0})
     for output in outputs:
         keep_inputs(output, (*files, options.mask, options.mask_reference))
     shape = blurred.values.shape
-    masks = [_read_mask(file, shape) for file in (options.mask_reference, options.mask)]
+    masks = [_read_mask(file, shape, read) for file in (options.mask_reference, options.mask)]
     keywords = {
         **fit_keywords(options),
         "loss": options.loss,
@@ -43,13 +44,15 @@ def read_pair(
     return (reference.values, blurred.values), keywords, notes
 
 
-def _read_mask(file: str | None, shape: tuple[int, ...]) -> np.ndarray | None:
+def _read_mask(file: str | None, shape: tuple[int, ...], read: Callable) -> Any:
     """True where the values of the file are not 0; None without a file."""
     if file is None:
         return None
-    values = read_image(file).values
+    values = read(file).values
     if values.shape != shape:
         raise ImageFileError(f"{file}: a mask of shape {values.shape} for images of shape {shape}")
+    if isinstance(values, MappedImage):
+        return values  # a mask as it is
     if not np.all(np.isfinite(values)):
         raise ImageFileError(f"{file}: a mask with NaN or infinite pixels")
     return values != 0

@@ -6,6 +6,7 @@ JAX, and Pillow is imported when a file needs it.
 """
 
 import io
+import mmap
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,18 @@ def map_npy(path: Path, *, attempts: int = 5) -> np.ndarray:
         if "Python objects" in str(error):
             raise ImageFileError("holds pickled Python objects, which are never loaded") from None
         raise
+
+
+def cut_mapped(image: Any, place: Any) -> Any:
+    """A part of an array; of a mapped file a copy, after which the file's pages are let go of.
+
+    The system maps the MB around each row that is read: they would add up to the whole file.
+    """
+    part = image[place]
+    if isinstance(image, np.memmap) and image.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
+        part = np.array(part)
+        image._mmap.madvise(mmap.MADV_DONTNEED)  # pyright: ignore[reportAttributeAccessIssue]
+    return part
 
 
 def decode_npy(path: Path) -> Decoded:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +21,14 @@ from gaussjax.io.decoders import (
     Decoded,
     ImageFileError,
     check_samples,
+    cut_mapped,
     decode_npy,
     decode_pillow,
+    full_scale,
     looks_like_colour,
+    map_npy,
 )
-from gaussjax.io.tiff import decode_tiff
+from gaussjax.io.tiff import decode_tiff, map_tiff
 
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of linear RGB: ITU-R BT.709
 _BLOCK = 12288  # samples of colour to convert at once
@@ -63,6 +67,39 @@ def read_image(path: str | PathLike[str], *, linearize: bool = False) -> ImageFi
         notes += [f"the decoder says: {complaint.message}" for complaint in complaints]
         values = to_values(decoded, np.float64, notes, linearize=linearize)
         return ImageFile(values, decoded.samples.dtype, tuple(notes))
+
+
+class MappedImage:
+    """Pixels of a mapped file in the units of :func:`read_image`; each slice is read anew."""
+
+    dtype = np.dtype(float)
+
+    def __init__(self, samples: np.ndarray, *, linearize: bool) -> None:
+        """Read nothing yet."""
+        self._samples, self._linearize = samples, linearize
+        self.shape, self.size = samples.shape, samples.size
+
+    def __getitem__(self, place) -> np.ndarray:
+        """Pixels as float64."""
+        decoded = Decoded(
+            np.asarray(cut_mapped(self._samples, place)), full_scale(self._samples.dtype)
+        )
+        return to_values(decoded, self.dtype, [], linearize=self._linearize)
+
+
+def map_image(path: str | PathLike[str], *, linearize: bool = False) -> ImageFile:
+    """:func:`read_image`, but the pixels of .npy and plain grey TIFF files stay where they are."""
+    path = Path(path)
+    with one_line_errors(path):
+        decoder = _decoder(path)
+        samples = map_npy(path).base if decoder is decode_npy else None
+        if decoder is decode_tiff:
+            samples = map_tiff(path)
+        if samples is None or not samples.size:
+            return read_image(path, linearize=linearize)
+        values: Any = MappedImage(samples, linearize=linearize)
+        _ = values[(slice(0, 1),) * samples.ndim]  # what is wrong with samples, it says now
+        return ImageFile(values, samples.dtype, ())
 
 
 def read_values(path: Path, dtype: npt.DTypeLike, *, linearize: bool = False) -> np.ndarray:

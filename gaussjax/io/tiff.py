@@ -64,6 +64,19 @@ def decode_tiff(path: Path) -> Decoded:
     return Decoded(samples, scale, colour, orientation, tuple(notes))
 
 
+def map_tiff(path: Path) -> np.ndarray | None:
+    """Map the samples of a file, read-only; None if they are not plain, grey and upright."""
+    import tifffile
+
+    with _log_as_notes("tifffile"), tifffile.TiffFile(path) as tiff:
+        series, page = tiff.series[0], tiff.series[0].keyframe
+        plain = series.dataoffset is not None and len(tiff.series) == 1 and len(series.axes) == 2
+        grey = _name(page.photometric) == "MINISBLACK" and page.bitspersample % 8 == 0
+        if plain and grey and page.tags.valueof(ORIENTATION_TAG, 1) == 1:
+            return tifffile.memmap(path, mode="r")
+    return None
+
+
 def _name(code: Any) -> str:
     """Name of a TIFF code, or its number where tifffile knows no name."""
     return getattr(code, "name", str(code))

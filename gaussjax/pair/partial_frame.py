@@ -5,17 +5,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial, wraps
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.io.decoders import cut_mapped
 from gaussjax.model.arguments import as_pair, is_traced
-from gaussjax.model.params import BlurParams
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.frame_part import FramePart
-from gaussjax.statistics.goodness_of_fit import Adequacy
 from gaussjax.statistics.quantiles import chi_square_tail, normal_quantile, student_quantile
 from gaussjax.statistics.random_effects import Estimates
 from gaussjax.statistics.result import BlurEstimate
@@ -164,96 +163,92 @@ def _cut(image, corner: Corner, shape: Corner, step: int = 1):
     if image is None or isinstance(image, jax.Array):  # other slices would be other programs
         return None if image is None else jax.lax.dynamic_slice(image, corner, shape)[::step]
     first, *others = (slice(c, c + n) for c, n in zip(corner, shape, strict=True))
-    return image[(slice(first.start, first.stop, step), *others)]
+    return cut_mapped(image, (slice(first.start, first.stop, step), *others))
 
 
 def _relative_errors(found: BlurEstimate) -> tuple[float, float]:
     """Of the largest sigma: half of Student's interval over the normal one's, and by the model."""
-    stretch = 1.0
+    sigma, stretch = max(np.max(np.abs(found.sigma)), 1e-30), 1.0
     if found.freedom is not None:
         stretch = student_quantile(0.95, found.freedom) / normal_quantile(0.95, float)
     by_chance = np.max(found.sigma_standard_error * stretch)
-    sigma = np.maximum(np.max(np.abs(found.sigma)), 1e-30)
     return float(by_chance / sigma), float(np.max(found.sigma_model_error) / sigma)
 
 
-def _joined(told: list[BlurEstimate], first: int) -> BlurEstimate:
-    """What the estimates of tiles say together: their mean by what each tells, and its scatter.
+class _Mean(NamedTuple):
+    """Of one number of many tiles; arrays of its shape."""
 
-    Every tile has a blur of its own. How far they lie apart beyond their error bars, and the error
-    bar of their mean (CR2, with Student's t), is that of the first ones, by which it was decided
-    how many are read. By that of all, the search would end where it happens to be small: intervals
-    of 95 % then cover 91 to 94, these 95 (by simulation).
+    value: np.ndarray
+    error: np.ndarray
+    freedom: np.ndarray  # of the error
+    varies: np.ndarray  # the tiles differ by more than chance allows, and it matters
 
-    Sources: C. Stein, Ann. Math. Statist. 16(3), 1945 (the first ones); R. DerSimonian and N.
-    Laird, Controlled Clinical Trials 7(3), 1986 (the scatter).
-    """
-    many = jax.tree.map(lambda *leaves: np.stack(leaves).astype(float), *told)
-    values, errors = (
-        np.concatenate([leaf.reshape(len(told), -1) for leaf in jax.tree.leaves(each)], axis=1)
-        for each in (
-            (many.params, many.sigma),
-            (many.standard_error, many.sigma_standard_error),
+    @classmethod
+    def of(cls, values: np.ndarray, errors: np.ndarray, first: int) -> "_Mean":
+        """By what each tile tells; the scatter is that of the first ones.
+
+        Every tile has a value of its own. How far they lie apart beyond their error bars, and the
+        error bar of their mean (CR2, with Student's t), is that of the tiles by which it was
+        decided how many are read. By that of all, the search would end where it happens to be
+        small: intervals of 95 % then cover 91 to 94, these 95 (by simulation).
+
+        Sources: C. Stein, Ann. Math. Statist. 16(3), 1945 (the first ones); R. DerSimonian and N.
+        Laird, Controlled Clinical Trials 7(3), 1986 (the scatter).
+        """
+        squares = np.maximum(errors, 1e-30) ** 2
+        tiles = Estimates(values[:first] - values[0], squares[:first], np.asarray)
+        weight, _, chi_square, _ = (x[0] for x in tiles.moments(np.zeros_like(values[:1])))
+        rest = weight - (1 / squares[:first] ** 2).sum(0) / weight
+        scatter = np.maximum(chi_square - (first - 1), 0) / rest
+        weight, mean, _, _ = (x[0] for x in tiles.moments(scatter[None]))
+        error, freedom = tiles.mean_error(scatter, weight, mean)
+        weights = 1 / (scatter + squares)
+        total = weights.sum(0)
+        known = np.isfinite(error)  # or one tile tells all that is known
+        value = values[0] + (weights * (values - values[0])).sum(0) / total
+        unlike = chi_square_tail(chi_square, first - 1) < _ONE_BLUR
+        return cls(
+            value=value,
+            error=np.where(known, error * np.sqrt(weight / total), total**-0.5),
+            freedom=np.where(known, freedom, np.inf),
+            varies=unlike & (scatter**0.5 > _TOLERABLE * np.max(np.abs(value))),
         )
+
+
+def _joined(told: list[BlurEstimate], first: int) -> BlurEstimate:
+    """What the estimates of tiles say together, in the form of one."""
+    like, ndim = told[0], told[0].covariance_matrix.shape[-1]
+    many = jax.tree.map(lambda *leaves: np.stack(leaves).astype(float), *told)
+    pairs = map(jax.tree.leaves, (many.params, many.standard_error))
+    means = [_Mean.of(value, error, first) for value, error in zip(*pairs, strict=True)]
+    by_root = _Mean.of(many.sigma, many.sigma_standard_error, first)
+    params, errors = (
+        jax.tree.structure(like.params).unflatten([each.astype(like.sigma.dtype) for each in some])
+        for some in ([mean.value for mean in means], [mean.error for mean in means])
     )
-    squares = np.maximum(errors, 1e-30) ** 2
-    pairs = Estimates(values[:first] - values[0], squares[:first], np.asarray)
-    weight, _, chi_square, _ = (each[0] for each in pairs.moments(np.zeros_like(values[:1])))
-    rest = weight - (1 / squares[:first] ** 2).sum(0) / weight
-    scatter = np.maximum(chi_square - (first - 1), 0) / rest
-    weight, mean, _, _ = (each[0] for each in pairs.moments(scatter[None]))
-    error, freedom = pairs.mean_error(scatter, weight, mean)
-    shares = 1 / (scatter + squares)
-    total = shares.sum(0)
-    known = np.isfinite(error)  # or one tile tells all that is known
-    freedom = np.where(known, freedom, np.inf)
-    error = np.where(known, error * np.sqrt(weight / total), total**-0.5)
-    mean = (shares * values).sum(0) / total
-    like, m = told[0], told[0].sigma.size
-    as_params = partial(_unraveled, like.params)
-    params, sigma_error = as_params(mean), error[-m:].reshape(like.sigma.shape)
     by_pixels = partial(np.average, axis=0, weights=many.num_pixels)
-    by_noise = (1 / squares[:, -m:]).reshape(many.sigma.shape)
-    unlike = chi_square_tail(chi_square, first - 1) < _ONE_BLUR
-    varies = bool(np.any((unlike & (scatter**0.5 > _TOLERABLE * np.abs(mean[-m:]).max()))[-m:]))
+    assert many.adequacy is not None  # the pixels were seen
+    codes = many.status, many.adequacy.verdict, many.adequacy.cause
+    status, verdict, cause = (np.bincount(x.astype(int)).argmax() for x in codes)
+    if np.any(by_root.varies) and verdict in (Verdict.EXPLAINED, Verdict.SHARPER):
+        verdict, cause = Verdict.EXPLAINED_POORLY, Cause.VARYING_BLUR
+    # Twice the median of p-values is one, too, however they depend on each other.
+    p_value = np.minimum(2 * np.median(many.adequacy.p_value), 1)
+    told_by_each = 1 / np.maximum(many.sigma_standard_error, 1e-30) ** 2
     numbers = {
-        "sigma": params.sigma(like.covariance_matrix.shape[-1]),
-        "sigma_standard_error": sigma_error,
-        "sigma_model_error": np.average(many.sigma_model_error, axis=0, weights=by_noise),
-        "covariance_matrix": params.covariance_matrix(like.covariance_matrix.shape[-1]),
+        "sigma": params.sigma(ndim),
+        "sigma_standard_error": by_root.error,
+        "sigma_model_error": np.average(many.sigma_model_error, axis=0, weights=told_by_each),
+        "covariance_matrix": params.covariance_matrix(ndim),
         "loss": many.loss.sum(),
         "noise_variance": by_pixels(many.noise_variance),
         "noise_std": by_pixels(many.noise_std**2) ** 0.5,
-        "freedom": freedom[-m:].reshape(like.sigma.shape),
+        "freedom": by_root.freedom,
+        "adequacy": replace(jax.tree.map(by_pixels, many.adequacy), p_value=p_value),
     }
-    return replace(
-        like,
-        params=params,
-        standard_error=as_params(error),
-        num_pixels=np.asarray(min(many.num_pixels.sum(), 2**31 - 1), np.int32),
-        status=_most_common(many.status),
-        adequacy=_joint_adequacy(many.adequacy, by_pixels, varies),
-        **{name: np.asarray(each, like.sigma.dtype) for name, each in numbers.items()},
-    )
-
-
-def _unraveled(like: BlurParams, row: np.ndarray) -> BlurParams:
-    leaves, structure = jax.tree.flatten(like)
-    ends = np.cumsum([leaf.size for leaf in leaves])
-    parts = zip(leaves, np.split(row, ends), strict=False)
-    return structure.unflatten([x.reshape(leaf.shape).astype(leaf.dtype) for leaf, x in parts])
-
-
-def _most_common(codes: Any) -> Any:
-    return np.bincount(codes.astype(int)).argmax().astype(np.int32)
-
-
-def _joint_adequacy(many: Adequacy, mean: Callable, varies: bool) -> Adequacy:
-    """The mean of the tiles, with what most of them say."""
-    verdict, cause = _most_common(many.verdict), _most_common(many.cause)
-    if varies and verdict in (Verdict.EXPLAINED, Verdict.SHARPER):
-        verdict, cause = np.int32(Verdict.EXPLAINED_POORLY), np.int32(Cause.VARYING_BLUR)
-    joint = jax.tree.map(lambda leaf: np.asarray(mean(leaf), np.float32), many)
-    # Twice the median of p-values is one (Rueschendorf 1982), however they depend on each other.
-    p_value = np.minimum(2 * np.median(many.p_value), 1).astype(np.float32)
-    return replace(joint, p_value=p_value, verdict=verdict, cause=cause)
+    numbers = jax.tree.map(lambda x: np.asarray(x, like.sigma.dtype), numbers)
+    codes = {"verdict": np.int32(verdict), "cause": np.int32(cause)}
+    numbers["adequacy"] = replace(numbers["adequacy"], **codes)
+    count = np.int32(min(many.num_pixels.sum(), 2**31 - 1))
+    both = {"params": params, "standard_error": errors}
+    return replace(like, num_pixels=count, status=np.int32(status), **both, **numbers)

@@ -528,3 +528,24 @@ def test_a_machine_too_small_is_one_line(folder, capsys, monkeypatch):
 
     monkeypatch.setattr("gaussjax.cli.inputs.read_image", exhaust)
     assert "MemoryError" in error_line(capsys, 2, "estimate", "a.png", "a.png")
+
+
+def test_precision_reads_a_part_of_mapped_files_and_says_which(folder, capsys):
+    scene = np.random.default_rng(4).normal(size=(800, 600))
+    np.save("large.npy", scene.astype(np.float32))
+    blurred = scipy.ndimage.gaussian_filter(scene, 1.5, truncate=6)
+    np.save("soft.npy", (blurred + 1e-3).astype(np.float32))
+    np.save("mask.npy", np.ones(scene.shape, np.uint8))
+    files = "large.npy", "soft.npy", "--offset", "--mask", "mask.npy"
+    code, record = run_json(capsys, *files, "--precision", "1e-2")
+    assert code == 0
+    assert record["sigma"] == pytest.approx(1.5, rel=1e-3)
+    part = record["part"]
+    assert part["is_reached"]
+    assert part["tile"] == [256, 256]
+    assert len(part["corners"]) == 3
+    assert part["asked"] == 0.01
+    assert main(["estimate", *files, "--precision", "1e-2"]) == 0
+    assert "3 of 256 x 256 px, 41 % of 800 x 600 px" in capsys.readouterr().out
+    for more in (["--plot", "x.png"], ["--boundary", "zero"], ["--precision", "0"]):
+        error_line(capsys, 2, "estimate", "a.npy", "a.npy", "--precision", "1e-2", *more)

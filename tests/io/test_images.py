@@ -9,7 +9,14 @@ import PIL.ImageOps
 import pytest
 import tifffile
 
-from gaussjax.io.images import ImageFileError, output_suffix, read_image, write_image
+from gaussjax.io.images import (
+    ImageFileError,
+    MappedImage,
+    map_image,
+    output_suffix,
+    read_image,
+    write_image,
+)
 
 HEIGHT, WIDTH = 12, 17
 LUMINANCE = [0.2126, 0.7152, 0.0722]
@@ -377,3 +384,43 @@ def test_a_parser_that_fails_by_chance_is_asked_again(tmp_path, monkeypatch):
 
     monkeypatch.setattr(np.lib.format, "open_memmap", unreliable)
     np.testing.assert_array_equal(read_image(tmp_path / "a.npy").values, np.eye(9))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "mapped"),
+    [
+        ("a.npy", {}, True),
+        ("a.tif", {}, True),
+        ("a.tif", {"byteorder": ">"}, True),
+        ("a.tif", {"photometric": "miniswhite"}, False),
+        ("a.tif", {"compression": "zlib"}, False),
+        ("a.png", {}, False),
+    ],
+)
+@pytest.mark.parametrize("linearize", [False, True])
+def test_a_mapped_file_has_the_values_that_are_read(
+    tmp_path, rng, name, options, mapped, linearize
+):
+    path, samples = tmp_path / name, random_samples(rng, dtype=np.uint16)
+    if path.suffix == ".npy":
+        np.save(path, samples)
+    elif path.suffix == ".tif":
+        tifffile.imwrite(path, samples, **options)
+    else:
+        PIL.Image.fromarray(samples).save(path)
+    found = map_image(path, linearize=linearize).values
+    expected = read_image(path, linearize=linearize).values
+    assert isinstance(found, MappedImage) == mapped
+    assert found.shape == expected.shape
+    for place in (np.s_[2:7, 3:11], np.s_[1:9:4, :]):
+        np.testing.assert_array_equal(found[place], expected[place])
+        assert found[place].dtype == expected.dtype
+
+
+def test_mapping_refuses_what_reading_refuses(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((4, 4), complex))
+    np.save(tmp_path / "b.npy", np.ones((4, 4), np.int64))
+    with pytest.raises(ImageFileError, match=r"a\.npy: .*real numbers"):
+        map_image(tmp_path / "a.npy")
+    with pytest.raises(ImageFileError, match=r"b\.npy: .*sRGB"):
+        map_image(tmp_path / "b.npy", linearize=True)
