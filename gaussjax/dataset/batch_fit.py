@@ -170,10 +170,13 @@ class _Followed:
     num_rounds: jax.Array  # in which the point was moved to the root
 
 
-def _ring_margins(point: LinearizationPoint, options: JointOptions, shape: tuple[int, ...]):
+def _ring_margins(
+    point: LinearizationPoint, options: JointOptions, shape: tuple[int, ...], size=None
+):
     """Margins of the blur, and ramps from there to the middle; px per axis, ``[ndim]``."""
     margins = options.model(shape).margins(_WIDER**2 * point.vector)
-    return margins, 0.5 * jnp.asarray(shape, point.vector.dtype) - margins
+    whole = jnp.asarray(shape if size is None else size, point.vector.dtype)
+    return margins, 0.5 * whole - margins
 
 
 def _probes(point: LinearizationPoint, options: JointOptions, shape: tuple[int, ...]) -> jax.Array:
@@ -189,7 +192,9 @@ def _probes(point: LinearizationPoint, options: JointOptions, shape: tuple[int, 
 def _rings(frame: Frame, sums: PairSums, shared, point: LinearizationPoint, options: JointOptions):
     """Spectra of a pair and of what the blur at the point of the pass leaves over."""
     filters, probes = shared
-    window = frame_window(frame, *_ring_margins(point, options, frame.image_shape))
+    window = frame_window(frame, *_ring_margins(point, options, frame.image_shape, frame.size))
+    if frame.size is not None:
+        probes = noise_probes(jax.random.key(point.number), window)
     # The probes know no other window than the one of whole frames.
     alike = frame.known is None and frame.weights is None and not frame.pad
     sharp = frame.blurred - frame.difference
@@ -265,12 +270,15 @@ def _fit_pair(
 def _oriented(reference, blurred, usable: Usable, unit, options: JointOptions) -> Pair:
     """The pair, in the unit of all pairs and with its own centre."""
     sharp, _ = swap_pair(options.swapped, reference, blurred)
+    inside = None
+    if usable.size is not None:
+        inside = everywhere(sharp.shape, sharp.dtype, usable.size).values > 0
     return Pair(
         reference,
         blurred,
         usable,
         jnp.asarray(options.swapped),
-        jnp.mean(sharp),
+        jnp.mean(sharp, where=inside),
         unit,
         boundary=options.boundary,
         pad=options.pad(reference.shape),
@@ -296,9 +304,10 @@ def _optimum(
     vector = jnp.where(known, root.vector, own.point)
     vector = jnp.concatenate([vector, jnp.stack(levels) + nuisances]) if levels else vector
     margins = model.margins(_WIDER**2 * own.point)
-    steps = quantisation_steps(pair.reference, pair.blurred).astype(vector.dtype)
+    images = map(pair.usable.filling, (pair.reference, pair.blurred))
+    steps = quantisation_steps(*images).astype(vector.dtype)
     rounding = rounding_noise(swap_pair(options.swapped, *steps)[0] / frame.scale)
-    crop = most_informative_crop(pair.reference, pair.blurred)
+    crop = most_informative_crop(pair.reference, pair.blurred, pair.usable.size)
     if point.noise is not None:
         levels = point.noise + rounding_variance(vector.dtype)
         limits = jnp.full(vector.size, jnp.inf, vector.dtype)

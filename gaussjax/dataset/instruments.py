@@ -20,6 +20,7 @@ import jax.numpy as jnp
 
 from gaussjax.dataset.equations import PairEquations
 from gaussjax.dataset.options import JointOptions
+from gaussjax.model.buckets import bucket_shape
 from gaussjax.model.fourier import forward_transform, half_plane_weights
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
@@ -181,7 +182,7 @@ class _NoiseOfA:
 
 def _structure(weighted: jax.Array) -> jax.Array:
     """Sum of products of neighbours, mean over the axes; by every eighth row of a large frame."""
-    step = _ROWS if len(weighted) >= _LEAST_ROWS else 1
+    step = _ROWS if bucket_shape(weighted.shape)[0] >= _LEAST_ROWS else 1
     rows = weighted[::step]
     sums = [jnp.sum(rows * jnp.roll(rows, 1, axis)) for axis in range(1, weighted.ndim)]
     sums += [jnp.sum(rows[: len(weighted[1::step])] * weighted[1::step])]

@@ -16,6 +16,7 @@ from gaussjax.dataset.result import PairRecord
 from gaussjax.dataset.state import JointStart, JointSums, PassSums
 from gaussjax.io.batches import Batch, Batcher
 from gaussjax.io.pair_reader import BadPair, LoadedPair
+from gaussjax.model.buckets import bucket_shape, embed
 from gaussjax.pair.frame import Usable
 from gaussjax.spectra.pooled_transfer import TransferSums
 from gaussjax.statistics.status import Status
@@ -88,6 +89,16 @@ class JointPass:
         return jax.tree.map(lambda *leaves: np.concatenate(leaves), *self.records)
 
 
+def _in_bucket(pair: LoadedPair) -> LoadedPair:
+    """The pair in the corner of the frame that its bucket has."""
+    shape = pair.reference.shape
+    names = "reference", "blurred", "known_reference", "known_blurred", "weights"
+    given = {name: getattr(pair, name) for name in names}
+    frame = bucket_shape(shape)
+    framed = {name: embed(x, frame) for name, x in given.items() if x is not None}
+    return replace(pair, **framed, size=shape)
+
+
 def run_pass(
     current: JointPass,
     pairs: Iterable[LoadedPair | BadPair],
@@ -115,6 +126,13 @@ def run_pass(
     mesh, batcher = Mesh(np.asarray(devices), ("pairs",)), Batcher(len(devices))
     options = replace(options, swapped=start.swapped)
     running: list[tuple[Batch, BatchSums]] = []
+    own: list[tuple[int, ...]] = []
+
+    def framed(pair: LoadedPair) -> LoadedPair:
+        # Of the first shape, which may be that of all pairs, the frames are the images' own.
+        own[:] = own or [pair.reference.shape]
+        plain = options.boundary != "valid" or pair.reference.shape == own[0]
+        return pair if plain else _in_bucket(pair)
 
     def take_running() -> None:
         while running:
@@ -134,7 +152,8 @@ def run_pass(
                 "noise_std describes the noise of both images: it goes without weights; pair"
                 f" {batch.names[0]} has some"
             )
-        usable = Usable(*(m if m is None else jnp.asarray(m) for m in batch.maps))
+        maps = *batch.maps, batch.sizes
+        usable = Usable(*(m if m is None else jnp.asarray(m) for m in maps))
         images = batch.references, batch.blurreds, usable, batch.present
         with jax.set_mesh(mesh):  # the caller may work in another one
             sums = batch_sums(*images, point, options=options, mesh=mesh)
@@ -154,7 +173,7 @@ def run_pass(
         if isinstance(pair, BadPair):
             current.bad.append(pair)
             current.check_bad(max_bad)
-        elif (full := batcher.add(pair)) is not None:
+        elif (full := batcher.add(framed(pair))) is not None:
             begin(full)
         if on_progress is not None:
             on_progress(seen)

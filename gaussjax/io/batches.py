@@ -36,6 +36,9 @@ class Batch:
     blurreds: np.ndarray  # B, likewise
     # where pixels of A and of B may be used, and weights of B, likewise; None: all
     maps: tuple[np.ndarray | None, ...] = (None, None, None)
+    # px per axis of the images in the corner of frames of one shape, `[n, ndim]`; None: they fill
+    # them
+    sizes: np.ndarray | None = None
 
     @property
     def present(self) -> np.ndarray:
@@ -62,7 +65,7 @@ class Batcher:
     def add(self, pair: LoadedPair) -> Batch | None:
         """The batch that this pair has filled, if it has."""
         has_maps = tuple(each is not None for each in pair.maps)
-        key = pair.reference.shape, pair.reference.dtype.str, has_maps
+        key = pair.reference.shape, pair.reference.dtype.str, has_maps, pair.size is not None
         waiting = self._waiting.setdefault(key, [])
         waiting.append(pair)
         if len(waiting) < self._batch_size(pair.reference.shape):
@@ -79,7 +82,7 @@ class Batcher:
         return -(-wanted // self._devices) * self._devices
 
     def _take(self, key: tuple) -> Batch:
-        (shape, dtype, has_maps), pairs = key, self._waiting.pop(key)
+        (shape, dtype, has_maps, has_sizes), pairs = key, self._waiting.pop(key)
         size = self._batch_size(shape), *shape
         references, blurreds = np.zeros((2, *size), dtype)
         maps = tuple(np.ones(size, dtype) if has else None for has in has_maps)
@@ -89,7 +92,11 @@ class Batcher:
                 if stack is not None:
                     stack[place] = each
         names, positions = zip(*((pair.name, pair.position) for pair in pairs), strict=True)
-        return Batch(names, positions, references, blurreds, maps)
+        sizes = None
+        if has_sizes:
+            sizes = np.full((size[0], len(shape)), shape, np.int32)
+            sizes[: len(pairs)] = np.asarray([pair.size for pair in pairs])
+        return Batch(names, positions, references, blurreds, maps, sizes)
 
 
 def named_pairs(pairs: Iterable, *, batched: bool, dtype) -> Iterator[Pair]:

@@ -7,7 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -34,6 +34,7 @@ class LoadedPair:
         known_reference: 1 where a pixel of A may be used, else 0; None: everywhere.
         known_blurred: likewise of B.
         weights: of the pixels of B; None: all alike.
+        size: of the images, if they lie in the corner of larger frames.
     """
 
     name: str
@@ -43,6 +44,7 @@ class LoadedPair:
     known_reference: np.ndarray | None = None
     known_blurred: np.ndarray | None = None
     weights: np.ndarray | None = None
+    size: tuple[int, ...] | None = field(default=None, kw_only=True)
 
     @property
     def maps(self) -> tuple[np.ndarray | None, ...]:
