@@ -99,6 +99,17 @@ def _in_bucket(pair: LoadedPair) -> LoadedPair:
     return replace(pair, **framed, size=shape)
 
 
+def _framed(pairs: Iterable[LoadedPair | BadPair], boundary: str) -> Iterator[LoadedPair | BadPair]:
+    """The pairs, in buckets but for those of the first shape, which may be that of all pairs."""
+    first = None
+    for pair in pairs:
+        if boundary != "valid" or isinstance(pair, BadPair):
+            yield pair
+            continue
+        first = first or pair.reference.shape
+        yield pair if pair.reference.shape == first else _in_bucket(pair)
+
+
 def run_pass(
     current: JointPass,
     pairs: Iterable[LoadedPair | BadPair],
@@ -126,13 +137,6 @@ def run_pass(
     mesh, batcher = Mesh(np.asarray(devices), ("pairs",)), Batcher(len(devices))
     options = replace(options, swapped=start.swapped)
     running: list[tuple[Batch, BatchSums]] = []
-    own: list[tuple[int, ...]] = []
-
-    def framed(pair: LoadedPair) -> LoadedPair:
-        # Of the first shape, which may be that of all pairs, the frames are the images' own.
-        own[:] = own or [pair.reference.shape]
-        plain = options.boundary != "valid" or pair.reference.shape == own[0]
-        return pair if plain else _in_bucket(pair)
 
     def take_running() -> None:
         while running:
@@ -168,12 +172,12 @@ def run_pass(
         current.position = position
 
     seen, last = current.position, time.monotonic()
-    for pair in pairs:
+    for pair in _framed(pairs, options.boundary):
         seen += 1
         if isinstance(pair, BadPair):
             current.bad.append(pair)
             current.check_bad(max_bad)
-        elif (full := batcher.add(framed(pair))) is not None:
+        elif (full := batcher.add(pair)) is not None:
             begin(full)
         if on_progress is not None:
             on_progress(seen)
