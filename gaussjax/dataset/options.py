@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from gaussjax.model.boundary import extended_shape, largest_margins
+from gaussjax.model.boundary import extended_shape
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.response import BlurModel
-from gaussjax.pair.extent import largest_radius
+from gaussjax.pair.extent import largest_radius, model_limits
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,5 @@ class JointOptions:
 
     def model(self, shape: tuple[int, ...]) -> BlurModel:
         """The blur of images of a shape."""
-        margins = largest_margins(shape)
-        if self.boundary == "periodic":
-            margins = tuple(shape)
-        elif self.boundary in PADDED_BOUNDARIES:
-            margins = (self.pad(shape),) * len(shape)
-        reach = max(margins)
-        return BlurModel(self.family, self.kernel, reach + reach // 2 + 2, margins)
+        radius = largest_radius(shape, self.kernel, self.boundary, None)
+        return BlurModel(self.family, self.kernel, *model_limits(shape, self.boundary, radius))

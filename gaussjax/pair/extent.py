@@ -19,6 +19,20 @@ def largest_radius(image_shape: tuple[int, ...], kernel: Kernel, boundary: str, 
     return min(kernel.reach(sigma), max(image_shape))
 
 
+def model_limits(
+    image_shape: tuple[int, ...], boundary: str, radius: int
+) -> tuple[int, tuple[int, ...]]:
+    """Largest radius of taps, and px per axis that a prediction may be wrong inside of an edge.
+
+    Only of a valid region are these fewer than the radius: a periodic frame loses no pixels to a
+    blur that is wider than its shorter axis, and neither does an extended one.
+    """
+    is_valid = boundary == "valid"
+    margins = borders.largest_margins(image_shape) if is_valid else (radius,) * len(image_shape)
+    # "integrated" sums its taps half as far again as its tail matters.
+    return radius + radius // 2 + 2, margins
+
+
 def radii(
     image_shape: tuple[int, ...], boundary: str, bounds, largest: int, *, first: bool
 ) -> list[int]:

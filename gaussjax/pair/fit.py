@@ -22,7 +22,7 @@ from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.crop import Crop, most_informative_crop
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
 from gaussjax.pair.evidence import Evidence, causes, gather_evidence
-from gaussjax.pair.extent import is_seamless
+from gaussjax.pair.extent import is_seamless, model_limits
 from gaussjax.pair.frame import Pair, Usable, centre_and_scale
 from gaussjax.pair.iteration import implicit_fit, iterate
 from gaussjax.pair.least_squares import LeastSquares
@@ -74,14 +74,10 @@ class Options:
 
     def model(self, image_shape: tuple[int, ...]) -> BlurModel:
         """The model of a pair of this shape."""
-        is_valid = self.boundary == "valid"
-        full = (self.largest_radius,) * len(image_shape)
         return BlurModel(
             self.family,
             self.kernel,
-            # "integrated" sums its taps half as far again as its tail matters.
-            reach=self.largest_radius + self.largest_radius // 2 + 2,
-            largest_margins=borders.largest_margins(image_shape) if is_valid else full,
+            *model_limits(image_shape, self.boundary, self.largest_radius),
             gain=self.gain,
             offset=self.offset,
             shift=self.shift,

@@ -346,3 +346,13 @@ def test_influence_is_the_move_of_a_refit_without_the_pair():
     without = fitted(pairs[1:], max_passes=4, tolerance=0)
     move = without.sigma - found.sigma
     np.testing.assert_allclose(found.influence[0, 0], move, atol=0.02 * np.abs(move) + 1e-6)
+
+
+def test_a_blur_wider_than_the_shorter_axis_of_a_periodic_frame(rng):
+    scene = rng.normal(size=(24, 200))
+    soft = scipy.ndimage.gaussian_filter(scene, 7, mode="wrap", truncate=8)
+    pair = scene, soft + 1e-3 * rng.normal(size=scene.shape)
+    one = gaussjax.estimate_blur(*pair, boundary="periodic")
+    found = fit_dataset([pair], boundary="periodic")
+    assert found.joint.status == found.pairs.status[0] == one.status == Status.ESTIMATED
+    np.testing.assert_allclose(found.sigma, one.sigma, atol=0.1 * float(one.sigma_standard_error))
