@@ -15,11 +15,13 @@ _FADE = 8
 
 
 def bucket_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Of the frame for images of this shape; its own if all lengths are steps or powers of two.
+    """Of the frame for images of this shape; its own if all lengths are powers of two.
 
     Everything that divides a frame into parts goes by these lengths, in any frame: so the parts are
     the same whether the frame is the image's own or its bucket's.
     """
+    if all(size & (size - 1) == 0 for size in shape):
+        return shape
     return tuple(_bucket_length(size) for size in shape)
 
 
@@ -27,7 +29,7 @@ def _bucket_length(size: int) -> int:
     def ladder(least: int) -> int:
         return min(step << max((-(-least // step) - 1).bit_length(), 0) for step in _STEPS)
 
-    if size < _SHORTEST or size & (size - 1) == 0 or ladder(size) == size:
+    if size < _SHORTEST or ladder(size) == size:
         return size
     return ladder(size + _FADE)
 

@@ -150,7 +150,8 @@ def gather(
     summands = [weighted[i] * columns[j] for i, j in pairs] + powers + along_axes
     found = jnp.stack(row_sums([*summands, inner(window) * inner(difference) ** 2]))
     both_ways = np.asarray([pairs.index((min(i, j), max(i, j))) for i in each for j in each])
-    flat = jnp.take(_block_totals(found[: len(pairs)]), both_ways, axis=0, mode="clip")
+    blocks = _block_totals(found[: len(pairs)], bucket_shape(images[0].shape)[0])
+    flat = jnp.take(blocks, both_ways, axis=0, mode="clip")
     totals = jnp.sum(found[len(pairs) :], axis=(1, 2))
     return ResidualStatistics(
         products=jnp.sum(flat, axis=1).reshape(len(columns), len(columns)),
@@ -161,12 +162,15 @@ def gather(
     )
 
 
-def _block_totals(sums: jax.Array) -> jax.Array:
-    """Add up rows within blocks, each in one band: ``[k, bands, rows] -> [k, blocks]``."""
+def _block_totals(sums: jax.Array, frame: int) -> jax.Array:
+    """Add up rows within blocks, each in one band: ``[k, bands, rows] -> [k, blocks]``.
+
+    A single band is divided as one of ``frame`` rows would be.
+    """
     count, bands, rows = sums.shape
     wanted = max(round(_NUM_BLOCKS / bands), 1)
-    (frame,) = bucket_shape((rows + 2,))
-    length = max(-(-(frame - 2) // wanted), min(_LEAST_ROWS, rows), 1)
+    whole = frame - 2 if bands == 1 else rows
+    length = max(-(-whole // wanted), min(_LEAST_ROWS, rows), 1)
     blocks = -(-rows // length)
     # Zeros add nothing.
     sums = jnp.pad(sums, ((0, 0), (0, 0), (0, blocks * length - rows)))
