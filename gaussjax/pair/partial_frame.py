@@ -28,7 +28,7 @@ Corner = tuple[int, ...]
 _SIZES, _FIRST = (4096, 256, 64), 3
 # More tiles than this had better be larger, by this factor per axis, up to so many px.
 _MANY, _GROWTH, _LARGEST = 64, 4, 2**21
-# Tiles after which a model error that is larger than what was asked for ends the search.
+# Tiles after which a model error that is larger than that by chance ends the search.
 _ENOUGH = 16
 # Tiles, and rows of each, whose gradients tell what a good tile is: one with this part of the best.
 _LOOKED_AT, _ROWS, _GOOD = 24, 16, 0.25
@@ -60,12 +60,12 @@ def to_precision(estimate: F) -> F:
             )
         mask = options.pop("mask", None)
         masks = tuple(mask) if isinstance(mask, tuple | list) and len(mask) == 2 else (None, mask)
-        known = [np.asarray(x) if isinstance(x, list) else x for x in masks]
-        maps = [reference, blurred, *known, options.pop("weights", None)]
+        given = reference, blurred, *masks, options.pop("weights", None)
+        maps: list[Any] = [x if x is None or hasattr(x, "dtype") else np.asarray(x) for x in given]
         # The checks of the front door, without the pixels.
         jax.eval_shape(as_pair, *(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in maps[:2]))
-        if any(x is not None and x.shape != reference.shape for x in maps):
-            raise ValueError(f"mask and weights must have the shape of the images, {blurred.shape}")
+        if any(x is not None and x.shape != maps[0].shape for x in maps):
+            raise ValueError(f"mask and weights must have the shape of the images, {maps[0].shape}")
         if any(isinstance(x, np.ma.MaskedArray) for x in maps):
             raise TypeError("a masked array is not read: pass its data, and mask=~array.mask")
         return _search(partial(estimate, **options), maps, float(asked))
@@ -104,7 +104,7 @@ def _by_tiles(estimate: Callable, maps: list[Any], tile: Corner, asked) -> BlurE
         by_chance, by_model = _relative_errors(joint) if told else (1e6, 0.0)
         precision = math.hypot(by_chance, by_model)
         # More tiles do not make a model error smaller, if it is one.
-        if precision <= asked or (by_model > asked and len(seen) >= _ENOUGH):
+        if precision <= asked or (by_model > by_chance and len(seen) >= _ENOUGH):
             break
         is_last = len(corners) < wanted
         factor = max(min(by_chance / asked, 1e3) ** 2, 1.1 if first else 2)
@@ -155,7 +155,8 @@ def _gradient_power(maps: list[Any], corner: Corner, tile: Corner) -> float:
         return -1.0
     for each in some:
         squares = np.where(each[..., 1:] & each[..., :-1], squares, 0)
-    return float(np.mean(squares))
+    # What is NaN is read late, and then told.
+    return float(np.nan_to_num(np.mean(squares), posinf=0))
 
 
 def _cut(image, corner: Corner, shape: Corner, step: int = 1):

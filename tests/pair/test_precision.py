@@ -145,6 +145,24 @@ def test_flat_parts_and_missing_pixels_are_left_out(pair):
         gj.estimate_blur(reference, blurred, mask=nowhere, precision=2e-3)
 
 
+def test_missing_pixels_that_are_not_masked_are_told_where_they_are_read(pair):
+    reference, blurred = (image.copy() for image in pair)
+    reference[:500] = np.nan
+    assert covers(gj.estimate_blur(reference, blurred, precision=3e-3))
+    with pytest.raises(ValueError, match=r"reference has .* NaN"):
+        gj.estimate_blur(np.full_like(reference, np.nan), blurred, precision=3e-3)
+
+
+def test_a_model_error_that_no_tile_makes_smaller_ends_the_search():
+    reference, _ = a_pair((2100, 2100))
+    box = scipy.ndimage.uniform_filter(reference, 7, mode="wrap")
+    found = gj.estimate_blur(reference, box, precision=1e-3)
+    assert not found.part.is_reached
+    assert found.sigma_model_error > 1e-3 * found.sigma
+    assert len(found.part.corners) < 30
+    assert found.adequacy.verdict == gj.Verdict.EXPLAINED_POORLY
+
+
 def test_nuisances_and_noise_in_both_images(x64):
     reference, blurred = a_pair(dtype=np.float64)
     reference = reference + 0.02 * np.random.default_rng(3).normal(size=reference.shape)
