@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gaussjax.dataset.fit import fit_dataset
     from gaussjax.dataset.result import DatasetEstimate
+    from gaussjax.dataset.stack import estimate_blurs
     from gaussjax.io.pair_set import PairSet, open_pairs
     from gaussjax.maps.blur_map import BlurMap, blur_map
     from gaussjax.maps.table import map_rows
@@ -56,6 +57,7 @@ _HOMES = {
     "draw_map": "report.map_figure",
     "draw_report": "report.pair_figure",
     "estimate_blur": "pair.estimate",
+    "estimate_blurs": "dataset.stack",
     "fit_dataset": "dataset.fit",
     "fit_free_kernel": "spectra.frequency_ratio",
     "fit_frequency_ratio": "spectra.frequency_ratio",
@@ -94,6 +96,7 @@ __all__ = [
     "draw_map",
     "draw_report",
     "estimate_blur",
+    "estimate_blurs",
     "fit_dataset",
     "fit_free_kernel",
     "fit_frequency_ratio",

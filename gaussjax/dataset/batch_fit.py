@@ -1,6 +1,6 @@
 """The sums of a batch of pairs of one shape, spread over the devices of this process."""
 
-import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import cast
@@ -9,15 +9,23 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
+from gaussjax.dataset.chunks import in_chunks, num_at_once
 from gaussjax.dataset.equations import PairEquations, PairEvidence
-from gaussjax.dataset.estimating_equation import Root, find_root
-from gaussjax.dataset.instruments import PairSums, pair_sums
+from gaussjax.dataset.instruments import PairSums
 from gaussjax.dataset.options import JointOptions
+from gaussjax.dataset.own_root import (
+    WIDER,
+    Linearized,
+    followed,
+    linearized,
+    own_optimum,
+    own_vector,
+)
 from gaussjax.dataset.result import PairRecord
 from gaussjax.model.window import everywhere, interior_window
 from gaussjax.numerics.linear_algebra import diagonal, inverse_small, product
-from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.numerics.precision import rounding_variance
+from gaussjax.numerics.programs import compiled
 from gaussjax.numerics.pytree import pytree
 from gaussjax.pair.crop import most_informative_crop
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
@@ -25,8 +33,6 @@ from gaussjax.pair.extent import is_seamless
 from gaussjax.pair.fit import Judged, Optimum, estimate_at, find_optimum, judged
 from gaussjax.pair.frame import Frame, Pair, Usable, frame_window
 from gaussjax.pair.iteration import iterate
-from gaussjax.pair.least_squares import LeastSquares, Linearization, frame_equations
-from gaussjax.pair.objective import Fit
 from gaussjax.spectra.orientation import swap_pair
 from gaussjax.spectra.pooled_transfer import RingSums
 from gaussjax.spectra.ring_sums import noise_probes, ring_sums
@@ -36,13 +42,6 @@ from gaussjax.statistics.quantisation import quantisation_steps, rounding_noise
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
 
-# Pixels that a CPU works on at once: their arrays stay in its caches.
-_PIXELS_AT_ONCE = 2**16
-# The margins are those of a blur that is wider by this factor.
-_WIDER = 1.02
-# A pair is linearized anew where its variance differs by more than this part of itself, or where it
-# is better known by more than two standard errors, up to a largest part; at most so many times.
-_NEAR, _NOT_FAR, _ROUNDS = 0.04, 0.1, 4
 # Images are unrelated if the joint blur leaves over this part of the contrast of B, and neighbours
 # share this part of what it leaves.
 _UNRELATED, _STRUCTURED = 0.5, 0.25
@@ -75,12 +74,12 @@ class BatchSums:
     rings: RingSums  # likewise
 
 
-@partial(jax.jit, static_argnames=("options", "mesh"))
+@compiled(static_argnames=("options", "mesh"), level=3)
 def batch_sums(
-    references: jax.Array,
-    blurreds: jax.Array,
+    references,
+    blurreds,
     usable: Usable,
-    present: jax.Array,
+    present,
     point: LinearizationPoint,
     *,
     options: JointOptions,
@@ -113,35 +112,18 @@ def batch_sums(
 
 
 def _device_sums(arrays, point: LinearizationPoint, options: JointOptions) -> BatchSums:
-    """A few pairs at a time, so that their arrays stay in the caches of a CPU."""
     references, present = arrays[0], arrays[-1]
-    count, shape = len(references), references.shape[1:]
+    shape = references.shape[1:]
     # The same for all pairs: outside of the loop.
     filters = options.model(shape).responses(point.vector, options.frame_shape(shape))
-    probes = _probes(point, options, shape)
-    at_once = count
-    if jax.default_backend() == "cpu":
-        at_once = math.gcd(count, max(_PIXELS_AT_ONCE // math.prod(shape), 1))
+    shared = filters, _probes(point, options, shape)
 
-    def one(reference, blurred, usable, here):
-        return _fit_pair(reference, blurred, usable, here, (filters, probes), point, options)
+    def fit_some(mapped, some):
+        return _fit_pairs(mapped, some, shared, point, options)
 
-    def some(first):
-        if at_once == 1:
-            fit = one(*jax.tree.map(lambda x: x[first], arrays))
-            return jax.tree.map(lambda leaf: leaf[None], fit)
-        cut = partial(jax.lax.dynamic_slice_in_dim, start_index=first, slice_size=at_once)
-        return jax.vmap(one)(*jax.tree.map(cut, arrays))
-
-    def step(k, fits):
-        place = partial(jax.lax.dynamic_update_slice_in_dim, start_index=k * at_once, axis=0)
-        return jax.tree.map(place, fits, some(k * at_once))
-
-    shapes = jax.eval_shape(jax.vmap(one), *arrays)
-    fits = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
     # No further than the last pair that is present.
-    steps = -(-jnp.sum(present) // at_once)
-    fits = jax.lax.fori_loop(0, steps, step, fits)
+    at_once = num_at_once(len(references), shape)
+    fits = in_chunks(fit_some, arrays, at_once, jnp.sum(present))
     # Small arrays, of all pairs at once: one by one each operation would cost as much as for all.
     evidence, records = jax.vmap(partial(_judge, point=point, options=options))(fits, present)
     groups = jnp.stack([records.counted, ~records.counted]).astype(fits.coefficients.dtype)
@@ -160,21 +142,11 @@ class _PairFit:
     finite: jax.Array  # all its pixels are, and its sums
 
 
-@pytree
-class _Followed:
-    """A pair whose linearization point follows its own root."""
-
-    sums: PairSums  # at the point, without coefficients
-    point: jax.Array  # `[p]`
-    root: Root  # of the sums
-    num_rounds: jax.Array  # in which the point was moved to the root
-
-
 def _ring_margins(
     point: LinearizationPoint, options: JointOptions, shape: tuple[int, ...], size=None
 ):
     """Margins of the blur, and ramps from there to the middle; px per axis, ``[ndim]``."""
-    margins = options.model(shape).margins(_WIDER**2 * point.vector)
+    margins = options.model(shape).margins(WIDER**2 * point.vector)
     whole = jnp.asarray(shape if size is None else size, point.vector.dtype)
     return margins, 0.5 * whole - margins
 
@@ -207,64 +179,39 @@ def _rings(frame: Frame, sums: PairSums, shared, point: LinearizationPoint, opti
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
 
 
-def _fit_pair(
-    reference,
-    blurred,
-    usable: Usable,
-    present,
+def _fit_pairs(
+    mapped: Callable,
+    some: tuple[jax.Array, jax.Array, Usable, jax.Array],
     shared,
     point: LinearizationPoint,
     options: JointOptions,
 ) -> _PairFit:
-    """Coefficients, equations and own optimum of one pair.
+    """Coefficients, equations and own optima of some pairs.
 
-    ``shared`` are the filters at the point of the pass, and the probes.
+    ``mapped`` is ``jax.vmap``, or the identity for a single pair; ``some`` are images, which of
+    their pixels, and who is present; ``shared`` the filters at the point of the pass, and probes.
     """
-    model = options.model(reference.shape)
-    pair = _oriented(reference, blurred, usable, point.unit, options)
-    frame = pair.frame()
-    shape = frame.blurred.shape
+    model = options.model(some[0].shape[-shared[0][0].ndim :])
+    noise = None if point.noise is None else point.noise[0]
 
-    def fit_at(vector, filters) -> tuple[PairSums, Root]:
-        margins = model.margins(_WIDER**2 * vector)
-        noise = None if point.noise is None else point.noise[0]
-        sums = pair_sums(frame, filters, options, margins, noise)
-        project = partial(model.project, sums.coefficients, shape=shape)
-        return sums, find_root(project, sums.equations.gradient, sums.equations.information, vector)
+    def begin(reference, blurred, usable, present):
+        pair = _oriented(reference, blurred, usable, point.unit, options)
+        frame = pair.frame()
+        first = linearized(frame, shared[0], point.vector, noise, model, options)
+        equations = first.sums.equations
+        finite = jnp.isfinite(frame.centre) & jnp.isfinite(equations.change)
+        # One NaN would spoil the sums of all; those of a flat image, which has no gain, are NaN.
+        derivatives = equations.gradient, equations.information
+        counts = present & finite & jnp.isfinite(sum(jnp.sum(each) for each in derivatives))
+        rings = _rings(frame, first.sums, shared, point, options)
+        seen = first.sums.coefficients, equations, rings
+        return pair, frame, first, counts, *jax.tree.map(lambda x: jnp.where(counts, x, 0), seen)
 
-    sums, root = fit_at(point.vector, shared[0])
-    rings = _rings(frame, sums, shared, point, options)
-    equations = sums.equations
-    finite = jnp.isfinite(frame.centre) & jnp.isfinite(equations.change)
-    # One NaN would spoil the sums of all; those of a flat image, which has no gain, are NaN.
-    derivatives = equations.gradient, equations.information
-    counts = present & finite & jnp.isfinite(sum(jnp.sum(each) for each in derivatives))
-
-    def counted(values):
-        return jax.tree.map(lambda x: jnp.where(counts, x, 0), values)
-
-    def is_far(now: _Followed):
-        found = now.root.vector
-        blurs = diagonal(model.params(found).covariance_matrix(model.ndim)) > 0
-        size = jnp.max(jnp.abs(found)) + FIELD_SCALE
-        allowed = jnp.clip(2 * _bars(now.sums.equations) / size, _NEAR, _NOT_FAR)
-        near = jnp.abs(found - now.point) <= allowed * size
-        return counts & jnp.all(blurs) & jnp.any(~near) & (now.num_rounds < _ROUNDS)
-
-    def follow(now: _Followed) -> _Followed:
-        vector = now.root.vector
-        sums, root = fit_at(vector, model.responses(vector, shape))
-        moved = _Followed(replace(sums, coefficients=None), vector, root, now.num_rounds)  # pyright: ignore[reportArgumentType]
-        better = jnp.all(jnp.isfinite(root.vector))
-        kept = jax.tree.map(lambda new, old: jnp.where(better, new, old), moved, now)
-        return replace(kept, num_rounds=now.num_rounds + 1)
-
-    none = jnp.asarray(0, jnp.int32)
-    own = _Followed(replace(sums, coefficients=None), point.vector, root, none)  # pyright: ignore[reportArgumentType]
+    pairs, frames, first, counts, coefficients, equations, rings = mapped(begin)(*some)
     # Sums at the point of the pass say too little about a pair whose blur is far from it.
-    own = jax.lax.while_loop(is_far, follow, own)
-    optimum = _optimum(pair, frame, own, point, options)
-    return _PairFit(counted(sums.coefficients), counted(equations), counted(rings), optimum, counts)
+    own = followed(frames, first, noise, model, options, mapped)
+    optimum = mapped(partial(_optimum, point=point, options=options))(pairs, frames, own)
+    return _PairFit(coefficients, equations, rings, optimum, counts)
 
 
 def _oriented(reference, blurred, usable: Usable, unit, options: JointOptions) -> Pair:
@@ -286,47 +233,23 @@ def _oriented(reference, blurred, usable: Usable, unit, options: JointOptions) -
     )
 
 
-def _bars(equations: PairEquations) -> jax.Array:
-    """Standard errors of the variances by white noise, ``[p]``."""
-    noise = equations.squares / jnp.maximum(equations.num_pixels, 1)
-    return jnp.sqrt(jnp.abs(noise * diagonal(inverse_small(equations.information))))
-
-
 def _optimum(
-    pair: Pair, frame: Frame, own: _Followed, point: LinearizationPoint, options: JointOptions
+    pair: Pair, frame: Frame, own: Linearized, point: LinearizationPoint, options: JointOptions
 ) -> Optimum:
     """What there is to see at a pair's own root."""
-    sums, root = own.sums, own.root
     model = replace(options.model(pair.shape), gain=options.gain, offset=options.offset)
-    known = jnp.all(jnp.isfinite(root.vector))
-    residual, nuisances = sums.moved(jnp.where(known, root.vector - own.point, 0))
-    levels = [sums.gain] * options.gain + [sums.level] * options.offset
-    vector = jnp.where(known, root.vector, own.point)
-    vector = jnp.concatenate([vector, jnp.stack(levels) + nuisances]) if levels else vector
-    margins = model.margins(_WIDER**2 * own.point)
     images = map(pair.usable.filling, (pair.reference, pair.blurred))
-    steps = quantisation_steps(*images).astype(vector.dtype)
+    steps = quantisation_steps(*images).astype(own.point.dtype)
     rounding = rounding_noise(swap_pair(options.swapped, *steps)[0] / frame.scale)
+    if point.noise is None:
+        return own_optimum(pair, frame, own, rounding, model, options)
+    vector, _ = own_vector(own, options)
+    levels = point.noise + rounding_variance(vector.dtype)
+    limits = jnp.full(vector.size, jnp.inf, vector.dtype)
+    objective = ErrorsInVariables(frame, model, False, levels, jnp.inf * levels)
+    fit = iterate(objective, vector, levels, -limits, limits)
     crop = most_informative_crop(pair.reference, pair.blurred, pair.usable.size)
-    if point.noise is not None:
-        levels = point.noise + rounding_variance(vector.dtype)
-        limits = jnp.full(vector.size, jnp.inf, vector.dtype)
-        objective = ErrorsInVariables(frame, model, False, levels, jnp.inf * levels)
-        fit = iterate(objective, vector, levels, -limits, limits)
-        return find_optimum(objective, pair, fit, crop, rounding)
-    equations = frame_equations(residual, sums.jacobian, frame_window(frame, margins))
-    linear = Linearization(
-        point=vector,
-        equations=equations,
-        second_order=jnp.zeros_like(equations.information),
-        squares=equations.squares,
-        kept=(residual, sums.jacobian),
-    )
-    nothing = jnp.zeros(0, vector.dtype)
-    settled = known & root.is_settled(_bars(sums.equations))
-    done = jnp.zeros((), vector.dtype)
-    fit = Fit(vector, nothing, margins, linear, done, done, settled, root.num_steps)
-    return find_optimum(LeastSquares(frame, model), pair, fit, crop, rounding)
+    return find_optimum(objective, pair, fit, crop, rounding)
 
 
 def _judge(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import solve_small
 from gaussjax.numerics.newton import FIELD_SCALE, held_back, predicted_step, step_tolerance
 from gaussjax.numerics.pytree import pytree
@@ -59,4 +60,4 @@ def find_root(project: Callable, gradient: jax.Array, slope: jax.Array, point: j
         return step_from(root.vector, *with_slope(root.vector), root.num_steps + 1)
 
     first_step = step_from(point, slope, gradient, jnp.asarray(1, jnp.int32))
-    return jax.lax.while_loop(unfinished, one_step, first_step)
+    return loops.while_loop(unfinished, one_step, first_step)

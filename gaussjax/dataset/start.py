@@ -61,7 +61,7 @@ def _shared_start(
         blurreds = np.stack([pair.blurred for pair in alike])
         levels = None if noise_std is None else np.asarray(noise_std, references.dtype)
         variance, unit, swapped = jax.device_get(
-            _spectral_start(references, blurreds, levels, initial, options=options)
+            spectral_start(references, blurreds, levels, initial, options=options)
         )
         rounding = rounding_variance(references.dtype)
         named = to_arrays(JointStart(np.asarray(variance, float), unit, rounding, swapped))
@@ -73,7 +73,7 @@ def _shared_start(
 
 
 @partial(jax.jit, static_argnames="options")
-def _spectral_start(references, blurreds, noise_std, initial, *, options: JointOptions):
+def spectral_start(references, blurreds, noise_std, initial, *, options: JointOptions):
     """Variance, unit and direction from pairs of one shape, ``[n, *shape]``."""
     shape = references.shape[1:]
     axes = tuple(range(1, references.ndim))

@@ -5,9 +5,6 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-
-from gaussjax.numerics.linear_algebra import product
 
 # Sums that one loop makes at once: for more there are too few registers.
 _AT_ONCE = 13
@@ -26,21 +23,17 @@ def row_sums(values: Sequence[jax.Array]) -> list[jax.Array]:
     return sums(values, tuple(range(2, values[0].ndim)))
 
 
-def block_sums(values: Sequence[jax.Array], length: int) -> list[jax.Array]:
-    """Sums over boxes of ``length`` px per axis, ``[m, *shape] -> [m, blocks]``.
-
-    ``length`` divides every axis but the first.
-    """
-    count, *shape = values[0].shape
-    split = [part for size in shape for part in (size // length, length)]
-    # The last axis of several comes last: the loop that runs along it is vectorised, a sum is not.
-    axes = tuple(range(2, len(split) + (len(shape) == 1), 2))
-    found = sums([each.reshape(count, *split) for each in values], axes)
-    if len(shape) > 1:
-        member = np.arange(shape[-1])[:, None] // length == np.arange(shape[-1] // length)
-        rows = [each.reshape(count, -1, shape[-1]) for each in found]
-        found = [product(each, jnp.asarray(member, each.dtype)) for each in rows]
-    return [each.reshape(count, -1) for each in found]
+def block_sums(values: Sequence[jax.Array], length: int) -> jax.Array:
+    """Sum each array over boxes of ``length`` px per axis, which it divides: ``[m, blocks]``."""
+    *shape, last = values[0].shape
+    # Along the rows side by side; what is left is small.
+    parts = sums([x.reshape(*shape, last // length, length) for x in values], (len(shape) + 1,))
+    found = jnp.stack(parts)
+    for axis in range(1, len(shape) + 1):
+        split = (*found.shape[:axis], -1, length, *found.shape[axis + 1 :])
+        rows = jnp.moveaxis(found.reshape(split), axis + 1, 0)
+        found = sum(rows[1:], rows[0])
+    return found.reshape(len(values), -1)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))

@@ -1,5 +1,7 @@
 """Evidence for and against a fit, gathered at its optimum from pixels and from one spectrum."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,7 @@ from gaussjax.model.fourier import along_axis, forward_transform, squared_magnit
 from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
 from gaussjax.numerics.pytree import pytree, static
-from gaussjax.numerics.reductions import block_sums
+from gaussjax.numerics.reductions import block_sums, totals
 from gaussjax.pair.conventions import REACH, other_conventions
 from gaussjax.pair.crop import Crop, densest_box
 from gaussjax.pair.directions import HALO, box_shape, directions
@@ -69,10 +71,12 @@ def gather_evidence(
     uneven = [uneven_factor(score, field, weights) for field in fields]
     predicted = frame.blurred + residual - level_of(model, vector, frame)
     box = Box.densest(weights * fields[0] ** 2, size)
-    sharp = box.around(frame.blurred - frame.difference, REACH)
+    # Pixels that see beyond the edge of a valid region are not compared.
+    around = partial(box.around, wraps=frame.boundary != "valid")
+    sharp = around(frame.blurred - frame.difference, REACH)
     others, changes = other_conventions(model, vector, sharp)
-    around, position = box.around(predicted, HALO), box.positions(predicted.dtype)
-    _, found = directions(model, around, frame.centre / frame.scale, position)
+    position = box.positions(predicted.dtype)
+    _, found = directions(model, around(predicted, HALO), frame.centre / frame.scale, position)
     sums = _departure_sums(box, weights, fields, -score, [*found, *others])
     responses = model.responses(vector, shape)
     count = window.num_pixels.astype(power.dtype)
@@ -106,19 +110,18 @@ def _departure_sums(box: "Box", weights, fields, score, found) -> DepartureSums:
     room = [(0, -size % block) for size in box.shape]
     weights, score, *fields = (jnp.pad(box.of(image), room) for image in (weights, score, *fields))
     k, count = len(fields), jnp.sum(weights > 0).astype(score.dtype)
-    columns = jnp.stack([*fields, *(jnp.pad(image, room) for image in found)])
-    # Materialized, so that no direction is made anew for each of its products.
-    columns = jax.lax.optimization_barrier(columns)
-    factors = [score, *(weights * field for field in fields)]
-    products = [factor[None] * columns for factor in factors] + [weights[None] * columns**2]
-    scores, *totals = block_sums(products, block)
-    *inner, powers = (jnp.sum(each, axis=1) for each in totals)
+    columns = [*fields, *(jnp.pad(image, room) for image in found)]
+    *scores, energy = block_sums([*(score * x for x in columns), weights * fields[0] ** 2], block)
+    # No stack of them: to write it out would take as long as all sums.
+    products = [weights * field * x for field in fields for x in columns]
+    sums = totals([*products, *(weights * x**2 for x in columns[k:])])
+    inner = sums[: len(products)].reshape(k, len(columns))
     return DepartureSums(
-        information=jnp.stack(inner)[:, :k],
-        mixed=jnp.stack(inner)[:, k:],
-        powers=powers[k:],
-        scores=scores,
-        energy=totals[-1][0],
+        information=inner[:, :k],
+        mixed=inner[:, k:],
+        powers=sums[len(products) :],
+        scores=jnp.stack(scores),
+        energy=energy,
         variance=jnp.sum(score**2) / jnp.maximum(count - k, 1),
         num_pixels=count,
     )
@@ -149,13 +152,17 @@ class Box:
         """Its pixels."""
         return Crop(self.corner, self.shape).of(image)
 
-    def around(self, image: jax.Array, halo: int) -> jax.Array:
-        """Its pixels and so many px more on every side."""
+    def around(self, image: jax.Array, halo: int, *, wraps: bool = True) -> jax.Array:
+        """Its pixels and so many px more on every side.
+
+        Where the frame has no room for them: those at the opposite edge, or 0.
+        """
         wide = tuple(n + 2 * halo for n in self.shape)
         fits = [m - n >= 2 * REACH for m, n in zip(self.frame, self.shape, strict=True)]
         if self.size is not None:
             fits = [False] * len(fits)  # not known
-        padded = jnp.pad(image, [(0 if fit else halo,) * 2 for fit in fits], mode="wrap")
+        room = [(0 if fit else halo,) * 2 for fit in fits]
+        padded = jnp.pad(image, room, mode="wrap" if wraps else "constant")
         first = self.corner - jnp.asarray(np.where(fits, halo, 0), self.corner.dtype)
         return Crop(first, wide).of(padded)
 

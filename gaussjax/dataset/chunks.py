@@ -1,0 +1,50 @@
+"""Many pairs a few at a time, so that their arrays stay in the caches of a CPU."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.numerics import loops
+
+# Pixels that a CPU works on at once.
+_PIXELS_AT_ONCE = 2**17
+
+
+def num_at_once(count: int, shape: tuple[int, ...]) -> int:
+    """How many of a number of pairs are worked on at once."""
+    if jax.default_backend() != "cpu":
+        return count
+    return min(count, max(_PIXELS_AT_ONCE // math.prod(shape), 1))
+
+
+def in_chunks(function: Callable, arrays: Any, at_once: int, count: Any) -> Any:
+    """Results of a function of a few pairs, for ``count`` of all; zeros for the others.
+
+    Args:
+        function: of a map and some of the arrays: ``jax.vmap``, and arrays with an axis of pairs;
+            or the identity, and arrays of one pair.
+        arrays: of all pairs, with an axis of them.
+        at_once: how many pairs a call takes.
+        count: how many are done at least, the first ones; may be traced.
+    """
+
+    def some(first):
+        if at_once == 1:
+            found = function(lambda one: one, jax.tree.map(lambda x: x[first], arrays))
+            return jax.tree.map(lambda leaf: leaf[None], found)
+        # The last chunk begins earlier, so that it is full.
+        cut = partial(jax.lax.dynamic_slice_in_dim, start_index=first, slice_size=at_once)
+        return function(jax.vmap, jax.tree.map(cut, arrays))
+
+    def step(k, found):
+        place = partial(jax.lax.dynamic_update_slice_in_dim, start_index=k * at_once, axis=0)
+        return jax.tree.map(place, found, some(k * at_once))
+
+    total = len(jax.tree.leaves(arrays)[0])
+    shapes = jax.eval_shape(some, 0)
+    found = jax.tree.map(lambda leaf: jnp.zeros((total, *leaf.shape[1:]), leaf.dtype), shapes)
+    return loops.fori_loop(0, -(-count // at_once), step, found)
