@@ -20,9 +20,15 @@ from experiments.shared import common
 from experiments.shared.common import BLACK, BLUE, GREEN, PURPLE
 from experiments.shared.cropped_pairs import cropped_patches
 from experiments.shared.stopwatch import on_device, seconds_in_turn
-from experiments.speed.timed_fits import BATCHED, CHUNK, CHUNKED, FITS
+from experiments.speed.timed_fits import BATCHED, FITS
+from gaussjax import estimate_blurs
 
 SIGMA = 1.0  # px
+# (pairs, px per side): as many as fill the device, and keep a CPU busy for seconds at most.
+CASES = {
+    "gpu": ((65_536, 32), (16_384, 64), (4096, 128), (256, 512), (64, 1024), (16, 2048), (8, 4096)),
+    "cpu": ((10_000, 32), (256, 64), (256, 128), (16, 512), (1, 1024), (1, 2048), (1, 4096)),
+}
 COLOURS = {
     "two FFTs": BLACK,
     "closed form": GREEN,
@@ -35,13 +41,12 @@ def run(
     *,
     seed: int,
     device: str,
-    cases: Sequence[tuple[int, int]] = (
-        (10_000, 32), (256, 64), (256, 128), (16, 512), (1, 1024), (1, 2048), (1, 4096),
-    ),
+    cases: Sequence[tuple[int, int]] = (),
     rounds: int = 9,
     copied: int = 2**26,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Seconds by name, for every case of (pairs, px per side); bytes per second of a copy."""
+    cases = cases or CASES["cpu" if device == "cpu" else "gpu"]
     random = np.random.default_rng(seed)
     chosen = jax.devices(device)[0]
     with jax.default_device(chosen):
@@ -63,12 +68,12 @@ def run(
 
 
 def _fits(count: int) -> dict[str, Callable]:
-    """Of stacks; more than CHUNK pairs go through estimate_blur by so many at once."""
+    """Of stacks; of many pairs, by estimate_blurs."""
     mapped = {name: jax.jit(jax.vmap(FITS[name].fit)) for name in ("closed form", "Gauss-Newton")}
     return {
         "two FFTs": jax.jit(lambda a, b: jnp.fft.rfft2(jnp.stack([a, b]))),
         **mapped,
-        "estimate_blur": BATCHED if count <= CHUNK else CHUNKED,
+        "estimate_blur": BATCHED if count == 1 else estimate_blurs,
     }
 
 
