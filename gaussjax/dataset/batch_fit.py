@@ -74,7 +74,7 @@ class BatchSums:
     rings: RingSums  # likewise
 
 
-@compiled(static_argnames=("options", "mesh"), level=3)
+@compiled(static_argnames=("options", "mesh"))
 def batch_sums(
     references,
     blurreds,

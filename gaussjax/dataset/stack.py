@@ -101,7 +101,7 @@ def _is_plain(fixed: dict[str, Any]) -> bool:
     return all(k in _PLAIN or v == _USUAL.get(k, fixed) for k, v in fixed.items())
 
 
-@compiled(static_argnames="how", level=3)
+@compiled(static_argnames="how")
 def _together(references, blurreds, how) -> tuple[BlurEstimate, jax.Array]:
     """Estimates of plain fits, and where they are not settled, ``[n]``."""
     given = dict(how)
@@ -154,7 +154,7 @@ def _together(references, blurreds, how) -> tuple[BlurEstimate, jax.Array]:
     return jax.vmap(judge)(optima), ~settled
 
 
-@compiled(static_argnames="how", level=3)
+@compiled(static_argnames="how")
 def _one_by_one(references, blurreds, arrays, estimates, others, how) -> BlurEstimate:
     """The estimates, in whose stead those of ``others`` are made anew; of all if there are none."""
     count, shape = len(references), references.shape[1:]

@@ -20,20 +20,20 @@ from gaussjax.numerics.loops import inlined
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def compiled(*, static_argnames: str | tuple[str, ...] = (), level: int = 1):
+def compiled(*, static_argnames: str | tuple[str, ...] = (), scalar: bool = False):
     """Decorator: as ``jax.jit``, with options for the CPU where the caller compiles nothing itself.
 
     Inside of a program of the caller's, that program's options hold: JAX takes none for a part.
 
     Args:
         static_argnames: as of ``jax.jit``.
-        level: of LLVM's optimisation, from 0, for small arrays, to 3, where running takes long.
+        scalar: the program holds small arrays only, for which no optimisation pays.
     """
 
     def decorate(function: F) -> F:
         traced = inlined(function)
         inner = jax.jit(traced, static_argnames=static_argnames)
-        options = _cpu_options(level)
+        options = _cpu_options(0 if scalar else 1)
         outer = jax.jit(traced, static_argnames=static_argnames, compiler_options=options)
 
         @wraps(function)

@@ -148,7 +148,7 @@ def estimate_within(reaches: list[int], *data, options: Options) -> BlurEstimate
     return found
 
 
-@compiled(level=0)
+@compiled(scalar=True)
 def judged_estimate(at: "Optimum", swapped, low, high) -> BlurEstimate:
     """The estimate at an optimum with its error bars, status and verdict."""
     return estimate_at(at, judged(at), swapped, low, high)
