@@ -88,6 +88,7 @@ def _search(estimate: Callable[..., BlurEstimate], maps: list[Any], asked: float
 def _by_tiles(estimate: Callable, maps: list[Any], tile: Corner, asked) -> BlurEstimate | None:
     """The estimate of tiles of one shape; None where larger tiles would tell more."""
     may_grow = tile != maps[0].shape and math.prod(tile) < _LARGEST
+    count = math.prod(n // t for n, t in zip(maps[0].shape, tile, strict=True))
     source, corners, seen, first, wanted = _corners(maps, tile), [], [], 0, _FIRST
     while True:
         corners += islice(source, wanted - len(corners))
@@ -101,8 +102,11 @@ def _by_tiles(estimate: Callable, maps: list[Any], tile: Corner, asked) -> BlurE
         told = [each for each in seen if int(each.status) in _TELLING]
         first = first or (len(told) if len(told) > 1 else 0)
         joint = _joined(told, first) if first else (told or seen)[0]
-        by_chance, by_model = _relative_errors(joint) if told else (1e6, 0.0)
+        by_chance, by_model, by_noise = _relative_errors(joint, told) if told else (1e6, 0.0, 1e6)
         precision = math.hypot(by_chance, by_model)
+        # By the noise, not by the scatter: whether an interval counts must not depend on its width.
+        if may_grow and len(seen) * min(by_noise / asked, 1e3) ** 2 > min(_MANY, count / 2):
+            return None
         # More tiles do not make a model error smaller, if it is one.
         if precision <= asked or (by_model > by_chance and len(seen) >= _ENOUGH):
             break
@@ -110,7 +114,7 @@ def _by_tiles(estimate: Callable, maps: list[Any], tile: Corner, asked) -> BlurE
         factor = max(min(by_chance / asked, 1e3) ** 2, 1.1 if first else 2)
         wanted = math.ceil(len(corners) * factor)
         too_small = tile != maps[0].shape and int(joint.status) == Status.TOO_SMALL
-        if too_small or (may_grow and (is_last or wanted > _MANY)):
+        if too_small or (may_grow and is_last):
             return None
         if is_last:
             break
@@ -167,13 +171,19 @@ def _cut(image, corner: Corner, shape: Corner, step: int = 1):
     return cut_mapped(image, (slice(first.start, first.stop, step), *others))
 
 
-def _relative_errors(found: BlurEstimate) -> tuple[float, float]:
-    """Of the largest sigma: half of Student's interval over the normal one's, and by the model."""
+def _relative_errors(found: BlurEstimate, told: list[BlurEstimate]) -> tuple[float, float, float]:
+    """Of the largest sigma: by Student's interval over the normal one's, model, and noise alone.
+
+    The last is that of the first if the tiles lay apart by their noise.
+    """
     sigma, stretch = max(np.max(np.abs(found.sigma)), 1e-30), 1.0
     if found.freedom is not None:
         stretch = student_quantile(0.95, found.freedom) / normal_quantile(0.95, float)
-    by_chance = np.max(found.sigma_standard_error * stretch)
-    return float(by_chance / sigma), float(np.max(found.sigma_model_error) / sigma)
+    errors = np.stack([np.maximum(each.sigma_standard_error, 1e-30) for each in told])
+    by_noise = (1 / errors.astype(float) ** 2).sum(0) ** -0.5
+    sizes = found.sigma_standard_error * stretch, found.sigma_model_error, by_noise * stretch
+    by_chance, by_model, by_noise = (float(np.max(size) / sigma) for size in sizes)
+    return by_chance, by_model, by_noise
 
 
 class _Mean(NamedTuple):
