@@ -59,7 +59,12 @@ def run(*, seed: int, count: int = 50) -> dict[str, Any]:
 
 def estimators() -> dict[str, Estimator]:
     """What is compared; the name begins with what is done about the edge of the frame."""
-    options = {"boundary": "nearest", "initial": SETTING.initial}
+    # Mapped over a batch, a padded frame is extended for wide blurs only where bounds ask for it.
+    options = {
+        "boundary": "nearest",
+        "initial": SETTING.initial,
+        "bounds": (0, SETTING.upper),
+    }
     return {
         "nearest: estimate_blur": front_door(radius=seed_radius, **options),
         "nearest: same, SciPy's radius": front_door(truncate=SETTING.truncate, **options),

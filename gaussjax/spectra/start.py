@@ -42,6 +42,8 @@ from gaussjax.statistics.noise import (
 _LEAST_START = 0.05
 # Of the mean power that a least-squares start leaves, the least part that counts as noise of B.
 _LEAST_NOISE = 0.1
+# px^2, a blur so small that its variance is found from the slope of its transfer function.
+_TINY = 1e-3
 # Change of the variances, relative to the largest, that a start may keep.
 _SLIGHT = 0.1
 # Rounds of noise levels given the blur, then blur given the noise levels.
@@ -152,7 +154,9 @@ def _first_variance(
     if model.gain or model.shift:
         return sign * small
     power, cross = blur_powers(spectra)
-    return coarse_variance(power, cross, spectra.image_shape, model.kernel)
+    found = coarse_variance(power, cross, spectra.image_shape, model.kernel)
+    # Of a tiny blur the linear variance is the better one, and 0 of equal images.
+    return jnp.where(jnp.abs(small) < _TINY, sign * small, found)
 
 
 def _located(
