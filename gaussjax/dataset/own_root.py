@@ -98,8 +98,8 @@ def followed(
 ) -> Linearized:
     """Pairs at points near their own roots, without coefficients.
 
-    All are linearized anew, each at its own root, as long as one of them is far: together, that
-    costs no more.
+    As long as one of them is far, all are linearized anew together; those that are near stay as
+    they are, so that no pair's result depends on which others share its batch.
 
     Args:
         frames: of the pairs.
@@ -114,7 +114,9 @@ def followed(
     def again(frame: Frame, now: Linearized) -> Linearized:
         vector = jnp.where(now.blurs(model), now.root.vector, now.point)
         there = model.responses(vector, frame.blurred.shape)
-        return without_coefficients(linearized(frame, there, vector, noise, model, options))
+        new = without_coefficients(linearized(frame, there, vector, noise, model, options))
+        far = now.is_far(model, near)
+        return jax.tree.map(lambda after, before: jnp.where(far, after, before), new, now)
 
     def unfinished(state):
         now, count = state
