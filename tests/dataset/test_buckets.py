@@ -42,8 +42,11 @@ def test_pairs_in_buckets_are_those_in_frames_of_their_own(pairs, x64, monkeypat
     np.testing.assert_array_equal(mine.status[order], other.status[places])
     np.testing.assert_array_equal(mine.verdict[order], other.verdict[places])
     told = other.told[places]
-    sigmas = mine.sigma[order][told], other.sigma[places][told]
-    np.testing.assert_allclose(*sigmas, rtol=1e-8)
+    # The passes begin at blurs of their own, near which a pair's root is looked for: it is known
+    # to a small part of its error bar.
+    apart = np.abs(mine.sigma[order][told] - other.sigma[places][told])
+    bars = other.standard_error[places][told]
+    assert np.all(apart < 1e-3 * bars)
     # Rings of frequency are those of other grids: compared by what they are known to.
     beside = [x.transfer.transfer - x.transfer.fitted for x in (found, own)]
     apart = np.abs(beside[0] - beside[1])
