@@ -10,6 +10,7 @@ and find their own roots from sums that are exact whatever the start
 import math
 from dataclasses import replace
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import jax
@@ -42,13 +43,11 @@ _LARGEST = 2**15
 _SAMPLE = 16
 # Part of its variance that a pair may be away from where it is linearized: a tenth of an error bar.
 _NEAR = 0.02
-# Options that are arrays; those of a plain fit; and what the others are for one.
+# Options that are arrays, and those of a plain fit; for one the others are as by default.
 _ARRAYS = ("noise_std", "initial", "mask", "weights")
-_KERNEL = {"kernel": "continuous", "truncate": 4.0, "radius": None}
+_KERNEL = ("kernel", "truncate", "radius")
 _PLAIN = ("family", "gain", "offset", *_KERNEL)
-_USUAL = {"boundary": "valid", "loss": "squared", "shift": False, "bounds": None}
-_USUAL |= {"precision": None, "buckets": False}
-_USUAL |= dict.fromkeys(_ARRAYS)
+_DEFAULTS = {name: each.default for name, each in signature(estimate_blur).parameters.items()}
 
 
 @automatic_sharding
@@ -98,16 +97,16 @@ def estimate_blurs(references, blurreds, **options) -> BlurEstimate:
 
 
 def _is_plain(fixed: dict[str, Any]) -> bool:
-    return all(k in _PLAIN or v == _USUAL.get(k, fixed) for k, v in fixed.items())
+    return all(k in _PLAIN or v == _DEFAULTS.get(k, fixed) for k, v in fixed.items())
 
 
 @compiled(static_argnames="how")
 def _together(references, blurreds, how) -> tuple[BlurEstimate, jax.Array]:
     """Estimates of plain fits, and where they are not settled, ``[n]``."""
-    given = dict(how)
-    kernel = as_kernel(*(given.get(k, v) for k, v in _KERNEL.items()))
-    nuisances = {k: bool(given.get(k, False)) for k in ("gain", "offset")}
-    options = JointOptions(given.get("family", "isotropic"), kernel, "valid", **nuisances)
+    given = _DEFAULTS | dict(how)
+    kernel = as_kernel(*(given[name] for name in _KERNEL))
+    nuisances = {name: bool(given[name]) for name in ("gain", "offset")}
+    options = JointOptions(given["family"], kernel, "valid", **nuisances)
     few = np.linspace(0, len(references) - 1, min(_SAMPLE, len(references))).astype(int)
     sample = [
         jnp.nan_to_num(x[few].astype(jnp.result_type(float, x))) for x in (references, blurreds)
