@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from gaussjax.model.options import FAMILIES, check_option
+from gaussjax.model.options import ALL_FAMILIES, GENERALISED, check_family, check_option
 
 
 def as_image(image, name: str) -> jax.Array:
@@ -166,9 +166,20 @@ def check_bounds(bounds) -> None:
         raise ValueError(f"bounds must be (low, high) in sigma with low < high, got {bounds}")
 
 
-def check_fit_options(family: str, bounds) -> None:
-    """Raise ValueError for options that no fit takes, and for bounds out of order."""
-    check_option(family, FAMILIES, "family")
+def check_fit_options(family: str, bounds, *, generalised: bool = False) -> None:
+    """Raise ValueError for options that no fit takes, and for bounds out of order.
+
+    Args:
+        family: of the blur.
+        bounds: on sigma.
+        generalised: the fit takes the generalised Gaussian, too.
+    """
+    if generalised:
+        check_option(family, ALL_FAMILIES, "family")
+    else:
+        check_family(family)
     check_bounds(bounds)
     if bounds is not None and family == "full":
         raise ValueError("bounds are on sigma per axis; family='full' takes none")
+    if bounds is not None and family == GENERALISED:
+        raise ValueError("bounds are on the sigma of a Gaussian; family='generalised' takes none")

@@ -15,3 +15,16 @@ PADDED_BOUNDARIES = tuple(PAD_MODES)
 KERNELS = ("continuous", "sampled", "integrated", "discrete")
 LOSSES = ("squared", "absolute", "huber")
 FAMILIES = ("isotropic", "axis_aligned", "full")
+# exp(-(s |w|)^p / 2), which is a Gaussian for p = 2 alone: where it is offered beside the Gaussians
+GENERALISED = "generalised"
+ALL_FAMILIES = (*FAMILIES, GENERALISED)
+
+
+def check_family(family: str) -> None:
+    """Raise ValueError unless ``family`` is one of Gaussians."""
+    if family == GENERALISED:
+        raise ValueError(
+            f"family={GENERALISED!r} is fitted by estimate_blur, pair by pair; here it must be"
+            f" one of {', '.join(FAMILIES)}"
+        )
+    check_option(family, FAMILIES, "family")

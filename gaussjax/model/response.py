@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.fourier import angular_frequencies, multiply, shift_phase
+from gaussjax.model.generalised import tail_margins
 from gaussjax.model.kernels import Kernel
+from gaussjax.model.options import GENERALISED
 from gaussjax.model.params import BlurParams, num_variances
 from gaussjax.model.transfer import (
     axis_margins,
@@ -29,7 +31,7 @@ class BlurModel:
     """The static part of a fit: which Gaussian and nuisances, on which grid (not a pytree).
 
     The vector of its parameters holds the variances (px^2), then, as far as they are fitted, the
-    gain, the level (in the frame's scale) and the shift (px).
+    gain, the level (in the frame's scale), the exponent and the shift (px).
     """
 
     family: str  # of the Gaussian
@@ -51,15 +53,31 @@ class BlurModel:
         return num_variances(self.family, self.ndim)
 
     @property
+    def has_exponent(self) -> bool:
+        """The exponent of T is fitted, too."""
+        return self.family == GENERALISED
+
+    @property
+    def is_isotropic(self) -> bool:
+        """The blur is the same in all directions."""
+        return self.family in ("isotropic", GENERALISED)
+
+    @property
+    def exponent_index(self) -> int:
+        """Of the exponent in the vector, if it has one."""
+        return self.num_variances + self.gain + self.offset
+
+    @property
     def num_parameters(self) -> int:
         """Length of the vector."""
-        return self.num_variances + self.gain + self.offset + self.shift * self.ndim
+        return self.exponent_index + self.has_exponent + self.shift * self.ndim
 
-    def pack(self, variance, gain, level, shift) -> jax.Array:
+    def pack(self, variance, gain, level, shift, exponent=2.0) -> jax.Array:
         """The vector of these values; those that are not fitted are left out."""
         parts = [variance]
         parts += [jnp.reshape(gain, (1,))] if self.gain else []
         parts += [jnp.reshape(level, (1,))] if self.offset else []
+        parts += [jnp.reshape(jnp.asarray(exponent), (1,))] if self.has_exponent else []
         parts += [shift] if self.shift else []
         return jnp.concatenate([jnp.asarray(part, variance.dtype) for part in parts])
 
@@ -70,6 +88,7 @@ class BlurModel:
             vector[:p],
             gain=vector[p] if self.gain else None,
             shift=vector[-self.ndim :] if self.shift else None,
+            exponent=vector[self.exponent_index] if self.has_exponent else None,
             family=self.family,
         )
 
@@ -94,20 +113,26 @@ class BlurModel:
         """R and its derivatives by the vector, ``[*spectrum]`` and ``[k, *spectrum]``."""
         p, params = self.num_variances, self.params(vector)
 
-        def transfer(variance):
-            moved = replace(params, variance=variance)
+        def transfer(form):
+            exponent = form[p] if self.has_exponent else None
+            moved = replace(params, variance=form[:p], exponent=exponent)
             return (gaussian_transfer(moved, shape, self.kernel, self.reach),) * 2
 
         # Of T alone, which is real: the derivatives of gain and phase by the variances are zeros,
         # and would be written to memory.
-        by_variance, plain = jax.jacfwd(transfer, has_aux=True)(params.variance)
+        form = vector[:p]
+        if params.exponent is not None:
+            form = jnp.concatenate([form, params.exponent[None]])
+        by_form, plain = jax.jacfwd(transfer, has_aux=True)(form)
         one = jnp.ones((), vector.dtype)
         shifted = one if params.shift is None else shift_phase(params.shift, shape)
         factor = shifted if params.gain is None else multiply(params.gain, shifted)
         response = multiply(factor, plain)
-        slopes = [multiply(factor, by_variance[..., j]) for j in range(p)]
+        by_each = [multiply(factor, by_form[..., j]) for j in range(form.size)]
+        slopes = by_each[:p]
         slopes += [multiply(shifted, plain)] if self.gain else []
         slopes += [jnp.zeros_like(response)] if self.offset else []
+        slopes += by_each[p:]
         if self.shift:
             turned = -1j * response
             slopes += [multiply(w, turned) for w in angular_frequencies(shape, vector.dtype)]
@@ -139,4 +164,7 @@ def prediction_margins(params: BlurParams, kernel: Kernel, largest: tuple[int, .
     wanted = axis_margins(params, kernel, ndim)
     sharpens = diagonal(params.covariance_matrix(ndim)) < 0
     wanted = jnp.where(sharpens, wanted + _INVERSE_MARGIN, wanted)
-    return jnp.minimum(wanted, jnp.asarray(largest, wanted.dtype))
+    most = jnp.asarray(largest, wanted.dtype)
+    if params.exponent is not None:
+        wanted = tail_margins(wanted, params.sigma(ndim), params.exponent, most)
+    return jnp.minimum(wanted, most)

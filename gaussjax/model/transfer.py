@@ -18,8 +18,9 @@ from gaussjax.model.fourier import (
     shift_phase,
     unit_phase,
 )
+from gaussjax.model.generalised import check_supported, radial_transfer
 from gaussjax.model.kernels import Kernel, as_kernel, axis_transfer, nominal_sigma
-from gaussjax.model.options import PADDED_BOUNDARIES, check_option
+from gaussjax.model.options import GENERALISED, PADDED_BOUNDARIES, check_option
 from gaussjax.model.params import BlurParams, as_params
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.sharding import automatic_sharding
@@ -31,12 +32,15 @@ def gaussian_transfer(
     """Transfer function T of the Gaussian alone on the half-plane grid; see transfer_function.
 
     Args:
-        params: only ``variance`` and ``family`` are used.
+        params: only ``variance``, ``exponent`` and ``family`` are used.
         image_shape: the grid.
         kernel: the convention.
         reach: largest kernel radius in px; a wider sampled or integrated kernel is NaN.
     """
     ndim = len(image_shape)
+    if params.exponent is not None:
+        check_supported(params.family, kernel.name)
+        return radial_transfer(params.variance[0], params.exponent, image_shape)
     if not is_separable(params.family, ndim):
         return _full_transfer(params.covariance_matrix(ndim), image_shape, kernel)
     factors = _axis_transfers(params, image_shape, kernel, reach)
@@ -47,7 +51,7 @@ def gaussian_transfer(
 
 def is_separable(family: str, ndim: int) -> bool:
     """The transfer function is a product of one function for each axis."""
-    return family != "full" or ndim == 1
+    return family != GENERALISED and (family != "full" or ndim == 1)
 
 
 def _axis_transfers(
@@ -164,7 +168,8 @@ def transfer_function(
     """Transfer function of a Gaussian blur on the half-plane frequency grid of an image.
 
     Continuous: ``T(w) = exp(-1/2 w' S w)`` with w in rad/px and S the covariance in px^2; see
-    :mod:`gaussjax.model.kernels` for the other conventions. ``T(0) = 1`` and
+    :mod:`gaussjax.model.kernels` for the other conventions, :mod:`gaussjax.model.generalised` for
+    other exponents than 2. ``T(0) = 1`` and
     ``T(w; -S) = 1 / T(w; S)``.
 
     Args:
@@ -216,14 +221,16 @@ def blur(
 
     Raises:
         TypeError: an image that is not real numbers.
-        ValueError: unknown option, rank 0 or above 3, empty or size-1 axes, sigma of a wrong shape
-            or not finite, and outside of tracing NaN or infinite pixels.
+        ValueError: unknown option, a generalised Gaussian with another kernel than "continuous" or
+            a padded boundary, rank 0 or above 3, empty or size-1 axes, sigma of a wrong shape or
+            not finite, and outside of tracing NaN or infinite pixels.
     """
     image = as_image(image, "image")
     check_finite(image, "image")
     check_option(boundary, ("periodic", *PADDED_BOUNDARIES), "boundary")
     convention = as_kernel(kernel, truncate, radius)
     params = as_params(params_or_sigma, image.ndim, image.dtype)
+    check_supported(params.family, convention.name, boundary)
     padded = boundary in PADDED_BOUNDARIES
     needs_reach = padded or convention.is_finite
     fallback = (max(image.shape) + 1) // 2 if padded else max(image.shape)
@@ -247,7 +254,10 @@ def _blur(image, params: BlurParams, *, kernel: Kernel, boundary: str, reach: in
 
 
 def axis_margins(params: BlurParams, kernel: Kernel, ndim: int) -> jax.Array:
-    """Pixels per axis that the blur and the shift reach over an edge, ``[ndim]``, floating."""
+    """Pixels per axis that the blur and the shift reach over an edge, ``[ndim]``, floating.
+
+    But for the tail of a generalised Gaussian: see :func:`gaussjax.model.generalised.tail_margins`.
+    """
     sigma = nominal_sigma(diagonal(params.covariance_matrix(ndim)))
     margins = kernel.margin_at(sigma)
     if params.shift is not None:

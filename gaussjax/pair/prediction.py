@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from gaussjax.model import boundary as borders
 from gaussjax.model.arguments import as_pair
 from gaussjax.model.fourier import (
     forward_transform,
@@ -17,10 +18,11 @@ from gaussjax.model.fourier import (
     inverse_transforms,
     multiply,
 )
+from gaussjax.model.generalised import check_supported
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import BOUNDARIES, PADDED_BOUNDARIES, check_option
 from gaussjax.model.params import BlurParams, as_params
-from gaussjax.model.response import BlurModel
+from gaussjax.model.response import BlurModel, prediction_margins
 from gaussjax.model.transfer import axis_margins, known_reach, system_response
 from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.pair.frame import Frame, centre_and_scale, frame_window, make_frame
@@ -150,6 +152,7 @@ def image_loss(
     reference, blurred = as_pair(reference, blurred)
     convention = as_kernel(kernel, truncate, radius)
     params = as_params(params, reference.ndim, reference.dtype)
+    check_supported(params.family, convention.name, boundary)
     padded = boundary in PADDED_BOUNDARIES
     fallback = (max(reference.shape) + 1) // 2 if padded else max(reference.shape)
     reach = known_reach(params, convention, reference.ndim, fallback)
@@ -157,6 +160,10 @@ def image_loss(
     difference = blurred - reference
     frame = make_frame(reference, blurred, difference, boundary, reach, centre=centre, scale=scale)
     margins = axis_margins(params, convention, reference.ndim)
+    if params.exponent is not None:
+        # Its tail is followed as far as the frame allows.
+        largest = borders.largest_margins(reference.shape)
+        margins = prediction_margins(params, convention, largest)
     window = frame_window(frame, margins)
     residual = predict(params, frame, convention, reach) - frame.blurred
     loss = 0.5 * frame.scale**2 * jnp.sum(window.values * residual**2)

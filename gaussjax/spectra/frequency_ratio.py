@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from gaussjax.model.fourier import half_plane_sum, squared_magnitude
 from gaussjax.model.kernels import Kernel
-from gaussjax.model.options import FAMILIES, check_option
+from gaussjax.model.options import check_family
 from gaussjax.model.params import BlurParams, num_variances
 from gaussjax.model.transfer import gaussian_transfer
 from gaussjax.numerics import loops
@@ -65,7 +65,7 @@ def fit_frequency_ratio(
     Raises:
         ValueError: unknown family.
     """
-    check_option(family, FAMILIES, "family")
+    check_family(family)
     swapped, _ = direction(spectra.folded(), gain=amplitude)
     return weighted_ratio_fit(spectra, swapped, family=family, amplitude=amplitude)
 
@@ -132,7 +132,7 @@ def fit_pointwise_ratio(
     Raises:
         ValueError: unknown family.
     """
-    check_option(family, FAMILIES, "family")
+    check_family(family)
     power, trusted = _trusted(spectra, threshold)
     trusted = trusted.astype(power.dtype)
     params, inverse = _solve_log_ratio(spectra, trusted, family, amplitude)
@@ -168,7 +168,7 @@ def fit_free_kernel(
     Raises:
         ValueError: unknown family.
     """
-    check_option(family, FAMILIES, "family")
+    check_family(family)
     power, trusted = _trusted(spectra, threshold)
     kernel_spectra = replace(
         spectra,
