@@ -10,6 +10,7 @@ import numpy as np
 
 from gaussjax.cli.options import fit_keywords
 from gaussjax.io.images import ImageFile, ImageFileError, MappedImage, map_image, read_image
+from gaussjax.io.selection import split_selection
 
 
 def read_pair(
@@ -31,7 +32,14 @@ def read_pair(
     for output in outputs:
         keep_inputs(output, (*files, options.mask, options.mask_reference))
     shape = blurred.values.shape
-    masks = [_read_mask(file, shape, read) for file in (options.mask_reference, options.mask)]
+    notes = notes_on("reference", reference) + notes_on("blurred", blurred)
+    masks = [
+        _mask(name, file, image, shape, read, notes)
+        for name, file, image in (
+            ("mask of reference", options.mask_reference, reference),
+            ("mask", options.mask, blurred),
+        )
+    ]
     keywords = {
         **fit_keywords(options),
         "loss": options.loss,
@@ -40,22 +48,34 @@ def read_pair(
         "bounds": options.bounds and tuple(options.bounds),
         "mask": None if all(mask is None for mask in masks) else tuple(masks),
     }
-    notes = notes_on("reference", reference) + notes_on("blurred", blurred)
     return (reference.values, blurred.values), keywords, notes
 
 
-def _read_mask(file: str | None, shape: tuple[int, ...], read: Callable) -> Any:
-    """True where the values of the file are not 0; None without a file."""
+def _mask(
+    name: str,
+    file: str | None,
+    image: ImageFile,
+    shape: tuple[int, ...],
+    read: Callable,
+    notes: list[str],
+) -> Any:
+    """True where a pixel of the image may be used; None: everywhere."""
     if file is None:
-        return None
-    values = read(file).values
+        return image.known
+    marks = read(file)
+    values = marks.values
     if values.shape != shape:
         raise ImageFileError(f"{file}: a mask of shape {values.shape} for images of shape {shape}")
-    if isinstance(values, MappedImage):
+    if isinstance(values, MappedImage) and image.known is None:
         return values  # a mask as it is
+    values = np.asarray(values[:])
     if not np.all(np.isfinite(values)):
         raise ImageFileError(f"{file}: a mask with NaN or infinite pixels")
-    return values != 0
+    used = values != 0
+    if marks.are_flags:
+        used = ~used
+        notes.append(f"{name}: flags, {np.count_nonzero(~used)} pixels of which are not 0 left out")
+    return used if image.known is None else used & image.known
 
 
 def keep_inputs(output: str | None, inputs: Iterable[str | PathLike[str] | None]) -> None:
@@ -68,7 +88,8 @@ def keep_inputs(output: str | None, inputs: Iterable[str | PathLike[str] | None]
         return
     there = os.stat(output)
     for name in inputs:
-        if name and os.path.exists(name) and os.path.samestat(there, os.stat(name)):
+        file = name and split_selection(name)[0]
+        if file and os.path.exists(file) and os.path.samestat(there, os.stat(file)):
             raise ImageFileError(f"{output}: is an input itself; name another file")
 
 

@@ -21,11 +21,14 @@ kernels (what "sigma" means to the tool that blurs; they differ below about 1 px
   discrete    the discrete analogue exp(sigma^2 (cos w - 1)), for scale space
 """
 FILE_HELP = """
-Files are PNG, JPEG, BMP, GIF, WebP, TIFF (8 bit, 16 bit, float) or .npy. Colour is reduced to
-luminance; no axis of a .npy array is read as colour. Use --linearize if the blur happened in light
-(a lens, a defocus, a renderer that works in linear light) and the files are ordinary sRGB pictures:
-blur is linear in light, and stored sRGB values are not. Leave it out if a program blurred the
-stored values, as SciPy, OpenCV and most image editors do, or if the files hold linear data.
+Files are PNG, JPEG, BMP, GIF, WebP, AVIF, HEIC, PPM, TIFF (8 bit, 16 bit, float), FITS, NIfTI,
+Zarr, .npy or .npz; the content decides, not the name. FILE[1] and FILE[NAME] select an extension
+of a FITS file, an array of .npz or Zarr, a volume of a NIfTI series. Colour is reduced to
+luminance; no axis of an array is read as colour. NaN in FITS and NIfTI is no data, and masked.
+Use --linearize if the blur happened in light (a lens, a defocus, a renderer that works in linear
+light) and the files are ordinary sRGB pictures: blur is linear in light, and stored sRGB values are
+not. Leave it out if a program blurred the stored values, as SciPy, OpenCV and most image editors
+do, or if the files hold linear data.
 """
 _CACHE_HELP = """
 Compiled programs are kept in the user's cache folder, up to 256 MiB, so that later runs start
@@ -106,7 +109,10 @@ def add_pair_options(parser: argparse.ArgumentParser) -> None:
         help=f"{NOISE_HELP}or the word estimate; default: noise in BLURRED only",
     )
     parser.add_argument(
-        "--mask", metavar="FILE", help="image that marks the pixels of BLURRED to use: those not 0"
+        "--mask",
+        metavar="FILE",
+        help="image that marks the pixels of BLURRED to use: those not 0; of a FITS extension DQ or"
+        " BPM, as in 'image.fits[DQ]', those that are 0",
     )
     parser.add_argument(
         "--mask-reference", metavar="FILE", help="the same for REFERENCE; others may be NaN"

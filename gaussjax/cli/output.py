@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gaussjax.io.errors import one_line
 from gaussjax.io.output_files import why
 from gaussjax.statistics.json_values import json_values
 
@@ -75,7 +76,7 @@ def _printing_error(text: str) -> OSError | None:
 
 def error_line(message: str) -> str:
     """A message in the one line of an error."""
-    return f"gaussjax: error: {' '.join(message.split())}"
+    return f"gaussjax: error: {one_line(' '.join(message.split()))}"
 
 
 def table_lines(rows: Iterable[tuple[str, str | None]]) -> Iterator[str]:
@@ -87,7 +88,7 @@ def table_lines(rows: Iterable[tuple[str, str | None]]) -> Iterator[str]:
 
 def printable(text: str) -> str:
     """Text in one line, of characters that stdout can write: names of files may have others."""
-    line = " ".join(text.splitlines())
+    line = one_line(" ".join(text.splitlines()))
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return line.encode(encoding, "backslashreplace").decode(encoding)
 

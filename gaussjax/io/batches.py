@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gaussjax.io.decoders import looks_like_colour
-from gaussjax.io.pair_reader import BadPair, LoadedPair, Pair
+from gaussjax.io.pair_reader import BadPair, LoadedPair, Pair, filled
 
 _PIXELS = 2**21  # of the references in a batch: 8 MB in float32
 _MOST_PAIRS = 256
@@ -190,22 +190,10 @@ def _checked(position: int, parts: _Parts, dtype) -> Pair:
     common = min(np.result_type(*wide), np.dtype(dtype), key=lambda kind: kind.itemsize)
     reference, blurred = (image.astype(common, copy=False) for image in wide)
     known_a, known_b = (None if m is None else (m != 0).astype(common) for m in maps[:2])
-    reference, blurred = _filled(reference, known_a), _filled(blurred, known_b)
+    reference = reference if known_a is None else filled(reference, known_a)
+    blurred = blurred if known_b is None else filled(blurred, known_b)
     weights = None if maps[2] is None else maps[2].astype(common)
     return LoadedPair(name, position, reference, blurred, known_a, known_b, weights)
-
-
-def _filled(image: np.ndarray, known: np.ndarray | None) -> np.ndarray:
-    """The image with the known pixel that is nearest their mean where it is not known.
-
-    Not the mean itself: grey levels would no longer be seen to be whole numbers.
-    """
-    if known is None:
-        return image
-    values = image[known > 0]
-    if not np.all(np.isfinite(values)):
-        return image
-    return np.where(known > 0, image, values[np.argmin(np.abs(values - np.mean(values)))])
 
 
 _MAP_NAMES = "mask of reference", "mask of blurred", "weights"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 
-from gaussjax.io.images import ImageFileError, one_line_errors
+from gaussjax.io.errors import ImageFileError, one_line_errors
 
 
 def read_covariates(path: str | PathLike[str]) -> dict[str, dict[str, float]]:

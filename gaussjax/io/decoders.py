@@ -1,27 +1,37 @@
 """Decoders: the samples of one file as they are stored, in the file's own numbers.
 
-A decoder refuses what it would have to guess. It leaves warnings to the caller: the filters of
+A decoder is given a path and what is selected of the file, such as the name of an extension, or
+None. It refuses what it would have to guess. It leaves warnings to the caller: the filters of
 warnings belong to the whole process, and several threads may decode at once. Nothing here imports
-JAX, and Pillow is imported when a file needs it.
+JAX, and the library of a format is imported when a file needs it.
 """
 
-import io
-import mmap
-import zlib
+import importlib
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-# Formats whose samples Pillow hands over unaltered. It also opens PPM, JPEG 2000 and AVIF, but
-# reduces their deeper variants to 8 bit without a word.
+from gaussjax.io.errors import ImageFileError
+
+# Formats whose samples Pillow hands over unaltered. It also opens PPM and JPEG 2000, but reduces
+# their deeper variants to 8 bit without a word.
 PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 ORIENTATION_TAG = 274  # the same number in EXIF and in TIFF
 
 
-class ImageFileError(ValueError):
-    """A file that cannot be read or written as an image; the message is one line."""
+@dataclass(frozen=True)
+class PixelSize:
+    """Distance between neighbouring pixels along every axis, by the header of a file."""
+
+    sizes: tuple[float, ...]  # in axis order
+    unit: str  # arcsec, mm, um, ...
+    source: str  # what said it, such as "FITS WCS"
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,10 @@ class Decoded:
     colour: bool = False  # the last axis holds red, green and blue
     orientation: int = 1  # of EXIF, 1 to 8; 1 is upright
     notes: tuple[str, ...] = ()  # what was left out or replaced, one phrase each
+    pixel_size: PixelSize | None = None  # None where the header has none
+    # where NaN stands for "no data" by the format's own rule; elsewhere NaN is a fault
+    nan_is_no_data: bool = False
+    are_flags: bool = False  # of a data-quality plane: 0 is a good pixel
 
 
 def looks_like_colour(shape: tuple[int, ...]) -> bool:
@@ -70,44 +84,73 @@ def drop_extra_sample(samples: np.ndarray, wanted: int, notes: list[str]) -> np.
     return samples[..., 0] if wanted == 1 else samples[..., :wanted]
 
 
-def map_npy(path: Path, *, attempts: int = 5) -> np.ndarray:
-    """Map a NumPy file, read-only: a header that promises more than the file is an error."""
-    try:
-        return np.asarray(np.lib.format.open_memmap(path, mode="r"))
-    except SystemError:
-        # NumPy reads a header by Python's parser, which in Python 3.11 fails now and then in one
-        # thread while another one parses as well: "AST constructor recursion depth mismatch".
-        if attempts == 1:
-            raise
-        return map_npy(path, attempts=attempts - 1)
-    except ValueError as error:
-        if "Python objects" in str(error):
-            raise ImageFileError("holds pickled Python objects, which are never loaded") from None
-        raise
+def without_lone_axes(samples: np.ndarray, notes: list[str]) -> np.ndarray:
+    """Without the axes of one sample where there are more than an image or a volume has."""
+    if samples.ndim <= 2 or 1 not in samples.shape:
+        return samples
+    notes.append(f"axes of one sample dropped from the shape {samples.shape}")
+    return np.squeeze(samples)
 
 
-def cut_mapped(image: Any, place: Any) -> Any:
-    """A part of an array; of a mapped file a copy, after which the file's pages are let go of.
+def refuse_selection(selection: str | None) -> None:
+    """Refuse to select anything of a file that holds one image."""
+    if selection is not None:
+        raise ImageFileError(f"nothing can be selected of a file of this kind, not [{selection}]")
 
-    The system maps the MB around each row that is read: they would add up to the whole file.
+
+def refuse_bomb(count: int, unit: str) -> None:
+    """Refuse more pixels or samples than Pillow takes for safe, before they are decoded."""
+    import PIL.Image
+
+    limit = PIL.Image.MAX_IMAGE_PIXELS
+    if limit is not None and count > limit:
+        raise ImageFileError(
+            f"promises {count} {unit}, more than the limit of {limit}: a decompression bomb?"
+        )
+
+
+def library(name: str, extra: str, what: str) -> Any:
+    """Import the library of a format.
+
+    Raises:
+        ImageFileError: if it is not installed, naming the extra of this package that brings it.
     """
-    part = image[place]
-    if isinstance(image, np.memmap) and image.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
-        part = np.array(part)
-        image._mmap.madvise(mmap.MADV_DONTNEED)  # pyright: ignore[reportAttributeAccessIssue]
-    return part
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        package = name.partition(".")[0]
+        raise ImageFileError(
+            f"is {what}, which {package} reads: pip install 'gaussjax[{extra}]'"
+        ) from None
 
 
-def decode_npy(path: Path) -> Decoded:
-    """Decode a NumPy file by way of its map."""
-    samples = np.array(map_npy(path))
-    return Decoded(samples, full_scale(samples.dtype))
+@contextmanager
+def log_as_notes(name: str) -> Iterator[list[str]]:
+    """Collect the warnings of the logger ``name`` in this thread, which would go to stderr."""
+    notes: list[str] = []
+    thread = threading.get_ident()
+
+    def collect(record: logging.LogRecord) -> bool:
+        ours = record.thread == thread
+        if ours and record.levelno >= logging.WARNING:
+            notes.append(f"{name} says: {record.getMessage()}")
+        return not ours
+
+    logger = logging.getLogger(name)
+    logger.addFilter(collect)
+    try:
+        yield notes
+    finally:
+        logger.removeFilter(collect)
 
 
-def decode_pillow(path: Path, formats: tuple[str, ...] = PILLOW_FORMATS) -> Decoded:
+def decode_pillow(
+    path: Path, selection: str | None = None, formats: tuple[str, ...] = PILLOW_FORMATS
+) -> Decoded:
     """Decode the first frame of a file by Pillow, and refuse what it takes for a bomb."""
     import PIL.Image
 
+    refuse_selection(selection)
     notes: list[str] = []
     with PIL.Image.open(path, formats=formats) as image:
         refuse_bomb(image.width * image.height, "pixels")  # Pillow itself only warns
@@ -120,24 +163,15 @@ def decode_pillow(path: Path, formats: tuple[str, ...] = PILLOW_FORMATS) -> Deco
             notes.append("transparent colour ignored")
         bands = len(image.getbands())
         if image.format == "PNG" and bands > 1 and _png_bit_depth(path) == 16:
-            samples = _deep_png_samples(path)
+            import imagecodecs  # Pillow keeps the first byte of two
+
+            samples = imagecodecs.png_decode(path.read_bytes())
         else:
             samples = _pillow_samples(image, notes)
     if samples.ndim == 3:
         samples = drop_extra_sample(samples, 1 if samples.shape[-1] == 2 else 3, notes)
     colour = samples.ndim == 3
     return Decoded(samples, full_scale(samples.dtype), colour, orientation, tuple(notes))
-
-
-def refuse_bomb(count: int, unit: str) -> None:
-    """Refuse more pixels or samples than Pillow takes for safe, before they are decoded."""
-    import PIL.Image
-
-    limit = PIL.Image.MAX_IMAGE_PIXELS
-    if limit is not None and count > limit:
-        raise ImageFileError(
-            f"promises {count} {unit}, more than the limit of {limit}: a decompression bomb?"
-        )
 
 
 def _pillow_samples(image: Any, notes: list[str]) -> np.ndarray:
@@ -161,27 +195,3 @@ def _png_bit_depth(path: Path) -> int:
     """Bits per sample: the signature (8 bytes) and the header chunk come first in every PNG."""
     with path.open("rb") as file:
         return file.read(26)[24]
-
-
-def _deep_png_samples(path: Path) -> np.ndarray:
-    """Samples ``[y, x, channel]`` of a 16-bit PNG with several channels, which Pillow cuts to 8."""
-    import PIL.Image
-
-    data = bytearray(path.read_bytes())
-    grey_and_alpha = data[25] == 4
-    if grey_and_alpha:  # byte for byte an 8-bit RGBA image: relabel the header as one
-        data[24:26] = bytes([8, 6])
-        data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
-        pairs = np.asarray(PIL.Image.open(io.BytesIO(data), formats=("PNG",))).astype(np.uint16)
-        return 256 * pairs[..., 0::2] + pairs[..., 1::2]
-    # Pillow keeps the first byte of two. Decode for the high bytes, then once more as if the
-    # two were swapped for the low ones.
-    halves = []
-    for order in ("B", "L"):
-        image = PIL.Image.open(io.BytesIO(data), formats=("PNG",))
-        tile = image.tile[0]
-        if tile[3] != f"{image.mode};16B":
-            raise ImageFileError("this Pillow cannot decode 16-bit colour PNG in full; use TIFF")
-        image.tile = [type(tile)(*tile[:3], f"{image.mode};16{order}")]
-        halves.append(np.asarray(image).astype(np.uint16))
-    return 256 * halves[0] + halves[1]

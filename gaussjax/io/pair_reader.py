@@ -15,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gaussjax.io.decoders import Decoded, full_scale, looks_like_colour
-from gaussjax.io.images import ImageFileError, one_line_errors, read_values, to_values
+from gaussjax.io.errors import ImageFileError, one_line_errors
+from gaussjax.io.images import read_values
 from gaussjax.io.pair_sources import PairFiles, Source, open_stack
+from gaussjax.io.values import to_values
 
 _LEAST_SIDE = 8  # px along every axis: smaller images hold too little for an estimate
 _WINDOW_PER_WORKER = 4
@@ -135,24 +137,40 @@ class _Loader:
     def __call__(self, position: int) -> Pair:
         files = self._pairs[position]
         try:
-            images = [self._values(path, files.index) for path in (files.reference, files.blurred)]
+            read = [self._read(path, files.index) for path in (files.reference, files.blurred)]
+            images, known = zip(*read, strict=True)
             _check_shapes(files, *(image.shape for image in images))
         except ImageFileError as error:
             return BadPair(files.name, position, str(error))
-        return LoadedPair(files.name, position, *images)
+        return LoadedPair(files.name, position, *images, *known)
 
-    def _values(self, path: Path, index: int | None) -> np.ndarray:
+    def _read(self, path: Path, index: int | None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Values, and 1 where there are data, else 0; None: there are everywhere."""
+        known = None
         if index is None:
-            values = read_values(path, self._dtype, linearize=self._linearize)
+            values, known = read_values(path, self._dtype, linearize=self._linearize)
         else:
             samples = self._stack(path)[index]
             decoded = Decoded(samples, full_scale(samples.dtype))
             with one_line_errors(path):
                 values = to_values(decoded, self._dtype, [], linearize=self._linearize)
+        if known is not None and np.any(known):
+            values, known = filled(values, known), known.astype(self._dtype)
         bad = values.size - np.count_nonzero(np.isfinite(values))
         if bad:
             raise ImageFileError(f"{path}: has {bad} NaN or infinite pixels")
-        return values
+        return values, known
+
+
+def filled(image: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The image with the known pixel that is nearest their mean where it is not known.
+
+    Not the mean itself: grey levels would no longer be seen to be whole numbers.
+    """
+    values = image[known > 0]
+    if not np.all(np.isfinite(values)):
+        return image
+    return np.where(known > 0, image, values[np.argmin(np.abs(values - np.mean(values)))])
 
 
 def _check_shapes(files: PairFiles, shape: tuple[int, ...], blurred_shape: tuple[int, ...]) -> None:

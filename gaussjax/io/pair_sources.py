@@ -16,13 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.io.decoders import check_samples, looks_like_colour, map_npy
-from gaussjax.io.images import ImageFileError, one_line_errors
+from gaussjax.io.decoders import check_samples, looks_like_colour
+from gaussjax.io.errors import ImageFileError, one_line_errors
+from gaussjax.io.kinds import IMAGE_SUFFIXES
+from gaussjax.io.numpy_files import map_npy
+from gaussjax.io.selection import split_selection
 
-# What counts as an image in a folder, in small or capital letters; its content decides the rest.
-_IMAGE_SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".npy")
-)
 _Entry = tuple[str, str, str]  # name, path of the reference, path of the blurred image
 _HEADERS = (["reference", "blurred"], ["reference", "blurred", "name"])
 
@@ -239,12 +238,23 @@ def _images(root: Path, problems: list[Problem]) -> dict[str, tuple[str, ...]]:
                 problems.append(Problem(link, "is a link to a folder, which is not followed"))
         below = Path(folder).relative_to(root).as_posix()
         prefix = "" if below == "." else f"{below}/"
-        for file in files:
-            stem, suffix = os.path.splitext(file)
-            if suffix.lower() in _IMAGE_SUFFIXES and not file.startswith("."):
+        stores = [name for name in subfolders if name.lower().endswith(".zarr")]
+        subfolders[:] = [name for name in subfolders if name not in stores]
+        for file in files + stores:
+            stem = _stem(file)
+            if stem is not None:
                 name = prefix + stem
                 found[name] = (*found.get(name, ()), prefix + file)
     return found
+
+
+def _stem(file: str) -> str | None:
+    """A name without the suffix of an image, such as .png or .nii.gz; None if it has none."""
+    stem, suffix = os.path.splitext(file)
+    if suffix.lower() in (".gz", ".fz"):
+        stem, inner = os.path.splitext(stem)
+        suffix = inner + suffix
+    return stem if suffix.lower() in IMAGE_SUFFIXES and not file.startswith(".") else None
 
 
 def _why_unpaired(folders: tuple[Path, Path], files: list[tuple[str, ...]]) -> str:
@@ -280,7 +290,7 @@ def _entries(lines: Iterator[str]) -> Iterator[_Entry]:
 def _stamp(path: Path) -> tuple[int, int] | None:
     """Size in bytes and time in ns of a file; None if there is none."""
     try:
-        status = path.stat()
+        status = split_selection(path)[0].stat()
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns

@@ -1,9 +1,6 @@
-"""The TIFF decoder: tifffile, and Pillow for colours and compressions that tifffile leaves out."""
+"""The TIFF decoder, by tifffile: first series, colours, and the pixel sizes of OME and ImageJ."""
 
-import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,37 +9,39 @@ import numpy as np
 from gaussjax.io.decoders import (
     ORIENTATION_TAG,
     Decoded,
-    ImageFileError,
-    decode_pillow,
+    PixelSize,
     drop_extra_sample,
     full_scale,
+    log_as_notes,
     refuse_bomb,
+    refuse_selection,
 )
+from gaussjax.io.errors import ImageFileError
 
 _STACK_AXES = "ZQI"  # depth, and tifffile's letters for pages of unknown meaning
+_DNG_VERSION_TAG = 50706
+_UNITS = {"µm": "um", "μm": "um", "micron": "um", "\\u00B5m": "um", "inch": "in", "pixel": ""}
 
 
-def decode_tiff(path: Path) -> Decoded:
+def decode_tiff(path: Path, selection: str | None = None) -> Decoded:
     """Decode the first series of a TIFF file: an image, or a stack of pages as a volume."""
     import tifffile
 
-    with _log_as_notes("tifffile") as notes, tifffile.TiffFile(path) as tiff:
+    refuse_selection(selection)
+    with log_as_notes("tifffile") as notes, tifffile.TiffFile(path) as tiff:
         series, page = tiff.series[0], tiff.series[0].keyframe
         if len(tiff.series) > 1:
             notes.append(f"first of {len(tiff.series)} image series used")
         if series.nbytes > path.stat().st_size:  # an uncompressed file is as large as its image
             refuse_bomb(series.size, "samples")
         photometric = _name(page.photometric)
-        if photometric not in ("MINISBLACK", "MINISWHITE", "RGB"):
-            return _decode_by_pillow(path, page, len(series.pages))
-        try:
-            samples = series.asarray()
-        except ValueError as error:
-            if "imagecodecs" not in str(error):
-                raise
-            return _decode_by_pillow(path, page, len(series.pages))
+        _refuse_raw(page, photometric)
+        samples = series.asarray()
         orientation = page.tags.valueof(ORIENTATION_TAG, 1)
-    bits = page.bitspersample
+        bits, colormap = page.bitspersample, page.colormap
+        pixel_size = _pixel_size(tiff, series)
+        is_jpeg = "JPEG" in _name(page.compression)
+    axes = series.axes
     if samples.dtype == bool:
         samples, bits = np.where(samples, np.uint8(255), np.uint8(0)), 8  # as 1-bit PNG is read
     scale = full_scale(samples.dtype, bits)
@@ -52,28 +51,42 @@ def decode_tiff(path: Path) -> Decoded:
                 f"TIFF with inverted grey of type {samples.dtype}; save it uninverted"
             )
         samples = samples.dtype.type(scale) - samples
+    if "S" in axes:
+        samples, axes = np.moveaxis(samples, axes.index("S"), -1), axes.replace("S", "")
+    if photometric == "YCBCR" and is_jpeg:
+        photometric = "RGB"  # the decoder of JPEG has converted it
+    elif photometric == "PALETTE" and colormap is not None and samples.dtype == np.uint8:
+        samples, scale = (colormap >> 8).astype(np.uint8).T[samples], 255
+        photometric = "RGB"
+        notes.append("palette replaced by its colours")
+    elif photometric == "SEPARATED" and samples.shape[-1] == 4 and scale is not None:
+        samples, photometric = _from_cmyk(samples, scale), "RGB"
+        notes.append("CMYK converted to RGB by the plain formula, without a colour profile")
+    if photometric not in ("MINISBLACK", "MINISWHITE", "RGB"):
+        raise ImageFileError(
+            f"TIFF with {photometric} samples of type {samples.dtype}; save it as grey or RGB"
+        )
     colour = photometric == "RGB"
-    if "S" in series.axes:
-        samples = np.moveaxis(samples, series.axes.index("S"), -1)
+    if samples.ndim > len(axes):
         samples = drop_extra_sample(samples, 3 if colour else 1, notes)
-    axes = series.axes.replace("S", "")
     if len(axes) == 3:
         if axes[0] not in _STACK_AXES:
             raise ImageFileError(f"TIFF axes {axes} are no image and no volume; export one image")
         notes.append(f"stack of {samples.shape[0]} pages read as a volume")
-    return Decoded(samples, scale, colour, orientation, tuple(notes))
+    return Decoded(samples, scale, colour, orientation, tuple(notes), pixel_size)
 
 
-def map_tiff(path: Path) -> np.ndarray | None:
+def map_tiff(path: Path) -> Decoded | None:
     """Map the samples of a file, read-only; None if they are not plain, grey and upright."""
     import tifffile
 
-    with _log_as_notes("tifffile"), tifffile.TiffFile(path) as tiff:
+    with log_as_notes("tifffile"), tifffile.TiffFile(path) as tiff:
         series, page = tiff.series[0], tiff.series[0].keyframe
         plain = series.dataoffset is not None and len(tiff.series) == 1 and len(series.axes) == 2
         grey = _name(page.photometric) == "MINISBLACK" and page.bitspersample % 8 == 0
         if plain and grey and page.tags.valueof(ORIENTATION_TAG, 1) == 1:
-            return tifffile.memmap(path, mode="r")
+            samples = tifffile.memmap(path, mode="r")
+            return Decoded(samples, None, pixel_size=_pixel_size(tiff, series))
     return None
 
 
@@ -82,34 +95,64 @@ def _name(code: Any) -> str:
     return getattr(code, "name", str(code))
 
 
-def _decode_by_pillow(path: Path, page: Any, num_pages: int) -> Decoded:
-    """Decode colours and compressions that tifffile cannot, where Pillow keeps every bit."""
-    photometric = _name(page.photometric)
-    grey = page.samplesperpixel == 1 and photometric == "MINISBLACK"
-    exact = page.dtype in ("uint8", "bool") or (grey and page.dtype in ("uint16", "float32"))
-    if num_pages > 1 or not exact:
+def _refuse_raw(page: Any, photometric: str) -> None:
+    """Refuse a camera's raw file, of which the first image is often a thumbnail."""
+    thumbnail = page.is_reduced and page.subifds
+    if thumbnail or _DNG_VERSION_TAG in page.tags or photometric in ("CFA", "LINEAR_RAW"):
         raise ImageFileError(
-            f"TIFF with {photometric} samples of type {page.dtype} and {_name(page.compression)}"
-            " compression is not supported; save uncompressed grey or RGB"
+            "is a raw photograph, which is not read; in Python: import rawpy, numpy;"
+            ' numpy.save("image.npy", rawpy.imread(FILE).raw_image_visible)'
         )
-    return decode_pillow(path, formats=("TIFF",))
 
 
-@contextmanager
-def _log_as_notes(name: str) -> Iterator[list[str]]:
-    """Collect the warnings of the logger ``name`` in this thread, which would go to stderr."""
-    notes: list[str] = []
-    thread = threading.get_ident()
+def _from_cmyk(samples: np.ndarray, white: int) -> np.ndarray:
+    """Red, green and blue ``[..., 3]`` of cyan, magenta, yellow and black ``[..., 4]``."""
+    light = white - samples.astype(np.float64)
+    return np.rint(light[..., :3] * light[..., 3:] / white).astype(samples.dtype)
 
-    def collect(record: logging.LogRecord) -> bool:
-        ours = record.thread == thread and record.levelno >= logging.WARNING
-        if ours:
-            notes.append(f"{name} says: {record.getMessage()}")
-        return not ours
 
-    logger = logging.getLogger(name)
-    logger.addFilter(collect)
+def _pixel_size(tiff: Any, series: Any) -> PixelSize | None:
+    """As a microscope wrote it. Of other files the resolution is one for printing."""
+    found: dict[str, tuple[float, str]] = {}
+    source = ""
     try:
-        yield notes
-    finally:
-        logger.removeFilter(collect)
+        if tiff.is_ome:
+            source, found = "OME header", _ome_sizes(tiff)
+        elif tiff.is_imagej:
+            source, found = "ImageJ header", _imagej_sizes(tiff)
+        axes = series.axes.replace("S", "")
+        sizes = tuple(found[axis][0] for axis in axes)
+        units = {found[axis][1] for axis in axes}
+    except (KeyError, ValueError, TypeError, ZeroDivisionError, AttributeError):
+        return None
+    unit = units.pop() if len(units) == 1 else ""
+    unit = _UNITS.get(unit, unit)
+    if not unit or not all(0 < size < math.inf for size in sizes):
+        return None
+    return PixelSize(sizes, unit, source)
+
+
+def _ome_sizes(tiff: Any) -> dict[str, tuple[float, str]]:
+    """Size and unit by axis."""
+    import tifffile
+
+    image = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]
+    pixels = (image[0] if isinstance(image, list) else image)["Pixels"]
+    return {
+        axis: (float(pixels[f"PhysicalSize{axis}"]), pixels.get(f"PhysicalSize{axis}Unit", "um"))
+        for axis in "XYZ"
+        if f"PhysicalSize{axis}" in pixels
+    }
+
+
+def _imagej_sizes(tiff: Any) -> dict[str, tuple[float, str]]:
+    """Size and unit by axis: the resolution tags count pixels per unit, spacing is of slices."""
+    metadata, tags = tiff.imagej_metadata, tiff.pages[0].tags
+    unit = metadata["unit"]
+    found = {}
+    for axis in "XY":
+        count, per = tags[f"{axis}Resolution"].value
+        found[axis] = per / count, unit
+    if "spacing" in metadata:
+        found["Z"] = abs(float(metadata["spacing"])), unit
+    return found

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.io.decoders import cut_mapped
+from gaussjax.io.numpy_files import cut_mapped
 from gaussjax.model.arguments import as_pair, is_traced
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.frame_part import FramePart

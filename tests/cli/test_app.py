@@ -345,7 +345,7 @@ def test_bad_files(folder, capsys):
     np.save("small.npy", np.ones((5, 7)))
     np.save("pixel.npy", np.ones((1, 1)))
     for name, reason in [
-        ("text.png", "text.png: is damaged, or no image"),
+        ("text.png", "text.png: is text, no image"),
         ("cut.png", "cut.png: "),
         ("empty.png", "empty.png: is empty"),
         ("missing.png", "missing.png: No such file or directory"),
@@ -355,7 +355,7 @@ def test_bad_files(folder, capsys):
         ("nan.npy", "NaN or infinite"),
         ("small.npy", "same shape"),
         ("pixel.npy", "size 1"),
-        ("two\nlines.png", "two lines.png: No such file"),
+        ("two\nlines.png", "two\\nlines.png: No such file"),
     ]:
         assert reason in error_line(capsys, 2, "estimate", name, "a.npy")
         if name != "small.npy":

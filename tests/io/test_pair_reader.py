@@ -86,7 +86,7 @@ def test_pairs_are_what_read_image_reads(tmp_path, rng, linearize):
 
 def test_other_types_keep_their_bits(tmp_path, rng):
     for path in write_every_kind(tmp_path, rng):
-        values = read_values(path, np.float64)
+        values, _ = read_values(path, np.float64)
         np.testing.assert_array_equal(values, read_image(path).values, err_msg=path.name)
         assert values.dtype == np.float64
 
@@ -159,7 +159,7 @@ def test_bad_pairs_say_why_and_do_not_stop_the_rest(tmp_path):
         "small": r"small\.npy: is of shape \(16, 7\); every axis needs at least 8 pixels",
         "holes": r"holes\.npy: has 3 NaN or infinite pixels",
         "large": r"large\.npy: has 256 NaN or infinite pixels",
-        "text": r"text\.png: is damaged, or no image",
+        "text": r"text\.png: is text, no image",
         "empty": r"empty\.png: is empty",
         "missing": r"missing\.png: No such file",
     }

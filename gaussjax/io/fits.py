@@ -1,0 +1,102 @@
+"""The decoder of FITS files, by astropy: scaled values, extensions, blanks, scale of the sky."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gaussjax.io.decoders import (
+    Decoded,
+    PixelSize,
+    library,
+    log_as_notes,
+    refuse_bomb,
+    without_lone_axes,
+)
+from gaussjax.io.errors import ImageFileError
+from gaussjax.io.selection import listed
+
+_FLAGS = ("DQ", "BPM")  # names of extensions with 0 for a good pixel, as HST, JWST, IRAF write them
+
+
+def decode_fits(path: Path, selection: str | None = None) -> Decoded:
+    """Decode the first image of a file, or the extension selected by number or name.
+
+    ``"1"`` is the extension of that number, ``"SCI"`` the first of that name, ``"SCI,2"`` its
+    second version. BSCALE and BZERO are applied; blanks and NaN are no data.
+    """
+    fits = library("astropy.io.fits", "fits", "a FITS file")
+    with log_as_notes("astropy") as notes, fits.open(path, memmap=False) as hdus:
+        hdu = _chosen(hdus, selection, notes)
+        shape = tuple(hdu.shape)
+        if hdu.name == "COMPRESSED_IMAGE" or type(hdu).__name__ == "CompImageHDU":
+            refuse_bomb(int(np.prod(shape)), "samples")
+        elif int(np.prod(shape)) * abs(hdu.header["BITPIX"]) // 8 > path.stat().st_size:
+            refuse_bomb(int(np.prod(shape)), "samples")  # packed as a whole
+        samples = np.asarray(hdu.data)
+        pixel_size = _pixel_size(hdus, hdu, samples.shape)
+    are_flags = hdu.name in _FLAGS and samples.dtype.kind in "ui"
+    samples = without_lone_axes(samples, notes)
+    kind = samples.dtype.newbyteorder("=")
+    # Its unsigned integers are detectors' counts, for which no sample stands for white.
+    return Decoded(
+        samples.astype(kind, copy=False),
+        None,
+        notes=tuple(notes),
+        pixel_size=pixel_size,
+        nan_is_no_data=True,
+        are_flags=are_flags,
+    )
+
+
+def _chosen(hdus: Any, selection: str | None, notes: list[str]) -> Any:
+    """The part of the file to read."""
+    images = [k for k, hdu in enumerate(hdus) if hdu.is_image and hdu.shape and all(hdu.shape)]
+    names = [_name(k, hdus[k]) for k in images]
+    if not images:
+        kinds = listed([type(hdu).__name__ for hdu in hdus])
+        raise ImageFileError(
+            f"holds no image, only {kinds}; of a table column, save the image:"
+            ' import astropy.io.fits, numpy; numpy.save("image.npy",'
+            ' astropy.io.fits.getdata(FILE)["COLUMN"][0])'
+        )
+    if selection is None:
+        if len(images) > 1:
+            notes.append(f"extension {names[0]} used; the images are {', '.join(names)}")
+        return hdus[images[0]]
+    name, _, version = selection.partition(",")
+    try:
+        key: Any = int(name) if name.strip().isdecimal() else name.strip()
+        hdu = hdus[key, int(version)] if version else hdus[key]
+    except (KeyError, IndexError, ValueError):
+        raise ImageFileError(f"has no extension [{selection}]; there are {listed(names)}") from None
+    if not hdu.is_image or not hdu.shape:
+        raise ImageFileError(f"[{selection}] is no image; there are {listed(names)}")
+    return hdu
+
+
+def _name(number: int, hdu: Any) -> str:
+    version = f",{hdu.ver}" if hdu.ver > 1 else ""
+    return f"[{hdu.name}{version}]" if hdu.name else f"[{number}]"
+
+
+def _pixel_size(hdus: Any, hdu: Any, shape: tuple[int, ...]) -> PixelSize | None:
+    """Of the sky, from the header's world coordinates; None if it has none, or broken ones."""
+    if not any(key.startswith(("CTYPE", "CDELT", "CD1_1")) for key in hdu.header):
+        return None
+    try:
+        wcs = library("astropy.wcs", "fits", "a FITS file")
+        world = wcs.WCS(hdu.header, fobj=hdus, fix=False)
+        scales = wcs.utils.proj_plane_pixel_scales(world)[::-1]  # FITS counts axes from the last
+        units = [str(unit) for unit in world.wcs.cunit][::-1]
+    except Exception:  # a broken header leaves the pixels as they are
+        return None
+    kept = [k for k, length in enumerate(shape) if length > 1 or len(shape) <= 2]
+    found = {units[k] for k in kept}
+    sizes = [float(scales[k]) for k in kept]
+    if len(found) != 1 or found == {""} or not all(0 < size < np.inf for size in sizes):
+        return None
+    unit = found.pop()
+    if unit == "deg":
+        return PixelSize(tuple(3600 * size for size in sizes), "arcsec", "FITS WCS")
+    return PixelSize(tuple(sizes), unit, "FITS WCS")

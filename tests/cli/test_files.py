@@ -1,0 +1,67 @@
+"""The command on the files of other fields: blanks, flags, units, and names that play tricks."""
+
+import json
+
+import numpy as np
+import pytest
+import scipy.ndimage
+from image_kinds import library
+
+from gaussjax.cli import main
+
+SIDE = 96
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run_json(capsys, *arguments):
+    code = main(["estimate", *arguments, "--json"])
+    output = capsys.readouterr()
+    assert output.err == ""
+    return code, json.loads(output.out)
+
+
+def write_fits(name, image, flags):
+    fits = library("astropy.io.fits")
+    header = fits.Header()
+    for axis, kind in [(1, "RA---TAN"), (2, "DEC--TAN")]:
+        header[f"CTYPE{axis}"], header[f"CDELT{axis}"] = kind, 0.05 / 3600
+    parts = [fits.ImageHDU(image, header, name="SCI"), fits.ImageHDU(flags, name="DQ")]
+    fits.HDUList([fits.PrimaryHDU(), *parts]).writeto(name)
+
+
+@pytest.fixture
+def sky(folder):
+    """Two exposures of one field, with blanks, flags and the scale of the sky."""
+    scene = np.random.default_rng(3).random((SIDE, SIDE))
+    soft = scipy.ndimage.gaussian_filter(scene, 1.5)
+    flags = np.zeros(scene.shape, np.int16)
+    flags[60, 20:24] = 4
+    soft[flags > 0] = 90  # hits of cosmic rays
+    soft[30:32, 40] = np.nan
+    write_fits("a.fits", scene, 0 * flags)
+    write_fits("b.fits", soft, flags)
+    return folder
+
+
+def test_blanks_and_flags_of_fits_are_masked_and_counted(sky, capsys):
+    options = ["--kernel", "sampled", "--mask", "b.fits[DQ]"]
+    code, record = run_json(capsys, "a.fits", "b.fits[SCI]", *options)
+    assert code == 0
+    assert record["sigma"] == pytest.approx(1.5, abs=1e-4)
+    assert "blurred: 2 pixels without data masked" in record["notes"]
+    assert "mask: flags, 4 pixels of which are not 0 left out" in record["notes"]
+    # All others whose blur stays within the frame.
+    assert record["num_pixels"] == (SIDE - 2 * 6) ** 2 - 2 - 4
+
+
+def test_files_are_named_in_one_line(folder, capsys):
+    name = "a\x1b[31m\nb.png"
+    (folder / name).write_bytes(b"")
+    assert main(["estimate", name, name]) == 2
+    error = capsys.readouterr().err
+    assert error == "gaussjax: error: a\\x1b[31m\\nb.png: is empty\n"
