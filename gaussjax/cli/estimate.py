@@ -7,7 +7,7 @@ from gaussjax.cli import options as common
 from gaussjax.cli.inputs import check_lengths, read_pair
 from gaussjax.cli.output import OutputFile, report
 from gaussjax.cli.process import one_shot_process
-from gaussjax.model.options import BOUNDARIES, PADDED_BOUNDARIES
+from gaussjax.model.options import BOUNDARIES, MOTIONS, PADDED_BOUNDARIES
 
 _EXIT_HELP = """
 exit codes:
@@ -34,6 +34,11 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         default="valid",
         help="valid (default) compares only pixels that the blur cannot reach from outside; the"
         " others compare the whole frame and assume what lies beyond it",
+    )
+    parser.add_argument(
+        "--motion",
+        choices=MOTIONS,
+        help="fit a rotation and a scale beside the shift, a few degrees and per cent",
     )
     parser.add_argument(
         "--precision",
@@ -67,6 +72,10 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     common.check_pair_options(parser, options)
     if (options.unit is None) != (options.pixel_size is None):
         parser.error("--pixel-size and --unit go together")
+    if options.motion and (options.plot or options.noise or options.boundary != "valid"):
+        parser.error("--motion goes without --plot, --noise and --boundary")
+    if options.precision and options.motion:
+        parser.error("--precision reads a part of the frame: it goes without --motion")
     if options.precision and (options.plot or options.boundary != "valid"):
         parser.error("--precision reads a part of the frame: it goes without --plot and --boundary")
 
@@ -75,6 +84,7 @@ def run(options: argparse.Namespace) -> int:
     """Estimate and print; the exit code."""
     pair, keywords, notes = read_pair(options, outputs=[options.plot])
     keywords |= {"boundary": options.boundary, "precision": options.precision}
+    keywords["motion"] = options.motion
     if options.bounds and options.boundary in PADDED_BOUNDARIES:
         check_lengths(pair[0], {"--bounds": max(map(abs, options.bounds))})
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 TRUSTED = (Verdict.EXPLAINED, Verdict.SHARPER)
+_MOTION = ("angle", "scale", "angle_standard_error", "scale_standard_error")
 _ADEQUACY = (
     *("unexplained", "unexplained_change", "reduced_chi_square"),
     *("autocorrelation", "displacement", "p_value"),
@@ -88,6 +89,7 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         **attributes(estimate, "mtf50", "loss", "noise_std", "num_steps"),
         "angle": estimate.angle if len(outcome.shape) == 2 else None,
         "part": estimate.part and _part_record(estimate.part),
+        "motion": estimate.motion and attributes(estimate.motion, *_MOTION),
         "empirical_mtf50": profile and profile.mtf50,
         "aic": comparison and dict(zip(comparison.names, np.asarray(comparison.aic), strict=True)),
         "best_family": comparison and comparison.best,

@@ -31,7 +31,9 @@ class BlurModel:
     """The static part of a fit: which Gaussian and nuisances, on which grid (not a pytree).
 
     The vector of its parameters holds the variances (px^2), then, as far as they are fitted, the
-    gain, the level (in the frame's scale), the exponent and the shift (px).
+    gain, the level (in the frame's scale), the exponent, the shift (px), and of a ``motion`` the
+    angle (rad) and the log scale that are left after B has been brought to the grid of A, in which
+    B is linear.
     """
 
     family: str  # of the Gaussian
@@ -41,6 +43,7 @@ class BlurModel:
     gain: bool = False  # fit it
     offset: bool = False  # fit it
     shift: bool = False  # fit it
+    motion: bool = False  # fit a rotation and a scale beside the shift
 
     @property
     def ndim(self) -> int:
@@ -68,9 +71,14 @@ class BlurModel:
         return self.num_variances + self.gain + self.offset
 
     @property
+    def shift_index(self) -> int:
+        """Of the first entry of the shift in the vector, if it has one."""
+        return self.exponent_index + self.has_exponent
+
+    @property
     def num_parameters(self) -> int:
         """Length of the vector."""
-        return self.exponent_index + self.has_exponent + self.shift * self.ndim
+        return self.shift_index + self.shift * self.ndim + 2 * self.motion
 
     def pack(self, variance, gain, level, shift, exponent=2.0) -> jax.Array:
         """The vector of these values; those that are not fitted are left out."""
@@ -79,6 +87,7 @@ class BlurModel:
         parts += [jnp.reshape(level, (1,))] if self.offset else []
         parts += [jnp.reshape(jnp.asarray(exponent), (1,))] if self.has_exponent else []
         parts += [shift] if self.shift else []
+        parts += [jnp.zeros(2)] if self.motion else []
         return jnp.concatenate([jnp.asarray(part, variance.dtype) for part in parts])
 
     def params(self, vector: jax.Array) -> BlurParams:
@@ -87,7 +96,7 @@ class BlurModel:
         return BlurParams(
             vector[:p],
             gain=vector[p] if self.gain else None,
-            shift=vector[-self.ndim :] if self.shift else None,
+            shift=vector[self.shift_index :][: self.ndim] if self.shift else None,
             exponent=vector[self.exponent_index] if self.has_exponent else None,
             family=self.family,
         )
@@ -136,6 +145,7 @@ class BlurModel:
         if self.shift:
             turned = -1j * response
             slopes += [multiply(w, turned) for w in angular_frequencies(shape, vector.dtype)]
+        slopes += [jnp.zeros_like(response)] * (2 * self.motion)
         return response, jnp.stack(slopes)
 
     def project(self, coefficients: jax.Array, vector: jax.Array, shape) -> jax.Array:

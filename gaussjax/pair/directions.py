@@ -76,8 +76,13 @@ def directions(
     if pairs:
         found.append((Cause.KERNEL, _sum(d(a, a, b, b) for a, b in pairs)))
     found += [(Cause.ASYMMETRY, _sum(d(a, b, b) for b in axes)) for a in axes]
-    found += [(Cause.ROTATION, position[b] * slopes[a] - position[a] * slopes[b]) for a, b in pairs]
-    found.append((Cause.SCALE, _sum(x * slope for x, slope in zip(position, slopes, strict=True))))
+    if not model.motion:
+        found += [
+            (Cause.ROTATION, position[b] * slopes[a] - position[a] * slopes[b]) for a, b in pairs
+        ]
+        found.append(
+            (Cause.SCALE, _sum(x * slope for x, slope in zip(position, slopes, strict=True)))
+        )
     found += [(Cause.VARYING_BLUR, x * laplacian) for x in position]
     found += [(Cause.SHADING, x + jnp.zeros_like(here)) for x in position]
     found += [(Cause.SHADING, x * here) for x in position]

@@ -22,6 +22,7 @@ from gaussjax.pair.extent import largest_radius, radii
 from gaussjax.pair.fit import Options, estimate_within
 from gaussjax.pair.frame import Usable, in_bucket
 from gaussjax.pair.partial_frame import to_precision
+from gaussjax.pair.similar_pair import check_motion, similar_pair, with_similarity
 from gaussjax.statistics.quantisation import known_steps
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
@@ -42,6 +43,7 @@ def estimate_blur(
     gain: bool = False,
     offset: bool = False,
     shift: bool = False,
+    motion: str | None = None,
     noise_std=None,
     bounds=None,
     mask=None,
@@ -79,6 +81,9 @@ def estimate_blur(
         gain: fit a factor between the images.
         offset: fit a constant between them, in the unit of the images.
         shift: fit a displacement, px per axis, as ``scipy.ndimage.shift`` counts it.
+        motion: None, or "similarity": fit a rotation and a scale of B beside the shift, of two axes
+            and a few degrees and per cent; ``motion`` of the result. B is resampled to the grid of
+            A, so that sigma is in px of A. With ``boundary="valid"``, without ``noise_std``.
         noise_std: None: noise in ``blurred`` only, of unknown level. ``(std_reference,
             std_blurred)`` in the unit of the images: errors in variables; only their ratio matters
             to the estimate. "estimate": both levels are found from the pair. Where they cannot be
@@ -133,8 +138,13 @@ def estimate_blur(
             f" without weights; got loss={loss!r}, weights {'' if weights is None else 'not '}None"
         )
     convention = as_kernel(kernel, truncate, radius)
+    moved = None
+    if motion is not None:
+        check_motion(motion, reference.shape, boundary, noise_std)
+        moved = similar_pair(reference, blurred, usable)
+        blurred, usable = moved.blurred, moved.usable
     data = reference, blurred, usable
-    if buckets and boundary == "valid":
+    if buckets and boundary == "valid" and motion is None:
         data = in_bucket(*data)
     shape = data[0].shape
     largest = largest_radius(shape, convention, boundary, bounds)
@@ -145,14 +155,17 @@ def estimate_blur(
         loss=loss,
         gain=bool(gain),
         offset=bool(offset),
-        shift=bool(shift),
+        shift=bool(shift) or motion is not None,
         estimate_noise=estimate_noise,
         largest_radius=largest,
+        motion=motion is not None,
     )
     # A frame that is taken in tiles is extended as far as each blur needs.
     first = (loss != "squared" or noise is not None) and not is_traced(data)
     reaches = radii(shape, boundary, bounds, largest, first=first)
     estimate = estimate_within(reaches, *data, steps, noise, bounds, initial, options=options)
+    if moved is not None:
+        estimate = with_similarity(estimate, moved.similarity)
     # Looked for only where the fit has stumbled on it: on the way there it costs nothing.
     if not is_traced(estimate.status) and int(estimate.status) == Status.NOT_FINITE:
         check_finite(reference, "reference", usable.reference)

@@ -46,6 +46,7 @@ from gaussjax.statistics.departures import (
 )
 from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, assess
+from gaussjax.statistics.motion import Motion
 from gaussjax.statistics.noise import floored_noise
 from gaussjax.statistics.quantisation import rounding_noise, visible_steps
 from gaussjax.statistics.result import BlurEstimate
@@ -71,6 +72,7 @@ class Options:
     shift: bool
     estimate_noise: bool
     largest_radius: int
+    motion: bool = False  # of the images, beside the shift
 
     def model(self, image_shape: tuple[int, ...]) -> BlurModel:
         """The model of a pair of this shape."""
@@ -81,6 +83,7 @@ class Options:
             gain=self.gain,
             offset=self.offset,
             shift=self.shift,
+            motion=self.motion,
         )
 
 
@@ -124,7 +127,8 @@ def fit_pair(
     low, high = swap_bounds(lower, upper, start.swapped)
     scout = None
     # Several parameters take passes that are cheaper on the crop; a blur alone needs one or two.
-    if crop.shape != pair.shape and model.num_parameters > 1:
+    # Angle and scale are about the centre of the frame.
+    if crop.shape != pair.shape and model.num_parameters > 1 and not model.motion:
         few = jax.lax.stop_gradient(pair).crop(crop)
         scout, _ = _objective(few, options.model(crop.shape), start, noise, per_pixel, options)
     fit, low, high = _fit(objective, scout, start, context, low, high)
@@ -232,7 +236,7 @@ def _objective(
         return Robust(frame, model, options.loss), jnp.ones(1, pair.reference.dtype)
     nothing = jnp.zeros(0, pair.reference.dtype)
     tile = tile_shape(pair.shape, pair.boundary, pair.pad)
-    if tile == pair.shape:
+    if tile == pair.shape or model.motion:
         return LeastSquares(frame, model), nothing
     return TiledLeastSquares(frame, model, pair, tile), nothing
 
@@ -427,7 +431,7 @@ def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
     sign = jnp.where(swapped, -1, 1).astype(vector.dtype)
     adequacy = replace(adequacy, displacement=sign * adequacy.displacement)
     margins = axis_margins(oriented, model.kernel, model.ndim)
-    return make_estimate(
+    estimate = make_estimate(
         params_of(vector),
         ndim=model.ndim,
         covariance=rotation @ found.covariance @ rotation.T,
@@ -449,3 +453,9 @@ def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
         departures=found.departures,
         largest_relative_error=LARGEST_RELATIVE_ERROR if at.estimates_noise else jnp.inf,
     )
+    if not model.motion:
+        return estimate
+    angle_error, scale_error = jnp.sqrt(diagonal(found.covariance))[-2:]
+    angle, scale = sign * vector[-2], jnp.exp(sign * vector[-1])
+    motion = Motion(angle, scale, angle_error, scale * scale_error)
+    return replace(estimate, motion=motion)

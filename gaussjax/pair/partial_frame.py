@@ -58,6 +58,8 @@ def to_precision(estimate: F) -> F:
                 "precision reads tiles, whose edges are not the frame's: leave out precision or"
                 f" boundary={boundary!r}"
             )
+        if options.get("motion") is not None:
+            raise ValueError("precision reads tiles, which no motion is told of: leave one out")
         mask = options.pop("mask", None)
         masks = tuple(mask) if isinstance(mask, tuple | list) and len(mask) == 2 else (None, mask)
         given = reference, blurred, *masks, options.pop("weights", None)

@@ -23,6 +23,7 @@ from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import BOUNDARIES, PADDED_BOUNDARIES, check_option
 from gaussjax.model.params import BlurParams, as_params
 from gaussjax.model.response import BlurModel, prediction_margins
+from gaussjax.model.similarity import motion_fields
 from gaussjax.model.transfer import axis_margins, known_reach, system_response
 from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.pair.frame import Frame, centre_and_scale, frame_window, make_frame
@@ -78,9 +79,9 @@ def residual_and_fields(
     """
     response, slopes = model.responses(vector, frame.blurred.shape)
     p = model.num_variances
-    change, *fields = filtered(
-        frame, response, [*slopes[:p], *slopes[p + model.gain + model.offset :]]
-    )
+    # Those of gain, level and motion are found from the others, without a transform.
+    others = slopes[p + model.gain + model.offset : len(vector) - 2 * model.motion]
+    change, *fields = filtered(frame, response, [*slopes[:p], *others])
     if model.offset:
         fields.insert(p, jnp.zeros_like(change))
     if model.gain:
@@ -89,6 +90,10 @@ def residual_and_fields(
         fields.insert(p, predicted / jnp.where(vector[p] == 0, 1, vector[p]))
     added, slope = jax.value_and_grad(lambda v: level_of(model, v, frame))(vector)
     residual = change + added - frame.difference
+    if model.motion:
+        motion = motion_fields(fields[-model.ndim :])
+        residual += sum(part * x for part, x in zip(vector[-2:], motion, strict=True))
+        fields += motion
     # Stacked last: a caller that uses single fields gets those, and the compiler makes no stack.
     return residual, jnp.stack([x + more for x, more in zip(fields, slope, strict=True)])
 

@@ -102,6 +102,7 @@ def find_start(
         model,
         kernel=Kernel("continuous" if model.kernel.name == "continuous" else "discrete"),
         offset=False,
+        motion=False,
     )
     first = _first_variance(oriented, surrogate, initial, small, swapped, noisy)
     first = jnp.minimum(first, max(spectra.image_shape) ** 2) * jnp.eye(ndim, dtype=dtype)

@@ -11,6 +11,7 @@ from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.covariance import variance_error
 from gaussjax.statistics.frame_part import FramePart
 from gaussjax.statistics.goodness_of_fit import Adequacy
+from gaussjax.statistics.motion import Motion
 from gaussjax.statistics.quantiles import normal_quantile, student_quantile
 from gaussjax.statistics.status import Status
 
@@ -52,6 +53,7 @@ class BlurEstimate:
         freedom: degrees of freedom of ``sigma_standard_error``, of the shape of ``sigma``, where it
             is by the scatter of few pairs; None: many.
         part: what was read of the frame, where a precision was asked for; else None.
+        motion: rotation and scale, where they were fitted; else None.
     """
 
     params: BlurParams
@@ -71,6 +73,7 @@ class BlurEstimate:
     narrowed: bool = static(default=False)
     freedom: jax.Array | None = None
     part: FramePart | None = None
+    motion: Motion | None = None
 
     @property
     def fwhm(self) -> jax.Array:
@@ -168,6 +171,11 @@ def _rows(estimate: BlurEstimate) -> list[tuple[str, str]]:
         value = getattr(estimate.params, name)
         if value is not None:
             rows.append((name, with_errors(value, getattr(estimate.standard_error, name)) + unit))
+    if estimate.motion is not None:
+        motion = estimate.motion
+        angles = np.degrees(motion.angle), np.degrees(motion.angle_standard_error)
+        rows.append(("rotation", with_errors(*angles) + " degrees"))
+        rows.append(("scale", with_errors(motion.scale, motion.scale_standard_error)))
     if family == "full" and len(estimate.covariance_matrix) == 2:
         rows.append(("angle", f"{np.degrees(float(estimate.angle)):.1f} degrees"))
         if not estimate.is_positive_definite:
