@@ -1,9 +1,10 @@
-# `make run` does the main job, `make figures` all experiments, `make test` the tests; each sets up .venv if need be.
+# `make run` does the main job, `make figures` all experiments, `make test` the tests, `make docs` the pages in
+# docs/_build/html; each sets up .venv if need be.
 # Another Python: `make test PYTHON=python3.13` (it takes effect when .venv is made; delete .venv to change it).
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
 
-.PHONY: run figures test lint
+.PHONY: run figures test lint docs
 .NOTPARALLEL: # two pips must not write to one environment
 
 run: .venv/ready-experiments
@@ -21,6 +22,11 @@ lint: .venv/ready-dev .venv/ready-experiments
 	$(VENV_PYTHON) -m ruff format --check
 	.venv/bin/lint-imports
 	$(VENV_PYTHON) -m pyright --pythonpath $(VENV_PYTHON)
+
+# Every code block of the pages runs first, and has to print what they show.
+docs: .venv/ready-docs
+	$(VENV_PYTHON) docs/run_blocks.py
+	$(VENV_PYTHON) -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 # One stamp per extra: set-up runs again only when the requirements or the pins have changed.
 .venv/ready-%: pyproject.toml constraints.txt | .venv/bin/pip

@@ -1,4 +1,4 @@
-"""Every experiment, one after the other: all figures and numbers of the README."""
+"""Every experiment, one after the other: all figures and numbers of the pages."""
 
 import sys
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from experiments import (
     conventions,
     convergence,
     cramer_rao,
+    first_look,
     fleet,
     frequency_ratio,
     many_pairs,
@@ -22,10 +23,11 @@ from experiments.shared import common
 from experiments.silent_errors import study as silent_errors
 from experiments.speed import study as speed
 
-# In the order of the README's gallery.
+# In the order of docs/study/index.md.
 EXPERIMENTS = {
     module.EXPERIMENT.stem: module.EXPERIMENT
     for module in (
+        first_look,
         compare_estimators,
         frequency_ratio,
         cramer_rao,

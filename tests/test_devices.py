@@ -94,7 +94,7 @@ exec(sys.argv[2])
 assert estimates.sigma.sharding.spec == P
 whole = jax.jit(jax.vmap(estimate_blur))(references, blurreds)
 jax.tree.map(check, estimates, whole)
-print("the README", "works")
+print("the page", "works")
 
 expected = gaussjax.fit_dataset(zip(*images)).sigma
 with jax.set_mesh(jax.make_mesh((2, 2), ("rows", "columns"))):  # of the caller's own
@@ -108,7 +108,7 @@ print("data sets", "works")
 def test_every_function_works_on_arrays_spread_over_devices(draws):
     flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=4"
     computed = "all" if draws > 100 else "some"
-    text = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
+    text = Path(__file__).parents[1].joinpath("docs/jax.md").read_text(encoding="utf-8")
     (shown,) = re.findall(r"```python\n([^`]*make_mesh[^`]*)```", text)
     done = run_process(
         SCRIPT,

@@ -1,4 +1,4 @@
-"""Every number in the README's tables stands in a JSON in figures/."""
+"""Every number in the README and in the pages of the study stands in a JSON in figures/."""
 
 import json
 import re
@@ -25,7 +25,7 @@ from experiments.silent_errors.judge import Said
 from experiments.speed import bars as speed_bars
 from experiments.speed import table as speed_table
 from experiments.speed.timed_fits import FITS, alone
-from gaussjax import Status
+from gaussjax import Cause, Status, Verdict
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,21 +34,21 @@ def numbers(stem):
     return json.loads((ROOT / "figures" / f"{stem}.json").read_text(encoding="utf-8"))["numbers"]
 
 
-def section(heading):
-    """The text below a heading of the README, up to the next."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8").split(f"## {heading}\n")[1]
-    return re.split(r"\n##+ ", text)[0]
+def page(name):
+    """The text of a page below docs/, or of the README."""
+    path = "README.md" if name == "README" else f"docs/{name}.md"
+    return (ROOT / path).read_text(encoding="utf-8")
 
 
-def rows(heading):
-    """The table rows below a heading of the README, as lists of cells without emphasis."""
-    lines = [line for line in section(heading).splitlines() if line.startswith("|")]
+def rows(name, head=""):
+    """The rows of the table of a page whose head begins so, as cells without emphasis."""
+    lines = page(name).split(f"\n| {head}", 1)[1].split("\n\n")[0].splitlines()
     return [[cell.strip(" *`") for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
-def assert_said(heading, *phrases):
-    """Each phrase stands below the heading, wherever its lines break."""
-    text = " ".join(section(heading).split())
+def assert_said(name, *phrases):
+    """Each phrase stands in the page, wherever its lines break."""
+    text = " ".join(page(name).split())
     missing = [phrase for phrase in phrases if phrase not in text]
     assert not missing
 
@@ -58,10 +58,48 @@ def assert_shown(shown, value):
     assert float(shown) == pytest.approx(float(f"{value:.1e}"), rel=1e-9, abs=0)
 
 
+def test_the_readme_is_short():
+    assert len(page("README").split()) <= 700
+
+
+def test_the_first_example_prints_what_is_shown():
+    found = numbers("first_look")
+    assert "```text\n" + "\n".join(found["printed"]) + "\n```" in page("README")
+    assert found["status"] == 0
+    low, high = found["interval"]
+    assert low < found["true_sigma"] < high
+
+
+def test_what_people_do_today():
+    found, times = numbers("compare_estimators"), numbers("speed")
+    noise = np.array(found["known"]["noise"])
+    index = times["sizes"].index(1024)
+    named = {
+        "estimate_blur": ("interior: estimate_blur", "estimate_blur"),
+        "search over": ("interior: SciPy", "SciPy blur, bounded search"),
+        "the same": ("reflect: SciPy", None),
+        "log ratio of spectra, Hann": ("Hann window: ratio, weighted", None),
+        "gradient descent": ("periodic: Adam, log sigma", None),
+        "log ratio of spectra, every": ("periodic: ratio, pointwise", None),
+    }
+    table = rows("README", "way")
+    assert len(table) == len(named)
+    for (way, worst, over_bound, time), (start, (name, timed)) in zip(
+        table, named.items(), strict=True
+    ):
+        assert way.startswith(start)
+        assert_shown(worst, np.max(np.abs(100 * relative_errors(found, name))[noise == 0]))
+        assert_shown(over_bound, rms(errors_over_bound(found, name)[noise == 0.01]))
+        if timed:
+            assert_shown(time, np.median(speed_bars.ratios(times, timed)[:, index]))
+        else:
+            assert not time
+
+
 def test_which_estimator():
     found = numbers("compare_estimators")
     noise = np.array(found["known"]["noise"])
-    table = rows("Which estimator, when")
+    table = rows("study/compare_estimators")
     assert len(table) >= 6
     for name, worst, one_percent, five_percent, failed in table:
         errors = np.abs(100 * relative_errors(found, name))
@@ -71,13 +109,15 @@ def test_which_estimator():
         assert_shown(five_percent, rms(over_bound[noise == 0.05]))
         assert int(failed) == failures(found, name)
     assert_said(
-        "Which estimator, when", f": {len(noise)} pairs", "within 0.5 % of the same wrong minimum"
+        "study/compare_estimators",
+        f": {len(noise)} pairs",
+        "within 0.5 % of the same wrong minimum",
     )
     newton = found["answers"]["periodic: Gauss-Newton"]["known_sigma"]
     for name in ("L-BFGS", "Adam, log sigma"):
         sigma = found["answers"][f"periodic: {name}"]["known_sigma"]
         np.testing.assert_allclose(sigma, newton, rtol=5e-3)
-    assert_said("Which estimator, when", "Gauss-Newton needs a fifth of the time or less")
+    assert_said("study/compare_estimators", "Gauss-Newton needs a fifth of the time or less")
     times = {
         name: found["answers"][f"periodic: {name}"]["milliseconds_per_pair"]
         for name in ("Gauss-Newton", "L-BFGS", "Adam, log sigma", "Adam, variance")
@@ -87,7 +127,7 @@ def test_which_estimator():
 
 def test_protocol_of_the_first_answer():
     found = numbers("seed_protocol")
-    table = rows("The protocol of the question's first answer")
+    table = rows("study/seed_protocol")
     assert len(table) >= 4
     for name, error in table:
         assert_shown(error, judge(found, name)["rmse_wide"])
@@ -97,7 +137,8 @@ def test_noise_in_both_images():
     found = numbers("noisy_reference")
     shown = {name: summarise(found, name)["rms"] for name in found["answers"]}
     levels = [noise_name(noise) for noise in found["noises"]]
-    table = rows("Pairs as they come")[-8:]
+    table = rows("study/noisy_reference")
+    assert len(table) == 8
     for where, *errors in table:
         noise, sigma = where.removesuffix(" px").split(", ")
         cell = levels.index(noise), found["sigmas"].index(float(sigma))
@@ -107,18 +148,22 @@ def test_noise_in_both_images():
     assert len(found["photographs"]) == 8
 
 
-def test_every_status_and_option_is_told():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for status in Status:
-        assert f"| {int(status)} | `{status.name}` |" in text
+def test_every_code_and_option_is_told():
+    text = page("reading")
+    for code in (*Status, *Verdict, *Cause):
+        assert f"| {int(code)} | `{code.name}` |" in text
+    text = page("choose")
     for option in ("noise_std", "gain", "offset", "shift", "loss", "mask", "weights", "family"):
         assert f"{option}=" in text
 
 
 @pytest.mark.parametrize("stem", EXPERIMENTS)
 def test_every_experiment_is_in_the_gallery(stem):
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"](figures/{stem}.png)" in text
+    if stem == "first_look":
+        assert "](figures/first_look.png)" in page("README")
+    else:
+        assert f"](../../figures/{stem}.png)" in page(f"study/{stem}")
+        assert f"\n{stem}\n" in page("study/index")
     record = json.loads((ROOT / "figures" / f"{stem}.json").read_text(encoding="utf-8"))
     assert record["smoke"] is False
     assert {"jax", "numpy"} <= set(record["versions"])
@@ -135,7 +180,7 @@ def test_frequency_ratio_answer():
 
     weighted = "ratio, weighted"
     assert_said(
-        "Does the frequency ratio work in practice?",
+        "study/frequency_ratio",
         f"errs by {error('noise', 0.01, weighted)}",
         f"least squares ({error('noise', 0.01, 'Gauss-Newton')})",
         f"the pointwise one by {error('noise', 0.01, 'ratio, pointwise')}",
@@ -165,7 +210,7 @@ def test_cramer_rao_answer():
     hann = found["noise"]["Hann: Gauss-Newton"][0]
     periodic = found["noise"]["periodic: Gauss-Newton"][0]
     assert_said(
-        "How near to the Cramer-Rao bound?",
+        "study/cramer_rao",
         f"is {float(f'{periodic[noises.index(0.01)]:.2g}'):g} times the bound",
         f"within {np.max(others):.2g} times the bound",
         f"under a Hann window it is {hann[noises.index(0.01)]:.2g} times the bound, and"
@@ -186,7 +231,7 @@ def test_border_answer():
     )
     zero = 100 * np.max(border.errors(found, "zero")[0], axis=1)
     assert_said(
-        "What to do about the border?",
+        "study/border",
         f'`"valid"` errs by {worst["valid"]} at most',
         f"mirrored edges by {worst['reflect']}",
         f"repeated ones by {worst['nearest']}",
@@ -201,7 +246,7 @@ def test_classical_transfer_functions_answer():
     cell = found["noises"].index([0.2, 0.1]), found["sigmas"].index(1.0)
     first, second = (summarise(found, f"{name}, Hann window") for name in ("H1", "H2"))
     assert_said(
-        "Noise in the reference",
+        "study/noisy_reference",
         f"they err by {first['rms'][cell]:.2g} % and {second['rms'][cell]:.2g} %",
     )
     for name in ("noise of both given", "noise of both estimated"):
@@ -210,7 +255,7 @@ def test_classical_transfer_functions_answer():
     declined = [np.sum(summarise(found, name)["declined"]) for name in found["answers"]]
     assert max(declined) == 0
     assumed = summarise(found, "noise in B assumed")["covered"]
-    assert_said("Noise in the reference", f"in {np.min(assumed):.0f} % of the pairs of a cell")
+    assert_said("study/noisy_reference", f"in {np.min(assumed):.0f} % of the pairs of a cell")
 
 
 def test_silent_errors_answer():
@@ -233,12 +278,18 @@ def test_silent_errors_answer():
     halo = found["departures"]["halo"]
     small = halo["answers"][halo["strengths"].index(0.3)]
     assert_said(
-        "When is an estimate wrong and trusted?",
+        "study/silent_errors",
         f"Of {good} good pairs {silent} were wrong and trusted, {declined} doubted or refused",
         f"Of {spoilt} spoilt ones {wrong} were wrong and trusted",
         f"at the median they are {wide:.2g} times as wide",
         f"({doubted} of {len(bytes_kinds['wrong'])})",
         f"sigma by {silent_errors.moved(small):.2g} %",
+        f"{silent} of {good} good pairs and {wrong} of {spoilt} spoilt ones",
+    )
+    assert_said(
+        "README",
+        f"Of {good} good pairs of known blur {silent} were trusted and wrong, of {spoilt} spoilt"
+        f" ones {wrong}, and the 95 % interval held the truth in 95 %",
     )
     assert np.mean(silent_errors.is_honest(small)) < 0.5
 
@@ -251,7 +302,7 @@ def test_convergence_answer():
     logarithm = steps["L-BFGS, log sigma"]
     adam = np.nanmin([steps[name] for name in steps if name.startswith("Adam")])
     assert_said(
-        "How do the solvers converge, and why in the variance?",
+        "study/convergence",
         f"Gauss-Newton needs at most {np.max(steps[newton]):g}, L-BFGS on the variance at most"
         f" {np.max(steps[lbfgs]):g} that take {per_step[lbfgs] / per_step[newton]:.2g} times",
         f"logarithm of sigma {np.nanmin(logarithm):g} to {np.nanmax(logarithm):g} but",
@@ -266,7 +317,7 @@ def test_convergence_answer():
 def test_conventions_answer():
     tools = numbers("conventions")["tools"]
     columns = ("SciPy, scikit-image", "OpenCV, sigma", "OpenCV, 5 x 5 px", "Pillow, radius")
-    table = rows("Which sigma is it?")
+    table = rows("study/conventions")
     assert len(table) == 6
     for nominal, *cells in table:
         for column, cell in zip(columns, cells, strict=True):
@@ -274,7 +325,7 @@ def test_conventions_answer():
             assert cell == f"{tools[column]['true'][index]:.3f}"
     pillow, by_size = tools["Pillow, radius"], tools["OpenCV, size alone"]
     assert_said(
-        "Which sigma is it?",
+        "study/conventions",
         f"of kurtosis {pillow['kurtosis'][-1]:.1f} instead of 3",
         f"nearest to its 5 px has {pillow['read']['continuous'][-1]:.2f}",
         f"makes {by_size['true'][0]:.3f} px of 3 x 3, not the {by_size['nominal'][0]:g}",
@@ -291,7 +342,7 @@ def test_training_answer():
     linear = [100 * each["linear"] for each in found["power"]["shares"]]
     excess = {name: np.max(training.excess(found, name)) for name in found["answers"]}
     assert_said(
-        "What blur does a network make?",
+        "study/training",
         f"from {joint[0]:.2f} px after {found['steps'][0]} steps to {joint[-1]:.2f} px after"
         f" {found['steps'][-1]}",
         "to 1e-5 %",
@@ -312,7 +363,7 @@ def test_many_pairs_answer():
     rms = {name: many_pairs.bias_and_rms(found, name)[1][-1] for name in found["answers"]}
     times = found["milliseconds"]
     assert_said(
-        "One sigma from many pairs",
+        "study/many_pairs",
         f"over {found['counts'][-1]} of them the joint fit has an rms error of"
         f" {rms['joint fit']:.2g} %",
         f"the bound being {100 * found['bounds'][-1]:.2g} % ({found['repeats']} repeats: known to"
@@ -350,7 +401,7 @@ def test_speed_answer():
     least = [f"{np.median(passes[:, found['sizes'].index(size)]):.1f}" for size in sizes]
     disputed = [np.min(row.measured) <= row.bar < np.max(row.measured) for row in judged]
     assert_said(
-        "What does an estimate cost?",
+        "study/speed",
         f"medians of {len(found['processes'])} processes",
         f"{batch['pairs']} pairs of {batch['size']} px take"
         f" {np.median(speed_bars.batch_ratios(found, 'seconds')):.0f} units of theirs, of which"
@@ -390,13 +441,13 @@ def test_fleet_answer():
     ratios, rate = fleet.ratios(found), fleet.rate(found)
     few, many = sorted(map(int, found["memory"]))
     assert_said(
-        "One blur for very many pairs",
+        "study/fleet",
         f"fits {rate:.0f} pairs/s of {found['size']} x {found['size']} px",
         f"in {ratios['clock']:.2g} times the time of decoding",
         f"changes by {100 * ratios['memory']:+.1f} % from {few:,} to {many:,} pairs",
     )
     units = {"s": 1, "min": 60, "h": 3600, "d": 86400}
-    table = rows("One blur for very many pairs")
+    table = rows("study/fleet")
     assert len(table) == len(fleet.FLEETS)
     for pairs, (count, one, hundred, sent) in zip(fleet.FLEETS, table, strict=True):
         assert float(count.replace("10^", "1e")) == pairs
@@ -414,18 +465,18 @@ def test_blur_map_answer():
         return float(np.mean(maps[f"{way}_mean"][here]))
 
     assert_said(
-        "Pairs as they come",
+        "study/blur_map",
         f"a mean error of {mean('ramp', 'centre'):.2g} % and of {mean('ramp', 'position'):.2g} %",
         f"values at the centres ({mean('ramp', 'shrunk'):.2g} %)",
         f"stay ({mean('step', 'position'):.1g} %, shrunk {mean('step', 'shrunk'):.2g} %)",
     )
 
 
-def test_the_design_page_quotes_the_readme():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+def test_the_design_page_quotes_the_study():
+    study = "".join(page(f"study/{stem}") for stem in EXPERIMENTS if stem != "first_look")
+    design = page("design")
     assert set(re.findall(r"\(\*(\w+)\*", design)) <= {*EXPERIMENTS, "prototype"}
     parts = [part for part in design.split("\n\n") if "(*prototype*)" not in part]
     quoted = re.findall(r"[\d.e-]+(?= %)", " ".join(parts))
     assert len(quoted) > 10
-    assert not [number for number in quoted if not re.search(rf"\b{re.escape(number)}\b", readme)]
+    assert not [number for number in quoted if not re.search(rf"\b{re.escape(number)}\b", study)]
