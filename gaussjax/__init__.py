@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from gaussjax.pair.prediction import image_loss
     from gaussjax.report.empirical_transfer import TransferProfile, transfer_profile
     from gaussjax.report.family_comparison import FamilyComparison, compare_families
+    from gaussjax.report.kernel_comparison import compare_kernels
+    from gaussjax.report.kernel_scores import KernelComparison, KernelFit
     from gaussjax.report.map_figure import draw_map
     from gaussjax.report.pair_figure import draw_report
     from gaussjax.spectra.cross_spectra import Spectra, add_spectra, pair_spectra, sum_spectra
@@ -45,6 +47,8 @@ _HOMES = {
     "DatasetEstimate": "dataset.result",
     "Kernel": "model.kernels",
     "FamilyComparison": "report.family_comparison",
+    "KernelComparison": "report.kernel_scores",
+    "KernelFit": "report.kernel_scores",
     "PairSet": "io.pair_set",
     "Spectra": "spectra.cross_spectra",
     "Status": "statistics.status",
@@ -54,6 +58,7 @@ _HOMES = {
     "blur": "model.transfer",
     "blur_map": "maps.blur_map",
     "compare_families": "report.family_comparison",
+    "compare_kernels": "report.kernel_comparison",
     "draw_map": "report.map_figure",
     "draw_report": "report.pair_figure",
     "estimate_blur": "pair.estimate",
@@ -84,6 +89,8 @@ __all__ = [
     "DatasetEstimate",
     "FamilyComparison",
     "Kernel",
+    "KernelComparison",
+    "KernelFit",
     "PairSet",
     "Spectra",
     "Status",
@@ -93,6 +100,7 @@ __all__ = [
     "blur",
     "blur_map",
     "compare_families",
+    "compare_kernels",
     "draw_map",
     "draw_report",
     "estimate_blur",
