@@ -49,7 +49,12 @@ def extend(image: jax.Array, boundary: str, pad: int) -> jax.Array:
 
 
 def box_of(
-    image: jax.Array, corner: jax.Array, shape: tuple[int, ...], boundary: str, beyond: float = 0.0
+    image: jax.Array,
+    corner: jax.Array,
+    shape: tuple[int, ...],
+    boundary: str,
+    beyond: float = 0.0,
+    size: jax.Array | None = None,
 ) -> jax.Array:
     """A box of the image continued as :func:`extend` does, however far, but nowhere written out.
 
@@ -59,9 +64,11 @@ def box_of(
         shape: of the box.
         boundary: one of ``PADDED_BOUNDARIES``.
         beyond: value beyond the edge for "zero".
+        size: px per axis of what is continued, ``[ndim]``, in the corner of ``image``; None: all.
     """
-    for axis, size in enumerate(shape):
-        n, index = image.shape[axis], corner[axis] + jnp.arange(size, dtype=jnp.int32)
+    for axis, length in enumerate(shape):
+        n = image.shape[axis] if size is None else size[axis].astype(jnp.int32)
+        index = corner[axis] + jnp.arange(length, dtype=jnp.int32)
         turn = index % (2 * n)
         reflected = jnp.minimum(turn, 2 * n - 1 - turn)
         place = reflected if boundary == "reflect" else jnp.clip(index, 0, n - 1)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.fourier import angular_frequencies, multiply, shift_phase
-from gaussjax.model.generalised import tail_margins
+from gaussjax.model.generalised import LARGEST_EXPONENT, LEAST_EXPONENT, tail_margins
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import GENERALISED
 from gaussjax.model.params import BlurParams, num_variances
@@ -80,7 +80,7 @@ class BlurModel:
         """Length of the vector."""
         return self.shift_index + self.shift * self.ndim + 2 * self.motion
 
-    def pack(self, variance, gain, level, shift, exponent=2.0) -> jax.Array:
+    def pack(self, variance, gain, level, shift, exponent: jax.Array | float = 2.0) -> jax.Array:
         """The vector of these values; those that are not fitted are left out."""
         parts = [variance]
         parts += [jnp.reshape(gain, (1,))] if self.gain else []
@@ -89,6 +89,16 @@ class BlurModel:
         parts += [shift] if self.shift else []
         parts += [jnp.zeros(2)] if self.motion else []
         return jnp.concatenate([jnp.asarray(part, variance.dtype) for part in parts])
+
+    def box(self, lower, upper, dtype) -> tuple[jax.Array, jax.Array]:
+        """Bounds on the vector, ``[k]`` each, from those on the variances."""
+        index = jnp.arange(self.num_parameters)
+        low = jnp.where(index < self.num_variances, lower, jnp.asarray(-jnp.inf, dtype))
+        high = jnp.where(index < self.num_variances, upper, jnp.asarray(jnp.inf, dtype))
+        if self.has_exponent:
+            low = low.at[self.exponent_index].set(LEAST_EXPONENT)
+            high = high.at[self.exponent_index].set(LARGEST_EXPONENT)
+        return low, high
 
     def params(self, vector: jax.Array) -> BlurParams:
         """BlurParams of a vector, without the offset, for which a frame is needed."""

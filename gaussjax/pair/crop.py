@@ -29,6 +29,11 @@ class Crop:
     corner: jax.Array  # index of its first pixel, `[ndim]`
     shape: tuple[int, ...] = static()  # of the box
 
+    @classmethod
+    def whole(cls, shape: tuple[int, ...]) -> "Crop":
+        """All of a frame."""
+        return cls(jnp.zeros(len(shape), jnp.int32), shape)
+
     def of(self, image: jax.Array) -> jax.Array:
         """The pixels of an image in this crop."""
         if image.shape == self.shape:
@@ -59,7 +64,7 @@ def most_informative_crop(
         box.append(_BLOCKS * (wanted // _BLOCKS) if is_cut else own)
     crop = tuple(box)
     if crop == shape:
-        return Crop(jnp.zeros(len(shape), jnp.int32), shape)
+        return Crop.whole(shape)
     # Every eighth row of the blocks is enough.
     step = _ROWS if crop[0] < shape[0] and crop[0] // _BLOCKS % _ROWS == 0 else 1
     energy = (blurred[::step] - reference[::step]) ** 2

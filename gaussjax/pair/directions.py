@@ -68,7 +68,7 @@ def directions(
     if not model.shift:
         found += [(Cause.SHIFT, slope) for slope in slopes]
     pairs = list(combinations(axes, 2))
-    if model.family == "isotropic":
+    if model.is_isotropic:
         found += [(Cause.ANISOTROPY, bends[a, a] - bends[a + 1, a + 1]) for a in axes[:-1]]
     if model.family != "full":
         found += [(Cause.ANISOTROPY, d(a, b)) for a, b in pairs]

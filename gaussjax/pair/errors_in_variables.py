@@ -225,7 +225,8 @@ class ErrorsInVariables(Objective):
         """At most about 256 x 256 px: the evidence takes transforms of its own."""
         frame = bucket_shape(crop.shape)
         most = box_shape(frame, _PIXELS)
-        if self.frame.boundary != "valid" or math.prod(frame) <= math.prod(most):
+        whole = self.frame.boundary != "valid" or self.model.has_exponent
+        if whole or math.prod(frame) <= math.prod(most):
             return crop
         box = tuple(map(min, most, crop.shape))
         size = np.asarray(crop.shape) if self.frame.size is None else crop.size_of(self.frame.size)

@@ -15,6 +15,7 @@ from gaussjax.model.arguments import (
     check_fit_options,
     is_traced,
 )
+from gaussjax.model.generalised import check_supported
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import BOUNDARIES, LOSSES, check_option
 from gaussjax.numerics.sharding import automatic_sharding
@@ -65,7 +66,12 @@ def estimate_blur(
         reference: A, real, rank 1 to 3; integers and booleans are promoted.
         blurred: B, of the same shape.
         family: "isotropic", "axis_aligned" or "full" covariance. A full covariance need not be
-            positive definite: see ``is_positive_definite`` of the result.
+            positive definite: see ``is_positive_definite`` of the result. Or "generalised", whose
+            transfer function ``exp(-(s |w|)^p / 2)`` has an exponent, fitted with s between p = 1
+            and 3: ``gaussianity`` of the result tests p = 2, the Gaussian. It goes with the
+            continuous kernel and the boundaries "valid", where what its tail brings in from beyond
+            the frame is part of the model error, and "periodic"; not with ``bounds`` or
+            ``precision``.
         kernel: what sigma means on the pixel grid: "continuous", "sampled" (SciPy, OpenCV),
             "integrated" or "discrete"; see :mod:`gaussjax.model.kernels`. Or a
             :class:`~gaussjax.Kernel`, which holds the next two as well.
@@ -115,7 +121,8 @@ def estimate_blur(
     Raises:
         TypeError: images that are not arrays of real numbers.
         ValueError: shapes that differ, rank 0 or above 3, empty or size-1 axes, an unknown option,
-            bounds that are out of order or given for "full", the shape of a colour image,
+            bounds that are out of order or given for "full", another kernel or boundary than those
+            that "generalised" goes with, the shape of a colour image,
             ``noise_std`` with another loss than "squared" or with weights, and outside of tracing
             NaN or infinite pixels that are not masked.
 
@@ -123,7 +130,7 @@ def estimate_blur(
     White, Econometrica 50(1), 1982; Fuller, "Measurement Error Models", Wiley 1987.
     """
     check_option(boundary, BOUNDARIES, "boundary")
-    check_fit_options(family, bounds)
+    check_fit_options(family, bounds, generalised=True)
     if not callable(loss):
         check_option(loss, LOSSES, "loss")
     narrowed = any(np.dtype(getattr(x, "dtype", "f4")) == np.float64 for x in (reference, blurred))
@@ -138,6 +145,7 @@ def estimate_blur(
             f" without weights; got loss={loss!r}, weights {'' if weights is None else 'not '}None"
         )
     convention = as_kernel(kernel, truncate, radius)
+    check_supported(family, convention.name, boundary)
     moved = None
     if motion is not None:
         check_motion(motion, reference.shape, boundary, noise_std)

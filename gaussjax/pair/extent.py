@@ -3,7 +3,7 @@
 from gaussjax.model import boundary as borders
 from gaussjax.model.arguments import is_traced
 from gaussjax.model.kernels import Kernel
-from gaussjax.model.options import PADDED_BOUNDARIES
+from gaussjax.model.options import GENERALISED, PADDED_BOUNDARIES
 
 
 def largest_radius(image_shape: tuple[int, ...], kernel: Kernel, boundary: str, bounds) -> int:
@@ -58,4 +58,4 @@ def is_seamless(
 ) -> bool:
     """The jump at the frame's edge is left out: harmless to an isotropic blur by itself."""
     spreads = boundary != "periodic" and not kernel.is_finite
-    return spreads and family == "isotropic" and not (gain or shift)
+    return spreads and family in ("isotropic", GENERALISED) and not (gain or shift)

@@ -25,6 +25,7 @@ from gaussjax.pair.evidence import Evidence, causes, gather_evidence
 from gaussjax.pair.extent import is_seamless, model_limits
 from gaussjax.pair.frame import Pair, Usable, centre_and_scale
 from gaussjax.pair.iteration import implicit_fit, iterate
+from gaussjax.pair.leakage import leakage
 from gaussjax.pair.least_squares import LeastSquares
 from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import offset_of
@@ -39,6 +40,7 @@ from gaussjax.statistics.departures import (
     Departures,
     alternatives,
     directed,
+    leaked_in,
     no_blur_at_all,
     reference_noise_departure,
     reference_noise_effect,
@@ -137,7 +139,8 @@ def fit_pair(
     steps = steps.astype(reference.dtype)
     step, _ = swap_pair(start.swapped, steps[0], steps[1])
     known = rounding_noise(step / pair.scale)
-    return find_optimum(objective, pair, fit, crop, known), start.swapped, low, high
+    looked_at = Crop.whole(pair.shape) if model.has_exponent else crop
+    return find_optimum(objective, pair, fit, looked_at, known), start.swapped, low, high
 
 
 def estimate_within(reaches: list[int], *data, options: Options) -> BlurEstimate:
@@ -236,7 +239,8 @@ def _objective(
         return Robust(frame, model, options.loss), jnp.ones(1, pair.reference.dtype)
     nothing = jnp.zeros(0, pair.reference.dtype)
     tile = tile_shape(pair.shape, pair.boundary, pair.pad)
-    if tile == pair.shape or model.motion:
+    # A tile would cut off a tail that the frame holds.
+    if tile == pair.shape or model.motion or model.has_exponent:
         return LeastSquares(frame, model), nothing
     return TiledLeastSquares(frame, model, pair, tile), nothing
 
@@ -248,10 +252,8 @@ def _fit(objective: Objective, scout: Objective | None, start: Start, context, l
     level = 0.0
     if model.offset:
         level = jnp.mean(frame.blurred) * (frame.blurred.size / math.prod(frame.image_shape))
-    vector = model.pack(start.variance, start.gain, level, start.shift)
-    is_variance = jnp.arange(vector.size) < model.num_variances
-    low = jnp.where(is_variance, lower, -jnp.inf)
-    high = jnp.where(is_variance, upper, jnp.inf)
+    vector = model.pack(start.variance, start.gain, level, start.shift, start.exponent)
+    low, high = model.box(lower, upper, vector.dtype)
     num_steps = start.num_steps
     if scout is not None:
         # From the optimum of the crop the frame needs one or two passes.
@@ -282,6 +284,7 @@ class Optimum:
     evidence: Evidence
     # of a residual whose spectrum is known, which are then all that there are
     departures: Departures | None
+    leakage: jax.Array | None  # a change of the vector by what lies beyond the frame, `[k]`
     largest_margins: jax.Array  # px per axis that leave enough pixels to compare
     model: BlurModel = static()  # without anything that depends on the frame's shape
     estimates_noise: bool = static(default=False)
@@ -325,6 +328,7 @@ def find_optimum(objective: Objective, pair: Pair, fit: Fit, crop: Crop, known) 
         summary=objective.summary(fit),
         evidence=evidence,
         departures=departures,
+        leakage=leakage(objective, fit),
         largest_margins=jnp.asarray(largest, jnp.int32),
         model=replace(model, reach=0, largest_margins=(0,) * model.ndim),
         estimates_noise=isinstance(objective, ErrorsInVariables) and objective.estimated,
@@ -401,6 +405,8 @@ def judged(at: Optimum) -> Judged:
     covariance = summary.inverse @ scatter @ summary.inverse.T
     # Rounding of a transfer function is the same everywhere: no mean over pixels makes it smaller.
     covariance = covariance + _COHERENT * summary.num_pixels * summary.rounding + by_level
+    if at.leakage is not None:
+        departures = departures.joined(leaked_in(at.leakage, jnp.sqrt(diagonal(covariance))))
     return Judged(covariance, common, departures)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from gaussjax.io.numpy_files import cut_mapped
 from gaussjax.model.arguments import as_pair, is_traced
+from gaussjax.model.options import GENERALISED
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.frame_part import FramePart
 from gaussjax.statistics.quantiles import chi_square_tail, normal_quantile, student_quantile
@@ -60,6 +61,10 @@ def to_precision(estimate: F) -> F:
             )
         if options.get("motion") is not None:
             raise ValueError("precision reads tiles, which no motion is told of: leave one out")
+        if options.get("family") == GENERALISED:
+            raise ValueError(
+                "precision reads tiles, which cut off the tail of family='generalised'"
+            )
         mask = options.pop("mask", None)
         masks = tuple(mask) if isinstance(mask, tuple | list) and len(mask) == 2 else (None, mask)
         given = reference, blurred, *masks, options.pop("weights", None)

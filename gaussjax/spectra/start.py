@@ -57,6 +57,7 @@ class Start:
     variance: jax.Array  # nominal, px^2, `[p]`
     gain: jax.Array  # 1 where it is not fitted
     shift: jax.Array  # px, `[ndim]`; 0 where it is not fitted
+    exponent: jax.Array  # 2 where it is not fitted
     noise: jax.Array  # (v_A, v_B) in the unit of the spectra: as given, or as found
     ceiling: jax.Array  # the largest that they can be, by the power at high frequencies
     swapped: jax.Array  # B is the sharper image, so that B is to be blurred to A
@@ -77,7 +78,7 @@ def find_start(
 
     Kernels whose derivative vanishes at zero blur ("sampled", "integrated") are located by the
     discrete analogue, and their nominal variance found from its second moment. A shift of several
-    pixels is located by the peak of the phase correlation.
+    pixels is located by the peak of the phase correlation, an exponent from that of the Gaussian.
 
     Args:
         spectra: of the pair.
@@ -104,14 +105,20 @@ def find_start(
         offset=False,
         motion=False,
     )
-    first = _first_variance(oriented, surrogate, initial, small, swapped, noisy)
+    gaussian = replace(surrogate, family="isotropic") if model.has_exponent else surrogate
+    first = _first_variance(oriented, gaussian, initial, small, swapped, noisy)
     first = jnp.minimum(first, max(spectra.image_shape) ** 2) * jnp.eye(ndim, dtype=dtype)
     one, still = jnp.ones((), dtype), jnp.zeros(ndim, dtype)
-    vector = surrogate.pack(project_family(first, model.family), one, 0, still)
+    vector = gaussian.pack(project_family(first, model.family), one, 0, still)
     num_steps = jnp.asarray(0, jnp.int32)
     # One variance has been found on the way.
-    if initial is not None or noisy or surrogate.num_parameters > 1:
-        vector, num_steps = _located(oriented, surrogate, vector, noisy)
+    if initial is not None or noisy or gaussian.num_parameters > 1:
+        vector, num_steps = _located(oriented, gaussian, vector, noisy)
+    if model.has_exponent:
+        found = gaussian.params(vector)
+        vector = surrogate.pack(found.variance, found.gain, 0, found.shift)
+        vector, more = _located(oriented, surrogate, vector, noisy)
+        num_steps = num_steps + more
     levels = ceiling = jnp.zeros(2, dtype)
     if noise is not None:
         powers = spectra.reference_power, spectra.blurred_power
@@ -133,6 +140,7 @@ def find_start(
         variance=_as_nominal(params.variance, model),
         gain=one if params.gain is None else params.gain,
         shift=jnp.where(swapped, -peak, peak) + (still if params.shift is None else params.shift),
+        exponent=2 * one if params.exponent is None else params.exponent,
         noise=levels,
         ceiling=ceiling,
         swapped=swapped,
@@ -165,7 +173,8 @@ def _located(
 ) -> tuple[jax.Array, jax.Array]:
     """The least-squares vector of the oriented pair as if A had no noise, and the steps to it."""
     if noisy or model.gain or model.shift or not model.is_separable:
-        state = newton(_misfit(spectra, model), vector)
+        low, high = _limits(model, vector.dtype)
+        state = newton(_misfit(spectra, model), vector, lower=low, upper=high)
     else:
         # On the folded spectra, because the first variance is isotropic: without these steps an
         # axis-aligned fit of 1024 px takes twice as long.
@@ -177,6 +186,11 @@ def _located(
 
         state = minimise(sums_at, vector)
     return state.params, state.num_steps
+
+
+def _limits(model: BlurModel, dtype) -> tuple:
+    """Bounds on the vector during the search."""
+    return model.box(-jnp.inf, jnp.inf, dtype) if model.has_exponent else (-jnp.inf, jnp.inf)
 
 
 def _misfit(spectra: Spectra, model: BlurModel):
@@ -245,9 +259,10 @@ def _follow_noise(
             excess = excess_scatter(response, response_slopes, used, weights)
             return Evaluation(cost, gradient, definite(scatter - excess, scatter))
 
-        root = newton(evaluate, theta, max_steps=8 if estimated else 40)
+        root = newton(evaluate, theta, lower=low, upper=high, max_steps=8 if estimated else 40)
         return root.params, levels, steps + root.num_steps
 
+    low, high = _limits(model, vector.dtype)
     initial = (vector, noise, jnp.asarray(0, jnp.int32))
     if not estimated:
         return one_round(0, initial)

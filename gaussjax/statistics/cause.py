@@ -26,3 +26,4 @@ class Cause(Code):
         "the spectrum of the residual is not that of the noise: the levels of noise_std are wrong,"
         " or the noise is not white",
     )
+    LEAKAGE = 16, "the kernel's tail reaches beyond the frame: use a larger one"

@@ -35,6 +35,8 @@ LEVEL = 0.01
 LESS_SPECIFIC = 0.25
 # 2 log of the likelihood ratio from which an interval has to allow for the other model.
 _BETTER = 2.0
+# A model error below this part of the error by noise changes no digit of the interval.
+WORTH_TELLING = 0.1
 # Noise in A of less than this multiple of what rounding leaves is taken for rounding.
 _ROUNDING_EXCESS = 4.0
 # A direction of which less than this part of its power is left beside the fitted fields says
@@ -254,6 +256,26 @@ def no_blur_at_all(
         additive=jnp.zeros_like(residual)[None],
         trials=(1,),
         causes=(Cause.NOISE_IN_REFERENCE,),
+    )
+
+
+def leaked_in(change: jax.Array, errors: jax.Array) -> Departures:
+    """What a kernel's tail may bring in from beyond the frame: possible, but no evidence of it.
+
+    Args:
+        change: of the fitted parameters, ``[k]``.
+        errors: by noise, beside which a small change is none, ``[k]``.
+    """
+    matters = jnp.any(jnp.abs(change) > WORTH_TELLING * errors)
+    nothing = jnp.zeros_like(change[:1])
+    return Departures(
+        z_scores=jnp.where(matters, 1.01 * _BETTER**0.5, nothing),
+        effects=change[:, None],
+        shares=nothing,
+        serious=jnp.zeros(1, bool),
+        additive=nothing,
+        trials=(1,),
+        causes=(Cause.LEAKAGE,),
     )
 
 

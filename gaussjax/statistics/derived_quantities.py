@@ -6,12 +6,14 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
+from gaussjax.model.generalised import LARGEST_EXPONENT
 from gaussjax.model.kernels import Kernel, least_nominal_sigma
 from gaussjax.model.params import BlurParams
 from gaussjax.numerics.linear_algebra import diagonal, product
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.covariance import sigma_error
 from gaussjax.statistics.departures import Departures
+from gaussjax.statistics.gaussianity import gaussianity, scale_effects, scale_errors
 from gaussjax.statistics.goodness_of_fit import Adequacy, Judgement, judge, worse
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status, gravest
@@ -63,6 +65,8 @@ def make_estimate(
     p = params.variance.shape[0]
     if params.family == "full":
         variance_se = _principal_errors(params, covariance[:p, :p], ndim)
+    elif params.exponent is not None:
+        variance_se, _ = scale_errors(params, covariance)
     else:
         variance_se = errors[:p].reshape(sigma.shape)
     sigma_se = sigma_error(sigma, variance_se)
@@ -70,6 +74,8 @@ def make_estimate(
         sigma, variance_se, kernel, params.family
     )
     standard_error = ravel_pytree(params)[1](errors)
+    if params.exponent is not None:
+        unidentified |= ~(errors[-1] < LARGEST_EXPONENT - 2)
     if params.gain is not None:
         unidentified |= jnp.abs(params.gain) < _LEAST_GAIN * standard_error.gain
     inseparable = jnp.any(sigma_se > largest_relative_error * jnp.abs(sigma))
@@ -79,7 +85,7 @@ def make_estimate(
     status = gravest(problems)
     model_error = jnp.zeros_like(sigma)
     if adequacy is not None and departures is not None:
-        effects = _effects_on_variance(params, departures.effects[:p], sigma.shape, ndim)
+        effects = _effects_on_variance(params, departures.effects, sigma.shape, ndim)
         judged = judge(departures, effects, sigma, variance_se)
         model_error = sigma_error(sigma, judged.variance_error)
         adequacy = _judged(adequacy, judged, sigma, variance_se, status)
@@ -100,6 +106,7 @@ def make_estimate(
         status=status,
         adequacy=adequacy,
         kernel=kernel,
+        gaussianity=gaussianity(params, covariance, departures),
     )
 
 
@@ -157,7 +164,10 @@ def _with_inverted(adequacy: Adequacy, inverted: jax.Array) -> Adequacy:
 def _effects_on_variance(
     params: BlurParams, effects: jax.Array, shape: tuple[int, ...], ndim: int
 ) -> jax.Array:
-    """Sizes of changes ``[p, m]`` of the variances, as those of sigma's own variances."""
+    """Sizes of changes ``[k, m]`` of the vector, as those of sigma's own variances."""
+    if params.exponent is not None:
+        return scale_effects(params, effects)
+    effects = effects[: params.variance.shape[0]]
     if params.family != "full":
         return jnp.abs(effects).reshape(*shape, -1)
     _, elements = _principal_elements(params, ndim)

@@ -9,7 +9,9 @@ from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams, namespace, signed_sqrt, signed_square
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.covariance import variance_error
+from gaussjax.statistics.departures import WORTH_TELLING
 from gaussjax.statistics.frame_part import FramePart
+from gaussjax.statistics.gaussianity import Gaussianity
 from gaussjax.statistics.goodness_of_fit import Adequacy
 from gaussjax.statistics.motion import Motion
 from gaussjax.statistics.quantiles import normal_quantile, student_quantile
@@ -17,9 +19,6 @@ from gaussjax.statistics.status import Status
 
 # Full width at half maximum of a Gaussian, in sigmas: 2 sqrt(2 ln 2).
 FWHM_PER_SIGMA = 2.0 * (2.0 * np.log(2.0)) ** 0.5
-
-# A model error below this part of the error by noise changes no digit of the interval.
-_WORTH_PRINTING = 0.1
 
 
 @pytree
@@ -54,6 +53,8 @@ class BlurEstimate:
             is by the scatter of few pairs; None: many.
         part: what was read of the frame, where a precision was asked for; else None.
         motion: rotation and scale, where they were fitted; else None.
+        gaussianity: of "generalised": the exponent with its errors and the test of p = 2, a
+            :class:`~gaussjax.Gaussianity`; else None.
     """
 
     params: BlurParams
@@ -74,6 +75,12 @@ class BlurEstimate:
     freedom: jax.Array | None = None
     part: FramePart | None = None
     motion: Motion | None = None
+    gaussianity: Gaussianity | None = None
+
+    @property
+    def exponent(self) -> jax.Array | None:
+        """The p of ``T = exp(-(s |w|)^p / 2)``; None of a family that has none."""
+        return self.params.exponent
 
     @property
     def fwhm(self) -> jax.Array:
@@ -158,7 +165,7 @@ def _rows(estimate: BlurEstimate) -> list[tuple[str, str]]:
     adequacy, family = estimate.adequacy, estimate.params.family
     by_noise, by_model = estimate.sigma_standard_error, estimate.sigma_model_error
     sigma = with_errors(estimate.sigma, by_noise)
-    if adequacy is not None and np.any(by_model > _WORTH_PRINTING * by_noise):
+    if adequacy is not None and np.any(by_model > WORTH_TELLING * by_noise):
         sizes = ", ".join(f"{size:.2g}" for size in np.atleast_1d(by_model))
         sigma += f" (noise) +- {sizes} (model: {adequacy.cause_message})"
     _, high = estimate.interval()

@@ -1,0 +1,144 @@
+"""The generalised Gaussian fitted to pairs: exact where it can be, and honest about its tail."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from problems import natural_scene
+
+import gaussjax as gj
+from gaussjax import Cause, Status
+
+estimate = partial(gj.estimate_blur, family="generalised")
+
+
+def blurred_by(scene, scale, exponent, shift=(0.0, 0.0)):
+    w = np.stack(np.meshgrid(*(2 * np.pi * np.fft.fftfreq(n) for n in scene.shape), indexing="ij"))
+    transfer = np.exp(-0.5 * (scale * np.sqrt(np.sum(w**2, axis=0))) ** exponent)
+    phase = np.exp(-1j * np.tensordot(shift, w, 1))
+    return np.fft.ifftn(np.fft.fftn(scene) * transfer * phase).real
+
+
+def crops(scale, exponent, seed=0, size=96):
+    scene = natural_scene((2 * size + 7,) * 2, seed)
+    inside = (slice(40, 40 + size),) * 2
+    return scene[inside], blurred_by(scene, scale, exponent)[inside]
+
+
+@pytest.mark.parametrize("sharper", [False, True])
+def test_periodic_frames_are_exact(sharper, dtype):
+    scene = natural_scene((75, 63))
+    rtol = 1e-6 if dtype is np.float64 else 1e-3
+    for scale, exponent in [(0.7, 1.0), (1.5, 5 / 3), (2.0, 2.0), (3.0, 1.2), (1.3, 3.0)]:
+        pair = [image.astype(dtype) for image in (scene, blurred_by(scene, scale, exponent))]
+        found = estimate(*(pair[::-1] if sharper else pair), boundary="periodic")
+        assert found.status == Status.ESTIMATED
+        np.testing.assert_allclose(found.sigma, -scale if sharper else scale, rtol=rtol)
+        np.testing.assert_allclose(found.exponent, exponent, rtol=rtol)
+        assert found.exponent.dtype == dtype
+
+
+def test_a_batch_of_crops_with_noise(x64, rng):
+    # All of it under vmap: one program.
+    cases = [(1.0, 1.0), (1.5, 1.6), (2.0, 2.0), (1.2, 2.2), (2.0, 3.0)]
+    pairs = [crops(*case, seed=k) for k, case in enumerate(cases)]
+    sharp, soft = (jnp.asarray(np.stack(images)) for images in zip(*pairs, strict=True))
+    soft += 0.01 * rng.normal(size=soft.shape)
+    found = jax.vmap(estimate)(sharp, soft)
+    scale, exponent = np.transpose(cases)
+    low, high = found.gaussianity.interval(0.999)
+    assert np.all(found.status == 0)
+    assert np.all((low < exponent) & (exponent < high))
+    assert np.all(high - low < 0.2)
+    low, high = found.interval(0.999)
+    assert np.all((low < scale) & (scale < high))
+    p_value = found.gaussianity.p_value
+    assert p_value[2] > 0.001
+    assert np.all(np.delete(p_value, 2) < 1e-6)
+
+
+@pytest.mark.parametrize("exponent", [1.0, 1.5])
+def test_what_leaks_in_is_in_the_model_error(exponent, x64):
+    for seed in range(6):
+        found = estimate(*crops(2.0, exponent, seed))
+        # Without noise all that is left is the tail.
+        off = abs(float(found.exponent) - exponent)
+        assert 1e-5 < off < 1.96 * np.hypot(found.gaussianity.model_error, 1e-5)
+        assert found.gaussianity.model_error < 0.1
+        assert abs(float(found.sigma) - 2) < 1.96 * found.sigma_model_error + 1e-5
+
+
+def test_a_gaussian_leaks_nothing(x64):
+    found = estimate(*crops(2.0, 2.0))
+    np.testing.assert_allclose([found.sigma, found.exponent], 2, rtol=1e-4)
+    assert found.adequacy.cause != Cause.LEAKAGE
+
+
+def test_nuisances_noise_in_both_images_and_masks(x64, rng):
+    scene, scale, exponent = natural_scene((160, 160), 3), 1.5, 2.4
+    soft = 0.8 * blurred_by(scene, scale, exponent, (1.3, -0.6)) + 3
+    sharp = scene + 0.05 * rng.normal(size=scene.shape)
+    soft += 0.02 * rng.normal(size=scene.shape)
+    inside = (slice(20, 132),) * 2
+    mask = np.ones((112, 112), bool)
+    mask[50:54, 60:70] = False
+    found = estimate(
+        sharp[inside],
+        soft[inside],
+        gain=True,
+        offset=True,
+        shift=True,
+        noise_std=(0.05, 0.02),
+        mask=mask,
+    )
+    assert found.status == Status.ESTIMATED
+    low, high = found.gaussianity.interval(0.999)
+    assert low < exponent < high < low + 0.3
+    low, high = found.interval(0.999)
+    assert low < scale < high
+    np.testing.assert_allclose(found.params.shift, (1.3, -0.6), atol=0.02)
+    np.testing.assert_allclose(found.params.gain, 0.8, atol=0.02)
+
+
+def test_the_exponent_differentiates_by_the_images(x64, rng):
+    scene = natural_scene((40, 40))
+    soft = blurred_by(scene, 1.5, 1.7) + 0.01 * rng.normal(size=scene.shape)
+    direction = rng.normal(size=scene.shape)
+
+    def exponent(step):
+        return estimate(scene, soft + step * direction, boundary="periodic").exponent
+
+    h = 1e-4
+    expected = (exponent(h) - exponent(-h)) / (2 * h)
+    np.testing.assert_allclose(jax.grad(exponent)(0.0), expected, rtol=1e-4)
+
+
+def test_no_blur_has_no_exponent(x64, rng):
+    image = natural_scene((96, 96))
+    for other in (image, image + rng.normal(size=image.shape)):
+        assert estimate(image, other).status == Status.NOT_IDENTIFIABLE
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kernel": "sampled"}, "kernel must be 'continuous'"),
+        ({"boundary": "reflect"}, "boundary must be 'valid' or 'periodic'"),
+        ({"bounds": (1.0, 2.0)}, "family='generalised' takes none"),
+        ({"precision": 1e-2}, "cut off the tail"),
+    ],
+)
+def test_options_that_it_does_not_take(options, message, rng):
+    images = rng.normal(size=(2, 32, 32))
+    with pytest.raises(ValueError, match=message):
+        estimate(*images, **options)
+
+
+@pytest.mark.parametrize("many", [gj.estimate_blurs, gj.blur_map])
+def test_many_pairs_are_of_gaussians(many, rng):
+    shape = (2, 32, 32) if many is gj.estimate_blurs else (64, 64)
+    images = rng.normal(size=(2, *shape))
+    with pytest.raises(ValueError, match="fitted by estimate_blur"):
+        many(*images, family="generalised")
