@@ -249,14 +249,16 @@ def _fit(
 def _shown(
     kind: "type[StateWarning]", tell: Callable[[str], None]
 ) -> "Iterator[list[StateWarning]]":
-    """Tell of warnings in a line each, but for the last, which stands beside the result."""
+    """Tell of warnings in a line each, but for the last, which stands beside the result.
+
+    Those of other kinds are what decoders think of files that they have read all the same.
+    """
     seen = []
     with warnings.catch_warnings():
-        show_others = warnings.showwarning
 
-        def show(message, category, *place) -> None:
+        def show(message, category, *_) -> None:
             if not issubclass(category, kind):
-                return show_others(message, category, *place)
+                return
             seen.append(message)
             if not message.is_last:
                 tell(printable(f"gaussjax: warning: {message}"))

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from gaussjax.io.bombs import refuse_bomb
+from gaussjax.io.deep_png import decode_deep_png, png_bit_depth
 from gaussjax.io.errors import ImageFileError
 
 # Formats whose samples Pillow hands over unaltered. It also opens PPM and JPEG 2000, but reduces
@@ -98,17 +100,6 @@ def refuse_selection(selection: str | None) -> None:
         raise ImageFileError(f"nothing can be selected of a file of this kind, not [{selection}]")
 
 
-def refuse_bomb(count: int, unit: str) -> None:
-    """Refuse more pixels or samples than Pillow takes for safe, before they are decoded."""
-    import PIL.Image
-
-    limit = PIL.Image.MAX_IMAGE_PIXELS
-    if limit is not None and count > limit:
-        raise ImageFileError(
-            f"promises {count} {unit}, more than the limit of {limit}: a decompression bomb?"
-        )
-
-
 def library(name: str, extra: str, what: str) -> Any:
     """Import the library of a format.
 
@@ -162,10 +153,8 @@ def decode_pillow(
         if "transparency" in image.info and image.mode != "P":
             notes.append("transparent colour ignored")
         bands = len(image.getbands())
-        if image.format == "PNG" and bands > 1 and _png_bit_depth(path) == 16:
-            import imagecodecs  # Pillow keeps the first byte of two
-
-            samples = imagecodecs.png_decode(path.read_bytes())
+        if image.format == "PNG" and bands > 1 and png_bit_depth(path) == 16:
+            samples = decode_deep_png(path.read_bytes())
         else:
             samples = _pillow_samples(image, notes)
     if samples.ndim == 3:
@@ -189,9 +178,3 @@ def _pillow_samples(image: Any, notes: list[str]) -> np.ndarray:
     elif mode not in ("L", "LA", "I;16", "I;16B", "F", "RGB", "RGBA"):
         raise ImageFileError(f"pixels of Pillow's mode {mode} are not supported; save grey or RGB")
     return np.asarray(image)
-
-
-def _png_bit_depth(path: Path) -> int:
-    """Bits per sample: the signature (8 bytes) and the header chunk come first in every PNG."""
-    with path.open("rb") as file:
-        return file.read(26)[24]

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from gaussjax.io.bombs import refuse_bomb, refuse_inflated, unpacked
 from gaussjax.io.decoders import (
     Decoded,
     PixelSize,
     library,
     log_as_notes,
-    refuse_bomb,
     without_lone_axes,
 )
 from gaussjax.io.errors import ImageFileError
@@ -26,13 +26,17 @@ def decode_fits(path: Path, selection: str | None = None) -> Decoded:
     second version. BSCALE and BZERO are applied; blanks and NaN are no data.
     """
     fits = library("astropy.io.fits", "fits", "a FITS file")
-    with log_as_notes("astropy") as notes, fits.open(path, memmap=False) as hdus:
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    with (
+        log_as_notes("astropy") as notes,
+        fits.open(unpacked(path) if packed else path, memmap=False) as hdus,
+    ):
         hdu = _chosen(hdus, selection, notes)
         shape = tuple(hdu.shape)
-        if hdu.name == "COMPRESSED_IMAGE" or type(hdu).__name__ == "CompImageHDU":
+        if isinstance(hdu, fits.CompImageHDU):
             refuse_bomb(int(np.prod(shape)), "samples")
-        elif int(np.prod(shape)) * abs(hdu.header["BITPIX"]) // 8 > path.stat().st_size:
-            refuse_bomb(int(np.prod(shape)), "samples")  # packed as a whole
+            _refuse_large_tiles(fits, path, hdus.index(hdu), shape)
         samples = np.asarray(hdu.data)
         pixel_size = _pixel_size(hdus, hdu, samples.shape)
     are_flags = hdu.name in _FLAGS and samples.dtype.kind in "ui"
@@ -49,17 +53,27 @@ def decode_fits(path: Path, selection: str | None = None) -> Decoded:
     )
 
 
+def _refuse_large_tiles(fits: Any, path: Path, number: int, shape: tuple[int, ...]) -> None:
+    """Refuse tiles that inflate to more than the whole image; those of gzip end nowhere else."""
+    with fits.open(path, memmap=False, disable_image_compression=True) as hdus:
+        table = hdus[number].data
+        for name in ("COMPRESSED_DATA", "GZIP_COMPRESSED_DATA"):
+            if name in table.names:
+                for tile in table[name]:
+                    refuse_inflated(bytes(tile), 8 * int(np.prod(shape)))
+
+
 def _chosen(hdus: Any, selection: str | None, notes: list[str]) -> Any:
     """The part of the file to read."""
     images = [k for k, hdu in enumerate(hdus) if hdu.is_image and hdu.shape and all(hdu.shape)]
     names = [_name(k, hdus[k]) for k in images]
     if not images:
         kinds = listed([type(hdu).__name__ for hdu in hdus])
-        raise ImageFileError(
-            f"holds no image, only {kinds}; of a table column, save the image:"
-            ' import astropy.io.fits, numpy; numpy.save("image.npy",'
-            ' astropy.io.fits.getdata(FILE)["COLUMN"][0])'
+        remedy = (
+            "; of a table, in Python: import astropy.io.fits, numpy;"
+            ' numpy.save("image.npy", astropy.io.fits.getdata(FILE)["COLUMN"][0])'
         )
+        raise ImageFileError(f"holds no image, only {kinds}{remedy * ('Table' in kinds)}")
     if selection is None:
         if len(images) > 1:
             notes.append(f"extension {names[0]} used; the images are {', '.join(names)}")

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
+from gaussjax.io.bombs import refuse_bomb
 from gaussjax.io.decoders import (
     Decoded,
     decode_pillow,
     drop_extra_sample,
     full_scale,
     library,
-    refuse_bomb,
     refuse_selection,
 )
 from gaussjax.io.errors import ImageFileError

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.io.decoders import Decoded, full_scale, refuse_bomb, refuse_selection
+from gaussjax.io.bombs import refuse_bomb
+from gaussjax.io.decoders import Decoded, full_scale, refuse_selection
 from gaussjax.io.errors import ImageFileError
 from gaussjax.io.selection import chosen_name
 

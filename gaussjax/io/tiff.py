@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gaussjax.io.bombs import jpeg_size, refuse_bomb
 from gaussjax.io.decoders import (
     ORIENTATION_TAG,
     Decoded,
@@ -13,13 +14,13 @@ from gaussjax.io.decoders import (
     drop_extra_sample,
     full_scale,
     log_as_notes,
-    refuse_bomb,
     refuse_selection,
 )
 from gaussjax.io.errors import ImageFileError
 
 _STACK_AXES = "ZQI"  # depth, and tifffile's letters for pages of unknown meaning
 _DNG_VERSION_TAG = 50706
+_JPEG_HEADER = 65536  # bytes in which the size of a strip is looked for
 _UNITS = {"µm": "um", "μm": "um", "micron": "um", "\\u00B5m": "um", "inch": "in", "pixel": ""}
 
 
@@ -36,11 +37,13 @@ def decode_tiff(path: Path, selection: str | None = None) -> Decoded:
             refuse_bomb(series.size, "samples")
         photometric = _name(page.photometric)
         _refuse_raw(page, photometric)
+        is_jpeg = _name(page.compression) in ("JPEG", "OJPEG")
+        if is_jpeg:
+            _refuse_large_strips(series)
         samples = series.asarray()
         orientation = page.tags.valueof(ORIENTATION_TAG, 1)
         bits, colormap = page.bitspersample, page.colormap
         pixel_size = _pixel_size(tiff, series)
-        is_jpeg = "JPEG" in _name(page.compression)
     axes = series.axes
     if samples.dtype == bool:
         samples, bits = np.where(samples, np.uint8(255), np.uint8(0)), 8  # as 1-bit PNG is read
@@ -103,6 +106,19 @@ def _refuse_raw(page: Any, photometric: str) -> None:
             "is a raw photograph, which is not read; in Python: import rawpy, numpy;"
             ' numpy.save("image.npy", rawpy.imread(FILE).raw_image_visible)'
         )
+
+
+def _refuse_large_strips(series: Any) -> None:
+    """Refuse JPEG strips of far more pixels than theirs: all other packing ends where they do."""
+    for page in filter(None, series.pages):
+        pixels = int(np.prod(page.chunks[:2]))
+        for offset, size in zip(page.dataoffsets, page.databytecounts, strict=True):
+            page.parent.filehandle.seek(offset)
+            found = jpeg_size(page.parent.filehandle.read(min(size, _JPEG_HEADER)))
+            if found is not None and found > 4 * pixels:
+                raise ImageFileError(
+                    f"holds a strip of {found} pixels for {pixels}: a decompression bomb?"
+                )
 
 
 def _from_cmyk(samples: np.ndarray, white: int) -> np.ndarray:
