@@ -61,8 +61,14 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--plot",
         type=common.figure_path,
         metavar="FILE",
-        help="draw images, residual and transfer functions, and compare all families, which takes"
-        " up to a minute; .png, .pdf or .svg",
+        help="draw images, residual and transfer functions, and compare all families and kernels,"
+        " which takes up to a minute; .png, .pdf or .svg",
+    )
+    parser.add_argument(
+        "--compare",
+        action="store_true",
+        help="compare kernels of many shapes, and tell which explains the pair best if it is not a"
+        " Gaussian: disk, box, motion, Moffat, other tools' blurs, reduction and enlargement",
     )
     return parser
 
@@ -72,12 +78,16 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     common.check_pair_options(parser, options)
     if (options.unit is None) != (options.pixel_size is None):
         parser.error("--pixel-size and --unit go together")
-    if options.motion and (options.plot or options.noise or options.boundary != "valid"):
-        parser.error("--motion goes without --plot, --noise and --boundary")
+    has_report = options.plot or options.compare
+    if options.motion and (has_report or options.noise or options.boundary != "valid"):
+        parser.error("--motion goes without --plot, --compare, --noise and --boundary")
     if options.precision and options.motion:
         parser.error("--precision reads a part of the frame: it goes without --motion")
-    if options.precision and (options.plot or options.boundary != "valid"):
-        parser.error("--precision reads a part of the frame: it goes without --plot and --boundary")
+    if options.precision and (has_report or options.boundary != "valid"):
+        parser.error(
+            "--precision reads a part of the frame: it goes without --plot, --compare and"
+            " --boundary"
+        )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -92,7 +102,14 @@ def run(options: argparse.Namespace) -> int:
         import jax
 
         from gaussjax import estimate_blur
-        from gaussjax.cli.estimate_output import Outcome, compared, draw, record, table
+        from gaussjax.cli.estimate_output import (
+            Outcome,
+            compared,
+            draw,
+            record,
+            table,
+            with_kernels,
+        )
 
         with jax.enable_x64(True):  # the files have no precision to spare
             estimate = estimate_blur(*pair, **keywords, buckets=True)
@@ -100,6 +117,8 @@ def run(options: argparse.Namespace) -> int:
             outcome = Outcome(jax.device_get(estimate), pair[0].shape, notes)
             if options.plot:
                 outcome = compared(pair, keywords, outcome)
+            if options.plot or options.compare:
+                outcome = with_kernels(pair, keywords, outcome)
             mask = keywords["mask"]
             figure = OutputFile(
                 "figure", options.plot, lambda path: draw(path, pair, mask, outcome)

@@ -16,10 +16,15 @@ from gaussjax.statistics.verdict import Verdict
 if TYPE_CHECKING:
     from gaussjax.report.empirical_transfer import TransferProfile
     from gaussjax.report.family_comparison import FamilyComparison
+    from gaussjax.report.kernel_scores import KernelComparison, KernelFit
 
 
 TRUSTED = (Verdict.EXPLAINED, Verdict.SHARPER)
 _MOTION = ("angle", "scale", "angle_standard_error", "scale_standard_error")
+_KERNEL = (
+    *("name", "convention", "phrase", "units", "rms", "fwhm", "score"),
+    *("excess", "excess_error", "p_value", "is_tied"),
+)
 _ADEQUACY = (
     *("unexplained", "unexplained_change", "reduced_chi_square"),
     *("autocorrelation", "displacement", "p_value"),
@@ -36,6 +41,7 @@ class Outcome:
     # the measured transfer function; None unless a figure was asked for
     profile: "TransferProfile | None" = None
     comparison: "FamilyComparison | None" = None  # of the families, likewise
+    kernels: "KernelComparison | None" = None  # of other kernels; None unless asked for
 
     @property
     def is_trusted(self) -> bool:
@@ -63,10 +69,12 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
             lines += table_lines([(name, f"{text} {options.unit}")])
     mtf50 = ", ".join(f"{value:.6g}" for value in np.atleast_1d(estimate.mtf50))
     families = "" if outcome.comparison is None else str(outcome.comparison)
+    kernels = "" if outcome.kernels is None else str(outcome.kernels)
     rows = [
         ("MTF50", f"{mtf50} cycles/px"),
         ("measured", profile and f"MTF50 {profile.mtf50:.6g} cycles/px"),
         *(("families", line) for line in families.splitlines()),
+        *(("kernels", line) for line in kernels.splitlines()),
         ("frame", f"{' x '.join(map(str, outcome.shape))} px, boundary {options.boundary}"),
         *(("note", note) for note in outcome.notes),
     ]
@@ -93,10 +101,30 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         "empirical_mtf50": profile and profile.mtf50,
         "aic": comparison and dict(zip(comparison.names, np.asarray(comparison.aic), strict=True)),
         "best_family": comparison and comparison.best,
+        "kernels": outcome.kernels and _kernels_record(outcome.kernels),
         **attributes(options, "family", "kernel", "boundary", "pixel_size", "unit", "plot"),
         **attributes(options, loss_function="loss", linearized="linearize"),
         **attributes(outcome, "shape", "notes"),
         "dtype": str(estimate.sigma.dtype),
+    }
+
+
+def _kernels_record(kernels: "KernelComparison") -> dict[str, Any]:
+    """What a comparison of kernels found; lengths in px."""
+    names = ("message", "tied", "conventions", "margin", "num_pixels", "is_swapped")
+    return {
+        **{name: getattr(kernels, name) for name in names},
+        "best": _kernel_record(kernels.best),
+        "all": [_kernel_record(each) for each in kernels.kernels],
+    }
+
+
+def _kernel_record(fit: "KernelFit") -> dict[str, Any]:
+    """A kernel; parameters and their standard errors by name."""
+    return {
+        **{each: getattr(fit, each) for each in _KERNEL},
+        "parameters": dict(zip(fit.parameter_names, fit.parameters, strict=True)),
+        "standard_errors": dict(zip(fit.parameter_names, fit.standard_errors, strict=True)),
     }
 
 
@@ -142,9 +170,21 @@ def compared(
     mask = keywords["mask"]
     profile = transfer_profile(*pair, outcome.estimate, mask=mask)
     # All families, by least squares, wherever they lead.
-    shared = keywords.keys() - {"family", "loss", "bounds", "initial", "precision"}
+    other = {"family", "loss", "bounds", "initial", "precision", "motion"}
+    shared = keywords.keys() - other
     comparison = compare_families(*pair, **{name: keywords[name] for name in shared})
     return replace(outcome, profile=profile, comparison=comparison)
+
+
+def with_kernels(
+    pair: tuple[np.ndarray, np.ndarray], keywords: dict[str, Any], outcome: Outcome
+) -> Outcome:
+    """The outcome with a comparison of kernels."""
+    from gaussjax import compare_kernels
+
+    names = ("gain", "offset", "shift", "noise_std", "mask", "truncate", "radius")
+    shared = {name: keywords[name] for name in names if name in keywords}
+    return replace(outcome, kernels=compare_kernels(*pair, estimate=outcome.estimate, **shared))
 
 
 def draw(path: str, pair: tuple[np.ndarray, np.ndarray], mask: Any, outcome: Outcome) -> None:
@@ -154,4 +194,4 @@ def draw(path: str, pair: tuple[np.ndarray, np.ndarray], mask: Any, outcome: Out
     assert outcome.profile is not None
     assert outcome.comparison is not None
     parts = outcome.estimate, outcome.profile, outcome.comparison
-    draw_report(*pair, *parts, mask=mask).savefig(path, dpi=160)
+    draw_report(*pair, *parts, kernels=outcome.kernels, mask=mask).savefig(path, dpi=160)

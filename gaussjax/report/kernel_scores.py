@@ -71,6 +71,14 @@ class KernelComparison:
     is_swapped: bool
 
     @property
+    def shapes(self) -> tuple[KernelFit, ...]:
+        """The best form of every shape."""
+        found: dict[str, KernelFit] = {}
+        for each in self.kernels:
+            found.setdefault(each.name, each)
+        return tuple(found.values())
+
+    @property
     def tied(self) -> tuple[str, ...]:
         """Names of the shapes that the pair does not tell apart from the best, and its own."""
         return tuple(dict.fromkeys(each.name for each in self.kernels if each.is_tied))
@@ -86,11 +94,12 @@ class KernelComparison:
         """What was found, in a sentence."""
         best = self.best
         if best.name == "none":
-            text = "no blur explains the pair as well as any other kernel"
+            text = "the pair shows no blur: no kernel explains it better than none"
         elif best.name == GAUSSIAN:
             text = f"{best.phrase} explains the pair as well as any other kernel"
         else:
-            text = f"{best.phrase} explains the pair better than a Gaussian"
+            plain = "a round Gaussian" if "Gaussian" in best.phrase else "a Gaussian"
+            text = f"{best.phrase} explains the pair better than {plain}"
         if len(self.conventions) > 1:
             text += f"; its forms {_listed(self.conventions)} cannot be told apart"
         others = [name for name in self.tied if name != best.name]
@@ -100,13 +109,11 @@ class KernelComparison:
 
     def __str__(self) -> str:
         """The sentence, and a row for the best form of every shape."""
-        rows, seen = [self.message], set()
-        for each in self.kernels:
-            if each.name not in seen:
-                seen.add(each.name)
-                excess = f"+{each.excess:.4g} \u00b1 {each.excess_error:.2g}"
-                mark = "=" if each.is_tied else " "
-                rows.append(f"{mark} {each.name:<15}{excess:<22}{_parameters(each)}")
+        rows = [self.message]
+        for each in self.shapes:
+            excess = f"+{each.excess:.4g} +- {each.excess_error:.2g}"
+            mark = "=" if each.is_tied else " "
+            rows.append(f"{mark} {each.name:<15}{excess:<22}{_parameters(each)}")
         return "\n".join(rows)
 
 
@@ -119,7 +126,7 @@ def _parameters(fit: KernelFit) -> str:
     parts = []
     values = zip(fit.parameter_names, fit.parameters, fit.standard_errors, fit.units, strict=True)
     for name, value, error, unit in values:
-        bar = f" \u00b1 {error:.2g}" if math.isfinite(error) else ""
+        bar = f" +- {error:.2g}" if math.isfinite(error) else ""
         parts.append(f"{name} {value:.4g}{bar} {unit}".strip())
     return ", ".join(parts) + (f" ({fit.convention})" if fit.convention else "")
 

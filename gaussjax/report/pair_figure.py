@@ -11,6 +11,8 @@ import numpy as np
 from gaussjax.report import style
 from gaussjax.report.empirical_transfer import TransferProfile
 from gaussjax.report.family_comparison import FamilyComparison
+from gaussjax.report.kernel_panel import draw_kernels
+from gaussjax.report.kernel_scores import KernelComparison
 from gaussjax.report.oriented_pair import orient
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 # Name and values of A, B, the prediction (P) and the residual (R).
 _Panels = dict[str, tuple[str, jax.Array]]
 _SIZE = (10.0, 6.0)  # inches
+_KERNELS = 2.6  # inches of the panel of kernels
 # Below it H2 is not drawn, and H1 does not set the limits of the axis.
 _LEAST_COHERENCE = 0.5
 
@@ -34,6 +37,7 @@ def draw_report(
     profile: TransferProfile,
     comparison: FamilyComparison,
     *,
+    kernels: KernelComparison | None = None,
     mask=None,
 ) -> "Figure":
     """Draw A, B, the prediction, the residual ``B - prediction``, and the transfer functions.
@@ -48,10 +52,12 @@ def draw_report(
         estimate: of this pair.
         profile: from :func:`~gaussjax.transfer_profile`.
         comparison: from :func:`~gaussjax.compare_families`.
+        kernels: from :func:`~gaussjax.compare_kernels`; shown in a panel of its own.
         mask: True where a pixel may be used, as in ``estimate_blur``.
 
     Returns:
-        Figure of matplotlib, 10 x 6 inches, to be saved by its ``savefig``; no window is opened.
+        Figure of matplotlib, 10 x 6 inches, or 10 x 8.6 with kernels, to be saved by its
+        ``savefig``; no window is opened.
 
     Raises:
         TypeError: images that are not arrays of real numbers.
@@ -71,21 +77,25 @@ def draw_report(
         "P": (f"prediction {prediction}", predicted),
         "R": (f"residual {soft} \u2212 {prediction}", residual),
     }
-    figure = style.new_figure(*_SIZE)
-    axes = figure.subplot_mosaic(_layout(pair.shape))
+    width, height = _SIZE
+    figure = style.new_figure(width, height if kernels is None else height + _KERNELS)
+    axes = figure.subplot_mosaic(_layout(pair.shape, kernels is not None))
     (_draw_signals if residual.ndim == 1 else _draw_images)(axes, panels)
     _draw_transfers(axes["T"], estimate, profile)
+    if kernels is not None:
+        draw_kernels(axes["K"], kernels)
     figure.suptitle(_title(estimate, profile, comparison), fontsize=11)
     return figure
 
 
-def _layout(shape: tuple[int, ...]) -> str:
-    """Of the panels: S signals; A, B, P prediction; R residual; T transfer functions."""
+def _layout(shape: tuple[int, ...], has_kernels: bool) -> str:
+    """Of the panels: S signals; A, B, P prediction; R residual; T transfer functions; K kernels."""
+    rows = "ABPR;ABPR;TTTT;TTTT"
     if len(shape) == 1:
-        return "SSRR;SSRR;TTTT;TTTT"
-    if shape[-1] > 2 * shape[-2]:
-        return "AABB;PPRR;TTTT;TTTT"
-    return "ABPR;ABPR;TTTT;TTTT"
+        rows = "SSRR;SSRR;TTTT;TTTT"
+    elif shape[-1] > 2 * shape[-2]:
+        rows = "AABB;PPRR;TTTT;TTTT"
+    return rows + (";KKKK;KKKK" if has_kernels else "")
 
 
 def _title(estimate: BlurEstimate, profile: TransferProfile, comparison: FamilyComparison) -> str:

@@ -295,7 +295,7 @@ def test_plot(folder, capsys, rng):
     code, record = run_json(capsys, *arguments, "--plot", "report.png")
     assert code == 0
     with PIL.Image.open("report.png") as picture:
-        assert picture.size == (1600, 960)
+        assert picture.size == (1600, 1376)
     assert record["plot"] == "report.png"
     assert record["empirical_mtf50"] == pytest.approx(record["mtf50"], rel=0.05)
     assert record["best_family"] == "isotropic"
@@ -310,6 +310,23 @@ def test_plot(folder, capsys, rng):
     _, plain = run_json(capsys, *arguments)
     assert plain.keys() == record.keys()
     assert plain["best_family"] is plain["aic"] is plain["empirical_mtf50"] is None
+
+
+def test_compare_names_the_kernel(folder, capsys, rng):
+    scene = rng.normal(size=300)
+    np.save("line.npy", scene)
+    np.save("box.npy", scipy.ndimage.uniform_filter1d(scene, 5) + 1e-3 * rng.normal(size=300))
+    _, record = run_json(capsys, "line.npy", "box.npy", "--compare")
+    assert record["kernels"]["best"]["parameters"]["width"] == pytest.approx(5, abs=0.05)
+    assert record["kernels"]["tied"] == ["box"]
+    assert len(record["kernels"]["all"]) > 10
+    main(["estimate", "line.npy", "box.npy", "--compare"])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    (best,) = [row for row in rows if row[:2] == ["kernels", "="]]
+    assert best[2] == "box"
+    assert "a box of width 5 px explains the pair better than a Gaussian" in [
+        " ".join(row[1:]) for row in rows if row[0] == "kernels"
+    ]
 
 
 def test_a_figure_replaces_no_input(folder, capsys):

@@ -96,7 +96,7 @@ def test_equal_images_need_no_blur(x64):
     reference, _ = pair_of(disk)
     found = gj.compare_kernels(reference, reference)
     assert found.best.name == "none"
-    assert found.message.startswith("no blur explains")
+    assert found.message.startswith("the pair shows no blur")
 
 
 def test_signals(x64):
