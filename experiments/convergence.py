@@ -17,8 +17,8 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.shared import common
-from experiments.shared.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
-from experiments.shared.drawing import name_lines
+from experiments.shared.common import BLACK, BLUE, VERMILION
+from experiments.shared.drawing import estimator_colour, name_lines, plain_ticks
 from experiments.shared.photographs import middle, scene
 from experiments.shared.scipy_reference import continuous_blur
 from gaussjax import BlurParams, Spectra, blur, fit_gauss_newton, loss, pair_spectra
@@ -36,14 +36,9 @@ PARAMETERS: dict[str, tuple[Callable, Callable]] = {
     "sigma": (jnp.square, jnp.sqrt),
     "log sigma": (lambda x: jnp.exp(2 * x), lambda v: 0.5 * jnp.log(v)),
 }
-COLOURS = {
-    "Gauss-Newton, variance": BLUE,
-    "L-BFGS, variance": GREEN,
-    "L-BFGS, log sigma": PURPLE,
-    "Adam, variance": ORANGE,
-    "Adam, sigma": VERMILION,
-    "Adam, log sigma": BLACK,
-}
+# Of one solver by colour, of one parameter by dashes: the variance is solid.
+DASHES = {"variance": "-", "sigma": ":", "log sigma": "--"}
+SHOWN = 4.0  # px, the start whose paths are drawn
 
 
 def run(
@@ -197,9 +192,9 @@ def table(numbers: dict[str, Any]) -> str:
 
 
 def plot(numbers: dict[str, Any]) -> Figure:
-    """Above the objective over sigma and variance; below error and loss by step and by time."""
-    figure = Figure(figsize=(7, 8), layout="constrained")
-    panels = figure.subplots(3, 2)
+    """Above the objective over sigma and variance; below error by step, and steps by start."""
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    panels = figure.subplots(2, 2)
     by_sigma, by_variance = panels[0]
     ground = numbers["landscape"]
     variance = np.array(ground["variance"])
@@ -216,28 +211,38 @@ def plot(numbers: dict[str, Any]) -> Figure:
     by_sigma.set_title("Flat at zero in $\\sigma$ ...")
     by_variance.set(xlabel="variance (px$^2$)", ylim=(0, 1.6))
     by_variance.set_title("... straight in the variance")
-    labels = {"error": "|$\\sigma$ - minimum| (px)", "excess": "loss / least loss - 1"}
-    for (by_step, by_time), (key, label) in zip(panels[1:], labels.items(), strict=True):
-        entries = []
-        for name, method in numbers["methods"].items():
-            for path in method[key][::2]:
-                # As many steps as the eye can tell apart on a logarithmic axis.
-                steps = np.unique(np.geomspace(1, len(path), 50).astype(int))
-                shown = np.maximum(np.array(path, float)[steps - 1], LEAST)
-                style = {"color": COLOURS[name], "linewidth": 1}
-                by_step.loglog(steps, shown, **style)
-                by_time.loglog(method["milliseconds_per_step"] * steps, shown, **style)
-            last = np.maximum(np.array(method[key][-1], float)[-1], LEAST)
-            entries.append((last, name, COLOURS[name]))
-        by_step.set(xlabel="step", ylabel=label)
-        by_time.set(xlabel="time (ms)")
-        for axes in (by_step, by_time):
-            axes.minorticks_off()
-        name_lines(by_time, entries, gap=0.09)
-    starts = ", ".join(f"{start:g}" for start in numbers["starts"][::2])
-    panels[1, 0].set_title(f"Starts at {starts} px")
-    panels[1, 1].set_title("... and by time")
+    _draw_paths(panels[1], numbers)
     return figure
+
+
+def _draw_paths(panels, numbers: dict[str, Any]) -> None:
+    """Left the error by step from one start; right the steps that every start takes."""
+    by_step, by_start = panels
+    starts = numbers["starts"]
+    shown = int(np.argmin(np.abs(np.array(starts) - SHOWN)))
+    never = 2 * max(len(method["error"][0]) for method in numbers["methods"].values())
+    entries = []
+    for name, method in numbers["methods"].items():
+        solver, parameter = name.split(", ")
+        style = {"color": estimator_colour(solver), "linestyle": DASHES[parameter]}
+        path = np.maximum(np.array(method["error"][shown], float), LEAST)
+        by_step.loglog(np.arange(1, len(path) + 1), path, **style)
+        counts = reached(numbers, name, 1e-6)
+        counts = np.where(np.isnan(counts), never, np.maximum(counts, 1))
+        by_start.plot(np.arange(len(starts)), counts, marker="o", **style)
+        label = f"{name}:\n{method['milliseconds_per_step']:.2g} ms per step"
+        entries.append((counts[-1], label, style["color"]))
+    by_step.set(xlabel="step", ylabel="|$\\sigma$ \u2212 minimum| (px)")
+    by_step.set_title(f"From a start at {starts[shown]:g} px")
+    by_step.minorticks_off()
+    words = "solid: variance\ndashed: log $\\sigma$\ndotted: $\\sigma$"
+    by_step.text(0.02, 0.02, words, transform=by_step.transAxes, fontsize=9)
+    by_start.set_yscale("log")
+    by_start.set(xlabel="start, $\\sigma$ (px)", title="Steps until within 10$^{-6}$ px")
+    plain_ticks(by_start, x=range(len(starts)))
+    by_start.set_xticks(range(len(starts)), [f"{start:g}" for start in starts])
+    by_start.set_yticks([1, 10, 100, never], ["1", "10", "100", "never"])
+    name_lines(by_start, entries, gap=0.16)
 
 
 EXPERIMENT = common.Experiment(

@@ -16,8 +16,14 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from experiments.shared import common
-from experiments.shared.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
-from experiments.shared.drawing import name_lines, plain_ticks, widths
+from experiments.shared.common import BLACK
+from experiments.shared.drawing import (
+    border_dashes,
+    estimator_colour,
+    name_lines,
+    plain_ticks,
+    widths,
+)
 from experiments.shared.estimators import Estimator, front_door, hann_spectra, on_spectra
 from experiments.shared.photographs import CROP, PHOTOGRAPHS, middle, scene
 from experiments.shared.scipy_reference import cramer_rao_bound
@@ -30,14 +36,6 @@ from gaussjax import (
 
 SIGMA, NOISE = 2.0, 0.01  # where they are not varied
 LEAST = 0.1  # bounds; smaller values are drawn there
-COLOURS = {
-    "interior: estimate_blur": BLUE,
-    "Hann: Gauss-Newton": PURPLE,
-    "Hann: ratio, weighted": GREEN,
-    "periodic: Gauss-Newton": BLACK,
-    "periodic: free kernel": ORANGE,
-    "periodic: ratio, pointwise": VERMILION,
-}
 
 
 def run(
@@ -130,11 +128,12 @@ def plot(numbers: dict[str, Any]) -> Figure:
     for column, (name, series) in enumerate(numbers["series"].items()):
         values = np.array(series["values"]) * (100 if name == "noise" else 1)
         entries: list[list] = [[], []]
-        for fit, width in zip(series["errors"], widths(len(COLOURS)), strict=True):
-            colour = COLOURS[fit]
+        for fit, width in zip(series["errors"], widths(len(series["errors"])), strict=True):
+            colour = estimator_colour(fit)
+            style = {"ls": border_dashes(fit), "lw": width, "color": colour}
             for row, ratio in enumerate(bias_and_scatter(series, fit)):
                 shown = np.maximum(ratio, LEAST)
-                panels[row, column].loglog(values, shown, "o-", lw=width, color=colour)
+                panels[row, column].loglog(values, shown, "o", **style)
                 entries[row].append((shown[-1], fit.replace(": ", ":\n"), colour))
         for axes in panels[:, column]:
             axes.axhline(1, color=BLACK, linewidth=1, linestyle=":")
@@ -143,9 +142,9 @@ def plot(numbers: dict[str, Any]) -> Figure:
         panels[1, column].set_ylim(0.3, 30)
         if column:
             name_lines(panels[0, 1], entries[0], gap=0.14)
-    panels[0, 0].set(title="$\\sigma$ = 2 px", ylabel="bias / bound")
+    panels[0, 0].set(title="$\\sigma$ = 2 px", ylabel="bias of $\\sigma$ /\nCramer-Rao bound")
     panels[0, 1].set_title("1 % noise")
-    panels[1, 0].set(xlabel="noise in B (%)", ylabel="scatter / bound")
+    panels[1, 0].set(xlabel="noise in B (%)", ylabel="scatter /\nCramer-Rao bound")
     panels[1, 1].set_xlabel("$\\sigma$ (px)")
     ticks = (0.1, 1, 10, 100, 1000, 1e4)
     plain_ticks(panels[1, 0], y=(0.3, 1, 3, 10, 30))

@@ -256,13 +256,14 @@ def plot(numbers: dict[str, Any]) -> Figure:
     times.set_yticks(range(len(names)), names)
     times.invert_yaxis()
     times.grid(axis="y", visible=False)
-    times.set(xlabel="ms per pair, by the clock")
+    times.set(xlabel="time per pair (ms)")
     counts = sorted(map(int, numbers["memory"]))
     sizes = [numbers["memory"].get(str(n), numbers["memory"].get(n)) / 2**20 for n in counts]
-    memory.semilogx(counts, sizes, "o-", color=VERMILION)
-    memory.set(ylim=(0, 1.25 * max(sizes)), xlabel="pairs", ylabel="peak memory (MiB)")
-    memory.minorticks_off()
-    memory.set_xticks(counts, [f"{n:,}" for n in counts])
+    memory.barh(range(len(counts)), sizes, color=VERMILION, height=0.6)
+    memory.set_yticks(range(len(counts)), [f"{n:,} pairs" for n in counts])
+    memory.invert_yaxis()
+    memory.grid(axis="y", visible=False)
+    memory.set(xlabel="peak memory (MiB)")
     return figure
 
 

@@ -15,8 +15,14 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from experiments.shared import common
-from experiments.shared.common import BLACK, BLUE, GREEN, ORANGE, VERMILION
-from experiments.shared.drawing import floored_ticks, name_lines, plain_ticks, widths
+from experiments.shared.drawing import (
+    border_dashes,
+    estimator_colour,
+    floored_ticks,
+    name_lines,
+    plain_ticks,
+    widths,
+)
 from experiments.shared.estimators import hann_spectra, on_spectra, one_by_one
 from experiments.shared.photographs import CROP, PHOTOGRAPHS, middle, scene
 from experiments.shared.scipy_reference import continuous_blur
@@ -36,7 +42,6 @@ FITS: dict[str, Callable] = {
     "Gauss-Newton": fit_gauss_newton,
 }
 INTERIOR, HANN = "estimate_blur", ", Hann"
-COLOURS = dict(zip((*FITS, INTERIOR), (VERMILION, ORANGE, GREEN, BLACK, BLUE), strict=True))
 # What is varied, and its label.
 PANELS = {
     "noise": "noise in B (%)",
@@ -137,13 +142,12 @@ def plot(numbers: dict[str, Any]) -> Figure:
     for name, panel in numbers["panels"].items():
         values = np.array(panel["values"]) * (1 if PANELS[name] == PANELS["sigma"] else 100)
         entries = []
-        wide = dict(zip(COLOURS, widths(len(COLOURS)), strict=True))
+        wide = dict(zip((*FITS, INTERIOR), widths(len(FITS) + 1), strict=True))
         for fit in panel["answers"]:
-            colour = COLOURS[fit.removesuffix(HANN)]
+            colour = estimator_colour(fit)
             shown = np.clip(errors(panel, fit), 1e-3, 200)
-            dashes = "--" if fit.endswith(HANN) else "-"
-            width = wide[fit.removesuffix(HANN)]
-            axes[name].plot(values, shown, "o", ls=dashes, lw=width, color=colour)
+            style = {"ls": border_dashes(fit), "lw": wide[fit.removesuffix(HANN)], "color": colour}
+            axes[name].plot(values, shown, "o", **style)
             entries.append((shown[-1], fit, colour))
         positive = values[values > 0]
         if name in ("noise", "saturation"):

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from experiments.shared import common
-from experiments.shared.common import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from experiments.shared.common import BLACK, BLUE, GREEN, ORANGE, SKY, VERMILION
 from experiments.shared.drawing import name_lines, plain_ticks, widths
 from experiments.shared.photographs import PHOTOGRAPHS, random_square, scene
 from experiments.shared.scipy_reference import continuous_blur
@@ -28,14 +28,15 @@ from gaussjax import Spectra, fit_gauss_newton, loss, pair_spectra, sum_spectra
 SIGMA, NOISE, SIZE = 1.0, 0.5, 64  # px; of the mean contrast; px
 BATCH, RATE = 16, 0.05
 COLOURS = {
-    "joint fit": BLUE,
+    "joint fit": BLACK,
     "mean of single fits": VERMILION,
     "median of single fits": ORANGE,
-    "weighted mean of them": GREY,
-    "Adam, 1 epoch": GREEN,
-    "Adam, 10 epochs": PURPLE,
+    "weighted mean of them": GREEN,
+    "Adam, 1 epoch": SKY,
+    "Adam, 10 epochs": SKY,
     "Adam, 100 epochs": SKY,
 }
+DASHES = {"Adam, 1 epoch": ":", "Adam, 10 epochs": "--"}
 
 
 def run(
@@ -183,11 +184,11 @@ def plot(numbers: dict[str, Any]) -> Figure:
     entries = []
     for (name, colour), width in zip(COLOURS.items(), widths(len(COLOURS)), strict=True):
         _, rms = bias_and_rms(numbers, name)
-        axes.loglog(counts, rms, "o-", lw=width, color=colour)
+        axes.loglog(counts, rms, "o", ls=DASHES.get(name, "-"), lw=width, color=colour)
         entries.append((rms[-1], name, colour))
     bounds = 100 * np.array(numbers["bounds"]) / numbers["sigma"]
-    axes.loglog(counts, bounds, ":", color=BLACK)
-    entries.append((bounds[-1], "Cramer-Rao bound", BLACK))
+    axes.loglog(counts, bounds, ":", color=BLUE)
+    entries.append((bounds[-1], "Cramer-Rao bound", BLUE))
     axes.set(xlabel="pairs", ylabel="rms error of $\\sigma$ (%)")
     plain_ticks(axes, x=counts, y=[y for y in (0.1, 1, 10, 100) if y < axes.get_ylim()[1]])
     name_lines(axes, entries)

@@ -19,8 +19,14 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from experiments.shared import autoencoder, common
-from experiments.shared.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
-from experiments.shared.drawing import floored_ticks, name_lines, plain_ticks
+from experiments.shared.common import BLACK, BLUE, VERMILION
+from experiments.shared.drawing import (
+    border_dashes,
+    estimator_colour,
+    floored_ticks,
+    name_lines,
+    plain_ticks,
+)
 from experiments.shared.estimators import Estimator, front_door, hann_spectra, on_spectra
 from experiments.shared.photographs import CROP, PHOTOGRAPHS, interior_mask, middle, scene
 from experiments.shared.scipy_reference import (
@@ -34,18 +40,12 @@ from gaussjax import fit_dataset, fit_frequency_ratio, fit_gauss_newton, sum_spe
 
 MARGIN = 24  # px, farther than any blur found here reaches
 UPPER = 5.0  # px
-COLOURS = {
-    "interior: absolute": BLUE,
-    "interior: squared": GREEN,
-    "Hann: Gauss-Newton": PURPLE,
-    "Hann: ratio, weighted": ORANGE,
-    "periodic: Gauss-Newton": BLACK,
-    "periodic: ratio, weighted": VERMILION,
-}
+# Losses of estimate_blur: of one colour.
+LOSSES = {"interior: absolute": "o-", "interior: squared": "s:"}
 TILE = 64  # px
 # Shares of the outputs' power, by their names in the result and in the figure.
 SHARES = {"linear": "one filter", "distortion": "distortion", "noise": "white noise"}
-JOINT = {"absolute": BLUE, "squared": GREEN, "spectra": PURPLE}
+JOINT = {"absolute": (BLUE, "-"), "squared": (BLUE, ":"), "spectra": (BLACK, "--")}
 
 
 def run(
@@ -184,17 +184,17 @@ def plot(numbers: dict[str, Any]) -> Figure:
     each = numbers["answers"]["interior: absolute"]
     answered = np.where(np.array(each["status"]) == 0, np.array(each["sigma"], float), np.nan)
     blur.plot(steps, answered, ".", color=BLUE, alpha=0.5)
-    for name, colour in JOINT.items():
-        dashes = ":" if name == "spectra" else "-"
+    for name, (colour, dashes) in JOINT.items():
         blur.plot(steps, numbers["joint"][name], dashes, color=colour, label=name)
     blur.set(xscale="log", xlabel="training steps", ylabel="$\\sigma$ (px)", yscale="log")
     blur.legend(title="one $\\sigma$ for all (dot: each)")
     entries = []
     for name in numbers["answers"]:
         shown = np.maximum(excess(numbers, name), 1e-3)
-        misfit.loglog(steps, shown, "o-", color=COLOURS[name])
-        entries.append((shown[-1], name.replace(": ", ":\n"), COLOURS[name]))
-    misfit.set(xlabel="training steps", ylabel="mean $|g*A - B|$ over the least (%)")
+        colour = BLUE if name in LOSSES else estimator_colour(name)
+        misfit.loglog(steps, shown, LOSSES.get(name, f"o{border_dashes(name)}"), color=colour)
+        entries.append((shown[-1], name.replace(": ", ":\n"), colour))
+    misfit.set(xlabel="training steps", ylabel="mean $|g*A - B|$ beyond the least (%)")
     plain_ticks(blur, x=steps[::2], y=(0.5, 0.7, 1, 1.5, 2, 3))
     plain_ticks(misfit, x=steps[::2])
     floored_ticks(misfit, (1e-3, 0.01, 0.1, 1, 10, 100))

@@ -1,4 +1,4 @@
-"""The comparison as a figure: a row per estimator, a dot per pair, a bar for their summary."""
+"""The comparison as a figure: a row per estimator, a bar per pair, a dot for their summary."""
 
 from typing import Any
 
@@ -7,17 +7,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.compare_estimators.table import errors_over_bound, excess_rms, relative_errors, rms
-from experiments.shared.common import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from experiments.shared.common import BLACK, GREY, ORANGE, PURPLE, SKY
+from experiments.shared.drawing import estimator_colour
 
 # What is done about the edge, with which the names of the estimators begin.
-COLOURS = {"interior": BLUE, "reflect": BLACK, "Hann window": GREEN, "periodic": VERMILION}
+BORDERS = ("interior", "reflect", "Hann window", "periodic")
 KINDS = (("o", ORANGE), ("s", PURPLE), ("^", SKY), ("D", GREY))
 
 
 def plot(numbers: dict[str, Any]) -> Figure:
     """Three panels: error without noise, error over the bound with noise, unknown blur."""
     names = list(numbers["answers"])
-    colours = [COLOURS[name.split(":")[0]] for name in names]
+    colours = [estimator_colour(name) for name in names]
     noise = np.array(numbers["known"]["noise"])
     levels = " and ".join(f"{100 * level:g} %" for level in sorted(set(noise)) if level)
     figure = Figure(figsize=(7, 5.2), layout="constrained")
@@ -27,8 +28,8 @@ def plot(numbers: dict[str, Any]) -> Figure:
         _strip(clean, row, error, np.nanmedian(error), 1e-14, colour)
         over_bound = np.abs(errors_over_bound(numbers, name))[noise > 0]
         _strip(noisy, row, over_bound, rms(over_bound), 1e-2, colour)
-    clean.set(title="Without noise", xlabel="|error| / $\\sigma$ (%)\ndot: median")
-    noisy.set(title=f"Noise {levels}", xlabel="|error| / bound\ndot: rms")
+    clean.set(title="Without noise", xlabel="|error of $\\sigma$| (%)\ndot: median")
+    noisy.set(title=f"Noise {levels}", xlabel="|error of $\\sigma$| /\nCramer-Rao bound\ndot: rms")
     noisy.axvline(1, color=BLACK, linewidth=1, linestyle="--")
     _unknown(unknown, numbers)
     _scale(clean, (1e-14, 1e-7, 1))
@@ -38,12 +39,14 @@ def plot(numbers: dict[str, Any]) -> Figure:
     for label, colour in zip(clean.get_yticklabels(), colours, strict=True):
         label.set_color(colour)
     clean.invert_yaxis()
-    for border, colour in COLOURS.items():
+    for border in BORDERS:
         # Where the panel is empty.
         row = next(row for row, name in enumerate(names) if name.startswith(border))
+        for axes in (clean, noisy, unknown):
+            axes.axhline(row - 0.5, color=GREY, linewidth=0.8)
         where, side = (0.98, "right") if border == "interior" else (0.02, "left")
         place = {"transform": clean.get_yaxis_transform(), "ha": side, "va": "center"}
-        clean.text(where, row, border, color=colour, fontweight="bold", **place)
+        clean.text(where, row, border, color=BLACK, fontweight="bold", **place)
     handles, labels = unknown.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower right", ncols=len(labels))
     return figure
@@ -66,7 +69,10 @@ def _unknown(axes: Axes, numbers: dict[str, Any]) -> None:
         rows = np.arange(len(excess)) + 0.2 * (kinds.index(each) - 0.5 * (len(kinds) - 1))
         values = np.maximum(np.nanmedian(excess[:, kind == each], axis=1), 1e-3)
         axes.plot(values, rows, marker, color=colour, label=each, markersize=5)
-    axes.set(title="B not Gaussian", xlabel="rms over the best (%)\ndot: median")
+    axes.set(
+        title="B not Gaussian",
+        xlabel="rms(g*A \u2212 B) beyond\nthe best Gaussian's (%)\ndot: median",
+    )
 
 
 def _scale(axes: Axes, ticks: tuple[float, ...]) -> None:

@@ -16,6 +16,8 @@ LINES = (
     (ORANGE, "v", "-."),
     (PURPLE, "D", "-."),
 )
+# H1 there and H2 back are the same sum: the one that is drawn first is the larger.
+SIZES = (4, 4, 4, 4, 7)
 LEAST_SWAP = 1e-3  # %; smaller values are drawn there
 
 
@@ -24,9 +26,13 @@ def plot(numbers: dict[str, Any]) -> Figure:
     sigmas, noises = numbers["sigmas"], numbers["noises"]
     figure = Figure(figsize=(7, 6.4), layout="constrained")
     panels = figure.subplots(3, len(noises), sharex=True, sharey="row", squeeze=False)
-    for (colour, marker, dashes), name in zip(LINES, numbers["answers"], strict=True):
+    for order, (name, (colour, marker, dashes), size) in enumerate(
+        zip(numbers["answers"], LINES, SIZES, strict=True)
+    ):
         summary = summarise(numbers, name)
         style = {"color": colour, "marker": marker, "linestyle": dashes, "label": name}
+        style |= {"markersize": size, "zorder": 2.5 - 0.1 * order}
+        style |= {"markerfacecolor": "none"} if size > 4 else {}
         for column, (above, below, last) in enumerate(panels.T):
             above.loglog(sigmas, summary["rms"][column], **style)
             below.plot(sigmas, summary["covered"][column], **style)
@@ -42,7 +48,7 @@ def plot(numbers: dict[str, Any]) -> Figure:
     below.set(
         ylim=(-4, 104), yticks=(0, 25, 50, 75, 95), ylabel="covered by the\n95 % interval (%)"
     )
-    last.set_ylabel("variances there\nand back, sum (%)")
+    last.set_ylabel("variance A to B\n+ B to A (%)")
     floored_ticks(last, (1e-3, 0.01, 0.1, 1, 10, 100))
     below.set_xticks(sigmas, [f"{sigma:g}" for sigma in sigmas])
     below.set_xlim(np.min(sigmas) / 1.2, np.max(sigmas) * 1.2)

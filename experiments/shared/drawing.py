@@ -1,4 +1,4 @@
-"""What several figures share: names at the ends of lines, widths of lines, ticks and numbers."""
+"""What several figures share: colours of estimators, names of lines, widths, ticks and numbers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,33 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from experiments.shared.common import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+
+# One colour and one name for an estimator in every figure, whatever is done about the border.
+ESTIMATOR_COLOURS = {
+    "estimate_blur": BLUE,
+    "same in float32": BLUE,
+    "Gauss-Newton": BLACK,
+    "ratio, weighted": GREEN,
+    "ratio, pointwise": VERMILION,
+    "free kernel": ORANGE,
+    "L-BFGS": PURPLE,
+    "Adam": SKY,
+    "SciPy": GREY,
+    "OpenCV": GREY,
+}
+
 Values = Sequence[float] | np.ndarray
+
+
+def estimator_colour(name: str) -> str:
+    """The colour of an estimator, from a name that may hold its border treatment and options."""
+    return next(colour for part, colour in ESTIMATOR_COLOURS.items() if part in name)
+
+
+def border_dashes(name: str) -> str:
+    """Solid, or dashed where the images fade under a Hann window."""
+    return "--" if "Hann" in name else "-"
 
 
 def name_lines(axes: Axes, entries: Sequence[tuple[float, str, str]], gap: float = 0.075) -> None:
