@@ -66,16 +66,25 @@ def is_traced(*values) -> bool:
     return any(isinstance(v, Tracer) for v in jax.tree.leaves(values))
 
 
-def as_mask_pair(mask, image: jax.Array) -> tuple[jax.Array | None, jax.Array | None]:
+def as_mask_pair(
+    mask, image: jax.Array, blurred: jax.Array | None = None
+) -> tuple[jax.Array | None, jax.Array | None]:
     """(mask_reference, mask_blurred) as 0 and 1 in the image's dtype, None where nothing is masked.
+
+    Those of ``image``, or of an image and another one that ``blurred`` is.
 
     Raises:
         ValueError: a shape other than the images', NaN, or no pixel left.
     """
     pair = tuple(mask) if isinstance(mask, tuple | list) and len(mask) == 2 else (None, mask)
     return tuple(  # pyright: ignore[reportReturnType]
-        None if each is None else _as_mask(each, image, name)
-        for each, name in zip(pair, ("mask of reference", "mask of blurred"), strict=True)
+        None if each is None else _as_mask(each, of, name)
+        for each, of, name in zip(
+            pair,
+            (image, image if blurred is None else blurred),
+            ("mask of reference", "mask of blurred"),
+            strict=True,
+        )
     )
 
 

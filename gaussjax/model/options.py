@@ -15,6 +15,7 @@ PADDED_BOUNDARIES = tuple(PAD_MODES)
 KERNELS = ("continuous", "sampled", "integrated", "discrete")
 LOSSES = ("squared", "absolute", "huber")
 FAMILIES = ("isotropic", "axis_aligned", "full")
+PIXELS = ("area", "point")
 MOTIONS = ("similarity",)
 # exp(-(s |w|)^p / 2), which is a Gaussian for p = 2 alone: where it is offered beside the Gaussians
 GENERALISED = "generalised"

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.buckets import bucket_shape
+from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.fourier import along_axis
 from gaussjax.model.window import everywhere
 from gaussjax.numerics.pytree import pytree, static
@@ -42,6 +43,11 @@ class Crop:
         return jax.lax.dynamic_slice(
             image, list(self.corner), self.shape, allow_negative_indices=False
         )
+
+    def on_fine_grid(self, grid: CoarseGrid) -> "Crop":
+        """The same box of the fine image, where ratios are whole numbers or it is all there is."""
+        ratios = jnp.asarray([int(r) for r in grid.ratios], self.corner.dtype)
+        return Crop(self.corner * ratios, grid.fine_shape(self.shape))
 
     def size_of(self, size: jax.Array) -> jax.Array:
         """Px per axis of an image in this crop of its frame, ``[ndim]``."""

@@ -1,20 +1,12 @@
 """The front door: two images in, the Gaussian blur between them out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model.arguments import (
-    as_mask_pair,
-    as_noise,
-    as_pair,
-    as_weights,
-    check_finite,
-    check_fit_options,
-    is_traced,
-)
+from gaussjax.model.arguments import as_noise, check_finite, check_fit_options, is_traced
 from gaussjax.model.generalised import check_supported
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import BOUNDARIES, LOSSES, check_option
@@ -22,6 +14,7 @@ from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.pair.extent import largest_radius, radii
 from gaussjax.pair.fit import Options, estimate_within
 from gaussjax.pair.frame import Usable, in_bucket
+from gaussjax.pair.grids import on_grids
 from gaussjax.pair.partial_frame import to_precision
 from gaussjax.pair.similar_pair import check_motion, similar_pair, with_similarity
 from gaussjax.statistics.quantisation import known_steps
@@ -49,6 +42,9 @@ def estimate_blur(
     bounds=None,
     mask=None,
     weights=None,
+    sampling=None,
+    pixel: str = "area",
+    centre: str | float | Sequence[float] = "area",
     initial=None,
     precision=None,  # taken care of by `to_precision`
     buckets: bool = False,
@@ -64,7 +60,7 @@ def estimate_blur(
 
     Args:
         reference: A, real, rank 1 to 3; integers and booleans are promoted.
-        blurred: B, of the same shape.
+        blurred: B, of the same shape, or on a coarser grid (``sampling``).
         family: "isotropic", "axis_aligned" or "full" covariance. A full covariance need not be
             positive definite: see ``is_positive_definite`` of the result. Or "generalised", whose
             transfer function ``exp(-(s |w|)^p / 2)`` has an exponent, fitted with s between p = 1
@@ -101,6 +97,17 @@ def estimate_blur(
             the reference blurs into are not compared. Masked pixels may be NaN.
         weights: of the pixels of ``blurred``, not negative: inverse variances up to a factor.
             Not with ``noise_std``.
+        sampling: pixels of the reference per pixel of ``blurred`` along an axis, where this has
+            fewer, larger ones: a number such as 4 or 1.5, or one for each axis. Sigma, shift and
+            bounds are then in px of the reference, and ``num_pixels`` counts those of ``blurred``.
+            None: as the shapes tell, if the ratio is the same along every axis and a whole number
+            or half of one. Roles are not exchanged: a negative variance ends at -0.2 px^2, as a
+            status. "valid" and "periodic" only.
+        pixel: "area", a pixel of ``blurred`` is the mean of the blurred scene over its area, or
+            "point", a sample at its centre.
+        centre: of the first pixel of ``blurred``, counted in pixels of the reference from the
+            centre of its first: "area", where its area begins with theirs, ``(sampling - 1) / 2``;
+            "first", 0, as in ``A[::4]``; or a number, or one for each axis.
         initial: start, sigma in px or BlurParams; the estimate does not depend on it.
         precision: relative standard error of sigma that is enough, such as 1e-3. Only as many tiles
             of the frame are then read as it takes, the most informative first, until noise, model
@@ -134,16 +141,12 @@ def estimate_blur(
     if not callable(loss):
         check_option(loss, LOSSES, "loss")
     narrowed = any(np.dtype(getattr(x, "dtype", "f4")) == np.float64 for x in (reference, blurred))
-    given = reference, blurred
-    reference, blurred = as_pair(reference, blurred)
-    steps = known_steps(*given)
-    usable = Usable(*as_mask_pair(mask, reference), as_weights(weights, blurred))
+    steps = known_steps(reference, blurred)
+    on_grid = (mask, weights), (sampling, pixel, centre), boundary, bounds, family, motion
+    reference, blurred, usable, grid = on_grids(reference, blurred, *on_grid)
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
-    if noise_std is not None and (loss != "squared" or weights is not None):
-        raise ValueError(
-            "noise_std describes the noise of both images: it goes with loss='squared' and"
-            f" without weights; got loss={loss!r}, weights {'' if weights is None else 'not '}None"
-        )
+    if noise_std is not None:
+        _check_least_squares(loss, weights)
     convention = as_kernel(kernel, truncate, radius)
     check_supported(family, convention.name, boundary)
     moved = None
@@ -152,21 +155,20 @@ def estimate_blur(
         moved = similar_pair(reference, blurred, usable)
         blurred, usable = moved.blurred, moved.usable
     data = reference, blurred, usable
-    if buckets and boundary == "valid" and motion is None:
+    if buckets and boundary == "valid" and motion is None and grid is None:
         data = in_bucket(*data)
-    shape = data[0].shape
-    largest = largest_radius(shape, convention, boundary, bounds)
+    largest = largest_radius(shape := data[0].shape, convention, boundary, bounds)
+    nuisances = {"gain": bool(gain), "offset": bool(offset), "shift": bool(shift or motion)}
     options = Options(
         family=family,
         kernel=convention,
         boundary=boundary,
         loss=loss,
-        gain=bool(gain),
-        offset=bool(offset),
-        shift=bool(shift) or motion is not None,
+        **nuisances,
         estimate_noise=estimate_noise,
         largest_radius=largest,
         motion=motion is not None,
+        grid=grid,
     )
     # A frame that is taken in tiles is extended as far as each blur needs.
     first = (loss != "squared" or noise is not None) and not is_traced(data)
@@ -174,8 +176,24 @@ def estimate_blur(
     estimate = estimate_within(reaches, *data, steps, noise, bounds, initial, options=options)
     if moved is not None:
         estimate = with_similarity(estimate, moved.similarity)
-    # Looked for only where the fit has stumbled on it: on the way there it costs nothing.
+    _check_finite(estimate, reference, blurred, usable)
+    return replace(estimate, narrowed=narrowed and reference.dtype != jnp.float64)
+
+
+def _check_least_squares(loss, weights) -> None:
+    """Raise ValueError for options that do not go with ``noise_std``."""
+    if loss != "squared" or weights is not None:
+        raise ValueError(
+            "noise_std describes the noise of both images: it goes with loss='squared' and"
+            f" without weights; got loss={loss!r}, weights {'' if weights is None else 'not '}None"
+        )
+
+
+def _check_finite(estimate: BlurEstimate, reference, blurred, usable: Usable) -> None:
+    """Raise ValueError for NaN where the fit has stumbled on it: on the way there it costs nothing.
+
+    Silent under tracing.
+    """
     if not is_traced(estimate.status) and int(estimate.status) == Status.NOT_FINITE:
         check_finite(reference, "reference", usable.reference)
         check_finite(blurred, "blurred", usable.blurred)
-    return replace(estimate, narrowed=narrowed and reference.dtype != jnp.float64)

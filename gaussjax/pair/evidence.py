@@ -16,7 +16,7 @@ from gaussjax.pair.conventions import REACH, other_conventions
 from gaussjax.pair.crop import Crop, densest_box
 from gaussjax.pair.directions import HALO, box_shape, directions
 from gaussjax.pair.frame import Frame
-from gaussjax.pair.prediction import level_of
+from gaussjax.pair.prediction import level_of, noise_gains
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.departures import DepartureSums
 from gaussjax.statistics.long_run import long_run_factor, uneven_factor
@@ -74,11 +74,14 @@ def gather_evidence(
     # Pixels that see beyond the edge of a valid region are not compared.
     around = partial(box.around, wraps=frame.boundary != "valid")
     sharp = around(frame.blurred - frame.difference, REACH)
-    others, changes = other_conventions(model, vector, sharp)
+    # Their filters are on the grid of the reference.
+    others, changes = [], jnp.zeros((len(vector), 0), vector.dtype)
+    if frame.grid is None:
+        others, changes = other_conventions(model, vector, sharp)
     position = box.positions(predicted.dtype)
     _, found = directions(model, around(predicted, HALO), frame.centre / frame.scale, position)
     sums = _departure_sums(box, weights, fields, -score, [*found, *others])
-    responses = model.responses(vector, shape)
+    gains = noise_gains(frame, *model.responses(vector, frame.reference_shape))
     count = window.num_pixels.astype(power.dtype)
     return Evidence(
         correlated=jnp.stack(correlated),
@@ -86,7 +89,7 @@ def gather_evidence(
         departures=sums.part(slice(0, len(found))),
         conventions=sums.part(slice(len(found), None)),
         changes=changes,
-        noise=reference_noise(power, *responses, shape, count, size),
+        noise=reference_noise(power, *gains, shape, count, size),
     )
 
 

@@ -10,6 +10,7 @@ from jax.flatten_util import ravel_pytree
 
 from gaussjax.model import boundary as borders
 from gaussjax.model.arguments import fill_with_mean, is_traced
+from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.response import BlurModel
 from gaussjax.model.transfer import axis_margins
@@ -19,11 +20,12 @@ from gaussjax.numerics.newton import coarse_tolerance
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.programs import compiled
 from gaussjax.numerics.pytree import pytree, static
+from gaussjax.pair.coarse_start import LEAST_VARIANCE, find_coarse_start
 from gaussjax.pair.crop import Crop, most_informative_crop
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
 from gaussjax.pair.evidence import Evidence, causes, gather_evidence
 from gaussjax.pair.extent import is_seamless, model_limits
-from gaussjax.pair.frame import Pair, Usable, centre_and_scale
+from gaussjax.pair.frame import Pair, Usable, centre_and_scale, on_coarse_grid
 from gaussjax.pair.iteration import implicit_fit, iterate
 from gaussjax.pair.leakage import leakage
 from gaussjax.pair.least_squares import LeastSquares
@@ -75,6 +77,7 @@ class Options:
     estimate_noise: bool
     largest_radius: int
     motion: bool = False  # of the images, beside the shift
+    grid: CoarseGrid | None = None  # of the softer image on that of the reference
 
     def model(self, image_shape: tuple[int, ...]) -> BlurModel:
         """The model of a pair of this shape."""
@@ -112,18 +115,27 @@ def fit_pair(
     images = fill_with_mean(reference, usable.reference), fill_with_mean(blurred, usable.blurred)
     lower, upper = variance_bounds(bounds, reference.dtype)
     model = options.model(reference.shape)
-    crop = most_informative_crop(*images, usable.size)
-    spectra, energy, unit = _start_spectra(*images, usable, noise, crop, options)
-    start = find_start(
-        jax.lax.stop_gradient(spectra),
-        initial,
-        lower,
-        upper,
-        model,
-        noise=None if noise is None else jax.lax.stop_gradient((noise / unit) ** 2 * energy),
-        estimate_noise=options.estimate_noise,
-    )
-    pair = _pair(*images, unit, usable, crop, start.swapped, options)
+    grid, seen, known = options.grid, images, usable
+    if grid is not None and noise is not None:
+        raise ValueError("noise_std is not available across grids yet: leave it out")
+    if grid is not None:
+        seen, known = (on_coarse_grid(grid, *images), images[1]), usable.resampled(grid)
+        lower = jnp.maximum(lower, LEAST_VARIANCE)
+    crop = most_informative_crop(*seen, usable.size)
+    if grid is not None and not grid.is_whole:
+        crop = Crop(jnp.zeros_like(crop.corner), seen[0].shape)
+    spectra, energy, unit = _start_spectra(*seen, known, noise, crop, options)
+    spectra = jax.lax.stop_gradient(spectra)
+    powers = None if noise is None else jax.lax.stop_gradient((noise / unit) ** 2 * energy)
+    levels = {"noise": powers, "estimate_noise": options.estimate_noise}
+    if grid is None:
+        start = find_start(spectra, initial, lower, upper, model, **levels)
+    else:
+        on_grid = replace(options, grid=None).model(blurred.shape)
+        start = find_coarse_start(grid, spectra, initial, on_grid, **levels)
+    sharp, _ = swap_pair(start.swapped, *map(crop.of, seen))
+    unit_of = _centre_and_scale(sharp, known.of_crop(crop), start.swapped, unit)
+    pair = _pair(*images, unit_of, usable, start.swapped, options)
     per_pixel = (unit / pair.scale) ** 2 / energy
     objective, context = _objective(pair, model, start, noise, per_pixel, options)
     low, high = swap_bounds(lower, upper, start.swapped)
@@ -132,7 +144,8 @@ def fit_pair(
     # Angle and scale are about the centre of the frame.
     if crop.shape != pair.shape and model.num_parameters > 1 and not model.motion:
         few = jax.lax.stop_gradient(pair).crop(crop)
-        scout, _ = _objective(few, options.model(crop.shape), start, noise, per_pixel, options)
+        on_crop = options.model(_reference_shape(grid, crop.shape))
+        scout, _ = _objective(few, on_crop, start, noise, per_pixel, options)
     fit, low, high = _fit(objective, scout, start, context, low, high)
     if steps is None:
         steps = visible_steps(usable.filling(reference), usable.filling(blurred))
@@ -141,6 +154,11 @@ def fit_pair(
     known = rounding_noise(step / pair.scale)
     looked_at = Crop.whole(pair.shape) if model.has_exponent else crop
     return find_optimum(objective, pair, fit, looked_at, known), start.swapped, low, high
+
+
+def _reference_shape(grid: CoarseGrid | None, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Of the reference of a softer image of this shape."""
+    return shape if grid is None else grid.fine_shape(shape)
 
 
 def estimate_within(reaches: list[int], *data, options: Options) -> BlurEstimate:
@@ -186,14 +204,19 @@ def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, option
     return spectra, window.sum(2), unit
 
 
-def _pair(reference, blurred, unit, usable: Usable, crop: Crop, swapped, options: Options) -> Pair:
-    """The pair with the centre and the scale of its crop."""
-    sharp, _ = swap_pair(swapped, crop.of(reference), crop.of(blurred))
-    here = usable.of_crop(crop)
-    known, _ = here.known(swapped, sharp)
-    if here.size is not None:
-        known = everywhere(sharp.shape, sharp.dtype, here.size).masked([known]).values
-    centre, scale = centre_and_scale(sharp, known, unit)
+def _centre_and_scale(sharp, usable: Usable, swapped, unit) -> tuple[jax.Array, jax.Array]:
+    """Of the sharper image of a crop, where it is known."""
+    known, _ = usable.known(swapped, sharp)
+    if usable.size is not None:
+        known = everywhere(sharp.shape, sharp.dtype, usable.size).masked([known]).values
+    return centre_and_scale(sharp, known, unit)
+
+
+def _pair(reference, blurred, unit, usable: Usable, swapped, options: Options) -> Pair:
+    """The pair in a unit, which are its centre and its scale."""
+    centre, scale = unit
+    # Across grids that do not share their pixels' edges a coarse pixel sees beyond the frame's.
+    is_local = options.grid is None or options.grid.is_local
     return Pair(
         reference,
         blurred,
@@ -203,13 +226,15 @@ def _pair(reference, blurred, unit, usable: Usable, crop: Crop, swapped, options
         scale,
         boundary=options.boundary,
         pad=options.largest_radius,
-        seamless=is_seamless(
+        seamless=is_local
+        and is_seamless(
             options.boundary,
             options.kernel,
             options.family,
             gain=options.gain,
             shift=options.shift,
         ),
+        grid=options.grid,
     )
 
 
@@ -239,6 +264,8 @@ def _objective(
         return Robust(frame, model, options.loss), jnp.ones(1, pair.reference.dtype)
     nothing = jnp.zeros(0, pair.reference.dtype)
     tile = tile_shape(pair.shape, pair.boundary, pair.pad)
+    if pair.grid is not None and not pair.grid.is_whole:
+        tile = pair.shape
     # A tile would cut off a tail that the frame holds.
     if tile == pair.shape or model.motion or model.has_exponent:
         return LeastSquares(frame, model), nothing
@@ -287,6 +314,7 @@ class Optimum:
     leakage: jax.Array | None  # a change of the vector by what lies beyond the frame, `[k]`
     largest_margins: jax.Array  # px per axis that leave enough pixels to compare
     model: BlurModel = static()  # without anything that depends on the frame's shape
+    ratios: tuple[float, ...] | None = static(default=None)  # fine px per px, across grids
     estimates_noise: bool = static(default=False)
     loss_power: int = static(default=2)  # of the images' unit, in the loss
 
@@ -331,6 +359,7 @@ def find_optimum(objective: Objective, pair: Pair, fit: Fit, crop: Crop, known) 
         leakage=leakage(objective, fit),
         largest_margins=jnp.asarray(largest, jnp.int32),
         model=replace(model, reach=0, largest_margins=(0,) * model.ndim),
+        ratios=None if pair.grid is None else pair.grid.steps,
         estimates_noise=isinstance(objective, ErrorsInVariables) and objective.estimated,
         loss_power=1 if is_absolute else 2,
     )
@@ -348,7 +377,8 @@ def _evidence(
     if crop.shape == pair.shape and not isinstance(objective, TiledLeastSquares):
         prediction = objective.prediction(fit)
     else:
-        model = replace(model, largest_margins=borders.largest_margins(crop.shape))
+        seen = _reference_shape(pair.grid, crop.shape)
+        model = replace(model, largest_margins=borders.largest_margins(seen))
         objective = replace(objective, frame=pair.crop(crop).frame(), model=model)
         margins = objective.frame.margins(model, fit.vector)
     at = fit.vector, margins, fit.context
@@ -429,13 +459,15 @@ def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
 
     rotation = jax.jacfwd(lambda vector: ravel_pytree(params_of(vector))[0])(vector)
     oriented = model.params(vector)
+    # Residuals are seen on the grid of the softer image.
+    ratios = jnp.asarray(at.ratios or (1,) * model.ndim, vector.dtype)
     adequacy = assess(
         summary,
-        variance=diagonal(oriented.covariance_matrix(model.ndim)),
+        variance=diagonal(oriented.covariance_matrix(model.ndim)) / ratios**2,
         rounding=rounding_variance(vector.dtype),
     )
     sign = jnp.where(swapped, -1, 1).astype(vector.dtype)
-    adequacy = replace(adequacy, displacement=sign * adequacy.displacement)
+    adequacy = replace(adequacy, displacement=sign * ratios * adequacy.displacement)
     margins = axis_margins(oriented, model.kernel, model.ndim)
     estimate = make_estimate(
         params_of(vector),

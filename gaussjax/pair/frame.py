@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import jax
@@ -11,7 +12,8 @@ import numpy as np
 from gaussjax.model import boundary as borders
 from gaussjax.model.arguments import is_traced
 from gaussjax.model.buckets import bucket_shape, embed
-from gaussjax.model.fourier import forward_transform
+from gaussjax.model.folding import CoarseGrid, fold
+from gaussjax.model.fourier import forward_transform, inverse_transform
 from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.periodic_part import periodic_part
 from gaussjax.model.response import BlurModel
@@ -29,9 +31,11 @@ class Frame:
     carry no large constant, and results do not depend on the unit of the pixels.
     """
 
-    spectrum: jax.Array  # transform of the extended reference, or of its periodic part
+    # transform of the extended reference, or of its periodic part; across grids with the factors
+    # that come before folding
+    spectrum: jax.Array
     blurred: jax.Array  # B embedded in the extended frame
-    difference: jax.Array  # B - A likewise, subtracted before any rounding
+    difference: jax.Array  # B - A likewise, subtracted before any rounding; A on the grid of B
     centre: jax.Array  # mean of A, subtracted from both
     scale: jax.Array  # standard deviation of A (1 for a flat image), divides both
     # 1 for the pixels of the extended A that are known, or None where all are
@@ -42,10 +46,24 @@ class Frame:
     image_shape: tuple[int, ...] = static()  # of the frame before extension
     pad: int = static()  # extension in px
     boundary: str = static()  # one of `BOUNDARIES`
+    grid: CoarseGrid | None = static(default=None)  # of B on that of A; None: they share one
+
+    @property
+    def reference_shape(self) -> tuple[int, ...]:
+        """Of the extended reference, whose spectrum a response multiplies."""
+        shape = self.blurred.shape
+        return shape if self.grid is None else self.grid.fine_shape(shape)
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """Px of the reference per px of the frame, by axis."""
+        return (1.0,) * self.blurred.ndim if self.grid is None else self.grid.steps
 
     def margins(self, model: BlurModel, vector: jax.Array) -> jax.Array:
         """Margins in px that blur and shift ask for, within those that leave pixels to compare."""
         margins = model.margins(vector)
+        if self.grid is not None:
+            margins = self.grid.coarse_margins(margins)
         if self.size is None:
             return margins
         return jnp.minimum(margins, borders.largest_margins(self.size).astype(margins.dtype))
@@ -125,6 +143,70 @@ def make_frame(
     )
 
 
+def on_coarse_grid(grid: CoarseGrid, reference: jax.Array, blurred: jax.Array) -> jax.Array:
+    """The reference on the grid of the coarse image, without a blur."""
+    if grid.is_local:
+        return grid.sampled(reference)
+    shape, mean = blurred.shape, jnp.mean(reference)
+    spectrum = forward_transform(reference - mean, reference.ndim)
+    spectrum = grid.apply(grid.transfer(shape, reference.dtype), spectrum)
+    return mean + inverse_transform(fold(grid, spectrum, shape), shape)
+
+
+def resampled_frame(
+    grid: CoarseGrid,
+    reference: jax.Array,
+    blurred: jax.Array,
+    boundary: str,
+    *,
+    centre: jax.Array,
+    scale: jax.Array,
+    known: jax.Array | None = None,
+    weights: jax.Array | None = None,
+    seamless: bool = False,
+) -> Frame:
+    """Frame of a fine and a coarse image, on the grid of the coarse one.
+
+    Args:
+        grid: of B on that of A.
+        reference: A, with some finite value where it is missing.
+        blurred: B likewise.
+        boundary: "valid" or "periodic".
+        centre: of A, and
+        scale: of it.
+        known: 1 where A is known, on its own grid; None: everywhere.
+        weights: of the pixels of B, 0 where it is missing; None: all 1.
+        seamless: as in :func:`make_frame`; for local grids only.
+    """
+    if known is not None:
+        reference = jnp.where(known > 0, reference, centre)
+    unit, shape = 1 / scale, blurred.shape
+    fine = unit * (reference - centre)
+    spectrum = forward_transform(fine, fine.ndim)
+    factors = grid.transfer(shape, fine.dtype)
+    if grid.is_local:
+        difference = unit * (blurred - grid.sampled(reference))
+        spectrum = grid.apply(factors, periodic_part(spectrum, fine) if seamless else spectrum)
+    else:
+        spectrum = grid.apply(factors, spectrum)
+        sharp = inverse_transform(fold(grid, spectrum, shape), shape)
+        difference = unit * (blurred - centre) - sharp
+    return Frame(
+        spectrum=spectrum,
+        blurred=unit * (blurred - centre),
+        difference=difference,
+        centre=centre,
+        scale=scale,
+        known=known,
+        weights=weights,
+        size=None,
+        image_shape=shape,
+        pad=0,
+        boundary=boundary,
+        grid=grid,
+    )
+
+
 def frame_window(frame: Frame, margins: jax.Array, ramps: jax.Array | None = None) -> Window:
     """Weights of the pixels that are compared; 0 or 1 unless the caller gave weights.
 
@@ -143,7 +225,9 @@ def frame_window(frame: Frame, margins: jax.Array, ramps: jax.Array | None = Non
     else:
         inside = margins if frame.boundary == "valid" else jnp.zeros_like(margins)
         window = interior_window(frame.image_shape, frame.pad, inside, dtype, ramps, frame.size)
-    known = None if frame.known is None else erode(frame.known, margins)
+    known = frame.known
+    if known is not None:
+        known = (erode if frame.grid is None else frame.grid.covered)(known, margins)
     return window.masked([known, frame.weights])
 
 
@@ -163,6 +247,13 @@ class Usable:
         """In a crop of the frame, which maps are cut out of by ``crop.of`` or by ``of``."""
         maps = jax.tree.map(of or crop.of, replace(self, size=None))
         return maps if self.size is None else replace(maps, size=crop.size_of(self.size))
+
+    def resampled(self, grid: CoarseGrid) -> "Usable":
+        """With what is known of a fine reference on the grid of the coarse image."""
+        if self.reference is None:
+            return self
+        none = jnp.zeros(grid.ndim, self.reference.dtype)
+        return replace(self, reference=grid.covered(self.reference, none))
 
     def filling(self, image: jax.Array) -> jax.Array:
         """An image whose first pixel fills the frame beyond its edges."""
@@ -222,11 +313,12 @@ class Pair:
     boundary: str = static()  # one of `BOUNDARIES`
     pad: int = static()  # of its frame, px; matters to the padded boundaries only
     seamless: bool = static(default=False)  # its frame takes the periodic part of the reference
+    grid: CoarseGrid | None = static(default=None)  # of B on that of A; None: they share one
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of both images."""
-        return self.reference.shape
+        """Of the images as they are compared: across grids, of B."""
+        return self.blurred.shape
 
     def crop(self, crop: Crop) -> "Pair":
         """A crop of the pair, beyond whose edges nothing is known.
@@ -239,14 +331,23 @@ class Pair:
                 return crop.of(image)
             return borders.box_of(image, crop.corner, crop.shape, self.boundary, beyond)
 
+        form = {"boundary": "valid", "pad": 0, "seamless": self.seamless, "grid": self.grid}
+        unit = self.centre, self.scale
+        if self.grid is not None:
+            fine = crop.on_fine_grid(self.grid)
+            known = self.usable.reference
+            usable = replace(self.usable, reference=None).of_crop(crop)
+            usable = replace(usable, reference=None if known is None else fine.of(known))
+            images = fine.of(self.reference), crop.of(self.blurred)
+            return Pair(*images, usable, self.swapped, *unit, **form)
         reference, blurred = of(self.reference, 0.0), of(self.blurred, 0.0)
         usable = self.usable.of_crop(crop, of)
-        unit = self.centre, self.scale
-        form = {"boundary": "valid", "pad": 0, "seamless": self.seamless}
         return Pair(reference, blurred, usable, self.swapped, *unit, **form)
 
     def frame(self) -> Frame:
         """The pair made ready for residuals, its sharper image as the reference."""
+        if self.grid is not None:
+            return self._resampled()
         known, weights = self.usable.known(self.swapped, self.reference)
         if self.usable.weights is not None:
             weights = self.usable.weights * (1 if weights is None else weights)
@@ -264,5 +365,21 @@ class Pair:
             known=known,
             weights=weights,
             size=self.usable.size,
+            seamless=self.seamless,
+        )
+
+    def _resampled(self) -> Frame:
+        """The frame of a pair on two grids, whose roles are never exchanged."""
+        assert self.grid is not None
+        maps = [each for each in (self.usable.blurred, self.usable.weights) if each is not None]
+        return resampled_frame(
+            self.grid,
+            self.reference,
+            self.blurred,
+            self.boundary,
+            centre=self.centre,
+            scale=self.scale,
+            known=self.usable.reference,
+            weights=reduce(jnp.multiply, maps) if maps else None,
             seamless=self.seamless,
         )

@@ -10,6 +10,7 @@ Source: the term is kept as a symmetric rank-one update; see J. Nocedal and S. J
 Optimization", 2nd ed., Springer 2006, ch. 6.2 and 10.3.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -79,7 +80,7 @@ class LeastSquares(Objective):
         """One pass."""
         window = self.window(fit.margins)
         residual, fields = residual_and_fields(self.model, fit.vector, self.frame)
-        equations = frame_equations(residual, fields, window)
+        equations = frame_equations(residual, fields, window, ratios=self.frame.ratios)
         step = next_step(equations, fit, lower, upper, self.model.num_variances)
         move = step.vector - fit.vector
         # Not a product with the stack of the fields, which would have to be made for it.
@@ -97,7 +98,7 @@ class LeastSquares(Objective):
         """The equations at a vector, as after a step of no length."""
         window = self.window(margins)
         residual, fields = residual_and_fields(self.model, vector, self.frame)
-        equations = frame_equations(residual, fields, window)
+        equations = frame_equations(residual, fields, window, ratios=self.frame.ratios)
         return Linearization(
             point=vector,
             equations=equations,
@@ -148,9 +149,16 @@ class LeastSquares(Objective):
 
 
 def frame_equations(
-    residual: jax.Array, fields: jax.Array, window: Window, parts: int = 1
+    residual: jax.Array,
+    fields: jax.Array,
+    window: Window,
+    parts: int = 1,
+    ratios: Sequence[float] = (1, 1, 1),
 ) -> FrameEquations:
-    """The sums of a residual and its fields, ``[k, *frame]``, of one of ``parts`` of a frame."""
+    """The sums of a residual and its fields, ``[k, *frame]``, of one of ``parts`` of a frame.
+
+    A pixel is so many px, in which variances are, wide along every axis.
+    """
     k = len(fields)
     pairs = [(i, j) for i in range(k) for j in range(i + 1)]
     products = [residual * field for field in fields]
@@ -163,11 +171,13 @@ def frame_equations(
         gradient=jnp.stack(gradient),
         information=jnp.stack(entries).reshape(k, k),
         num_pixels=window.num_pixels.astype(residual.dtype),
-        bending=_bending(window, residual, fields, parts),
+        bending=_bending(window, residual, fields, parts, ratios),
     )
 
 
-def _bending(window: Window, residual: jax.Array, fields: jax.Array, parts: int) -> jax.Array:
+def _bending(
+    window: Window, residual: jax.Array, fields: jax.Array, parts: int, ratios: Sequence[float]
+) -> jax.Array:
     """``<W r, dJ/dv>``, ``[k]``: a variance dv along all axes adds half the Laplacian times dv.
 
     From a few row bands, because it only limits the second-order term.
@@ -179,7 +189,7 @@ def _bending(window: Window, residual: jax.Array, fields: jax.Array, parts: int)
         sample = sampled(field, parts, size)
         for axis in range(field.ndim):
             bend = inner(sample, axis, -1) - 2 * inner(sample) + inner(sample, axis, 1)
-            summands.append(0.5 * inner(bands) * bend)
+            summands.append(0.5 / ratios[axis] ** 2 * inner(bands) * bend)
     # Made and added up in one loop, so that no slice is written out.
     found = totals(summands).reshape(len(fields), -1)
     part = max(summands[0].size, 1) / residual.size

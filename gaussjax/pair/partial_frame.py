@@ -67,6 +67,8 @@ def to_precision(estimate: F) -> F:
             )
         mask = options.pop("mask", None)
         masks = tuple(mask) if isinstance(mask, tuple | list) and len(mask) == 2 else (None, mask)
+        if options.get("sampling") is not None:
+            raise ValueError("precision reads tiles of one grid: leave out precision or sampling")
         given = reference, blurred, *masks, options.pop("weights", None)
         maps: list[Any] = [x if x is None or hasattr(x, "dtype") else np.asarray(x) for x in given]
         # The checks of the front door, without the pixels.

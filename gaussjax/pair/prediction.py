@@ -11,12 +11,14 @@ import jax.numpy as jnp
 
 from gaussjax.model import boundary as borders
 from gaussjax.model.arguments import as_pair
+from gaussjax.model.folding import fold, tile
 from gaussjax.model.fourier import (
     forward_transform,
     half_plane_weights,
     inverse_transform,
     inverse_transforms,
     multiply,
+    squared_magnitude,
 )
 from gaussjax.model.generalised import check_supported
 from gaussjax.model.kernels import Kernel, as_kernel
@@ -77,7 +79,7 @@ def residual_and_fields(
     Returns:
         ``r = predicted - B``, ``[*frame]``, and ``J = d r / d vector``, ``[k, *frame]``.
     """
-    response, slopes = model.responses(vector, frame.blurred.shape)
+    response, slopes = model.responses(vector, frame.reference_shape)
     p = model.num_variances
     # Those of gain, level and motion are found from the others, without a transform.
     others = slopes[p + model.gain + model.offset : len(vector) - 2 * model.motion]
@@ -104,17 +106,36 @@ def filtered(frame: Frame, response: jax.Array, slopes: Sequence[jax.Array]) -> 
     R - 1, to be compared with B - A: a small blur is not lost in the rounding of the images.
     """
     spectra = [multiply(factor, frame.spectrum) for factor in (response - 1, *slopes)]
+    if frame.grid is not None:
+        spectra = [fold(frame.grid, spectrum, frame.blurred.shape) for spectrum in spectra]
     return inverse_transforms(spectra, frame.blurred.shape)
+
+
+def noise_gains(
+    frame: Frame, response: jax.Array, slopes: jax.Array
+) -> tuple[jax.Array, list[jax.Array]]:
+    """|R|^2 and Re conj(R) R_k: what white noise of A leaves in B and slopes, by frequency of B."""
+    found = [squared_magnitude(response)]
+    found += [jnp.real(jnp.conj(response) * slope) for slope in slopes]
+    if frame.grid is not None:
+        factors = frame.grid.noise_gain(frame.blurred.shape, frame.blurred.dtype)
+        found = [
+            fold(frame.grid, frame.grid.apply(factors, each), frame.blurred.shape) for each in found
+        ]
+    return found[0], found[1:]
 
 
 def second_order_term(
     model: BlurModel, vector: jax.Array, image: jax.Array, frame: Frame
 ) -> jax.Array:
     """``<image, d^2 predicted / d vector^2>``, ``[k, k]``: what ``J'J`` lacks of a Hessian."""
-    shape = frame.blurred.shape
-    weights = half_plane_weights(shape, image.dtype)
-    products = jnp.conj(forward_transform(image, model.ndim)) * frame.spectrum
-    products = multiply(weights, products)
+    shape, transform = frame.reference_shape, forward_transform(image, model.ndim)
+    if frame.grid is None:
+        weights = half_plane_weights(shape, image.dtype)
+    else:
+        weights = jnp.full((1,) * model.ndim, 2 / image.size, image.dtype)
+        transform = tile(frame.grid, transform, image.shape)
+    products = multiply(weights, jnp.conj(transform) * frame.spectrum)
     # Without a shift R is real.
     products = (products if model.shift else products.real)[None]
     # Forward twice: one parameter needs no reverse sweep over the frame.

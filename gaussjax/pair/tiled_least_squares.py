@@ -63,7 +63,8 @@ def _gathering(model: BlurModel, tile: tuple[int, ...], widest: tuple[int, ...])
         residual_statistics = objective.residual_statistics(
             vector, window, residual, weighted, parts
         )
-        return frame_equations(residual, fields, window, parts), residual_statistics
+        equations = frame_equations(residual, fields, window, parts, frame.ratios)
+        return equations, residual_statistics
 
     def gathered(pair: Pair, vector: jax.Array, margins: jax.Array):
         def streamed():

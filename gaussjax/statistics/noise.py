@@ -5,6 +5,7 @@ White noise of variance v_A in A and v_B in B leaves in the residual the power s
 """
 
 import math
+from collections.abc import Sequence
 from functools import reduce
 
 import jax
@@ -56,8 +57,8 @@ class ReferenceNoise:
 
 def reference_noise(
     power: jax.Array,
-    response: jax.Array,
-    slopes: jax.Array,
+    gain: jax.Array,
+    overlaps: Sequence[jax.Array],
     image_shape: tuple[int, ...],
     num_pixels: jax.Array,
     size: jax.Array | None = None,
@@ -66,13 +67,12 @@ def reference_noise(
 
     Args:
         power: |F(W r)|^2.
-        response: R.
-        slopes: its derivatives, ``[k, *spectrum]``.
+        gain: |R|^2.
+        overlaps: Re conj(R) R_k, of each derivative R_k.
         image_shape: of the frame.
         num_pixels: that are compared.
         size: px per axis of the image in the frame, ``[ndim]``; None: it fills it.
     """
-    gain = squared_magnitude(response)
     # Frequencies that the window leaks into, where the residual shows the model's faults.
     shortest = min(image_shape) if size is None else jnp.min(size).astype(power.dtype)
     low = (4 * jnp.pi / shortest) ** 2
@@ -80,7 +80,7 @@ def reference_noise(
     weights = half_plane_weights(image_shape, power.dtype)
     used = jnp.where(radius > low, weights, 0)
     summands = [used * gain**j * power**k for j, k in ((0, 0), (1, 0), (2, 0), (0, 1), (1, 1))]
-    summands += [weights * jnp.real(jnp.conj(response) * slope) for slope in slopes]
+    summands += [weights * overlap for overlap in overlaps]
     s0, s1, s2, y0, y1, *bias = totals(summands)
     # In units of the mean power, the variance of whose periodogram is 1 where noise is white.
     spread = s2 - s1**2 / s0

@@ -37,7 +37,8 @@ def visible_steps(reference, blurred) -> jax.Array:
     floating = [image.dtype for image in images if jnp.issubdtype(image.dtype, jnp.floating)]
     dtype = reduce(np.promote_types, floating, np.dtype(np.float32))
     few = [image[:: max(image.size // _PIXELS, 1)].reshape(1, -1) for image in images]
-    rows = jnp.stack([image.astype(dtype) for image in few])
+    width = min(image.size for image in few)
+    rows = jnp.stack([image[:, :width].astype(dtype) for image in few])
     units = jnp.asarray(_UNITS, rows.dtype)[None, :, None]
     levels = jnp.where(jnp.isfinite(rows), rows, 0) * units
     on_grid = jnp.max(jnp.abs(levels - jnp.round(levels)), axis=2) < _NEAR

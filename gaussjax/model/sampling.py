@@ -1,0 +1,173 @@
+"""How a coarse image samples a fine one, from what a caller says: checks, and crops that fit."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gaussjax.model.arguments import is_traced
+from gaussjax.model.folding import CoarseGrid
+from gaussjax.model.options import PIXELS, check_option
+
+# Ratios are fractions of numbers up to this one ...
+_LARGEST_DENOMINATOR = 16
+# ... and those that shapes tell have at most this denominator.
+_LARGEST_INFERRED = 2
+# A ratio that is given as a number may be off a fraction by this part of it.
+_TOLERANCE = 1e-6
+# Coarse px of every axis that a pair needs.
+_LEAST_SIZE = 2
+
+
+def as_coarse_grid(
+    reference: tuple[int, ...], blurred: tuple[int, ...], sampling, pixel: str, centre
+) -> CoarseGrid | None:
+    """The coarse grid of ``blurred`` on the fine grid of ``reference``; None where they share one.
+
+    Args:
+        reference: shape of A.
+        blurred: shape of B.
+        sampling: fine px per coarse px, a number or one for each axis; None: by the shapes, if
+            they have the same ratio along every axis, a whole number or half of one.
+        pixel: one of ``PIXELS``.
+        centre: "area", "first", or the index of the fine px at which the first coarse one has its
+            centre, a number or one for each axis.
+
+    Raises:
+        TypeError: a ratio or a centre that is no number.
+        ValueError: unknown options, and ratios or centres that do not fit the shapes.
+    """
+    check_option(pixel, PIXELS, "pixel")
+    if len(reference) != len(blurred):
+        if sampling is None:
+            return None  # another check tells
+        raise ValueError(
+            "reference and blurred must have the same number of axes, got shapes"
+            f" {reference} and {blurred}"
+        )
+    ratios = _inferred(reference, blurred) if sampling is None else _ratios(sampling, len(blurred))
+    if ratios is None or all(r == 1 for r in ratios):
+        if ratios is not None:
+            _check_fit(reference, blurred, ratios)
+        if pixel != "area" or not (isinstance(centre, str) and centre == "area"):
+            raise ValueError(
+                "pixel and centre describe the coarse grid of blurred: they go with sampling, the"
+                f" number of fine px per coarse px; got pixel={pixel!r}, centre={centre!r}"
+            )
+        return None
+    if any(r < 1 for r in ratios):
+        raise ValueError(
+            "sampling is the number of pixels of reference per pixel of blurred, 1 or more; got"
+            f" {sampling}: the reference has to be the image on the finer grid, so exchange the"
+            " two, or average the finer image over the pixels of the other"
+        )
+    _check_fit(reference, blurred, ratios)
+    return CoarseGrid(ratios, pixel, _first(centre, ratios))
+
+
+def check_finer(reference: tuple[int, ...], blurred: tuple[int, ...]) -> None:
+    """Raise ValueError, saying what to do, where ``blurred`` is the image on the finer grid."""
+    if len(reference) != len(blurred) or _inferred(blurred, reference) is None:
+        return
+    raise ValueError(
+        f"blurred, of shape {blurred}, is the image on the finer grid; reference has shape"
+        f" {reference}: the sharp reference has to be the finer one, so exchange the two, or"
+        " average blurred over the pixels of reference"
+    )
+
+
+def check_positive_bounds(bounds) -> None:
+    """Raise ValueError for bounds that ask for a sharper coarse image only."""
+    if bounds is not None and not is_traced(bounds) and np.asarray(bounds, float)[1] <= 0:
+        raise ValueError(
+            "across grids the coarse image is never the sharper one: bounds must reach above 0; got"
+            f" {bounds}"
+        )
+
+
+def fitted_shapes(
+    grid: CoarseGrid, reference: tuple[int, ...], blurred: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The largest shapes within those of the images of which one is the other times the ratio."""
+    coarse = []
+    for r, fine, size in zip(grid.ratios, reference, blurred, strict=True):
+        fits = min(size, int(fine / r))
+        coarse.append(fits // r.denominator * r.denominator)
+    if min(coarse) < _LEAST_SIZE:
+        raise ValueError(
+            f"sampling leaves no pixels: shapes {reference} and {blurred} hold {tuple(coarse)}"
+            " coarse px; use larger images"
+        )
+    return grid.fine_shape(coarse), tuple(coarse)
+
+
+def _inferred(reference: Sequence[int], blurred: Sequence[int]) -> tuple[Fraction, ...] | None:
+    """The ratio that shapes tell without doubt, or None."""
+    ratios = {Fraction(m, n) for m, n in zip(reference, blurred, strict=True)}
+    ratio = ratios.pop()
+    if ratios or ratio <= 1 or ratio.denominator > _LARGEST_INFERRED:
+        return None
+    return (ratio,) * len(blurred)
+
+
+def _ratios(sampling, ndim: int) -> tuple[Fraction, ...]:
+    """Fractions, one for each axis."""
+    values = _numbers(sampling, "sampling", ndim)
+    found = []
+    for value in values:
+        ratio = Fraction(value).limit_denominator(_LARGEST_DENOMINATOR)
+        if value <= 0 or abs(float(ratio) - value) > _TOLERANCE * value:
+            raise ValueError(
+                "sampling must be above 0 and a ratio of whole numbers with a denominator of at"
+                f" most {_LARGEST_DENOMINATOR}, such as 4, 1.5 or 5 / 3; got {sampling}"
+            )
+        found.append(ratio)
+    return tuple(found)
+
+
+def _numbers(given: Any, name: str, ndim: int) -> list[float]:
+    """One finite number for each axis."""
+    if is_traced(given):
+        raise TypeError(f"{name} decides shapes: it has to be a number, not an array under jax.jit")
+    try:
+        values = np.asarray(given, float)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number or one for each axis; got {given!r}") from None
+    if values.shape not in ((), (ndim,)) or not np.all(np.isfinite(values)):
+        raise ValueError(
+            f"{name} must be a finite number or one for each of the {ndim} axes; got {given!r}"
+        )
+    return np.broadcast_to(values, (ndim,)).tolist()
+
+
+def _check_fit(reference: Sequence[int], blurred: Sequence[int], ratios) -> None:
+    """Raise ValueError unless the coarse image ends where the fine one does, to a coarse pixel."""
+    wanted = [r * n for r, n in zip(ratios, blurred, strict=True)]
+    for m, r, size in zip(reference, ratios, wanted, strict=True):
+        if abs(m - size) >= (r if r > 1 else 1):
+            raise ValueError(
+                f"sampling {_listed(ratios)} does not fit the shapes: blurred of shape"
+                f" {tuple(blurred)} takes a reference of {_listed(wanted)} px, got"
+                f" {tuple(reference)}; crop both to the same field"
+            )
+
+
+def _listed(values) -> str:
+    return " x ".join(f"{float(value):.4g}" for value in values)
+
+
+def _first(centre, ratios: tuple[Fraction, ...]) -> tuple[float, ...]:
+    """Centre of the first coarse pixel along every axis, index of a fine px."""
+    by_area = tuple((float(r) - 1) / 2 for r in ratios)
+    if isinstance(centre, str):
+        check_option(centre, ("area", "first"), "centre")
+        return by_area if centre == "area" else (0.0,) * len(ratios)
+    found = tuple(_numbers(centre, "centre", len(ratios)))
+    if any(abs(c - a) >= float(r) for c, a, r in zip(found, by_area, ratios, strict=True)):
+        raise ValueError(
+            f"centre {centre} puts the first coarse pixel beyond the first fine ones: it lies less"
+            f" than a coarse pixel from {', '.join(f'{a:g}' for a in by_area)}; crop the images to"
+            " the same field, or fit a shift"
+        )
+    return found
