@@ -138,26 +138,21 @@ def estimate_blur(
     """
     check_option(boundary, BOUNDARIES, "boundary")
     check_fit_options(family, bounds, generalised=True)
-    if not callable(loss):
-        check_option(loss, LOSSES, "loss")
+    _check_loss(loss, noise_std, weights)
     narrowed = any(np.dtype(getattr(x, "dtype", "f4")) == np.float64 for x in (reference, blurred))
     steps = known_steps(reference, blurred)
     on_grid = (mask, weights), (sampling, pixel, centre), boundary, bounds, family, motion
     reference, blurred, usable, grid = on_grids(reference, blurred, *on_grid)
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
-    if noise_std is not None:
-        _check_least_squares(loss, weights)
     convention = as_kernel(kernel, truncate, radius)
     check_supported(family, convention.name, boundary)
-    moved = None
+    moved, data = None, (reference, blurred, usable)
     if motion is not None:
         check_motion(motion, reference.shape, boundary, noise_std)
-        moved = similar_pair(reference, blurred, usable)
-        blurred, usable = moved.blurred, moved.usable
-    data = reference, blurred, usable
+        moved = similar_pair(*data)
+        data = reference, moved.blurred, moved.usable
     if buckets and boundary == "valid" and motion is None and grid is None:
         data = in_bucket(*data)
-    largest = largest_radius(shape := data[0].shape, convention, boundary, bounds)
     nuisances = {"gain": bool(gain), "offset": bool(offset), "shift": bool(shift or motion)}
     options = Options(
         family=family,
@@ -166,23 +161,34 @@ def estimate_blur(
         loss=loss,
         **nuisances,
         estimate_noise=estimate_noise,
-        largest_radius=largest,
+        largest_radius=largest_radius(data[0].shape, convention, boundary, bounds),
         motion=motion is not None,
         grid=grid,
     )
-    # A frame that is taken in tiles is extended as far as each blur needs.
-    first = (loss != "squared" or noise is not None) and not is_traced(data)
-    reaches = radii(shape, boundary, bounds, largest, first=first)
-    estimate = estimate_within(reaches, *data, steps, noise, bounds, initial, options=options)
+    estimate = _estimate(*data, steps, noise, bounds, initial, options=options)
     if moved is not None:
         estimate = with_similarity(estimate, moved.similarity)
-    _check_finite(estimate, reference, blurred, usable)
+    _check_finite(estimate, *data)
     return replace(estimate, narrowed=narrowed and reference.dtype != jnp.float64)
 
 
-def _check_least_squares(loss, weights) -> None:
-    """Raise ValueError for options that do not go with ``noise_std``."""
-    if loss != "squared" or weights is not None:
+def _estimate(
+    reference, blurred, usable: Usable, steps, noise, bounds, initial, *, options: Options
+) -> BlurEstimate:
+    """The estimate of checked images: a padded frame is extended as far as each blur needs."""
+    data = reference, blurred, usable
+    # A frame that is taken in tiles reaches as far by itself.
+    first = (options.loss != "squared" or noise is not None) and not is_traced(data)
+    largest, boundary = options.largest_radius, options.boundary
+    reaches = radii(reference.shape, boundary, bounds, largest, first=first)
+    return estimate_within(reaches, *data, steps, noise, bounds, initial, options=options)
+
+
+def _check_loss(loss, noise_std, weights) -> None:
+    """Raise ValueError for an unknown loss, and for what does not go with ``noise_std``."""
+    if not callable(loss):
+        check_option(loss, LOSSES, "loss")
+    if noise_std is not None and (loss != "squared" or weights is not None):
         raise ValueError(
             "noise_std describes the noise of both images: it goes with loss='squared' and"
             f" without weights; got loss={loss!r}, weights {'' if weights is None else 'not '}None"
