@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from gaussjax.numerics.kept_programs import keep_programs
     from gaussjax.pair.estimate import estimate_blur
     from gaussjax.pair.prediction import image_loss
+    from gaussjax.pair.transfer_estimate import TransferEstimate
+    from gaussjax.pair.transfer_fit import fit_transfer
     from gaussjax.report.empirical_transfer import TransferProfile, transfer_profile
     from gaussjax.report.family_comparison import FamilyComparison, compare_families
     from gaussjax.report.kernel_comparison import compare_kernels
@@ -52,6 +54,7 @@ _HOMES = {
     "PairSet": "io.pair_set",
     "Spectra": "spectra.cross_spectra",
     "Status": "statistics.status",
+    "TransferEstimate": "pair.transfer_estimate",
     "TransferProfile": "report.empirical_transfer",
     "Verdict": "statistics.verdict",
     "add_spectra": "spectra.cross_spectra",
@@ -69,6 +72,7 @@ _HOMES = {
     "fit_gauss_newton": "spectra.iterative_fit",
     "fit_optax": "spectra.iterative_fit",
     "fit_pointwise_ratio": "spectra.frequency_ratio",
+    "fit_transfer": "pair.transfer_fit",
     "image_loss": "pair.prediction",
     "keep_programs": "numerics.kept_programs",
     "loss": "spectra.loss",
@@ -94,6 +98,7 @@ __all__ = [
     "PairSet",
     "Spectra",
     "Status",
+    "TransferEstimate",
     "TransferProfile",
     "Verdict",
     "add_spectra",
@@ -111,6 +116,7 @@ __all__ = [
     "fit_gauss_newton",
     "fit_optax",
     "fit_pointwise_ratio",
+    "fit_transfer",
     "image_loss",
     "keep_programs",
     "loss",

@@ -77,6 +77,9 @@ TRACED = {
     "free kernel": spectral(gj.fit_free_kernel),
     "Gauss-Newton": spectral(gj.fit_gauss_newton, kernel="sampled", initial=1),
     "map": lambda a, b: gj.blur_map(a, b, tile=32, shrink=True, mask=KNOWN).sigma,
+    "transfer": lambda a, b: gj.fit_transfer(
+        a, b, direction=1, gain=True, shift=True, noise_std=(0.01, 0.02), mask=KNOWN
+    ),
     "losses": lambda a, b: [
         gj.loss(PARAMS, gj.pair_spectra(a, b)),
         gj.image_loss(1, a, b),

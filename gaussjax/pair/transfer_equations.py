@@ -1,0 +1,168 @@
+"""The equations of a transfer function that no family confines, on the pixels to be compared.
+
+With z_k the image A in the band of the k-th B-spline, W the window and T the current spline, the
+coefficients solve
+
+    sum_x W z_k (B - T * A) = 0    for all k
+
+which are the normal equations of least squares: exact whatever lies beyond the edge, as long as T
+reaches no farther than the margin of W. Nothing is divided by a windowed spectrum, so none is
+smeared. Where both images are noisy, z_k is the band of ``v_B a + v_A T b`` instead: of all
+mixtures of A and B the one that has no noise in common with the residual. Its equations are those
+of the estimator H_v; for v_A = 0 they are those of H_1, for v_B = 0 those of H_2.
+
+The slopes of the equations form a band: B-splines apart from each other are orthogonal but for
+what the window leaks. Seven changes of T, each of B-splines that are apart, tell it.
+
+Source: J. S. Bendat & A. G. Piersol, "Random Data", 4th ed., Wiley 2010, ch. 6 (H_1, H_2); W. A.
+Fuller, "Measurement Error Models", Wiley 1987 (both noisy).
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from gaussjax.model.boundary import crop, embed
+from gaussjax.model.fourier import (
+    angular_frequencies,
+    forward_transform,
+    half_plane_weights,
+    inverse_transform,
+    multiply,
+    shift_phase,
+    squared_magnitude,
+)
+from gaussjax.model.transfer_spline import Term, TransferSpline
+from gaussjax.numerics import loops
+from gaussjax.numerics.linear_algebra import product
+from gaussjax.pair.transfer_frame import TransferFrame
+
+
+@dataclass(frozen=True)
+class TransferEquations:
+    """The equations of a frame for one shift and window (not a pytree)."""
+
+    spline: TransferSpline
+    terms: list[Term]
+    frame: TransferFrame
+    pad: int  # by which the frame is continued
+    window: jax.Array  # W, of the image's shape
+    shift: jax.Array | None  # px, ``[ndim]``
+
+    @property
+    def moved(self) -> jax.Array:
+        """Transform of A with the shift of B."""
+        a = self.frame.a
+        return a if self.shift is None else a * shift_phase(self.shift, self.spline.image_shape)
+
+    def instrument(self, transfer: jax.Array) -> jax.Array:
+        """Transform of the image whose bands the residual is orthogonal to."""
+        v_a, v_b = self.frame.noise
+        total = v_a + v_b
+        own = multiply(v_b / total, self.moved)
+        return own + multiply(v_a / total * transfer, self.frame.b)
+
+    def residual(self, change: jax.Array) -> jax.Array:
+        """B - T * A about its mean in the window."""
+        if self.shift is None:
+            added = multiply(change, self.frame.a)
+        else:
+            added = multiply(1 + change, self.moved) - self.frame.a
+        return self.centred(self.frame.difference - self.image(added))
+
+    def image(self, spectrum: jax.Array) -> jax.Array:
+        """The image of a spectrum, without what continues it."""
+        shape = self.window.shape
+        return crop(inverse_transform(spectrum, self.spline.image_shape), shape, self.pad)
+
+    def centred(self, image: jax.Array) -> jax.Array:
+        """An image about its mean in the window: a constant between A and B does not count."""
+        total = jnp.sum(self.window)
+        return image - jnp.sum(self.window * image) / jnp.where(total > 0, total, 1)
+
+    def transform(self, image: jax.Array) -> jax.Array:
+        """Transform of an image that is 0 beyond the edge."""
+        return forward_transform(embed(image, self.pad), image.ndim)
+
+    def products(self, first: jax.Array, second: jax.Array) -> jax.Array:
+        """Sums of Re conj(first) second times every B-spline, with Parseval's weights."""
+        values = first.real * second.real + first.imag * second.imag
+        return self.powers(values)
+
+    def powers(self, values: jax.Array) -> jax.Array:
+        """Sums of real values times every B-spline, with Parseval's weights, ``[terms, size]``."""
+        weights = half_plane_weights(self.spline.image_shape, values.dtype)
+        return self.spline.sums(self.terms, weights * values)
+
+    def noise_level(self, residual: jax.Array) -> jax.Array:
+        """Variance per pixel of the residual's noise at every B-spline, ``[terms, size]``."""
+        power = squared_magnitude(self.transform(self.window * residual))
+        ones = jnp.ones_like(power)
+        frequencies = self.powers(ones)
+        energy = jnp.sum(self.window**2)
+        # As many independent frequencies as the window leaves, less one for every coefficient.
+        part = energy**2 / jnp.maximum(jnp.sum(self.window**4), jnp.finfo(power.dtype).tiny)
+        count = frequencies * part
+        per_knot = jnp.asarray(1 if self.spline.axis is None else 3, power.dtype)
+        left = count / jnp.maximum(count - per_knot, 0.5)
+        scale = jnp.where(frequencies > 0, frequencies, 1) * jnp.where(energy > 0, energy, 1)
+        level = left * self.powers(power) / scale
+        if self.spline.axis is None:
+            return level
+        return jnp.stack([level[0]] * 3 + [level[3]])  # powers across the axis are no averages
+
+    def slopes(self, instrument: jax.Array, *, total: bool) -> jax.Array:
+        """Minus the derivative of the equations by the coefficients, ``[n, n]``.
+
+        Args:
+            instrument: its transform.
+            total: of T in the instrument, too, as an error bar wants it. Of the residual alone the
+                derivative is positive even where A holds hardly anything but noise.
+        """
+        v_a, v_b = self.frame.noise
+        # By Stein's lemma: noise that the instrument shares with the images, as T follows in both.
+        shared = float(total) * v_a * v_b / (v_a + v_b) * jnp.sum(self.window)
+
+        def response(comb):
+            added = self.spline.combine(self.terms, comb)
+            field = self.centred(self.image(multiply(added, self.moved)))
+            seen = self.transform(self.window * field)
+            return self.products(instrument, seen) - shared * self.powers(added)
+
+        return self._band(response, instrument)
+
+    def scatter(self, instrument: jax.Array, level: jax.Array) -> jax.Array:
+        """Covariance of the equations by noise of this level, ``[n, n]``."""
+
+        def response(comb):
+            added = self.spline.combine(self.terms, comb)
+            field = self.centred(self.image(multiply(added, instrument)))
+            return self.products(instrument, self.transform(self.window**2 * field))
+
+        root = jnp.sqrt(level.reshape(-1))
+        return self._band(response, instrument) * root[:, None] * root[None, :]
+
+    def _band(self, response, instrument: jax.Array) -> jax.Array:
+        """The matrix of a linear map of coefficients."""
+        # Photographs have a million times the power at low frequencies: of changes alike, what the
+        # window leaks of it would hide what high frequencies make of theirs.
+        power = self.powers(squared_magnitude(instrument))
+        size = jnp.sqrt(jnp.where(power > 0, power, 1))
+        combs = jnp.asarray(self.spline.combs(), self.window.dtype) / size[None]
+        _, responses = loops.scan(lambda carry, comb: (carry, response(comb)), 0, combs)
+        return self.spline.matrix(responses) * size.reshape(1, -1)
+
+    def shift_step(self, change: jax.Array, residual: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Change of the shift by least squares, px, and its covariance over the noise level."""
+        waves = angular_frequencies(self.spline.image_shape, self.window.dtype)
+        turned = 1j * multiply(1 + change, self.moved)
+        fields = [self.centred(self.image(multiply(-wave, turned))) for wave in waves]
+        rows = jnp.stack([field.reshape(-1) for field in fields])
+        weighted = rows * self.window.reshape(1, -1)
+        matrix = product(weighted, rows.T)
+        step = product(weighted, residual.reshape(-1))
+        inverse = jnp.linalg.inv(matrix)
+        heavier = product(weighted, weighted.T)
+        covariance = product(product(inverse, heavier), inverse)
+        return product(inverse, step), covariance

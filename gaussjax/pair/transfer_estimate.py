@@ -1,0 +1,184 @@
+"""What a measured transfer function holds: values, error bars, coherence, resolution."""
+
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gaussjax.model.arguments import is_traced
+from gaussjax.model.options import check_option
+from gaussjax.model.transfer_spline import spline_rows
+from gaussjax.numerics.linear_algebra import product
+from gaussjax.numerics.pytree import pytree
+
+# Standard error of T above which it counts as unknown: a crossing beyond means nothing.
+UNKNOWN = 0.25
+# Places between two knots where a crossing is looked for.
+_FINE = 8
+
+
+@pytree
+class TransferEstimate:
+    """A transfer function of any shape between two images, with error bars.
+
+    Attributes:
+        frequency: rad per px, or per unit after :meth:`in_units`, ``[bins]``; up to pi rad/px.
+        transfer: T there, 1 where nothing changes; real, as of a symmetric kernel. NaN where the
+            pair tells nothing of it.
+        standard_error: of ``transfer``; infinite there.
+        coherence: squared, 0 to 1: the share of B's power near that frequency that A explains.
+        mtf50: where ``transfer`` first falls below one half, cycles per px (unit); NaN where it
+            does not, or is not known well enough to tell.
+        mtf50_standard_error: of it.
+        gain: T at zero frequency; ``transfer`` is over it where a gain was to be taken out.
+        gain_standard_error: of it.
+        shift: of B against A, px, ``[ndim]``; None where it was not fitted.
+        shift_standard_error: of it.
+        noise_std: of A and of B in the unit of the images, ``[2]``: as given; 0 and the residual's,
+            where noise of A was not asked about.
+        num_pixels: that were compared.
+        coefficients: of the cubic spline that T is, knots a bin apart, ``[bins + 2]``.
+        covariance: of the coefficients.
+        pixel_size: in units; 1 before :meth:`in_units`.
+    """
+
+    frequency: jax.Array
+    transfer: jax.Array
+    standard_error: jax.Array
+    coherence: jax.Array
+    mtf50: jax.Array
+    mtf50_standard_error: jax.Array
+    gain: jax.Array
+    gain_standard_error: jax.Array
+    shift: jax.Array | None
+    shift_standard_error: jax.Array | None
+    noise_std: jax.Array
+    num_pixels: jax.Array
+    coefficients: jax.Array
+    covariance: jax.Array
+    pixel_size: Any = 1.0
+
+    def at(self, frequency) -> tuple[jax.Array, jax.Array]:
+        """T and its standard error at frequencies up to the last, ``[n]``, rad per px (unit)."""
+        spacing = self.frequency[0]
+        knots = jnp.atleast_1d(jnp.asarray(frequency, self.coefficients.dtype)) / spacing
+        rows, _ = spline_rows(knots, self.coefficients.size)
+        return spline_values(rows, self.coefficients, self.covariance)
+
+    def resolution(self, level: float = 0.5, *, of: str = "transfer") -> jax.Array:
+        """Length of a period, px (unit), where T or the coherence first falls below a level.
+
+        ``1 / mtf50`` at one half of the transfer. NaN where it does not, or is not known.
+
+        Args:
+            level: above 0.
+            of: "transfer" or "coherence".
+
+        Raises:
+            ValueError: another name, or a level that is not above 0.
+        """
+        check_option(of, ("transfer", "coherence"), "of")
+        if not is_traced(level) and not float(level) > 0:
+            raise ValueError(f"level must be above 0, got {level}")
+        if of == "transfer":
+            knots, _ = crossing(self.coefficients, self.covariance, level)
+        else:
+            ones = jnp.ones_like(self.coherence[:1])
+            knots = first_below(jnp.concatenate([ones, self.coherence]), level)
+        return 2 * jnp.pi / (knots * self.frequency[0])
+
+    def in_units(self, pixel_size: float) -> "TransferEstimate":
+        """The same with frequencies per unit and lengths in units, for pixels of this size.
+
+        Raises:
+            ValueError: a size that is not a positive number.
+        """
+        if not is_traced(pixel_size) and not 0 < float(pixel_size) < np.inf:
+            raise ValueError(f"pixel_size must be a positive number, got {pixel_size}")
+        change = pixel_size / self.pixel_size
+        return replace(
+            self,
+            frequency=self.frequency / change,
+            mtf50=self.mtf50 / change,
+            mtf50_standard_error=self.mtf50_standard_error / change,
+            pixel_size=pixel_size,
+        )
+
+    def __str__(self) -> str:
+        """A short table; a batch or a traced one prints its shapes instead."""
+        if is_traced(self.mtf50) or np.ndim(self.mtf50):
+            return f"TransferEstimate(mtf50={self.mtf50}, transfer={self.transfer})"
+        return "\n".join(f"{name:<10}{text}" for name, text in _rows(jax.device_get(self)))
+
+
+def spline_values(
+    rows: jax.Array, coefficients: jax.Array, covariance: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Values of the rows of a spline, ``[n]``, and their standard errors."""
+    values = product(rows, coefficients)
+    spread = product(rows, covariance)
+    return values, jnp.sqrt(jnp.maximum(jnp.sum(spread * rows, axis=1), 0))
+
+
+def crossing(coefficients: jax.Array, covariance: jax.Array, level) -> tuple[jax.Array, jax.Array]:
+    """Where a spline first falls below a level, in knots, and the standard error of the place."""
+    size, dtype = coefficients.size, coefficients.dtype
+    count = _FINE * (size - 2)
+    places = jnp.asarray(np.arange(count + 1) / _FINE, dtype)
+    values, errors = spline_values(spline_rows(places, size)[0], coefficients, covariance)
+    known = jnp.cumsum(jnp.where(errors < UNKNOWN, 0, 1)) == 0
+    place = first_below(jnp.where(known, values, jnp.nan), level) / _FINE
+    error = slope = place
+    for _ in range(3):  # of Newton's kind: the place was linear between two of them
+        found = jnp.where(jnp.isnan(place), 0, place)
+        # A secant over two knots: that noise makes the curve steep where it crosses first is no
+        # reason for a small error bar.
+        rows, _ = spline_rows(found + jnp.asarray([0.0, -1.0, 1.0], dtype), size)
+        value, error = spline_values(rows, coefficients, covariance)
+        slope = (value[2] - value[1]) / 2
+        slope = jnp.where(slope < 0, slope, jnp.nan)
+        step = (level - value[0]) / slope
+        place = place + jnp.clip(step, -1 / _FINE, 1 / _FINE)
+    return place, error[0] / jnp.abs(slope) + 0 * place
+
+
+def first_below(values: jax.Array, level) -> jax.Array:
+    """Index at which values first fall below a level, linear between two; NaN if nowhere.
+
+    Nothing is looked for beyond a value that is NaN.
+    """
+    below = values < level
+    end = jnp.argmax(below)
+    before = values[jnp.maximum(end - 1, 0)]
+    drop = before - values[end]
+    part = jnp.where(drop > 0, (before - level) / jnp.where(drop > 0, drop, 1), 0)
+    index = jnp.maximum(end.astype(values.dtype) - 1 + part, 0)
+    unknown = jnp.cumsum(jnp.where(jnp.isnan(values), 1, 0))[end] > 0
+    return jnp.where(jnp.any(below) & ~unknown, index, jnp.nan)
+
+
+def _rows(found: TransferEstimate) -> list[tuple[str, str]]:
+    """Names and texts of the printed table."""
+    unit = "px" if float(found.pixel_size) == 1 else "unit"
+    mtf50, error = float(found.mtf50), float(found.mtf50_standard_error)
+    rows = [("MTF50", _with_error(mtf50, error, f"cycles/{unit}"))]
+    if np.isfinite(mtf50):
+        rows.append(("period", f"{1 / mtf50:.6g} {unit}"))
+    rows.append(("gain", _with_error(float(found.gain), float(found.gain_standard_error))))
+    shift, error = found.shift, found.shift_standard_error
+    if shift is not None and error is not None:
+        pairs = zip(shift, error, strict=True)
+        rows.append(("shift", ", ".join(_with_error(float(s), float(e), "px") for s, e in pairs)))
+    rows.append(("", f"cycles/{unit:<6}transfer  +-         coherence"))
+    chosen = np.unique(np.linspace(0, found.frequency.size - 1, 8).round().astype(int))
+    for k in chosen:
+        cycles = found.frequency[k] / (2 * np.pi)
+        values = f"{found.transfer[k]:<10.4f}{found.standard_error[k]:<11.2g}"
+        rows.append(("", f"{cycles:<13.4g}{values}{found.coherence[k]:.4f}"))
+    return rows
+
+
+def _with_error(value: float, error: float, unit: str = "") -> str:
+    return f"{value:.6g} +- {error:.2g} {unit}".strip()

@@ -1,0 +1,125 @@
+"""Rounds of the equations of a transfer function: coefficients, shift, and their margin."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gaussjax.model import boundary as borders
+from gaussjax.model.fourier import squared_magnitude
+from gaussjax.model.transfer_spline import spline_rows
+from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix, product
+from gaussjax.numerics.pytree import pytree
+from gaussjax.pair.transfer_equations import TransferEquations
+from gaussjax.pair.transfer_estimate import UNKNOWN, first_below
+from gaussjax.pair.transfer_frame import TransferOptions
+
+# Standard deviation of T about 1 that is taken for granted where a pair tells nothing of it.
+PRIOR = 10.0
+# Frequency at which a Gaussian of 1 px has fallen by half, rad/px.
+_HALF = math.sqrt(2 * math.log(2))
+
+
+@pytree
+class TransferState:
+    """Where the rounds are."""
+
+    change: jax.Array  # coefficients of T - 1, ``[terms, size]``
+    error: jax.Array  # about the standard errors of these
+    shift: jax.Array  # px, ``[ndim]``
+    margins: jax.Array  # px per axis, ``[ndim]``
+
+
+@pytree
+class Solved:
+    """The equations at some coefficients."""
+
+    change: jax.Array
+    residual: jax.Array
+    instrument: jax.Array
+    level: jax.Array  # of the noise
+    variance: jax.Array  # of a coefficient, about, times its diagonal element
+    ridge: jax.Array  # precision that is taken for granted, times the level
+    score: jax.Array
+    matrix: jax.Array  # minus its derivative
+
+
+def solved(equations: TransferEquations, state: TransferState, *, total: bool) -> Solved:
+    """The equations at the coefficients of a round; ``total``: with the full derivative."""
+    spline, terms = equations.spline, equations.terms
+    added = spline.combine(terms, state.change)
+    # Where T is hardly known it would bring more noise into the instrument than it takes out.
+    constant = jnp.asarray([[1.0], [0.0], [0.0], [1.0]][: spline.num_terms], added.dtype)
+    transfer = state.change + constant
+    tiny = jnp.finfo(added.dtype).tiny
+    known = transfer**2 / (transfer**2 + state.error**2 + tiny)
+    instrument = equations.instrument(spline.combine(terms, known * transfer))
+    residual = equations.residual(added)
+    level = equations.noise_level(residual)
+    slopes = equations.slopes(instrument, total=total)
+    # What no image holds stays at 1, however exact the rest is.
+    least = jnp.finfo(added.dtype).eps * jnp.max(jnp.abs(slopes))
+    # Variance of the equations over their slopes, as of least squares, where it is the level.
+    variance = level * _excess(equations, instrument)
+    own = diagonal(slopes).reshape(level.shape)
+    ridge = variance / PRIOR**2 + jnp.maximum(-2 * own, 0) + jnp.where(least > 0, least, 1)
+    score = equations.products(instrument, equations.transform(equations.window * residual))
+    return Solved(
+        change=state.change,
+        residual=residual,
+        instrument=instrument,
+        level=level,
+        variance=variance,
+        ridge=ridge,
+        score=score - ridge * state.change,
+        matrix=slopes + diagonal_matrix(ridge.reshape(-1)),
+    )
+
+
+def improved(
+    equations: TransferEquations, state: TransferState, options: TransferOptions
+) -> TransferState:
+    """One round: coefficients, shift, and the margin that they ask for."""
+    found = solved(equations, state, total=False)
+    change, residual = found.change, found.residual
+    step = jnp.linalg.solve(found.matrix, found.score.reshape(-1))
+    change = change + jnp.clip(step.reshape(change.shape), -PRIOR, PRIOR)
+    precision = diagonal(found.matrix).reshape(change.shape)
+    error = jnp.sqrt(found.variance / precision)
+    shift = state.shift
+    if options.shift:
+        added = equations.spline.combine(equations.terms, state.change)
+        shift = shift + equations.shift_step(added, residual)[0]
+    margins = state.margins
+    if options.margin is None:
+        reach = _reach(change[0], error[0], options.num_bins)
+        largest = jnp.asarray(borders.largest_margins(residual.shape), reach.dtype)
+        margins = jnp.minimum(reach + jnp.ceil(jnp.abs(shift)), largest).astype(jnp.int32)
+    return TransferState(change, error, shift, margins)
+
+
+def _excess(equations: TransferEquations, instrument: jax.Array) -> jax.Array:
+    """Power of the instrument over its product with A, at every B-spline; 1 where it is A."""
+    moved = equations.moved
+    both = equations.products(instrument, moved)
+    own, other = (equations.powers(squared_magnitude(x)) for x in (instrument, moved))
+    least = 0.01 * jnp.sqrt(own * other)  # of noise the product may be anything
+    both = jnp.maximum(both, jnp.where(least > 0, least, 1))
+    return own / both
+
+
+def _reach(change: jax.Array, error: jax.Array, num_bins: int) -> jax.Array:
+    """How far a Gaussian reaches whose transfer turns as early as this one, px.
+
+    At half of the largest change, so that a kernel that sharpens, or only adds a halo, has a width.
+    """
+    knots = jnp.asarray(np.arange(num_bins + 1), change.dtype)
+    values = product(spline_rows(knots, change.size)[0], change)
+    error = error[: num_bins + 1]
+    known = error < UNKNOWN
+    moved = jnp.where(known, jnp.abs(values - values[0]), 0)
+    half = jnp.maximum(jnp.max(moved) / 2, 3 * jnp.max(jnp.where(known, error, 0)))
+    knot = first_below(-moved, -half)
+    frequency = jnp.where(jnp.isnan(knot), num_bins, jnp.maximum(knot, 0.25)) * (math.pi / num_bins)
+    return jnp.ceil(4 * _HALF / frequency) + 1

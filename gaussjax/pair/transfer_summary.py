@@ -1,0 +1,100 @@
+"""From the last round of a transfer function to its estimate: error bars and coherence."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gaussjax.model.fourier import squared_magnitude
+from gaussjax.model.transfer_spline import spline_rows
+from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix, product
+from gaussjax.pair.transfer_equations import TransferEquations
+from gaussjax.pair.transfer_estimate import TransferEstimate, crossing, spline_values
+from gaussjax.pair.transfer_frame import TransferOptions, continued
+from gaussjax.pair.transfer_rounds import PRIOR, Solved, TransferState, solved
+
+# Standard error of T above which a pair tells nothing of it.
+_NOTHING = 1.0
+
+
+def estimate_of(
+    equations: TransferEquations, state: TransferState, options: TransferOptions
+) -> TransferEstimate:
+    """The estimate at the end of the rounds, with the covariance of its spline."""
+    found = solved(equations, state, total=True)
+    dtype, bins = found.level.dtype, options.num_bins
+    scatter = equations.scatter(found.instrument, found.level)
+    scatter = scatter + diagonal_matrix((PRIOR * found.ridge.reshape(-1)) ** 2)
+    inverse = jnp.linalg.inv(found.matrix)
+    covariance = product(product(inverse, scatter), inverse.T)
+    size = bins + 2  # up to pi, of the first term: along the axis, or along all
+    coefficients, covariance = 1 + state.change[0, :size], covariance[:size, :size]
+    covariance = covariance + diagonal_matrix(_spline_error(coefficients) ** 2)
+    knots = jnp.asarray(np.arange(bins + 1), dtype)
+    rows, _ = spline_rows(knots, size)
+    values, errors = spline_values(rows, coefficients, covariance)
+    level, level_error = values[0], errors[0]
+    if options.gain:
+        turn = jnp.asarray(np.eye(size), dtype) - jnp.outer(coefficients / level, rows[0])
+        coefficients = coefficients / level
+        covariance = product(product(turn, covariance), turn.T) / level**2
+        values, errors = spline_values(rows, coefficients, covariance)
+    unknown = errors > _NOTHING
+    values, errors = jnp.where(unknown, jnp.nan, values), jnp.where(unknown, jnp.inf, errors)
+    place, place_error = crossing(coefficients, covariance, 0.5)
+    cycles = 1 / (2 * bins)
+    window, residual = equations.window, found.residual
+    left = jnp.sqrt(jnp.sum(window * residual**2) / jnp.maximum(jnp.sum(window), 1))
+    noise = jnp.sqrt(equations.frame.noise) if options.bent else jnp.stack([0 * left, left])
+    shift = shift_error = None
+    if options.shift:
+        shift = state.shift
+        added = equations.spline.combine(equations.terms, state.change)
+        spread = equations.shift_step(added, residual)[1]
+        shift_error = left * jnp.sqrt(diagonal(spread))
+    return TransferEstimate(
+        frequency=knots[1:] * (math.pi / bins),
+        transfer=values[1:],
+        standard_error=errors[1:],
+        coherence=_coherence(equations, found)[1 : bins + 1],
+        mtf50=place * cycles,
+        mtf50_standard_error=place_error * cycles,
+        gain=level,
+        gain_standard_error=level_error,
+        shift=shift,
+        shift_standard_error=shift_error,
+        noise_std=noise * equations.frame.scale,
+        num_pixels=jnp.sum(window > 0),
+        coefficients=coefficients,
+        covariance=covariance,
+        pixel_size=jnp.ones((), dtype),
+    )
+
+
+def _spline_error(coefficients: jax.Array) -> jax.Array:
+    """What a cubic spline leaves of a smooth curve at every coefficient: spacing^4 T'''' / 720."""
+    left = jnp.flip(coefficients[1:3])
+    right = coefficients[-2:-4:-1]
+    padded = jnp.concatenate([left, coefficients, right])
+    for _ in range(4):
+        padded = padded[1:] - padded[:-1]
+    return jnp.abs(padded) / 720
+
+
+def _coherence(equations: TransferEquations, found: Solved) -> jax.Array:
+    """|C|^2 / (P Q) at every B-spline of the first term."""
+    transfer = 1 + equations.spline.combine(equations.terms, found.change)
+    power = squared_magnitude(equations.frame.a)
+    ones, total, passed = (
+        equations.powers(values)[0] for values in (power * 0 + 1, power, transfer**2 * power)
+    )
+    energy = ones * jnp.sum(continued(jnp.ones_like(found.residual), equations.pad) ** 2)
+    energy = jnp.where(energy > 0, energy, 1)
+    total, passed = total / energy, passed / energy
+    v_a = equations.frame.noise[0]
+    some = jnp.where(total > 0, total, 1)
+    signal = jnp.maximum(1 - v_a / some, 0)  # the part of A's power that is no noise
+    noise = jnp.maximum(found.level[0] - v_a * passed / some, 0)
+    whole = passed * signal + noise
+    return passed * signal**2 / jnp.where(whole > 0, whole, 1)
