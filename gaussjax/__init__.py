@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gaussjax.spectra.iterative_fit import fit_gauss_newton, fit_optax
     from gaussjax.spectra.loss import loss
     from gaussjax.statistics.cause import Cause
+    from gaussjax.statistics.gaussianity import Gaussianity
     from gaussjax.statistics.goodness_of_fit import Adequacy
     from gaussjax.statistics.result import BlurEstimate
     from gaussjax.statistics.status import Status
@@ -49,6 +50,7 @@ _HOMES = {
     "DatasetEstimate": "dataset.result",
     "Kernel": "model.kernels",
     "FamilyComparison": "report.family_comparison",
+    "Gaussianity": "statistics.gaussianity",
     "KernelComparison": "report.kernel_scores",
     "KernelFit": "report.kernel_scores",
     "PairSet": "io.pair_set",
@@ -92,6 +94,7 @@ __all__ = [
     "Cause",
     "DatasetEstimate",
     "FamilyComparison",
+    "Gaussianity",
     "Kernel",
     "KernelComparison",
     "KernelFit",

@@ -7,7 +7,7 @@ from gaussjax.cli import options as common
 from gaussjax.cli.inputs import check_lengths, read_pair
 from gaussjax.cli.output import OutputFile, report
 from gaussjax.cli.process import one_shot_process
-from gaussjax.model.options import BOUNDARIES, MOTIONS, PADDED_BOUNDARIES
+from gaussjax.model.options import BOUNDARIES, GENERALISED, MOTIONS, PADDED_BOUNDARIES
 
 _EXIT_HELP = """
 exit codes:
@@ -27,7 +27,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         description="Estimate the Gaussian blur that turns REFERENCE into BLURRED.",
         notes=common.FILE_HELP + _EXIT_HELP,
     )
-    common.add_pair_options(parser)
+    common.add_pair_options(parser, generalised=True)
     parser.add_argument(
         "--boundary",
         choices=BOUNDARIES,
@@ -87,6 +87,12 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
         parser.error(
             "--precision reads a part of the frame: it goes without --plot, --compare and"
             " --boundary"
+        )
+    cut_off = options.precision or options.boundary in PADDED_BOUNDARIES
+    if options.family == GENERALISED and cut_off:
+        parser.error(
+            "--family generalised has a tail: it goes without --precision, and with --boundary"
+            " valid or periodic"
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from gaussjax.cli.output import attributes, table_lines
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.frame_part import FramePart
-from gaussjax.statistics.result import FWHM_PER_SIGMA, BlurEstimate, with_errors
+from gaussjax.statistics.result import BlurEstimate, with_errors
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
 
@@ -61,11 +61,13 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
     sigma, fwhm, *others = str(estimate).splitlines()
     lengths = [sigma], [fwhm]
     if options.pixel_size is not None:
-        for lines, name, factor in zip(
-            lengths, ("sigma", "FWHM"), (1, FWHM_PER_SIGMA), strict=True
-        ):
-            scale = factor * options.pixel_size
-            text = with_errors(scale * estimate.sigma, scale * estimate.sigma_standard_error)
+        values = (
+            (estimate.sigma, estimate.sigma_standard_error),
+            (estimate.fwhm, estimate.fwhm_standard_error),
+        )
+        for lines, found in zip(lengths, values, strict=True):
+            text = with_errors(*(options.pixel_size * each for each in found))
+            name = lines[0][:10].strip()
             lines += table_lines([(name, f"{text} {options.unit}")])
     mtf50 = ", ".join(f"{value:.6g}" for value in np.atleast_1d(estimate.mtf50))
     families = "" if outcome.comparison is None else str(outcome.comparison)
@@ -97,6 +99,7 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         **attributes(estimate, "mtf50", "loss", "noise_std", "num_steps"),
         "angle": estimate.angle if len(outcome.shape) == 2 else None,
         "part": estimate.part and _part_record(estimate.part),
+        "gaussianity": estimate.gaussianity and _exponent_record(estimate),
         "motion": estimate.motion and attributes(estimate.motion, *_MOTION),
         "empirical_mtf50": profile and profile.mtf50,
         "aic": comparison and dict(zip(comparison.names, np.asarray(comparison.aic), strict=True)),
@@ -125,6 +128,18 @@ def _kernel_record(fit: "KernelFit") -> dict[str, Any]:
         **{each: getattr(fit, each) for each in _KERNEL},
         "parameters": dict(zip(fit.parameter_names, fit.parameters, strict=True)),
         "standard_errors": dict(zip(fit.parameter_names, fit.standard_errors, strict=True)),
+    }
+
+
+def _exponent_record(estimate: BlurEstimate) -> dict[str, Any]:
+    """The exponent of the kernel, the test whether it is that of a Gaussian, and widths, px."""
+    found = estimate.gaussianity
+    assert found is not None
+    return {
+        **attributes(found, "exponent", "standard_error", "model_error", "p_value"),
+        "interval": found.interval(),
+        "fwhm_standard_error": estimate.fwhm_standard_error,
+        "energy_radius": {"0.5": estimate.energy_radius(0.5), "0.8": estimate.energy_radius(0.8)},
     }
 
 

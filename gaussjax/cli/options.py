@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gaussjax.io.output_files import check_replaceable, check_writable, why
-from gaussjax.model.options import FAMILIES, KERNELS, LOSSES
+from gaussjax.model.options import ALL_FAMILIES, FAMILIES, GENERALISED, KERNELS, LOSSES
 
 _DEFAULT_TRUNCATE = 4.0  # as in estimate_blur; None on the command line tells "not given"
 _LARGEST_TRUNCATE = 40  # sigmas; beyond 39 the taps underflow to zero even in float64
@@ -64,14 +64,20 @@ def add_command(
     return parser
 
 
-def add_fit_options(parser: argparse.ArgumentParser) -> None:
-    """Options of every estimate, of one pair or of many."""
+def add_fit_options(parser: argparse.ArgumentParser, *, generalised: bool = False) -> None:
+    """Options of every estimate, of one pair or of many.
+
+    Args:
+        parser: of the command.
+        generalised: it fits an exponent, too.
+    """
+    exponent = "; or one scale s and the exponent p of exp(-(s w)^p / 2), with a test of p = 2"
     parser.add_argument(
         "--family",
-        choices=FAMILIES,
+        choices=ALL_FAMILIES if generalised else FAMILIES,
         default="isotropic",
         help="one sigma (default), one per axis (y first), or a covariance, of which the sigmas"
-        " along the principal axes are printed, largest first",
+        f" along the principal axes are printed, largest first{exponent if generalised else ''}",
     )
     parser.add_argument("--initial", type=finite, metavar="SIGMA", help="sigma to start from, px")
     parser.add_argument("--gain", action="store_true", help="fit a factor between the images")
@@ -82,11 +88,11 @@ def add_fit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-def add_pair_options(parser: argparse.ArgumentParser) -> None:
+def add_pair_options(parser: argparse.ArgumentParser, *, generalised: bool = False) -> None:
     """Two image files, and the options of their fit, as one pair or tile by tile."""
     parser.add_argument("reference", metavar="REFERENCE", help="file of the sharp image")
     parser.add_argument("blurred", metavar="BLURRED", help="file of the softer image")
-    add_fit_options(parser)
+    add_fit_options(parser, generalised=generalised)
     parser.add_argument("--shift", action="store_true", help="fit a displacement of the images")
     parser.add_argument(
         "--bounds",
@@ -132,6 +138,8 @@ def check_pair_options(parser: argparse.ArgumentParser, options: argparse.Namesp
     check_kernel(parser, options)
     if options.bounds and options.bounds[0] >= options.bounds[1]:
         parser.error("--bounds: LOW must be less than HIGH")
+    if options.family == GENERALISED and (options.bounds or options.kernel != "continuous"):
+        parser.error("--family generalised goes without --bounds, and with --kernel continuous")
     if options.noise is None:
         return
     if options.loss != "squared":

@@ -45,7 +45,9 @@ class OrientedPair:
 
     def predicted(self, params: BlurParams, kernel: Kernel) -> jax.Array:
         """The model's ``soft``, ``gain (g * sharp)(x - shift) + offset``; right inside."""
-        return blur(self.sharp, params, kernel=kernel, boundary="reflect")
+        # A tail ends in no extension.
+        boundary = "reflect" if params.exponent is None else "periodic"
+        return blur(self.sharp, params, kernel=kernel, boundary=boundary)
 
     @partial(jax.jit, static_argnames="kernel")
     def margins(self, params: BlurParams, kernel: Kernel) -> jax.Array:

@@ -2,12 +2,13 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gaussjax.model.arguments import is_traced
 from gaussjax.model.params import BlurParams, namespace
 from gaussjax.numerics.linear_algebra import product
 from gaussjax.numerics.pytree import pytree
-from gaussjax.statistics.departures import Departures
+from gaussjax.statistics.departures import LEVEL, WORTH_TELLING, Departures
 from gaussjax.statistics.quantiles import normal_probability, normal_quantile
 
 
@@ -38,6 +39,22 @@ class Gaussianity:
         z = abs(self.exponent - 2) / xp.where(known, self.standard_error, 1)
         below = jax.scipy.special.ndtr if xp is jnp else normal_probability
         return xp.where(known, 2 * below(-z), xp.nan)
+
+    def __str__(self) -> str:
+        """The exponent, its errors and what the test says; a batch or a traced one: its shapes."""
+        if is_traced(self.exponent) or np.ndim(self.exponent):
+            return f"Gaussianity(exponent={self.exponent})"
+        text = f"{float(self.exponent):.6g} +- {float(self.standard_error):.2g}"
+        if self.model_error > WORTH_TELLING * self.standard_error:
+            text += f" (noise) +- {float(self.model_error):.2g} (model)"
+        p_value = float(self.p_value)
+        # Where a model error may be all that keeps p from 2, noise alone is no proof.
+        low, high = map(float, self.interval(1 - LEVEL))
+        if not p_value < LEVEL:
+            return f"{text}; as of a Gaussian, 2 (p-value {p_value:.2g})"
+        if low <= 2 <= high:
+            return f"{text}; 2, a Gaussian, within noise and model error (p-value {p_value:.2g})"
+        return f"{text}; no Gaussian, whose is 2 (p-value {p_value:.2g})"
 
     def interval(self, level: float = 0.95) -> tuple[jax.Array, jax.Array]:
         """Confidence interval of p, (low, high), of noise and model error together.

@@ -6,6 +6,7 @@ import numpy.typing as npt
 
 from gaussjax.model.arguments import is_traced
 from gaussjax.model.kernels import Kernel
+from gaussjax.model.options import GENERALISED
 from gaussjax.model.params import BlurParams, namespace, signed_sqrt, signed_square
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.covariance import variance_error
@@ -16,9 +17,12 @@ from gaussjax.statistics.goodness_of_fit import Adequacy
 from gaussjax.statistics.motion import Motion
 from gaussjax.statistics.quantiles import normal_quantile, student_quantile
 from gaussjax.statistics.status import Status
-
-# Full width at half maximum of a Gaussian, in sigmas: 2 sqrt(2 ln 2).
-FWHM_PER_SIGMA = 2.0 * (2.0 * np.log(2.0)) ** 0.5
+from gaussjax.statistics.widths import (
+    energy_radius_per_sigma,
+    fwhm_per_sigma,
+    half_contrast,
+    width_error,
+)
 
 
 @pytree
@@ -30,12 +34,14 @@ class BlurEstimate:
     Attributes:
         params: the estimate, see :class:`~gaussjax.BlurParams`.
         standard_error: of every parameter, the same structure and units (variance: px^2).
-        sigma: px, signed: scalar, ``[ndim]`` in axis order (axis_aligned) or principal with the
+        sigma: px, signed (the scale s of "generalised", which is no standard deviation unless p is
+            2): scalar, ``[ndim]`` in axis order (axis_aligned) or principal with the
             largest first (full). Negative: ``blurred`` is the sharper image.
         sigma_standard_error: of ``sigma`` by noise, px, by propagation of the variance's.
         sigma_model_error: px by which the most harmful significant departure from the model may
             move sigma; 0 where none is significant, and from spectra, which keep no pixels.
-        covariance_matrix: of the Gaussian, px^2, ``[ndim, ndim]``.
+        covariance_matrix: of the Gaussian, px^2, ``[ndim, ndim]``; ``s |s|`` times I of
+            "generalised".
         loss: half the sum of squared residuals over the compared pixels, in pixel units squared.
         noise_variance: residual variance per compared pixel, degrees of freedom removed. It and the
             loss are 0 or infinite where the square of the images' unit does not fit the dtype.
@@ -84,18 +90,33 @@ class BlurEstimate:
 
     @property
     def fwhm(self) -> jax.Array:
-        """Full width at half maximum, 2.3548 sigma, px."""
-        return FWHM_PER_SIGMA * self.sigma
+        """Full width at half maximum, px: 2.3548 sigma of a Gaussian."""
+        return fwhm_per_sigma(self.exponent, self.covariance_matrix.shape[-1])[0] * self.sigma
+
+    @property
+    def fwhm_standard_error(self) -> jax.Array:
+        """Of ``fwhm`` by noise, px."""
+        factor = fwhm_per_sigma(self.exponent, self.covariance_matrix.shape[-1])
+        return width_error(self.sigma, self.sigma_standard_error, *factor, self.gaussianity)
 
     @property
     def mtf50(self) -> jax.Array:
-        """Frequency at which the Gaussian passes half of the contrast, cycles/px.
+        """Frequency at which the kernel passes half of the contrast, cycles/px.
 
-        ``sqrt(2 ln 2) / (2 pi |sigma|)``: the "degree of blurring" as a frequency; infinite where
-        nothing is blurred. Of the continuous Gaussian; see ``transfer_profile`` for the empirical.
+        ``(2 ln 2)^(1 / p) / (2 pi |sigma|)``, p = 2 of a Gaussian: the "degree of blurring" as a
+        frequency; infinite where nothing is blurred. Of the continuous kernel; see
+        ``transfer_profile`` for the empirical.
         """
         with np.errstate(divide="ignore"):
-            return FWHM_PER_SIGMA / (4 * np.pi * abs(self.sigma))
+            return half_contrast(self.exponent) / abs(self.sigma)
+
+    def energy_radius(self, fraction: float = 0.5) -> jax.Array:
+        """Radius within which ``fraction`` of the kernel's sum lies, px ("enclosed energy").
+
+        ValueError unless 0 < fraction < 1 and the kernel is round ("isotropic", "generalised").
+        """
+        ndim = self.covariance_matrix.shape[-1]
+        return energy_radius_per_sigma(self.params, ndim, fraction) * abs(self.sigma)
 
     @property
     def sigma_major(self) -> jax.Array:
@@ -171,9 +192,15 @@ def _rows(estimate: BlurEstimate) -> list[tuple[str, str]]:
     _, high = estimate.interval()
     sharper = " (negative: the second image is the sharper one)" if np.any(high < 0) else ""
     rows = [
-        ("sigma", f"{sigma} px{sharper}"),
-        ("FWHM", with_errors(estimate.fwhm, FWHM_PER_SIGMA * by_noise) + " px"),
+        ("sigma" if estimate.gaussianity is None else "scale s", f"{sigma} px{sharper}"),
+        ("FWHM", with_errors(estimate.fwhm, estimate.fwhm_standard_error) + " px"),
     ]
+    if estimate.gaussianity is not None:
+        parts = (
+            f"{fraction:.0%} within {estimate.energy_radius(fraction):.4g} px"
+            for fraction in (0.5, 0.8)
+        )
+        rows += [("energy", ", ".join(parts)), ("exponent", f"{estimate.gaussianity}")]
     for name, unit in (("gain", ""), ("offset", ""), ("shift", " px")):
         value = getattr(estimate.params, name)
         if value is not None:
@@ -197,7 +224,10 @@ def _rows(estimate: BlurEstimate) -> list[tuple[str, str]]:
     if min(noise) > 0:
         rows.append(("noise", f"{noise[0]:.4g} and {noise[1]:.4g} rms"))
     if adequacy is not None:
-        rows += [("left over", f"{adequacy}"), ("verdict", f"{adequacy.message}")]
+        verdict = f"{adequacy.message}"
+        if family == GENERALISED:
+            verdict = verdict.replace("a Gaussian", "a generalised Gaussian")
+        rows += [("left over", f"{adequacy}"), ("verdict", verdict)]
     rows.append(("status", f"{int(estimate.status)} {estimate.message}"))
     narrowed = " (input was float64; enable jax_enable_x64 to keep it)" if estimate.narrowed else ""
     rows.append(("precision", f"{estimate.sigma.dtype}{narrowed}"))

@@ -1,6 +1,7 @@
 """The command line: what it prints, its exit codes, and that nothing ends in a traceback."""
 
 import json
+import math
 import os
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 import scipy.ndimage
 from processes import run_process
 
+import gaussjax as gj
 from gaussjax.cli import main
 from gaussjax.io.images import read_image
-from gaussjax.model.options import BOUNDARIES, FAMILIES, KERNELS, LOSSES
+from gaussjax.model.options import ALL_FAMILIES, BOUNDARIES, FAMILIES, KERNELS, LOSSES
 from gaussjax.numerics import kept_programs
 
 SIDE = 96
@@ -329,6 +331,34 @@ def test_compare_names_the_kernel(folder, capsys, rng):
     ]
 
 
+def test_generalised(folder, capsys, rng):
+    scene = scipy.ndimage.gaussian_filter(rng.normal(size=900), 0.8)
+    kernel = gj.BlurParams(np.array([1.5**1.4]), exponent=np.array(1.4), family="generalised")
+    soft = np.asarray(gj.blur(scene, kernel)) + 1e-3 * rng.normal(size=900)
+    np.save("line.npy", scene[200:700])
+    np.save("soft.npy", soft[200:700])
+    arguments = ["line.npy", "soft.npy", "--family", "generalised", "--plot", "report.png"]
+    code, record = run_json(capsys, *arguments)
+    assert code == 0
+    assert record["plot"] == "report.png"
+    found = record["gaussianity"]
+    low, high = found["interval"]
+    assert low < found["exponent"] < high
+    assert abs(found["exponent"] - 1.4) < 4 * math.hypot(
+        found["standard_error"], found["model_error"]
+    )
+    assert found["p_value"] < 1e-6
+    assert found["energy_radius"]["0.5"] < found["energy_radius"]["0.8"]
+    unit = ["--pixel-size", "2", "--unit", "um"]
+    assert main(["estimate", *arguments[:-2], *unit]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[:2] for row in rows[:2]] == [["scale", "s"]] * 2
+    fwhm = [row for row in rows if row[0] == "FWHM"]
+    assert float(fwhm[1][1]) == pytest.approx(2 * float(fwhm[0][1]), rel=1e-4)
+    assert float(fwhm[1][3]) == pytest.approx(2 * float(fwhm[0][3]), rel=0.1)
+    assert "no Gaussian" in " ".join(next(row for row in rows if row[0] == "exponent"))
+
+
 def test_a_figure_replaces_no_input(folder, capsys):
     before = (folder / "a.png").read_bytes()
     arguments = ["estimate", "a.png", "a.png", "--plot", f"../{folder.name}/a.png"]
@@ -429,6 +459,11 @@ def test_lengths_that_no_memory_would_hold(folder, capsys):
         (["map", "a.npy", "a.npy", "-o", 300 * "x" + ".png"], "cannot be written"),
         (["map", "a.npy", "a.npy", "--csv", 300 * "x"], "cannot be written"),
         (["blur", "a.npy", "--sigma", "1", "-o", 300 * "x" + ".npy"], "cannot be written"),
+        (["estimate", "a.npy", "a.npy", "--family", "generalised", "--boundary", "zero"],
+         "valid or periodic"),
+        (["estimate", "a.npy", "a.npy", "--family", "generalised", "--bounds", "1", "2"],
+         "without --bounds"),
+        (["map", "a.npy", "a.npy", "--family", "generalised"], "invalid choice"),
         (["blur", "a.npy", "-o", "b.npy"], "--sigma"),
         (["blur", "a.npy", "--sigma", "-1", "-o", "b.npy"], "not positive"),
         (["blur", "a.npy", "--sigma", "nan", "-o", "b.npy"], "not a finite"),
@@ -446,7 +481,7 @@ def test_bad_arguments(folder, capsys, arguments, reason):
 @pytest.mark.parametrize(
     ("command", "choices"),
     [
-        ("estimate", {"family": FAMILIES, "kernel": KERNELS, "loss": LOSSES}),
+        ("estimate", {"family": ALL_FAMILIES, "kernel": KERNELS, "loss": LOSSES}),
         ("estimate", {"boundary": BOUNDARIES}),
         ("dataset", {"family": FAMILIES, "kernel": KERNELS}),
         ("map", {"family": FAMILIES, "kernel": KERNELS, "loss": LOSSES}),

@@ -1,0 +1,71 @@
+"""Widths of a fitted kernel beside sigma: each is a multiple of it that depends on the exponent."""
+
+import math
+from typing import Any
+
+import jax
+import numpy as np
+
+from gaussjax.model.arguments import is_traced
+from gaussjax.model.params import BlurParams, namespace
+from gaussjax.model.radial_kernel import energy_series, fwhm_series, log_width
+from gaussjax.statistics.gaussianity import Gaussianity
+
+# Full width at half maximum of a Gaussian, in sigmas: 2 sqrt(2 ln 2).
+FWHM_PER_SIGMA = 2.0 * (2.0 * np.log(2.0)) ** 0.5
+
+
+def fwhm_per_sigma(exponent: jax.Array | None, ndim: int) -> tuple[Any, Any]:
+    """Full width at half maximum in units of s, and the derivative of its logarithm by p.
+
+    Of the kernel along a line through its centre; but for p = 2 the dimensions differ.
+    """
+    if exponent is None:
+        return FWHM_PER_SIGMA, 0.0
+    log, slope = log_width(fwhm_series(ndim), exponent)
+    return namespace(exponent).exp(log), slope
+
+
+def half_contrast(exponent: jax.Array | None) -> Any:
+    """Frequency (cycles/px) times s at which T is 1/2: ``(2 ln 2)^(1 / p) / (2 pi)``."""
+    if exponent is None:
+        return FWHM_PER_SIGMA / (4 * np.pi)
+    return math.log(4) ** (1 / exponent) / (2 * math.pi)
+
+
+def energy_radius_per_sigma(params: BlurParams, ndim: int, fraction: float) -> Any:
+    """Radius within which this part of the kernel's sum lies, in units of s.
+
+    Raises:
+        ValueError: a fraction that is traced or not between 0 and 1, or a blur that is not round.
+    """
+    if is_traced(fraction) or not 0 < float(fraction) < 1:
+        raise ValueError(f"fraction must be a number between 0 and 1, got {fraction}")
+    if params.family not in ("isotropic", "generalised"):
+        raise ValueError(
+            "the radius of enclosed energy is of a round kernel: family must be 'isotropic' or"
+            f" 'generalised', got {params.family!r}"
+        )
+    series = energy_series(ndim, float(fraction))
+    if params.exponent is None:
+        return math.exp(log_width(series, np.float64(2))[0])
+    return namespace(params.exponent).exp(log_width(series, params.exponent)[0])
+
+
+def width_error(sigma, sigma_error, per_sigma, slope, found: Gaussianity | None) -> Any:
+    """Standard error of ``per_sigma(p) sigma``, from those of sigma and p.
+
+    Args:
+        sigma: signed, px.
+        sigma_error: its standard error.
+        per_sigma: the factor, and
+        slope: the derivative of its logarithm by p.
+        found: of p; None: none is fitted.
+    """
+    by_sigma = per_sigma * sigma_error
+    if found is None:
+        return by_sigma
+    by_exponent = per_sigma * sigma * slope * found.standard_error
+    square = by_sigma**2 + by_exponent**2 + 2 * found.correlation * by_sigma * by_exponent
+    xp = namespace(square)
+    return xp.sqrt(xp.maximum(square, 0))
