@@ -105,20 +105,8 @@ def find_start(
         offset=False,
         motion=False,
     )
-    gaussian = replace(surrogate, family="isotropic") if model.has_exponent else surrogate
-    first = _first_variance(oriented, gaussian, initial, small, swapped, noisy)
-    first = jnp.minimum(first, max(spectra.image_shape) ** 2) * jnp.eye(ndim, dtype=dtype)
+    vector, num_steps = _least_squares(oriented, surrogate, initial, small, swapped, noisy)
     one, still = jnp.ones((), dtype), jnp.zeros(ndim, dtype)
-    vector = gaussian.pack(project_family(first, model.family), one, 0, still)
-    num_steps = jnp.asarray(0, jnp.int32)
-    # One variance has been found on the way.
-    if initial is not None or noisy or gaussian.num_parameters > 1:
-        vector, num_steps = _located(oriented, gaussian, vector, noisy)
-    if model.has_exponent:
-        found = gaussian.params(vector)
-        vector = surrogate.pack(found.variance, found.gain, 0, found.shift)
-        vector, more = _located(oriented, surrogate, vector, noisy)
-        num_steps = num_steps + more
     levels = ceiling = jnp.zeros(2, dtype)
     if noise is not None:
         powers = spectra.reference_power, spectra.blurred_power
@@ -146,6 +134,28 @@ def find_start(
         swapped=swapped,
         num_steps=num_steps,
     )
+
+
+def _least_squares(
+    spectra: Spectra, model: BlurModel, initial, small: jax.Array, swapped: jax.Array, noisy: bool
+) -> tuple[jax.Array, jax.Array]:
+    """The vector of the oriented pair as if A had no noise, and the steps of the search for it."""
+    if model.has_exponent:
+        gaussian = replace(model, family="isotropic")
+        vector, num_steps = _least_squares(spectra, gaussian, initial, small, swapped, noisy)
+        found = gaussian.params(vector)
+        vector = model.pack(found.variance, found.gain, 0, found.shift)
+        vector, more = _located(spectra, model, vector, noisy)
+        return vector, num_steps + more
+    first = _first_variance(spectra, model, initial, small, swapped, noisy)
+    first = jnp.minimum(first, max(spectra.image_shape) ** 2)
+    first = first * jnp.eye(model.ndim, dtype=small.dtype)
+    one, still = jnp.ones((), small.dtype), jnp.zeros(model.ndim, small.dtype)
+    vector = model.pack(project_family(first, model.family), one, 0, still)
+    # One variance has been found on the way.
+    if initial is not None or noisy or model.num_parameters > 1:
+        return _located(spectra, model, vector, noisy)
+    return vector, jnp.asarray(0, jnp.int32)
 
 
 def _first_variance(

@@ -62,13 +62,7 @@ def make_estimate(
     if noise_std is None:
         noise_std = jnp.stack([jnp.zeros_like(noise_variance), jnp.sqrt(noise_variance)])
     errors, sigma = jnp.sqrt(diagonal(covariance)), params.sigma(ndim)
-    p = params.variance.shape[0]
-    if params.family == "full":
-        variance_se = _principal_errors(params, covariance[:p, :p], ndim)
-    elif params.exponent is not None:
-        variance_se, _ = scale_errors(params, covariance)
-    else:
-        variance_se = errors[:p].reshape(sigma.shape)
+    variance_se = _variance_errors(params, covariance, ndim).reshape(sigma.shape)
     sigma_se = sigma_error(sigma, variance_se)
     unidentified = ~jnp.all(jnp.isfinite(sigma_se)) | _is_unidentified(
         sigma, variance_se, kernel, params.family
@@ -108,6 +102,16 @@ def make_estimate(
         kernel=kernel,
         gaussianity=gaussianity(params, covariance, departures),
     )
+
+
+def _variance_errors(params: BlurParams, covariance: jax.Array, ndim: int) -> jax.Array:
+    """Standard errors of ``sigma |sigma|``, px^2."""
+    p = params.variance.shape[0]
+    if params.family == "full":
+        return _principal_errors(params, covariance[:p, :p], ndim)
+    if params.exponent is not None:
+        return scale_errors(params, covariance)[0]
+    return jnp.sqrt(diagonal(covariance)[:p])
 
 
 def _is_unidentified(

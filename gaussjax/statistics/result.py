@@ -40,8 +40,7 @@ class BlurEstimate:
         sigma_standard_error: of ``sigma`` by noise, px, by propagation of the variance's.
         sigma_model_error: px by which the most harmful significant departure from the model may
             move sigma; 0 where none is significant, and from spectra, which keep no pixels.
-        covariance_matrix: of the Gaussian, px^2, ``[ndim, ndim]``; ``s |s|`` times I of
-            "generalised".
+        covariance_matrix: of the Gaussian, px^2, ``[ndim, ndim]``; generalised: ``s |s|`` times I.
         loss: half the sum of squared residuals over the compared pixels, in pixel units squared.
         noise_variance: residual variance per compared pixel, degrees of freedom removed. It and the
             loss are 0 or infinite where the square of the images' unit does not fit the dtype.
@@ -104,16 +103,15 @@ class BlurEstimate:
         """Frequency at which the kernel passes half of the contrast, cycles/px.
 
         ``(2 ln 2)^(1 / p) / (2 pi |sigma|)``, p = 2 of a Gaussian: the "degree of blurring" as a
-        frequency; infinite where nothing is blurred. Of the continuous kernel; see
-        ``transfer_profile`` for the empirical.
+        frequency, of the continuous kernel; see ``transfer_profile`` for the empirical.
         """
         with np.errstate(divide="ignore"):
             return half_contrast(self.exponent) / abs(self.sigma)
 
     def energy_radius(self, fraction: float = 0.5) -> jax.Array:
-        """Radius within which ``fraction`` of the kernel's sum lies, px ("enclosed energy").
+        """Radius within which ``fraction`` of a round kernel lies ("enclosed energy"), px.
 
-        ValueError unless 0 < fraction < 1 and the kernel is round ("isotropic", "generalised").
+        ValueError unless 0 < fraction < 1 and the family is "isotropic" or "generalised".
         """
         ndim = self.covariance_matrix.shape[-1]
         return energy_radius_per_sigma(self.params, ndim, fraction) * abs(self.sigma)
@@ -155,9 +153,8 @@ class BlurEstimate:
         """Confidence interval of ``sigma`` in px, (low, high), at probability ``level``.
 
         Of noise and model error together, ``hypot``, the noise by Student's t where ``freedom`` is
-        given. Normal in the variance, where the model is
-        nearly linear, and mapped to sigma: near zero blur the interval is lopsided and may reach
-        into negative sigma.
+        given. Normal in the variance, where the model is nearly linear, and mapped to sigma: near
+        zero blur the interval is lopsided and may reach into negative sigma.
 
         Raises:
             ValueError: ``level`` is a number that is not between 0 and 1.
