@@ -150,6 +150,7 @@ def main() -> int:
     every = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     pages = [page.resolve() for page in given.pages] or every
     total, begun, failed = 0, time.perf_counter(), []
+    cpu = sum(os.times()[:4])
     for page in pages:
         start = time.perf_counter()
         count, skipped, problems = run_page(page, given.write)
@@ -159,7 +160,9 @@ def main() -> int:
             name = page.relative_to(ROOT)
             print(f"{name}: {count} blocks, {skipped} not run, {took:.0f} s", flush=True)
     print("\n".join(["", *failed]) if failed else "", end="")
-    print(f"{total} blocks, {len(failed)} failed, {time.perf_counter() - begun:.0f} s")
+    cpu = sum(os.times()[:4]) - cpu
+    took = time.perf_counter() - begun
+    print(f"{total} blocks, {len(failed)} failed, {took:.0f} s, {cpu:.0f} s of processors")
     return bool(failed)
 
 
