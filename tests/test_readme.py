@@ -62,6 +62,12 @@ def test_the_readme_is_short():
     assert len(page("README").split()) <= 700
 
 
+def test_links_of_the_readme_lead_somewhere():
+    targets = re.findall(r"\]\(([^)#]+)", page("README"))
+    assert len(targets) > 10
+    assert not [target for target in targets if not (ROOT / target).exists()]
+
+
 def test_the_first_example_prints_what_is_shown():
     found = numbers("first_look")
     assert "```text\n" + "\n".join(found["printed"]) + "\n```" in page("README")
