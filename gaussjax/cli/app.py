@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import NoReturn
 
-from gaussjax.cli import blur, dataset, estimate
+from gaussjax.cli import blur, dataset, estimate, transfer
 from gaussjax.cli import map as blur_map
 from gaussjax.cli.output import EXPECTED, FAILED, error_line
 from gaussjax.cli.process import INTERRUPTED, INTERRUPTED_MESSAGE
 
 # Each has add_parser, check (of its options, before any file is read) and run.
-_SUBCOMMANDS = (estimate, dataset, blur_map, blur)
+_SUBCOMMANDS = (estimate, transfer, dataset, blur_map, blur)
 _BROKEN_PIPE = 141  # what a shell reports for a process ended by SIGPIPE
 
 

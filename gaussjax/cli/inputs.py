@@ -25,10 +25,26 @@ def read_pair(
     Returns:
         Reference and blurred image, keywords for their estimate, and notes on the files.
     """
+    pair, mask, notes = read_images(options, outputs)
+    check_lengths(pair[0], {"--radius": options.radius or 0})
+    keywords = {
+        **fit_keywords(options),
+        "loss": options.loss,
+        "shift": options.shift,
+        "noise_std": options.noise,
+        "bounds": options.bounds and tuple(options.bounds),
+        "mask": mask,
+    }
+    return pair, keywords, notes
+
+
+def read_images(
+    options: argparse.Namespace, outputs: Iterable[str | None]
+) -> tuple[tuple[np.ndarray, np.ndarray], Any, list[str]]:
+    """Both images, the masks for ``mask=`` (None: all is used), and notes on the files."""
     files = (options.reference, options.blurred)
     read = map_image if getattr(options, "precision", None) else read_image
     reference, blurred = (read(file, linearize=options.linearize) for file in files)
-    check_lengths(reference.values, {"--radius": options.radius or 0})
     for output in outputs:
         keep_inputs(output, (*files, options.mask, options.mask_reference))
     shape = blurred.values.shape
@@ -40,15 +56,8 @@ def read_pair(
             ("mask", options.mask, blurred),
         )
     ]
-    keywords = {
-        **fit_keywords(options),
-        "loss": options.loss,
-        "shift": options.shift,
-        "noise_std": options.noise,
-        "bounds": options.bounds and tuple(options.bounds),
-        "mask": None if all(mask is None for mask in masks) else tuple(masks),
-    }
-    return (reference.values, blurred.values), keywords, notes
+    mask = None if all(mask is None for mask in masks) else tuple(masks)
+    return (reference.values, blurred.values), mask, notes
 
 
 def _mask(

@@ -44,13 +44,8 @@ def add_command(
     subparsers: Any, name: str, *, summary: str, description: str, notes: str = ""
 ) -> argparse.ArgumentParser:
     """Add a subcommand with the options of a kernel; its help ends with ``notes``."""
-    parser = subparsers.add_parser(
-        name,
-        help=summary,
-        description=description,
-        epilog=_KERNEL_HELP + notes + _CACHE_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    texts = {"summary": summary, "description": description, "notes": _KERNEL_HELP + notes}
+    parser = add_plain_command(subparsers, name, **texts)
     parser.add_argument(
         "--kernel", choices=KERNELS, default="continuous", help="default: %(default)s; see below"
     )
@@ -62,6 +57,19 @@ def add_command(
     )
     extent.add_argument("--radius", type=count, help="sampled kernel: a fixed radius, px")
     return parser
+
+
+def add_plain_command(
+    subparsers: Any, name: str, *, summary: str, description: str, notes: str
+) -> argparse.ArgumentParser:
+    """Add a subcommand without a kernel; its help ends with ``notes``."""
+    return subparsers.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog=notes + _CACHE_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def add_fit_options(parser: argparse.ArgumentParser, *, generalised: bool = False) -> None:
@@ -114,6 +122,11 @@ def add_pair_options(parser: argparse.ArgumentParser, *, generalised: bool = Fal
         metavar="SD",
         help=f"{NOISE_HELP}or the word estimate; default: noise in BLURRED only",
     )
+    add_mask_options(parser)
+
+
+def add_mask_options(parser: argparse.ArgumentParser) -> None:
+    """Files that say which pixels to use."""
     parser.add_argument(
         "--mask",
         metavar="FILE",

@@ -5,8 +5,8 @@ With knots at w_k = k pi / num_bins the change that a filter makes is
     T(w) - 1 = sum_k c_k beta(|w| / spacing - k),     beta the cubic B-spline, even in w
 
 along every direction alike. Along one axis only, T is a spline over |w_j| plus two more by the
-second and the fourth power across the axis, in a wedge about it; another spline over |w| fills the
-rest of the plane.
+second and the fourth power across the axis, in a narrow wedge about it; the rest of the plane has
+splines over |w|, by even powers of the cosine of the angle to the axis.
 
 Source: M. Unser, "Splines: a perfect fit for signal and image processing", IEEE Signal Processing
 Magazine 16(6), 1999.
@@ -27,6 +27,8 @@ _NUM_NEIGHBOURS = 4
 NUM_COLOURS = 2 * _NUM_NEIGHBOURS - 1
 # Beyond pi, in the corners, knots stand ever farther apart: they cost as much as others.
 _CORNER = 1.5
+# Of T about an axis, and in the rest of the plane.
+NUM_ORDERS = 3
 # The wedge about an axis: so many knots wide, and so much wider per rad/px along the axis.
 _STRIP, _SLOPE = 2.0, 0.1
 
@@ -54,8 +56,8 @@ class TransferSpline:
 
     @property
     def num_terms(self) -> int:
-        """1, or 4 along an axis: on it, two across it, and what is not in the wedge."""
-        return 1 if self.axis is None else 4
+        """1; along an axis the orders in its wedge, and as many in the rest of the plane."""
+        return 1 if self.axis is None else 2 * NUM_ORDERS
 
     @property
     def size(self) -> int:
@@ -76,8 +78,11 @@ class TransferSpline:
         across = sum(square for k, square in enumerate(squares) if k != self.axis)
         part = across * scale**2 / (_STRIP + _SLOPE * along) ** 2
         inside = jnp.where(part < 1, 1, 0).astype(dtype)
-        powers = inside, inside * part, inside * part**2
-        return [*(_term(along, factor) for factor in powers), _term(radius, 1 - inside)]
+        whole = along**2 + across * scale**2
+        cosine = along**2 / jnp.where(whole > 0, whole, 1)  # squared
+        orders = range(NUM_ORDERS)
+        wedge = [_term(along, inside * part**order) for order in orders]
+        return wedge + [_term(radius, (1 - inside) * cosine**order) for order in orders]
 
     def combine(self, terms: list[Term], coefficients: jax.Array) -> jax.Array:
         """The spline at every frequency of the half plane."""
@@ -119,7 +124,7 @@ class TransferSpline:
         index = np.arange(self.size)
         near = np.abs(index[:, None] - index[None, :]) < _NUM_NEIGHBOURS
         # The wedge and the rest have no frequency in common.
-        group = np.arange(self.num_terms) // 3
+        group = np.arange(self.num_terms) // NUM_ORDERS
         linked = (group[:, None] == group[None, :])[:, None, :, None] & near[None, :, None, :]
         # [q, l, p, k] -> [p, k, q, l]
         found = responses[:, index % NUM_COLOURS].transpose(2, 3, 0, 1)

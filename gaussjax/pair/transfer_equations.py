@@ -33,7 +33,7 @@ from gaussjax.model.fourier import (
     shift_phase,
     squared_magnitude,
 )
-from gaussjax.model.transfer_spline import Term, TransferSpline
+from gaussjax.model.transfer_spline import NUM_ORDERS, Term, TransferSpline
 from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import product
 from gaussjax.pair.transfer_frame import TransferFrame
@@ -104,13 +104,14 @@ class TransferEquations:
         # As many independent frequencies as the window leaves, less one for every coefficient.
         part = energy**2 / jnp.maximum(jnp.sum(self.window**4), jnp.finfo(power.dtype).tiny)
         count = frequencies * part
-        per_knot = jnp.asarray(1 if self.spline.axis is None else 3, power.dtype)
+        per_knot = jnp.asarray(1 if self.spline.axis is None else NUM_ORDERS, power.dtype)
         left = count / jnp.maximum(count - per_knot, 0.5)
         scale = jnp.where(frequencies > 0, frequencies, 1) * jnp.where(energy > 0, energy, 1)
         level = left * self.powers(power) / scale
         if self.spline.axis is None:
             return level
-        return jnp.stack([level[0]] * 3 + [level[3]])  # powers across the axis are no averages
+        # The first of either part is an average, the others are not.
+        return jnp.repeat(level[::NUM_ORDERS], NUM_ORDERS, axis=0)
 
     def slopes(self, instrument: jax.Array, *, total: bool) -> jax.Array:
         """Minus the derivative of the equations by the coefficients, ``[n, n]``.

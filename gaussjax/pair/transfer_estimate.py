@@ -110,7 +110,9 @@ class TransferEstimate:
         """A short table; a batch or a traced one prints its shapes instead."""
         if is_traced(self.mtf50) or np.ndim(self.mtf50):
             return f"TransferEstimate(mtf50={self.mtf50}, transfer={self.transfer})"
-        return "\n".join(f"{name:<10}{text}" for name, text in _rows(jax.device_get(self)))
+        unit = "px" if float(self.pixel_size) == 1 else "unit"
+        rows = transfer_rows(jax.device_get(self), unit)
+        return "\n".join(f"{name:<10}{text}" for name, text in rows)
 
 
 def spline_values(
@@ -159,9 +161,8 @@ def first_below(values: jax.Array, level) -> jax.Array:
     return jnp.where(jnp.any(below) & ~unknown, index, jnp.nan)
 
 
-def _rows(found: TransferEstimate) -> list[tuple[str, str]]:
-    """Names and texts of the printed table."""
-    unit = "px" if float(found.pixel_size) == 1 else "unit"
+def transfer_rows(found: TransferEstimate, unit: str) -> list[tuple[str, str]]:
+    """Names and texts of the printed table; the estimate holds NumPy arrays."""
     mtf50, error = float(found.mtf50), float(found.mtf50_standard_error)
     rows = [("MTF50", _with_error(mtf50, error, f"cycles/{unit}"))]
     if np.isfinite(mtf50):
@@ -171,6 +172,10 @@ def _rows(found: TransferEstimate) -> list[tuple[str, str]]:
     if shift is not None and error is not None:
         pairs = zip(shift, error, strict=True)
         rows.append(("shift", ", ".join(_with_error(float(s), float(e), "px") for s, e in pairs)))
+    for of, level in (("transfer", 0.1), ("coherence", 0.5)):
+        period = float(found.resolution(level, of=of))
+        if np.isfinite(period):
+            rows.append(("", f"{of} falls below {level:g} at a period of {period:.6g} {unit}"))
     rows.append(("", f"cycles/{unit:<6}transfer  +-         coherence"))
     chosen = np.unique(np.linspace(0, found.frequency.size - 1, 8).round().astype(int))
     for k in chosen:

@@ -8,7 +8,7 @@ import numpy as np
 
 from gaussjax.model import boundary as borders
 from gaussjax.model.fourier import squared_magnitude
-from gaussjax.model.transfer_spline import spline_rows
+from gaussjax.model.transfer_spline import NUM_ORDERS, spline_rows
 from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix, product
 from gaussjax.numerics.pytree import pytree
 from gaussjax.pair.transfer_equations import TransferEquations
@@ -50,7 +50,8 @@ def solved(equations: TransferEquations, state: TransferState, *, total: bool) -
     spline, terms = equations.spline, equations.terms
     added = spline.combine(terms, state.change)
     # Where T is hardly known it would bring more noise into the instrument than it takes out.
-    constant = jnp.asarray([[1.0], [0.0], [0.0], [1.0]][: spline.num_terms], added.dtype)
+    leading = np.arange(spline.num_terms) % NUM_ORDERS == 0
+    constant = jnp.asarray(leading[:, None], added.dtype)
     transfer = state.change + constant
     tiny = jnp.finfo(added.dtype).tiny
     known = transfer**2 / (transfer**2 + state.error**2 + tiny)

@@ -54,7 +54,7 @@ def test_along_an_axis_the_first_term_is_the_axis_alone(x64, rng):
     spline = TransferSpline((20, 26), 5, axis=1)
     terms = spline.terms(jnp.float64)
     first = jnp.asarray(rng.normal(size=spline.size))
-    coefficients = jnp.stack([first, *jnp.asarray(rng.normal(size=(3, spline.size)))])
+    coefficients = jnp.stack([first, *jnp.asarray(rng.normal(size=(5, spline.size)))])
     along = spline.combine(terms, coefficients)[0, 1:]
     knots = jnp.arange(1, 14) * (2 / 26 * 5)
     np.testing.assert_allclose(along, spline_rows(knots, spline.size)[0] @ first, atol=1e-12)

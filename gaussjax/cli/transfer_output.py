@@ -1,0 +1,70 @@
+"""What ``gaussjax transfer`` prints: a table, or a record for ``--json``."""
+
+import argparse
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gaussjax.cli.output import attributes, table_lines
+from gaussjax.pair.transfer_estimate import TransferEstimate, transfer_rows
+
+_HALF = 0.5  # of the power, that A has to explain somewhere
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that a run has found out."""
+
+    found: TransferEstimate  # by `fit_transfer`; NumPy arrays
+    shape: tuple[int, ...]  # of the images
+    notes: list[str]  # on the files
+
+    @property
+    def is_trusted(self) -> bool:
+        """True where the images have something in common."""
+        return bool(np.any((self.found.coherence > _HALF) & np.isfinite(self.found.transfer)))
+
+
+def table(options: argparse.Namespace, outcome: Outcome) -> str:
+    """The printed estimate, in units where they are known."""
+    found, unit = outcome.found, "px"
+    if options.pixel_size is not None:
+        found, unit = found.in_units(options.pixel_size), options.unit
+    rows = [
+        *transfer_rows(found, unit),
+        ("frame", f"{' x '.join(map(str, outcome.shape))} px, boundary {options.boundary}"),
+        *(("note", note) for note in outcome.notes),
+    ]
+    return "\n".join(table_lines(rows))
+
+
+def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
+    """What ``--json`` prints: cycles/px and px."""
+    found, scale = outcome.found, options.pixel_size
+    return {
+        "frequency": found.frequency / (2 * np.pi),
+        "frequency_unit": "cycles/px",
+        **attributes(found, "transfer", "standard_error", "coherence"),
+        **attributes(found, "mtf50", "mtf50_standard_error"),
+        "mtf50_in_unit": None if scale is None else found.mtf50 / scale,
+        "resolution": {
+            "transfer 0.5": found.resolution(),
+            "transfer 0.1": found.resolution(0.1),
+            "coherence 0.5": found.resolution(0.5, of="coherence"),
+        },
+        **attributes(found, "gain", "gain_standard_error", "shift", "shift_standard_error"),
+        **attributes(found, "noise_std"),
+        "num_pixels": int(found.num_pixels),
+        **attributes(options, "direction", "boundary", "pixel_size", "unit", "plot"),
+        "linearized": options.linearize,
+        **attributes(outcome, "shape", "notes"),
+        "dtype": str(found.transfer.dtype),
+    }
+
+
+def draw(path: str, options: argparse.Namespace, outcome: Outcome) -> None:
+    """Draw the estimate, over cycles/px."""
+    from gaussjax.report.measured_transfer import draw_measured_transfer
+
+    draw_measured_transfer(outcome.found, options.direction).savefig(path, dpi=160)

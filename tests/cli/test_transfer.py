@@ -1,0 +1,70 @@
+"""``gaussjax transfer``: its table, record, figure, exit codes and errors."""
+
+import json
+
+import numpy as np
+import pytest
+import scipy.ndimage
+
+from gaussjax.cli import main
+
+SIDE = 96
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A scene, the same after a mean over 5 px along x, and another scene."""
+    monkeypatch.chdir(tmp_path)
+    scene, other = np.random.default_rng(3).random((2, SIDE, SIDE))
+    np.save("a.npy", scene)
+    np.save("b.npy", scipy.ndimage.uniform_filter1d(scene, 5, axis=1))
+    np.save("other.npy", other)
+    return tmp_path
+
+
+def test_table_record_and_figure(folder, capsys):
+    axis = ["--direction", "1", "--bins", "12"]
+    assert main(["transfer", "a.npy", "b.npy", *axis, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    w = 2 * np.pi * np.array(record["frequency"])
+    box = np.sin(2.5 * w) / (5 * np.sin(0.5 * w))
+    np.testing.assert_allclose(record["transfer"], box, atol=0.02)
+    # Half of the contrast of five equal taps is left at 0.1223 cycles/px.
+    assert record["mtf50"] == pytest.approx(0.1223, rel=0.01)
+    assert record["resolution"]["transfer 0.5"] == pytest.approx(1 / record["mtf50"])
+    assert record["shift"] is None
+    assert record["direction"] == 1
+    units = ["--pixel-size", "0.5", "--unit", "um", "--plot", "t.pdf"]
+    assert main(["transfer", "a.npy", "b.npy", *axis, *units]) == 0
+    output = capsys.readouterr().out
+    assert output.startswith(f"MTF50     {2 * record['mtf50']:.6g} +- ")
+    assert "cycles/um" in output
+    assert (folder / "t.pdf").stat().st_size > 5000
+
+
+def test_images_with_nothing_in_common(folder, capsys):
+    assert main(["transfer", "a.npy", "other.npy", "--bins", "8"]) == 1
+    assert "MTF50" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--direction", "y"], "neither radial nor the number of an axis"),
+        (["--direction", "2"], "axis of the images, which have 2"),
+        (["--bins", "60"], "1 to half of the shortest axis, 48"),
+        (["--margin", "40"], "margin must be 0 to 36"),
+        (["--margin", "4", "--boundary", "periodic"], "--margin"),
+        (["--noise", "0", "0"], "not both 0"),
+        (["--unit", "um"], "go together"),
+    ],
+)
+def test_errors_are_one_line(folder, capsys, arguments, message):
+    try:
+        code = main(["transfer", "a.npy", "b.npy", *arguments])
+    except SystemExit as exit_of_argparse:
+        code = exit_of_argparse.code
+    output = capsys.readouterr()
+    assert code == 2
+    assert output.err.count("\n") == 1
+    assert message in output.err
