@@ -73,7 +73,9 @@ def _errors(figure, numbers: dict[str, Any]) -> None:
     maps = {key: np.array(column) for key, column in numbers["maps"].items()}
     for axes, (field, noise) in zip(panels, cells, strict=True):
         axes.set(xscale="log", yscale="log", title=f"{field}, {100 * noise:g} % noise")
-        axes.axhline(numbers["bar"], color=GREY, linestyle=":", label=f"{numbers['bar']:g} %")
+        axes.axhline(
+            numbers["bar"], color=GREY, linestyle=":", label=f"published: {numbers['bar']:g} %"
+        )
         here = (maps["field"] == field) & (maps["noise"] == noise)
         for way, (label, colour, style) in LINES.items():
             means = [

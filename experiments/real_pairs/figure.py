@@ -54,7 +54,7 @@ def plot(numbers: dict[str, Any]) -> Figure:
     gain.margins(x=0.1)
     for axes in (error, gain):
         axes.minorticks_off()
-    gain.set_xlabel("mean $|g*A - B|$:\nless by an absolute loss (%)")
+    gain.set_xlabel("by how much an absolute loss\nlowers mean $|g*A - B|$ (%)")
     sigma.set_title("No true $\\sigma$", loc="left")
     sigma.set_xlim(left=0)
     sigma.set_xlabel("fitted $\\sigma$ (px)")
