@@ -52,11 +52,17 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--pixel-size",
-        type=common.positive,
+        nargs="+",
         metavar="SIZE",
-        help="of a pixel in UNIT, to print lengths in that unit too",
+        help="of a pixel, or of every axis (y first), and its unit, as in 0.05 arcsec or 2 2 4 mm,"
+        " to print lengths in that unit too; default: what the header of REFERENCE says",
     )
-    parser.add_argument("--unit", metavar="UNIT", help="of SIZE, such as arcsec or um")
+    parser.add_argument("--unit", metavar="UNIT", help="of SIZE, where that does not end with it")
+    parser.add_argument(
+        "--b-factor",
+        action="store_true",
+        help="print B = 8 pi^2 sigma^2, too, in the square of the unit",
+    )
     parser.add_argument(
         "--plot",
         type=common.figure_path,
@@ -76,8 +82,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse options that contradict each other."""
     common.check_pair_options(parser, options)
-    if (options.unit is None) != (options.pixel_size is None):
-        parser.error("--pixel-size and --unit go together")
+    _check_pixel_size(parser, options)
     has_report = options.plot or options.compare
     if options.motion and (has_report or options.noise or options.boundary != "valid"):
         parser.error("--motion goes without --plot, --compare, --noise and --boundary")
@@ -96,9 +101,22 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
         )
 
 
+def _check_pixel_size(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Part the sizes of pixels, which become numbers, from their unit."""
+    words = options.pixel_size or []
+    if words and options.unit is None:
+        *words, options.unit = words
+    if bool(words) != (options.unit is not None):
+        parser.error("--pixel-size: give the size and its unit, as in 0.05 arcsec")
+    try:
+        options.pixel_size = [common.positive(word) for word in words] or None
+    except argparse.ArgumentTypeError as error:
+        parser.error(f"--pixel-size: {error}")
+
+
 def run(options: argparse.Namespace) -> int:
     """Estimate and print; the exit code."""
-    pair, keywords, notes = read_pair(options, outputs=[options.plot])
+    pair, keywords, notes, pixel_size = read_pair(options, outputs=[options.plot])
     keywords |= {"boundary": options.boundary, "precision": options.precision}
     keywords["motion"] = options.motion
     if options.bounds and options.boundary in PADDED_BOUNDARIES:
@@ -120,7 +138,7 @@ def run(options: argparse.Namespace) -> int:
         with jax.enable_x64(True):  # the files have no precision to spare
             estimate = estimate_blur(*pair, **keywords, buckets=True)
             # NumPy's from here on: of JAX's, every operation on a number is a program to compile.
-            outcome = Outcome(jax.device_get(estimate), pair[0].shape, notes)
+            outcome = Outcome(jax.device_get(estimate), pair[0].shape, notes, pixel_size)
             if options.plot:
                 outcome = compared(pair, keywords, outcome)
             if options.plot or options.compare:

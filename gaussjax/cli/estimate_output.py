@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussjax.cli.output import attributes, table_lines
+from gaussjax.cli.output import attributes, printable, table_lines
+from gaussjax.io.decoders import PixelSize
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.frame_part import FramePart
-from gaussjax.statistics.result import BlurEstimate, with_errors
+from gaussjax.statistics.physical_units import PhysicalBlur
+from gaussjax.statistics.printed import with_errors
+from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
 
@@ -38,10 +41,17 @@ class Outcome:
     estimate: BlurEstimate  # by `estimate_blur`
     shape: tuple[int, ...]  # of the images
     notes: list[str]  # on the files
+    pixel_size: PixelSize | None = None  # None: not known
     # the measured transfer function; None unless a figure was asked for
     profile: "TransferProfile | None" = None
     comparison: "FamilyComparison | None" = None  # of the families, likewise
     kernels: "KernelComparison | None" = None  # of other kernels; None unless asked for
+
+    @property
+    def physical(self) -> PhysicalBlur | None:
+        """The blur in the unit of the pixels' size; None where that is not known."""
+        size = self.pixel_size
+        return size and self.estimate.in_units(size.sizes, size.unit)
 
     @property
     def is_trusted(self) -> bool:
@@ -60,15 +70,15 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
     estimate, profile = outcome.estimate, outcome.profile
     sigma, fwhm, *others = str(estimate).splitlines()
     lengths = [sigma], [fwhm]
-    if options.pixel_size is not None:
-        values = (
-            (estimate.sigma, estimate.sigma_standard_error),
-            (estimate.fwhm, estimate.fwhm_standard_error),
-        )
-        for lines, found in zip(lengths, values, strict=True):
-            text = with_errors(*(options.pixel_size * each for each in found))
-            name = lines[0][:10].strip()
-            lines += table_lines([(name, f"{text} {options.unit}")])
+    physical = outcome.physical
+    if physical is not None:
+        for lines, row in zip(lengths, str(physical).splitlines(), strict=True):
+            name = lines[0][:10]
+            lines.append(printable(name + row[10:]))
+    if options.b_factor:
+        blur = physical or estimate.in_units(1, "px")
+        text = with_errors(blur.b_factor, blur.b_factor_standard_error)
+        others = [*table_lines([("B", f"{text} {blur.unit}^2")]), *others]
     mtf50 = ", ".join(f"{value:.6g}" for value in np.atleast_1d(estimate.mtf50))
     families = "" if outcome.comparison is None else str(outcome.comparison)
     kernels = "" if outcome.kernels is None else str(outcome.kernels)
@@ -88,9 +98,16 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
     """What ``--json`` prints: px, px^2, rad, cycles/px, and the images' own units."""
     estimate, profile, comparison = outcome.estimate, outcome.profile, outcome.comparison
     found = estimate_record(estimate)
-    scale = options.pixel_size
-    for name in ("sigma", "standard_error", "fwhm"):
-        found[f"{name}_in_unit"] = None if scale is None else scale * found[name]
+    size, blur = outcome.pixel_size, outcome.physical
+    found |= {
+        "sigma_in_unit": blur and blur.sigma,
+        "standard_error_in_unit": blur and blur.sigma_standard_error,
+        "fwhm_in_unit": blur and blur.fwhm,
+        "b_factor": (blur or estimate.in_units(1)).b_factor if options.b_factor else None,
+        "pixel_size": size and (size.sizes if len(set(size.sizes)) > 1 else size.sizes[0]),
+        "unit": size and size.unit,
+        "pixel_size_source": size and size.source,
+    }
     for name in ("gain", "offset", "shift"):
         found |= attributes(estimate.params, name)
         found |= attributes(estimate.standard_error, **{f"{name}_standard_error": name})
@@ -105,7 +122,7 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         "aic": comparison and dict(zip(comparison.names, np.asarray(comparison.aic), strict=True)),
         "best_family": comparison and comparison.best,
         "kernels": outcome.kernels and _kernels_record(outcome.kernels),
-        **attributes(options, "family", "kernel", "boundary", "pixel_size", "unit", "plot"),
+        **attributes(options, "family", "kernel", "boundary", "plot"),
         **attributes(options, loss_function="loss", linearized="linearize"),
         **attributes(outcome, "shape", "notes"),
         "dtype": str(estimate.sigma.dtype),

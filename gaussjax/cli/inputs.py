@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from gaussjax.cli.options import fit_keywords
+from gaussjax.io.decoders import PixelSize
 from gaussjax.io.images import ImageFile, ImageFileError, MappedImage, map_image, read_image
 from gaussjax.io.selection import split_selection
 
 
 def read_pair(
     options: argparse.Namespace, outputs: Iterable[str | None]
-) -> tuple[tuple[np.ndarray, np.ndarray], dict[str, Any], list[str]]:
+) -> tuple[tuple[np.ndarray, np.ndarray], dict[str, Any], list[str], PixelSize | None]:
     """Read the files of one pair.
 
     Args:
@@ -23,9 +24,10 @@ def read_pair(
         outputs: files to be written, which may replace none that is read; None where there is none.
 
     Returns:
-        Reference and blurred image, keywords for their estimate, and notes on the files.
+        Reference and blurred image, keywords for their estimate, notes on the files, and the size
+        of the reference's pixels where it is known.
     """
-    pair, mask, notes = read_images(options, outputs)
+    pair, mask, notes, size = read_images(options, outputs)
     check_lengths(pair[0], {"--radius": options.radius or 0})
     keywords = {
         **fit_keywords(options),
@@ -35,13 +37,13 @@ def read_pair(
         "bounds": options.bounds and tuple(options.bounds),
         "mask": mask,
     }
-    return pair, keywords, notes
+    return pair, keywords, notes, size
 
 
 def read_images(
     options: argparse.Namespace, outputs: Iterable[str | None]
-) -> tuple[tuple[np.ndarray, np.ndarray], Any, list[str]]:
-    """Both images, the masks for ``mask=`` (None: all is used), and notes on the files."""
+) -> tuple[tuple[np.ndarray, np.ndarray], Any, list[str], PixelSize | None]:
+    """Both images, masks for ``mask=`` (None: all is used), notes, and the size of pixels."""
     files = (options.reference, options.blurred)
     read = map_image if getattr(options, "precision", None) else read_image
     reference, blurred = (read(file, linearize=options.linearize) for file in files)
@@ -56,8 +58,33 @@ def read_images(
             ("mask", options.mask, blurred),
         )
     ]
+    size = _pixel_size(options, (reference, blurred), notes)
     mask = None if all(mask is None for mask in masks) else tuple(masks)
-    return (reference.values, blurred.values), mask, notes
+    return (reference.values, blurred.values), mask, notes, size
+
+
+def _pixel_size(
+    options: argparse.Namespace, images: tuple[ImageFile, ImageFile], notes: list[str]
+) -> PixelSize | None:
+    """As given, else by the header of the reference; a note on what the headers say."""
+    sizes, ndim = getattr(options, "pixel_size", None), len(images[0].values.shape)
+    if sizes is not None:
+        if len(sizes) not in (1, ndim):
+            raise ImageFileError(f"--pixel-size: {len(sizes)} sizes for images of {ndim} axes")
+        return PixelSize(tuple(sizes) * (ndim if len(sizes) == 1 else 1), options.unit, "option")
+    found, other = (image.pixel_size for image in images)
+    if found is not None:
+        text = " x ".join(f"{size:.6g}" for size in found.sizes)
+        notes.append(f"reference: pixels of {text} {found.unit} ({found.source})")
+        if other is not None and not _is_same(found, other):
+            text = " x ".join(f"{size:.6g}" for size in other.sizes)
+            notes.append(f"blurred: its pixels differ, {text} {other.unit} ({other.source})")
+    return found
+
+
+def _is_same(one: PixelSize, other: PixelSize) -> bool:
+    same = one.unit == other.unit and len(one.sizes) == len(other.sizes)
+    return same and np.allclose(one.sizes, other.sizes, rtol=1e-3)
 
 
 def _mask(

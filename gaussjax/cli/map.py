@@ -73,7 +73,7 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Estimate, print and write; the exit code."""
-    pair, keywords, notes = read_pair(options, outputs=[options.output, options.csv])
+    pair, keywords, notes, _ = read_pair(options, outputs=[options.output, options.csv])
     shortest = min(pair[0].shape)
     if pair[0].ndim == 2 and options.tile > shortest:
         raise ImageFileError(

@@ -98,7 +98,7 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure and print; the exit code."""
-    pair, mask, notes = read_images(options, outputs=[options.plot])
+    pair, mask, notes, _ = read_images(options, outputs=[options.plot])
     keywords = {
         "direction": options.direction,
         "boundary": options.boundary,

@@ -9,8 +9,9 @@ from gaussjax.io.pair_reader import BadPair
 from gaussjax.numerics.pytree import pytree
 from gaussjax.spectra.pooled_transfer import PooledTransfer
 from gaussjax.statistics.covariate_regression import CovariateRegression
+from gaussjax.statistics.printed import with_errors
 from gaussjax.statistics.random_effects import RandomEffects
-from gaussjax.statistics.result import BlurEstimate, with_errors
+from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
 

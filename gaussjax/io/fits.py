@@ -28,9 +28,10 @@ def decode_fits(path: Path, selection: str | None = None) -> Decoded:
     fits = library("astropy.io.fits", "fits", "a FITS file")
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
+    source: Any = unpacked(path) if packed else path
     with (
         log_as_notes("astropy") as notes,
-        fits.open(unpacked(path) if packed else path, memmap=False) as hdus,
+        fits.open(source, memmap=False) as hdus,
     ):
         hdu = _chosen(hdus, selection, notes)
         shape = tuple(hdu.shape)

@@ -1,8 +1,9 @@
 """What an estimate returns: value, error bar and status in one pytree."""
 
+from collections.abc import Sequence
+
 import jax
 import numpy as np
-import numpy.typing as npt
 
 from gaussjax.model.arguments import is_traced
 from gaussjax.model.kernels import Kernel
@@ -15,6 +16,8 @@ from gaussjax.statistics.frame_part import FramePart
 from gaussjax.statistics.gaussianity import Gaussianity
 from gaussjax.statistics.goodness_of_fit import Adequacy
 from gaussjax.statistics.motion import Motion
+from gaussjax.statistics.physical_units import PhysicalBlur, in_units
+from gaussjax.statistics.printed import with_errors
 from gaussjax.statistics.quantiles import normal_quantile, student_quantile
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.widths import (
@@ -34,9 +37,8 @@ class BlurEstimate:
     Attributes:
         params: the estimate, see :class:`~gaussjax.BlurParams`.
         standard_error: of every parameter, the same structure and units (variance: px^2).
-        sigma: px, signed (the scale s of "generalised", which is no standard deviation unless p is
-            2): scalar, ``[ndim]`` in axis order (axis_aligned) or principal with the
-            largest first (full). Negative: ``blurred`` is the sharper image.
+        sigma: px, signed: scalar (generalised: the scale s), ``[ndim]`` in axis order
+            (axis_aligned) or principal, largest first (full). Negative: ``blurred`` is sharper.
         sigma_standard_error: of ``sigma`` by noise, px, by propagation of the variance's.
         sigma_model_error: px by which the most harmful significant departure from the model may
             move sigma; 0 where none is significant, and from spectra, which keep no pixels.
@@ -44,9 +46,8 @@ class BlurEstimate:
         loss: half the sum of squared residuals over the compared pixels, in pixel units squared.
         noise_variance: residual variance per compared pixel, degrees of freedom removed. It and the
             loss are 0 or infinite where the square of the images' unit does not fit the dtype.
-        noise_std: standard deviations of the noise in ``reference`` and in ``blurred``, ``[2]``, in
-            the unit of the images: as given or estimated; 0 and the residual's when it was not
-            asked about.
+        noise_std: of the noise in ``reference`` and in ``blurred``, ``[2]``, in the images' unit:
+            as given or estimated; 0 and the residual's when it was not asked about.
         num_pixels: number of compared pixels.
         num_steps: of the solver.
         status: int32, a :class:`~gaussjax.Status` code; 0 = estimated.
@@ -58,8 +59,7 @@ class BlurEstimate:
             is by the scatter of few pairs; None: many.
         part: what was read of the frame, where a precision was asked for; else None.
         motion: rotation and scale, where they were fitted; else None.
-        gaussianity: of "generalised": the exponent with its errors and the test of p = 2, a
-            :class:`~gaussjax.Gaussianity`; else None.
+        gaussianity: the exponent of "generalised" with its errors and the test of p = 2; else None.
     """
 
     params: BlurParams
@@ -170,6 +170,10 @@ class BlurEstimate:
         half = xp.hypot(noise, z * variance_error(self.sigma, self.sigma_model_error))
         return signed_sqrt(variance - half), signed_sqrt(variance + half)
 
+    def in_units(self, pixel_size: float | Sequence[float], unit: str = "units") -> PhysicalBlur:
+        """The blur in a unit of length or angle; :func:`.physical_units.in_units` has the rules."""
+        return in_units(self, pixel_size, unit)
+
     def __str__(self) -> str:
         """A short table; a batch or a traced estimate prints its shapes instead."""
         if is_traced(self.status) or np.ndim(self.status):
@@ -229,9 +233,3 @@ def _rows(estimate: BlurEstimate) -> list[tuple[str, str]]:
     narrowed = " (input was float64; enable jax_enable_x64 to keep it)" if estimate.narrowed else ""
     rows.append(("precision", f"{estimate.sigma.dtype}{narrowed}"))
     return rows
-
-
-def with_errors(values: npt.ArrayLike, errors: npt.ArrayLike) -> str:
-    """Values beside their standard errors, as they are printed."""
-    pairs = zip(np.atleast_1d(values), np.atleast_1d(errors), strict=True)
-    return ", ".join(f"{v:.6g} +- {e:.2g}" for v, e in pairs)

@@ -53,6 +53,10 @@ def test_blanks_and_flags_of_fits_are_masked_and_counted(sky, capsys):
     code, record = run_json(capsys, "a.fits", "b.fits[SCI]", *options)
     assert code == 0
     assert record["sigma"] == pytest.approx(1.5, abs=1e-4)
+    assert record["sigma_in_unit"] == pytest.approx(0.05 * record["sigma"])
+    assert (record["unit"], record["pixel_size_source"]) == ("arcsec", "FITS WCS")
+    assert record["pixel_size"] == pytest.approx(0.05)
+    assert "reference: pixels of 0.05 x 0.05 arcsec (FITS WCS)" in record["notes"]
     assert "blurred: 2 pixels without data masked" in record["notes"]
     assert "mask: flags, 4 pixels of which are not 0 left out" in record["notes"]
     # All others whose blur stays within the frame.
@@ -65,3 +69,37 @@ def test_files_are_named_in_one_line(folder, capsys):
     assert main(["estimate", name, name]) == 2
     error = capsys.readouterr().err
     assert error == "gaussjax: error: a\\x1b[31m\\nb.png: is empty\n"
+
+
+def test_sizes_per_axis_replace_those_of_the_header(sky, capsys):
+    scene = np.random.default_rng(3).random(300)
+    np.save("a.npy", scene)
+    np.save("b.npy", scipy.ndimage.gaussian_filter1d(scene, 2.0))
+    options = ["--kernel", "sampled", "--pixel-size", "0.5", "um", "--b-factor"]
+    assert main(["estimate", "a.npy", "b.npy", *options]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    found = {(row[0], row[-1]): float(row[1]) for row in rows[:5]}
+    assert found["sigma", "um"] == pytest.approx(1.0, rel=1e-3)
+    assert found["FWHM", "um"] == pytest.approx(2.3548, rel=1e-3)
+    assert found["B", "um^2"] == pytest.approx(8 * np.pi**2, rel=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--pixel-size", "0.5"], "give the size and its unit"),
+        (["--unit", "mm"], "give the size and its unit"),
+        (["--pixel-size", "1", "-2", "mm"], "not positive"),
+        (["--pixel-size", "one", "mm"], "not a finite number"),
+        (["--pixel-size", "1", "2", "mm"], "--pixel-size: 2 sizes for images of 1 axes"),
+    ],
+)
+def test_sizes_that_are_none(folder, capsys, options, reason):
+    np.save("a.npy", np.arange(300.0))
+    code = None
+    try:
+        code = main(["estimate", "a.npy", "a.npy", *options])
+    except SystemExit as exit_of_argparse:
+        code = exit_of_argparse.code
+    assert code == 2
+    assert reason in capsys.readouterr().err

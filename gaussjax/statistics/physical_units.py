@@ -1,0 +1,134 @@
+"""A blur in physical units: what pixels of a known size make of it."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import jax
+import numpy as np
+
+from gaussjax.model.arguments import is_traced
+from gaussjax.model.params import namespace, signed_sqrt
+from gaussjax.numerics.pytree import pytree, static
+from gaussjax.statistics.printed import with_errors
+from gaussjax.statistics.widths import FWHM_PER_SIGMA
+
+if TYPE_CHECKING:
+    from gaussjax.statistics.result import BlurEstimate
+
+
+@pytree
+class PhysicalBlur:
+    """A Gaussian blur in a unit of length or angle, by :meth:`~gaussjax.BlurEstimate.in_units`.
+
+    Attributes:
+        sigma: in the unit, signed: of the shape of the estimate's sigma. Where pixels are of
+            different size along the axes, an isotropic blur in px is none in the unit: one for
+            every axis, ``[ndim]``.
+        sigma_standard_error: of ``sigma`` by noise. Of a full covariance and pixels of different
+            sizes an upper bound: that of errors that all pull the same way.
+        fwhm: full width at half maximum, likewise.
+        fwhm_standard_error: of ``fwhm`` by noise.
+        covariance_matrix: of the Gaussian, unit^2, ``[ndim, ndim]``.
+        pixel_size: along every axis (static).
+        unit: its name, such as "arcsec" (static).
+    """
+
+    sigma: jax.Array
+    sigma_standard_error: jax.Array
+    fwhm: jax.Array
+    fwhm_standard_error: jax.Array
+    covariance_matrix: jax.Array
+    pixel_size: tuple[float, ...] = static()
+    unit: str = static()
+
+    @property
+    def b_factor(self) -> jax.Array:
+        """Crystallography's ``B = 8 pi^2 sigma^2``, unit^2, signed as sigma.
+
+        With it the transfer function is ``exp(-B s^2 / 4)`` at s cycles per unit.
+        """
+        return 8 * np.pi**2 * self.sigma * abs(self.sigma)
+
+    @property
+    def b_factor_standard_error(self) -> jax.Array:
+        """Of B, by noise, unit^2."""
+        return 16 * np.pi**2 * abs(self.sigma) * self.sigma_standard_error
+
+    def __str__(self) -> str:
+        """A short table; a batch or a traced blur prints its shapes instead."""
+        if is_traced(self.sigma) or np.ndim(self.covariance_matrix) > 2:
+            return f"PhysicalBlur(sigma={self.sigma}, unit={self.unit!r})"
+        sigma = with_errors(self.sigma, self.sigma_standard_error)
+        fwhm = with_errors(self.fwhm, self.fwhm_standard_error)
+        return f"sigma     {sigma} {self.unit}\nFWHM      {fwhm} {self.unit}"
+
+
+def in_units(
+    estimate: "BlurEstimate", pixel_size: float | Sequence[float], unit: str
+) -> PhysicalBlur:
+    """An estimated blur in a unit of length or angle: ``sigma_unit = pixel_size * sigma``.
+
+    Args:
+        estimate: in px.
+        pixel_size: of a pixel in the unit: a number, or ``[ndim]`` in axis order.
+        unit: its name, for print.
+
+    Raises:
+        TypeError: ``pixel_size`` is no number, or is traced.
+        ValueError: it is not positive, or there is not one for each axis.
+
+    Example:
+        >>> estimate.in_units((0.06, 0.05), "arcsec").fwhm   # doctest: +SKIP
+    """
+    found, family = estimate.covariance_matrix, estimate.params.family
+    sizes = pixel_sizes(pixel_size, found.shape[-1], "pixel_size")
+    size = namespace(found).asarray(sizes, found.dtype)
+    areas = _like(size[:, None] * size[None, :], found)
+    matrix = areas * found
+    lengths = [estimate.sigma, estimate.sigma_standard_error]
+    lengths += [estimate.fwhm, estimate.fwhm_standard_error]
+    if len(set(sizes)) == 1:
+        scaled = [length * size[0] for length in lengths]
+    elif family == "full":
+        principal = _principal(matrix, estimate.standard_error.variance, areas)
+        scaled = [*principal, *(FWHM_PER_SIGMA * each for each in principal)]
+    else:
+        each = lengths if family == "axis_aligned" else [length[..., None] for length in lengths]
+        scaled = [length * _like(size, length) for length in each]
+    sigma, error, fwhm, fwhm_error = scaled
+    return PhysicalBlur(sigma, error, fwhm, fwhm_error, matrix, sizes, unit)
+
+
+def pixel_sizes(pixel_size: float | Sequence[float], ndim: int, name: str) -> tuple[float, ...]:
+    """Sizes along every axis, as positive numbers; errors name the argument ``name``."""
+    sizes = np.atleast_1d(pixel_size) if not is_traced(pixel_size) else np.array([None])
+    if sizes.dtype.kind not in "iuf" or isinstance(pixel_size, str):
+        raise TypeError(
+            f"{name} must be a positive number, or one for each axis, got {pixel_size!r}"
+        )
+    if sizes.ndim != 1 or len(sizes) not in (1, ndim):
+        raise ValueError(f"{name} must be one number, or {ndim}, one for each axis; got {sizes}")
+    if not all(math.isfinite(size) and size > 0 for size in sizes):
+        raise ValueError(f"{name} must be positive and finite, got {pixel_size!r}")
+    return tuple(float(size) for size in np.broadcast_to(sizes, ndim))
+
+
+def _like(values: jax.Array, batch: jax.Array) -> jax.Array:
+    """With leading axes of one to the rank of a batch."""
+    return values.reshape((1,) * (batch.ndim - values.ndim) + values.shape)
+
+
+def _principal(
+    matrix: jax.Array, variance_error: jax.Array, areas: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Principal sigmas, largest first, and a bound of their errors by those of the elements."""
+    xp, ndim = namespace(matrix), matrix.shape[-1]
+    values, vectors = xp.linalg.eigh(matrix)
+    values, vectors = values[..., ::-1], abs(vectors[..., ::-1])
+    upper = np.zeros((ndim, ndim), int)
+    upper[np.triu_indices(ndim)] = np.arange(variance_error.shape[-1])
+    elements = areas * variance_error[..., np.maximum(upper, upper.T)]
+    errors = xp.einsum("...ia,...ij,...ja->...a", vectors, elements, vectors)
+    sigma = signed_sqrt(values)
+    return sigma, errors / xp.where(values == 0, 1, 2 * abs(sigma))
