@@ -1,8 +1,9 @@
-"""Which sigma is it? What one number means to Pillow, OpenCV, SciPy and scikit-image.
+"""Which sigma is it? What one number means to tools that blur.
 
 Each tool blurs a bright line. The taps give the true standard deviation, and the kurtosis, which
 is 3 for a Gaussian. Each tool also blurs a photograph, from which ``estimate_blur`` reads sigma by
-each of its kernel conventions.
+each of its kernel conventions. Skia, ffmpeg, ImageMagick and libvips are what their algorithms make
+of it, without rounding to 8 bits.
 """
 
 import sys
@@ -17,8 +18,17 @@ from scipy import ndimage
 from skimage import filters
 from tqdm import tqdm
 
-from experiments.shared import common
-from experiments.shared.common import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION
+from experiments.shared import common, other_tools
+from experiments.shared.common import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+)
 from experiments.shared.drawing import name_lines, plain_ticks, widths
 from experiments.shared.estimators import one_by_one
 from experiments.shared.photographs import CROP, middle, scene
@@ -49,6 +59,7 @@ def sigma_of_size(size: int) -> float:
 
 SCIPY, PILLOW = "SciPy, scikit-image", "Pillow, radius"
 BY_SIGMA, FROM_SIZE, FIXED = "OpenCV, sigma", "OpenCV, size alone", "OpenCV, 5 x 5 px"
+SKIA, GBLUR, MAGICK, VIPS = "Skia", "ffmpeg gblur", "ImageMagick, 3 x sigma", "libvips"
 # Nominal sigmas, px, and the filter for each.
 TOOLS: dict[str, dict[float, Callable]] = {
     SCIPY: {s: lambda image, s=s: ndimage.gaussian_filter(image, s) for s in SIGMAS},
@@ -56,8 +67,18 @@ TOOLS: dict[str, dict[float, Callable]] = {
     PILLOW: {s: lambda image, s=s: pillow(image, s) for s in SIGMAS},
     FROM_SIZE: {sigma_of_size(k): lambda image, k=k: opencv(image, 0, k) for k in SIZES},
     FIXED: {s: lambda image, s=s: opencv(image, s, FIXED_SIZE) for s in SIGMAS},
+    SKIA: {s: lambda image, s=s: other_tools.skia(image, s) for s in SIGMAS},
+    GBLUR: {s: lambda image, s=s: other_tools.gblur(image, s) for s in SIGMAS},
+    MAGICK: {s: lambda image, s=s: other_tools.magick(image, s) for s in SIGMAS},
+    VIPS: {s: lambda image, s=s: other_tools.vips(image, s) for s in SIGMAS},
 }
-COLOURS = dict(zip(TOOLS, (BLUE, GREEN, PURPLE, ORANGE, VERMILION), strict=True))
+COLOURS = dict(
+    zip(
+        TOOLS,
+        (BLUE, GREEN, PURPLE, ORANGE, VERMILION, SKY, GREY, BLACK, "#8C6D1F"),
+        strict=True,
+    )
+)
 KERNEL_COLOURS = dict(zip(KERNELS, (VERMILION, BLUE, ORANGE, BLACK), strict=True))
 
 
@@ -106,8 +127,9 @@ def moments_of_taps(tool: Callable[[np.ndarray], np.ndarray]) -> tuple[float, fl
     taps = np.sum(tool(line)[width:-width], axis=0)
     x = np.arange(width) - width // 2
     taps = taps / np.sum(taps)
-    variance = np.sum(taps * x**2)
-    return float(np.sqrt(variance)), float(np.sum(taps * x**4) / variance**2)
+    variance = float(np.sum(taps * x**2))
+    kurtosis = float(np.sum(taps * x**4)) / variance**2 if variance > 0 else np.nan
+    return float(np.sqrt(variance)), kurtosis
 
 
 def table(numbers: dict[str, Any]) -> str:
@@ -130,7 +152,7 @@ def table(numbers: dict[str, Any]) -> str:
 
 def plot(numbers: dict[str, Any]) -> Figure:
     """Left what each tool makes of a number, right what each convention reads from SciPy's."""
-    figure = Figure(figsize=(7, 3.8), layout="constrained")
+    figure = Figure(figsize=(8, 5), layout="constrained")
     made, read = figure.subplots(1, 2)
     entries = []
     for (name, tool), width in zip(numbers["tools"].items(), widths(len(TOOLS)), strict=True):
@@ -150,7 +172,7 @@ def plot(numbers: dict[str, Any]) -> Figure:
         axes.set_xlabel("nominal $\\sigma$ (px)")
         axes.set_ylim(0, 1.3)
         plain_ticks(axes, x=(0.3, 0.5, 1, 2, 5))
-    name_lines(made, entries, gap=0.13)
+    name_lines(made, entries, gap=0.09)
     return figure
 
 

@@ -50,7 +50,14 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--fwhm", action="store_true", help="print the full width at half maximum first"
     )
-    common.add_pixel_size(parser)
+    parser.add_argument(
+        "--pixel-size",
+        nargs="+",
+        metavar="SIZE",
+        help="of a pixel, or of every axis (y first), and its unit, as in 0.05 arcsec or 2 2 4 mm,"
+        " to print lengths in that unit too; default: what the header of REFERENCE says",
+    )
+    parser.add_argument("--unit", metavar="UNIT", help="of SIZE, where that does not end with it")
     parser.add_argument(
         "--b-factor",
         action="store_true",
@@ -75,7 +82,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse options that contradict each other."""
     common.check_pair_options(parser, options)
-    common.check_pixel_size(parser, options)
+    _check_pixel_size(parser, options)
     has_report = options.plot or options.compare
     if options.motion and (has_report or options.noise or options.boundary != "valid"):
         parser.error("--motion goes without --plot, --compare, --noise and --boundary")
@@ -92,6 +99,19 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
             "--family generalised has a tail: it goes without --precision, and with --boundary"
             " valid or periodic"
         )
+
+
+def _check_pixel_size(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Part the sizes of pixels, which become numbers, from their unit."""
+    words = options.pixel_size or []
+    if words and options.unit is None:
+        *words, options.unit = words
+    if bool(words) != (options.unit is not None):
+        parser.error("--pixel-size: give the size and its unit, as in 0.05 arcsec")
+    try:
+        options.pixel_size = [common.positive(word) for word in words] or None
+    except argparse.ArgumentTypeError as error:
+        parser.error(f"--pixel-size: {error}")
 
 
 def run(options: argparse.Namespace) -> int:

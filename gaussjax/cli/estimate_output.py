@@ -131,7 +131,10 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
 
 def _kernels_record(kernels: "KernelComparison") -> dict[str, Any]:
     """What a comparison of kernels found; lengths in px."""
-    names = ("message", "tied", "conventions", "margin", "num_pixels", "is_swapped")
+    names = (
+        *("message", "tied", "conventions", "margin", "num_pixels"),
+        *("is_swapped", "is_related"),
+    )
     return {
         **{name: getattr(kernels, name) for name in names},
         "best": _kernel_record(kernels.best),

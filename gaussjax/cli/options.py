@@ -138,31 +138,6 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_pixel_size(parser: argparse.ArgumentParser) -> None:
-    """The size of a pixel and its unit."""
-    parser.add_argument(
-        "--pixel-size",
-        nargs="+",
-        metavar="SIZE",
-        help="of a pixel, or of every axis (y first), and its unit, as in 0.05 arcsec or 2 2 4 mm,"
-        " to print lengths in that unit too; default: what the header of REFERENCE says",
-    )
-    parser.add_argument("--unit", metavar="UNIT", help="of SIZE, where that does not end with it")
-
-
-def check_pixel_size(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Part the sizes of pixels, which become numbers, from their unit."""
-    words = options.pixel_size or []
-    if words and options.unit is None:
-        *words, options.unit = words
-    if bool(words) != (options.unit is not None):
-        parser.error("--pixel-size: give the size and its unit, as in 0.05 arcsec")
-    try:
-        options.pixel_size = [positive(word) for word in words] or None
-    except argparse.ArgumentTypeError as error:
-        parser.error(f"--pixel-size: {error}")
-
-
 def check_kernel(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse a radius for a kernel that has none, and one in vain."""
     if options.kernel != "sampled" and (options.truncate or options.radius):

@@ -5,7 +5,9 @@ import math
 import numpy as np
 
 from gaussjax.model import kernel_shapes
-from gaussjax.report.kernel_candidate import FWHM, Candidate, products
+from gaussjax.report.kernel_candidate import FWHM, WIDEST, Candidate, products
+
+_LEAST_VARIANCE = -0.05  # px^2; below it a covariance would amplify beyond bounds
 
 
 def motions(ndim: int) -> tuple[Candidate, ...]:
@@ -47,8 +49,8 @@ def motions(ndim: int) -> tuple[Candidate, ...]:
             rms=lambda p: float(np.linalg.norm(p)) / math.sqrt(12 * ndim),
             fwhm=lambda p: float(np.linalg.norm(p)),
             shown=shown,
-            lower=(-np.inf,) * ndim,
-            upper=(np.inf,) * ndim,
+            lower=(-WIDEST,) * ndim,
+            upper=(WIDEST,) * ndim,
         )
         for convention, transfer in transfers.items()
     )
@@ -62,7 +64,8 @@ def wider_gaussians(ndim: int) -> tuple[Candidate, ...]:
     def matrix(p: np.ndarray) -> np.ndarray:
         found = np.zeros((ndim, ndim))
         found[upper] = p
-        return found + found.T - np.diag(np.diag(found))
+        values, axes = np.linalg.eigh(found + found.T - np.diag(np.diag(found)))
+        return axes * np.maximum(values, _LEAST_VARIANCE) @ axes.T
 
     def sigmas(p: np.ndarray) -> np.ndarray:
         return np.sqrt(np.clip(np.linalg.eigvalsh(matrix(p))[::-1], 0, None))
@@ -83,7 +86,7 @@ def wider_gaussians(ndim: int) -> tuple[Candidate, ...]:
         rms=_rms,
         fwhm=lambda p: FWHM * _rms(p),
         lower=(0.02,) * ndim,
-        upper=(np.inf,) * ndim,
+        upper=(WIDEST,) * ndim,
     )
     full = Candidate(
         name="full",
@@ -96,8 +99,8 @@ def wider_gaussians(ndim: int) -> tuple[Candidate, ...]:
         rms=lambda p: _rms(sigmas(p)),
         fwhm=lambda p: FWHM * _rms(sigmas(p)),
         shown=sigmas,
-        lower=(-np.inf,) * len(round_one),
-        upper=(np.inf,) * len(round_one),
+        lower=(-(WIDEST**2),) * len(round_one),
+        upper=(WIDEST**2,) * len(round_one),
     )
     return per_axis, full
 

@@ -78,7 +78,8 @@ def compare_families(
 
     AIC takes residuals to be white, and the model to be right but for its family: where a Gaussian
     is the wrong model (see the verdict of an estimate), every further parameter imitates some of
-    the misfit, and the richest family wins. Not for use under ``jit``.
+    the misfit, and the richest family wins; :func:`~gaussjax.compare_kernels` tells other shapes.
+    Not for use under ``jit``.
 
     Args:
         reference: A, real, rank 1 to 3.

@@ -10,8 +10,9 @@ from gaussjax.model import kernel_shapes
 from gaussjax.model.kernel_shapes import Frequencies
 
 FWHM = 2 * math.sqrt(2 * math.log(2))  # of a Gaussian, in sigmas
+WIDEST = 200.0  # px, of any kernel
 LEAK = 1e-3  # part of the mass beyond the support of a kernel without an end
-_SCAN = np.geomspace(0.4, 2.2, 40)  # widths that a fit may start from, over the Gaussian's
+_SCAN = np.geomspace(0.4, 2.2, 24)  # widths that a fit may start from, over the Gaussian's
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Candidate:
     fwhm: Callable[[np.ndarray], float]
     shown: Callable[[np.ndarray], np.ndarray] = np.asarray
     lower: tuple[float, ...] = (0.05,)
-    upper: tuple[float, ...] = (np.inf,)
+    upper: tuple[float, ...] = (WIDEST,)
     is_listed: bool = False
     operator: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, float]] | None = None
 

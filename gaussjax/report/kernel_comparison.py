@@ -98,13 +98,14 @@ def compare_kernels(
     tried = _scan(fitted, pair, candidates, sigma, weights)
     tried += _resampled(fitted, part)
     found, window, margins = _fit(fitted, pair, tried, weights)
-    kernels, best = judged(fitted, found, window, float(np.finfo(pair.sharp.dtype).eps))
+    kernels, best, is_related = judged(fitted, found, window, float(np.finfo(pair.sharp.dtype).eps))
     return KernelComparison(
         kernels=kernels,
         best=best,
         margin=tuple(int(m) for m in margins),
         num_pixels=int(np.sum(window > 0)),
         is_swapped=pair.is_swapped,
+        is_related=is_related,
     )
 
 

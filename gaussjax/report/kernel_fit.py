@@ -169,20 +169,25 @@ def _even_composite(least: int) -> int:
         size += 2
 
 
-def derivatives(candidate: Candidate, w: Frequencies, parameters: np.ndarray) -> list[np.ndarray]:
-    """Of the transfer function by its parameters, by central differences."""
-    if candidate.is_listed:
-        return []
-    found = []
-    for k, step in enumerate(np.maximum(1e-4 * np.abs(parameters), 1e-5)):
-        ends = [parameters + side * step * (np.arange(len(parameters)) == k) for side in (1, -1)]
-        above, below = (candidate.transfer(w, end) for end in ends)
-        found.append((above - below) / (2 * step))
+def with_derivatives(
+    candidate: Candidate, w: Frequencies, parameters: np.ndarray
+) -> list[np.ndarray]:
+    """The transfer function, and its derivatives by the parameters, by differences."""
+    found = [candidate.transfer(w, parameters)]
+    if not candidate.is_listed:
+        for step in np.diag(1e-5 * np.maximum(np.abs(parameters), 0.1)):
+            ahead = candidate.transfer(w, parameters + step)
+            found.append((ahead - found[0]) / np.sum(step))
     return found
 
 
 def solved(matrix: np.ndarray, gradient: np.ndarray, damping: float = 0.0) -> np.ndarray:
-    """Step of damped normal equations; along what they say nothing of, none."""
+    """Step of damped normal equations; along what they say nothing of, none.
+
+    None at all at the edge of a kernel's domain, where its derivatives are not finite.
+    """
+    if not (np.all(np.isfinite(matrix)) and np.all(np.isfinite(gradient))):
+        return np.zeros_like(gradient)
     unit = np.sqrt(np.maximum(np.diag(matrix), 0))
     unit = np.where(unit > 0, unit, 1)
     scaled = matrix / np.outer(unit, unit) + damping * np.eye(len(unit))
@@ -223,8 +228,7 @@ def evaluated(
         image, noise_gain = candidate.operator(pair.sharp - pair.mean, parameters)
         blurred, products = [np.fft.rfftn(embed(image, pair.frame_shape))], np.array([[noise_gain]])
     else:
-        transfers = [candidate.transfer(pair.w, parameters)]
-        transfers += derivatives(candidate, pair.w, parameters)
+        transfers = with_derivatives(candidate, pair.w, parameters)
         blurred = [each * pair.spectrum for each in transfers]
         products = np.zeros((len(transfers),) * 2)
         if pair.noise_variance:

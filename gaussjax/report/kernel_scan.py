@@ -4,17 +4,16 @@ The misfit of disks and boxes has many minima, so that many starts are tried. A 
 changes slowly with frequency: spectra are summed over bins of up to four frequencies per axis.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from gaussjax.model.kernel_shapes import Frequencies, gaussian
 from gaussjax.report.kernel_candidate import Candidate
-from gaussjax.report.kernel_fit import KernelPair, derivatives, solved
+from gaussjax.report.kernel_fit import KernelPair, solved, with_derivatives
 
 _FINE, _COARSE = 16, 48  # indices of frequencies up to which bins hold one and two of them
-_STEPS = 12
+_STEPS, _ENOUGH = 12, 2e-3  # at most; relative change at which they end
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,17 @@ class BinnedSpectra:
 
     def misfit(self, transfer: np.ndarray) -> float:
         """Sum of squares but for a constant."""
-        return float(np.sum(self.power * transfer**2 - 2 * self.cross * transfer))
+        return float(np.sum((self.power * transfer - 2 * self.cross) * transfer))
+
+    def equations(self, rows: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Gradient and matrix of a Gauss-Newton step.
+
+        Args:
+            rows: the transfer function and its derivatives.
+        """
+        slopes = np.reshape(rows[1:], (len(rows) - 1, -1))
+        rest = (self.cross - self.power * rows[0]).ravel()
+        return slopes @ rest, (self.power.ravel() * slopes) @ slopes.T
 
 
 def binned_spectra(pair: KernelPair, window: np.ndarray, sigma: float) -> BinnedSpectra:
@@ -84,52 +93,40 @@ def scanned(candidate: Candidate, spectra: BinnedSpectra, sigma: float) -> np.nd
     """The parameters of least misfit to binned spectra, from the best of many starts."""
     starts = candidate.starts(sigma)
     misfits = np.array([spectra.misfit(candidate.transfer(spectra.w, each)) for each in starts])
+    # Of taps that reach too far it is NaN.
+    misfits = np.nan_to_num(misfits, nan=np.inf)
     if candidate.is_listed or not starts.shape[1]:
         return starts[np.argmin(misfits)]
-    best = np.argsort(misfits)[:3]
+    best = np.argsort(misfits)[:2]
     if starts.shape[1] == 1:
         padded = np.pad(misfits, 1, constant_values=np.inf)
         valleys = np.flatnonzero((misfits <= padded[:-2]) & (misfits <= padded[2:]))
-        best = valleys[np.argsort(misfits[valleys])][:3]
+        best = valleys[np.argsort(misfits[valleys])][:2]
 
-    def improved(parameters: np.ndarray) -> tuple[float, tuple[float, ...]]:
-        def equations(p: np.ndarray):
-            transfer, slopes = (
-                candidate.transfer(spectra.w, p),
-                derivatives(candidate, spectra.w, p),
-            )
-            rest = spectra.cross - spectra.power * transfer
-            gradient = np.array([np.sum(each * rest) for each in slopes])
-            rows = np.reshape(slopes, (len(slopes), -1))
-            return gradient, (spectra.power.ravel() * rows) @ rows.T
-
-        def misfit(p: np.ndarray) -> float:
-            return spectra.misfit(candidate.transfer(spectra.w, p))
-
-        found, least = _minimum(candidate, misfit, equations, parameters)
-        return least, tuple(found)
-
-    return np.array(min(improved(starts[k]) for k in best)[1])
+    found = [_minimum(candidate, spectra, starts[k]) for k in best]
+    return min(found, key=lambda each: each[0])[1]
 
 
 def _minimum(
-    candidate: Candidate, misfit: Callable, equations: Callable, parameters: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """By Levenberg and Marquardt's steps within the bounds."""
-    least, damping = misfit(parameters), 1e-3
+    candidate: Candidate, spectra: BinnedSpectra, parameters: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Misfit and parameters by Levenberg and Marquardt's steps within the bounds."""
+    least = spectra.misfit(candidate.transfer(spectra.w, parameters))
+    damping = 1e-3
     for _ in range(_STEPS):
-        gradient, matrix = equations(parameters)
+        rows = with_derivatives(candidate, spectra.w, parameters)
+        gradient, matrix = spectra.equations(rows)
         for _ in range(6):
             step = solved(matrix, gradient, damping)
             trial = np.clip(parameters + step, candidate.lower, candidate.upper)
-            found = misfit(trial)
+            found = spectra.misfit(candidate.transfer(spectra.w, trial))
             if found <= least:
                 break
             damping *= 8
         else:
             break
-        is_done = np.all(np.abs(trial - parameters) < 1e-4 * (np.abs(trial) + 1e-3))
+        is_done = np.all(np.abs(trial - parameters) < _ENOUGH * (np.abs(trial) + 1e-3))
         parameters, least, damping = trial, found, max(damping / 10, 1e-9)
         if is_done:
             break
-    return parameters, least
+    return least, parameters

@@ -34,6 +34,7 @@ class KernelFit:
         excess_error: its standard error.
         p_value: of as much excess by chance, adjusted for the number of kernels (Holm).
         is_tied: the pair does not tell it from the best.
+        num_parameters: of the kernel.
     """
 
     name: str
@@ -50,6 +51,7 @@ class KernelFit:
     excess_error: float
     p_value: float
     is_tied: bool
+    num_parameters: int
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class KernelComparison:
         margin: px per axis next to the edge that are not compared.
         num_pixels: that are.
         is_swapped: ``blurred`` is the sharper image: kernels take it to ``reference``.
+        is_related: the first kernel predicts the softer image better than its mean does.
     """
 
     kernels: tuple[KernelFit, ...]
@@ -69,6 +72,7 @@ class KernelComparison:
     margin: tuple[int, ...]
     num_pixels: int
     is_swapped: bool
+    is_related: bool
 
     @property
     def shapes(self) -> tuple[KernelFit, ...]:
@@ -93,6 +97,8 @@ class KernelComparison:
     def message(self) -> str:
         """What was found, in a sentence."""
         best = self.best
+        if not self.is_related:
+            return "no kernel that was tried explains the pair better than a constant"
         if best.name == "none":
             text = "the pair shows no blur: no kernel explains it better than none"
         elif best.name == GAUSSIAN:
@@ -102,7 +108,14 @@ class KernelComparison:
             text = f"{best.phrase} explains the pair better than {plain}"
         if len(self.conventions) > 1:
             text += f"; its forms {_listed(self.conventions)} cannot be told apart"
-        others = [name for name in self.tied if name != best.name]
+        # Richer kernels hold the best as a special case, or are as flexible: that says nothing.
+        others = [
+            each.name
+            for each in self.shapes
+            if each.is_tied
+            and each.name != best.name
+            and each.num_parameters <= best.num_parameters
+        ]
         if others:
             text += f"; {_listed(others)} cannot be told from it"
         return text
@@ -133,8 +146,8 @@ def _parameters(fit: KernelFit) -> str:
 
 def judged(
     pair: KernelPair, found: list[Found], window: np.ndarray, eps: float
-) -> tuple[tuple[KernelFit, ...], KernelFit]:
-    """All kernels, the best first, and the simplest of those that are not worse.
+) -> tuple[tuple[KernelFit, ...], KernelFit, bool]:
+    """All kernels, the best first; the simplest of those that are not worse; are images related.
 
     Args:
         pair: that was fitted.
@@ -152,8 +165,13 @@ def judged(
     first = int(np.argmin(totals))
     rounding = (_ROUNDING * eps) ** 2 * float(np.var(pair.sharp[inside]))
     variance = max(float(totals[first] / np.sum(window)), rounding)
-    differences, errors = excess(scores, scores[first], size, variance)
-    p_values = np.insert(holm(np.delete(differences / errors, first)), first, 1.0)
+    soft = pair.soft[inside]
+    mean = np.sum(window * soft) / np.sum(window)
+    constant = np.stack([soft - mean, np.ones_like(soft)])
+    scores.append(held_out(constant, np.zeros((2, 2)), window, size))
+    (*differences, above), (*errors, spread) = excess(scores, scores[first], size, variance)
+    deviates = np.divide(differences, errors)
+    p_values = np.insert(holm(np.delete(deviates, first)), first, 1.0)
     fits = [
         KernelFit(
             **_described(each, window, pair.noise_variance),
@@ -162,13 +180,15 @@ def judged(
             excess_error=float(error / variance),
             p_value=float(p_value),
             is_tied=bool(p_value > LEVEL),
+            num_parameters=each.candidate.num_parameters,
         )
         for each, total, difference, error, p_value in zip(
             found, totals, differences, errors, p_values, strict=True
         )
     ]
     tied = [(each.candidate.num_parameters, k) for k, each in enumerate(found) if fits[k].is_tied]
-    return tuple(sorted(fits, key=lambda each: each.excess)), fits[min(tied)[1]]
+    fits_in_order = tuple(sorted(fits, key=lambda each: each.excess))
+    return fits_in_order, fits[min(tied)[1]], bool(holm([above / spread])[0] <= LEVEL)
 
 
 def _others(window: np.ndarray, axis: int) -> tuple[int, ...]:

@@ -120,28 +120,28 @@ def _listed_radii(ndim: int) -> Callable[[float], np.ndarray]:
 
 def disks(ndim: int) -> tuple[Candidate, ...]:
     """A lens out of focus; in three dimensions a ball."""
-    rms = _disk(
+    continuous = _disk(
         convention="continuous",
         transfer=lambda w, p: kernel_shapes.disk(w, p[0]),
         starts=widths(math.sqrt(ndim + 2)),
         rms=lambda p: p[0] / math.sqrt(ndim + 2),
     )
-    drawn = {
-        "soft rim": (partial(kernel_shapes.disk_taps, ndim=ndim, width=1.0), False),
-        "whole pixels": (partial(kernel_shapes.disk_taps, ndim=ndim, width=0.0), True),
-    }
-    if ndim == 2:
-        drawn["area of pixels"] = (partial(kernel_shapes.disk_coverage), False)
-    return rms, *(
-        _disk(
+
+    def drawn(convention: str, taps: Callable[[float], np.ndarray], is_listed=False) -> Candidate:
+        return _disk(
             convention=convention,
-            transfer=lambda w, p, taps=taps: kernel_shapes.from_taps(w, taps(p[0])),
-            starts=_listed_radii(ndim) if is_listed else rms.starts,
-            rms=lambda p, taps=taps: rms_of_taps(taps(p[0])),
+            transfer=lambda w, p: kernel_shapes.from_taps(w, taps(p[0])),
+            starts=_listed_radii(ndim) if is_listed else continuous.starts,
+            rms=lambda p: rms_of_taps(taps(p[0])),
             is_listed=is_listed,
         )
-        for convention, (taps, is_listed) in drawn.items()
-    )
+
+    soft = partial(kernel_shapes.disk_taps, ndim=ndim, width=1.0)
+    whole = partial(kernel_shapes.disk_taps, ndim=ndim, width=0.0)
+    found = [continuous, drawn("soft rim", soft), drawn("whole pixels", whole, is_listed=True)]
+    if ndim == 2:
+        found.insert(0, drawn("area of pixels", kernel_shapes.disk_coverage))
+    return tuple(found)
 
 
 TOOLS = (

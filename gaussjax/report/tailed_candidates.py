@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from gaussjax.model import kernel_shapes
-from gaussjax.report.kernel_candidate import FWHM, LEAK, Candidate, products
+from gaussjax.report.kernel_candidate import FWHM, LEAK, WIDEST, Candidate, products
 
 
 def heavy_tails(ndim: int) -> tuple[Candidate, ...]:
@@ -32,7 +32,7 @@ def heavy_tails(ndim: int) -> tuple[Candidate, ...]:
         fwhm=lambda p: 2 * p[0] * math.sqrt(2 ** (1 / p[1]) - 1),
         shown=lambda p: np.array([2 * p[0] * math.sqrt(2 ** (1 / p[1]) - 1), p[1]]),
         lower=(0.05, 0.5 * ndim + 0.05),
-        upper=(np.inf, 60.0),
+        upper=(WIDEST, 60.0),
     )
     generalised = Candidate(
         name="generalised",
@@ -45,7 +45,7 @@ def heavy_tails(ndim: int) -> tuple[Candidate, ...]:
         rms=lambda p: p[0] if abs(p[1] - 2) < 1e-3 else math.nan,
         fwhm=lambda p: FWHM * p[0] if abs(p[1] - 2) < 1e-3 else math.nan,
         lower=(0.05, 0.5),
-        upper=(np.inf, 6.0),
+        upper=(WIDEST, 6.0),
     )
     halo = Candidate(
         name="core and halo",
@@ -61,7 +61,7 @@ def heavy_tails(ndim: int) -> tuple[Candidate, ...]:
         fwhm=lambda p: FWHM * p[0],
         shown=lambda p: np.array([p[0], p[0] * p[1], p[2]]),
         lower=(0.05, 1.05, -0.5),
-        upper=(np.inf, 12.0, 0.95),
+        upper=(WIDEST, 12.0, 0.95),
     )
     return moffat, generalised, halo
 

@@ -81,6 +81,8 @@ def test_conventions(tmp_path, capsys):
     np.testing.assert_allclose(numbers["tools"]["OpenCV, sigma"]["true"], scipy["true"], rtol=1e-3)
     assert numbers["scikit_image_less_scipy"] < 1e-12
     assert np.all(np.array(numbers["tools"]["Pillow, radius"]["kurtosis"]) < 2.8)
+    assert np.all(np.array(numbers["tools"]["ffmpeg gblur"]["kurtosis"]) > 6)
+    assert numbers["tools"]["Skia"]["true"][-1] == pytest.approx(np.sqrt(20), rel=1e-6)
 
 
 def test_training(tmp_path, capsys):

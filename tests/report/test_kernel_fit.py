@@ -10,7 +10,7 @@ from gaussjax.report.tailed_candidates import heavy_tails
 
 SHAPE = (80, 96)
 MOFFAT, GENERALISED, HALO = heavy_tails(2)
-DISK = disks(2)[0]
+DISK = disks(2)[1]
 
 
 def pair_of(candidate, parameters, gain, offset, shift, noise=0.0):

@@ -142,7 +142,7 @@ def test_kernels_have_a_panel_of_their_own(tmp_path, x64):
     scene = natural_scene((48, 56), seed=3)
     blurred = periodic_blur(scene, 2.25 * np.eye(2))
     fits = [kernel_fit("disk", 0.0, True), kernel_fit("box", 40.0, False)]
-    kernels = gj.KernelComparison(tuple(fits), fits[0], (5, 5), 1000, False)
+    kernels = gj.KernelComparison(tuple(fits), fits[0], (5, 5), 1000, False, True)
     figure, *_ = draw(tmp_path, scene, blurred, 1.5, kernels=kernels)
     assert tuple(figure.get_size_inches()) == (10, 8.6)
     (panel,) = [each for each in figure.axes if "squares" in each.get_ylabel()]
@@ -151,5 +151,5 @@ def test_kernels_have_a_panel_of_their_own(tmp_path, x64):
 
 
 def kernel_fit(name, excess, is_tied):
-    values = (np.array([3.0]), np.array([0.1]), 1.5, 6.0, 1.0, excess, 2.0, 0.5, is_tied)
+    values = (np.array([3.0]), np.array([0.1]), 1.5, 6.0, 1.0, excess, 2.0, 0.5, is_tied, 1)
     return gj.KernelFit(name, "", f"a {name} of 3 px", ("radius",), ("px",), *values)
