@@ -28,6 +28,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         notes=common.FILE_HELP + _EXIT_HELP,
     )
     common.add_pair_options(parser, generalised=True)
+    common.add_sampling_options(parser)
     parser.add_argument(
         "--boundary",
         choices=BOUNDARIES,
@@ -83,7 +84,10 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse options that contradict each other."""
     common.check_pair_options(parser, options)
     _check_pixel_size(parser, options)
+    common.check_sampling_options(parser, options)
     has_report = options.plot or options.compare
+    if options.sampling and (has_report or options.precision or options.motion):
+        parser.error("--sampling goes without --plot, --compare, --precision and --motion")
     if options.motion and (has_report or options.noise or options.boundary != "valid"):
         parser.error("--motion goes without --plot, --compare, --noise and --boundary")
     if options.precision and options.motion:
@@ -119,6 +123,12 @@ def run(options: argparse.Namespace) -> int:
     pair, keywords, notes, pixel_size = read_pair(options, outputs=[options.plot])
     keywords |= {"boundary": options.boundary, "precision": options.precision}
     keywords["motion"] = options.motion
+    keywords |= common.sampling_keywords(options)
+    if (options.plot or options.compare) and pair[0].shape != pair[1].shape:
+        raise ValueError(
+            "--plot and --compare take images of one shape, got"
+            f" {pair[0].shape} and {pair[1].shape}"
+        )
     if options.bounds and options.boundary in PADDED_BOUNDARIES:
         check_lengths(pair[0], {"--bounds": max(map(abs, options.bounds))})
 

@@ -114,6 +114,7 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
     return {
         **found,
         **attributes(estimate, "mtf50", "loss", "noise_std", "num_steps"),
+        "sampling": estimate.sampling,
         "angle": estimate.angle if len(outcome.shape) == 2 else None,
         "part": estimate.part and _part_record(estimate.part),
         "gaussianity": estimate.gaussianity and _exponent_record(estimate),

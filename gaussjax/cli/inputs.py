@@ -49,10 +49,9 @@ def read_images(
     reference, blurred = (read(file, linearize=options.linearize) for file in files)
     for output in outputs:
         keep_inputs(output, (*files, options.mask, options.mask_reference))
-    shape = blurred.values.shape
     notes = notes_on("reference", reference) + notes_on("blurred", blurred)
     masks = [
-        _mask(name, file, image, shape, read, notes)
+        _mask(name, file, image, read, notes)
         for name, file, image in (
             ("mask of reference", options.mask_reference, reference),
             ("mask", options.mask, blurred),
@@ -91,7 +90,6 @@ def _mask(
     name: str,
     file: str | None,
     image: ImageFile,
-    shape: tuple[int, ...],
     read: Callable,
     notes: list[str],
 ) -> Any:
@@ -99,7 +97,7 @@ def _mask(
     if file is None:
         return image.known
     marks = read(file)
-    values = marks.values
+    values, shape = marks.values, image.values.shape
     if values.shape != shape:
         raise ImageFileError(f"{file}: a mask of shape {values.shape} for images of shape {shape}")
     if isinstance(values, MappedImage) and image.known is None:

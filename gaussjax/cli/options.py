@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gaussjax.io.output_files import check_replaceable, check_writable, why
-from gaussjax.model.options import ALL_FAMILIES, FAMILIES, GENERALISED, KERNELS, LOSSES
+from gaussjax.model.options import ALL_FAMILIES, FAMILIES, GENERALISED, KERNELS, LOSSES, PIXELS
 
 _DEFAULT_TRUNCATE = 4.0  # as in estimate_blur; None on the command line tells "not given"
 _LARGEST_TRUNCATE = 40  # sigmas; beyond 39 the taps underflow to zero even in float64
@@ -138,6 +138,50 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_sampling_options(parser: argparse.ArgumentParser) -> None:
+    """How a BLURRED of fewer, larger pixels samples the scene."""
+    parser.add_argument(
+        "--sampling",
+        nargs="+",
+        type=positive,
+        metavar="RATIO",
+        help="pixels of REFERENCE per pixel of BLURRED along an axis, one number or one per axis:"
+        " 4, 1.5; default: as the shapes tell, if they tell a whole number or half of one",
+    )
+    parser.add_argument(
+        "--pixel",
+        choices=PIXELS,
+        default="area",
+        help="of BLURRED: the mean over its area (default), or a sample at its centre",
+    )
+    parser.add_argument(
+        "--centre",
+        nargs="+",
+        type=centre,
+        default=["area"],
+        metavar="PLACE",
+        help="of the first pixel of BLURRED, counted in pixels of REFERENCE from the centre of its"
+        " first: area, where both images begin at the same edge (default), first (0), or a number,"
+        " or one per axis",
+    )
+
+
+def check_sampling_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Refuse words among numbers."""
+    if len(options.centre) > 1 and any(isinstance(each, str) for each in options.centre):
+        parser.error("--centre: give area, first, a number or one number per axis")
+
+
+def sampling_keywords(options: argparse.Namespace) -> dict[str, Any]:
+    """How the softer image samples the scene, as ``estimate_blur`` takes it."""
+    ratios, places = options.sampling, options.centre
+    return {
+        "sampling": ratios[0] if ratios and len(ratios) == 1 else ratios,
+        "pixel": options.pixel,
+        "centre": places[0] if len(places) == 1 else places,
+    }
+
+
 def check_kernel(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse a radius for a kernel that has none, and one in vain."""
     if options.kernel != "sampled" and (options.truncate or options.radius):
@@ -190,6 +234,11 @@ def finite(text: str) -> float:
         value = math.nan
     _require(math.isfinite(value), f"{text!r} is not a finite number")
     return value
+
+
+def centre(text: str) -> float | str:
+    """A finite number, or the words "area" and "first"."""
+    return text if text in ("area", "first") else finite(text)
 
 
 def positive(text: str) -> float:

@@ -72,11 +72,11 @@ class CoarseGrid:
         return tuple(int(r * n) for r, n in zip(self.ratios, shape, strict=True))
 
     def coarse_margins(self, margins: jax.Array) -> jax.Array:
-        """Whole coarse px of margins in fine px, ``[ndim]``; a coarse pixel lies in them whole."""
+        """Whole coarse px of margins in fine px, from the centre of a coarse px, ``[ndim]``."""
         off = jnp.asarray(np.abs(self.starts), margins.dtype)
         ratio = jnp.asarray(self.steps, margins.dtype)
         # A quotient of whole numbers may come out an ulp too large.
-        return jnp.ceil((margins + off) / ratio - 1e-3)
+        return jnp.ceil((margins + off) / ratio + 0.5 - 1e-3)
 
     def transfer(self, shape: Sequence[int], dtype) -> list[jax.Array]:
         """What multiplies the half-plane spectrum of the fine image, axis by axis, before folding.

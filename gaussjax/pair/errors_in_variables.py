@@ -27,13 +27,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.model.buckets import bucket_shape
+from gaussjax.model.folding import tile
 from gaussjax.model.fourier import (
     angular_frequencies,
     forward_transform,
     half_plane_sum,
     half_plane_weights,
     inverse_transform,
-    inverse_transforms,
     multiply,
     squared_magnitude,
 )
@@ -56,12 +56,18 @@ from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.crop import Crop
 from gaussjax.pair.directions import box_shape
 from gaussjax.pair.frame import frame_window
+from gaussjax.pair.noise_gain import (
+    axis_gains,
+    excess,
+    noise_gains,
+    scene_of_both,
+    scene_spectrum,
+)
 from gaussjax.pair.objective import Fit, Objective, View
-from gaussjax.pair.prediction import level_of, residual_and_fields
+from gaussjax.pair.prediction import images_of, level_of, residual_and_fields
 from gaussjax.statistics.departures import Departures
 from gaussjax.statistics.noise import (
     NoiseSpectrum,
-    excess_scatter,
     informative,
     leaked,
     leaked_product,
@@ -130,17 +136,18 @@ class ErrorsInVariables(Objective):
 
     def noise_spectrum(self, vector: jax.Array, window: Window, noise) -> NoiseSpectrum:
         """D of the transform u, over the energy of the window."""
-        model = self.model
+        model, frame = self.model, self.frame
 
         def noise_gain(theta):
             if model.is_separable and window.map is None:
-                factors = model.factors(theta, window.shape)
-                return leaked_product(list(map(squared_magnitude, factors)), window.profiles)
-            power = squared_magnitude(model.response(theta, window.shape))
+                factors = model.factors(theta, frame.reference_shape)
+                gains = axis_gains(frame.grid, factors, window.shape)
+                return leaked_product(gains, window.profiles)
+            power, _ = noise_gains(frame, model.response(theta, frame.reference_shape))
             return leaked(power[None], window.values)[0]
 
         slopes, value = jax.jacfwd(lambda v: (noise_gain(v),) * 2, has_aux=True)(vector)
-        own = squared_magnitude(model.response(vector, window.shape))
+        own, _ = noise_gains(frame, model.response(vector, frame.reference_shape))
         return NoiseSpectrum.leaked(value, jnp.moveaxis(slopes, -1, 0), own, noise)
 
     def weighted_spectrum(self, at: Transforms, vector, window, noise) -> NoiseSpectrum:
@@ -149,11 +156,10 @@ class ErrorsInVariables(Objective):
         The weights depend on images and vector, and are differentiated by both.
         """
         spectrum = self.noise_spectrum(vector, window, noise)
-        response = self.model.response(vector, window.shape)
-        own = noise[1] + noise[0] * squared_magnitude(response)
-        scene = at.sharp - multiply(noise[0] / own, multiply(jnp.conj(response), at.u))
+        response = self.model.response(vector, self.frame.reference_shape)
+        scene, error = scene_of_both(self.frame, response, noise, at.sharp, at.u)
         power = squared_magnitude(scene) / window.sum(2)
-        error = self.strength(at, spectrum, window) * noise[0] * noise[1] / own
+        error = self.strength(at, spectrum, window) * error
         weight = spectrum.trust * informative(power, error, window.shape)
         return replace(spectrum, weight=weight)
 
@@ -180,8 +186,8 @@ class ErrorsInVariables(Objective):
 
     def excess(self, vector, spectrum: NoiseSpectrum, window, noise) -> jax.Array:
         """Of the scatter, over the mean of the second derivative."""
-        weights = window.sum(2) * half_plane_weights(window.shape, vector.dtype) * spectrum.weight
-        return excess_scatter(*self.model.responses(vector, window.shape), noise, weights)
+        responses = self.model.responses(vector, self.frame.reference_shape)
+        return excess(self.frame, *responses, noise, window.sum(2) * spectrum.weight)
 
     def improve(self, fit: Fit, lower, upper) -> Fit:
         """One Newton step, with the mean of the second derivative."""
@@ -316,19 +322,18 @@ def _white_view(objective: ErrorsInVariables, vector, margins, context) -> View:
     frame, model = objective.frame, objective.model
     window, shape = objective.window(margins), objective.frame.blurred.shape
     residual, _ = residual_and_fields(model, vector, frame)
-    response = model.response(vector, shape)
-    own = context[1] + context[0] * squared_magnitude(response)
+    response = model.response(vector, frame.reference_shape)
     # The inside without a rim: the rim of the window is a part of the scene like any other.
     inside = frame_window(frame, margins).values
-    noise = multiply(jnp.conj(response), forward_transform(inside * residual, model.ndim))
-    scene = frame.spectrum - multiply(context[0] / own, noise)
+    noise = forward_transform(inside * residual, model.ndim)
+    scene = scene_spectrum(frame, response, context, noise)
     spectrum = objective.noise_spectrum(vector, window, context)
     # Once more by the trust: leakage correlates, and gathers at the rim.
     white = spectrum.trust / jnp.sqrt(spectrum.density)
     u = forward_transform(window.values * residual, model.ndim)
     score = inverse_transform(multiply(white, u), shape)
-    whitened = multiply(white, scene)
-    sharp, predicted = inverse_transforms([whitened, multiply(response, whitened)], shape)
+    whitened = multiply(white if frame.grid is None else tile(frame.grid, white, shape), scene)
+    sharp, predicted = images_of(frame, [whitened, multiply(response, whitened)])
     blurred = predicted + level_of(model, vector, frame) - score
     frame = replace(frame, spectrum=whitened, blurred=blurred, difference=blurred - sharp)
     residual, fields = residual_and_fields(model, vector, frame)
@@ -355,8 +360,9 @@ def _spectral_departures(objective: ErrorsInVariables, vector, margins, context)
     repeated = math.prod(shape) * window.sum(4) / energy**2
     sums = band_sums(power, spectrum.trust, score, shape, repeated)
     if objective.estimated:
-        responses = objective.model.responses(vector, shape)
-        split = split_change(at.u, at.u_slopes, *responses, weights)
+        frame = objective.frame
+        gains = noise_gains(frame, *objective.model.responses(vector, frame.reference_shape))
+        split = split_change(at.u, at.u_slopes, *gains, weights)
         return spectral_departures(sums, inverse, split)
     levels = level_departure(
         power, spectrum, context, inverse * (energy / strength), shape, repeated

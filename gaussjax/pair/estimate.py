@@ -169,7 +169,8 @@ def estimate_blur(
     if moved is not None:
         estimate = with_similarity(estimate, moved.similarity)
     _check_finite(estimate, *data)
-    return replace(estimate, narrowed=narrowed and reference.dtype != jnp.float64)
+    steps = None if grid is None else grid.steps
+    return replace(estimate, narrowed=narrowed and reference.dtype != jnp.float64, sampling=steps)
 
 
 def _estimate(

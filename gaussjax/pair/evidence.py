@@ -16,7 +16,8 @@ from gaussjax.pair.conventions import REACH, other_conventions
 from gaussjax.pair.crop import Crop, densest_box
 from gaussjax.pair.directions import HALO, box_shape, directions
 from gaussjax.pair.frame import Frame
-from gaussjax.pair.prediction import level_of, noise_gains
+from gaussjax.pair.noise_gain import noise_gains
+from gaussjax.pair.prediction import level_of
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.departures import DepartureSums
 from gaussjax.statistics.long_run import long_run_factor, uneven_factor

@@ -116,8 +116,6 @@ def fit_pair(
     lower, upper = variance_bounds(bounds, reference.dtype)
     model = options.model(reference.shape)
     grid, seen, known = options.grid, images, usable
-    if grid is not None and noise is not None:
-        raise ValueError("noise_std is not available across grids yet: leave it out")
     if grid is not None:
         seen, known = (on_coarse_grid(grid, *images), images[1]), usable.resampled(grid)
         lower = jnp.maximum(lower, LEAST_VARIANCE)

@@ -18,9 +18,14 @@ from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.periodic_part import periodic_part
 from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window, erode, everywhere, interior_window
+from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.crop import Crop
 from gaussjax.spectra.orientation import swap_pair
+
+# A fraction of a fine px is a sinc, which a blur ends: px that it rings over at most, and the part
+# of the fine Nyquist frequency that a blur has to leave for it.
+_RINGING, _FAINT = 16, 0.1
 
 
 @pytree
@@ -47,6 +52,7 @@ class Frame:
     pad: int = static()  # extension in px
     boundary: str = static()  # one of `BOUNDARIES`
     grid: CoarseGrid | None = static(default=None)  # of B on that of A; None: they share one
+    seamless: bool = static(default=False)  # across grids: nothing rings at the edges
 
     @property
     def reference_shape(self) -> tuple[int, ...]:
@@ -63,10 +69,20 @@ class Frame:
         """Margins in px that blur and shift ask for, within those that leave pixels to compare."""
         margins = model.margins(vector)
         if self.grid is not None:
-            margins = self.grid.coarse_margins(margins)
+            margins = self._coarse_margins(model, vector, margins)
         if self.size is None:
             return margins
         return jnp.minimum(margins, borders.largest_margins(self.size).astype(margins.dtype))
+
+    def _coarse_margins(self, model: BlurModel, vector: jax.Array, margins: jax.Array) -> jax.Array:
+        """Of px of the reference, in px of B; wider where a fraction of a px rings at the edges."""
+        assert self.grid is not None
+        if not self.seamless:
+            variances = diagonal(model.params(vector).covariance_matrix(model.ndim))
+            left = jnp.exp(-0.5 * jnp.pi**2 * jnp.maximum(jax.lax.stop_gradient(variances), 0))
+            margins = margins + jnp.ceil(_RINGING * jnp.minimum(left / _FAINT, 1))
+        largest = jnp.asarray(borders.largest_margins(self.image_shape), margins.dtype)
+        return jnp.minimum(self.grid.coarse_margins(margins), largest)
 
 
 def centre_and_scale(
@@ -204,6 +220,7 @@ def resampled_frame(
         pad=0,
         boundary=boundary,
         grid=grid,
+        seamless=seamless,
     )
 
 

@@ -18,7 +18,6 @@ from gaussjax.model.fourier import (
     inverse_transform,
     inverse_transforms,
     multiply,
-    squared_magnitude,
 )
 from gaussjax.model.generalised import check_supported
 from gaussjax.model.kernels import Kernel, as_kernel
@@ -105,24 +104,17 @@ def filtered(frame: Frame, response: jax.Array, slopes: Sequence[jax.Array]) -> 
 
     R - 1, to be compared with B - A: a small blur is not lost in the rounding of the images.
     """
-    spectra = [multiply(factor, frame.spectrum) for factor in (response - 1, *slopes)]
-    if frame.grid is not None:
-        spectra = [fold(frame.grid, spectrum, frame.blurred.shape) for spectrum in spectra]
-    return inverse_transforms(spectra, frame.blurred.shape)
+    return images_of(
+        frame, [multiply(factor, frame.spectrum) for factor in (response - 1, *slopes)]
+    )
 
 
-def noise_gains(
-    frame: Frame, response: jax.Array, slopes: jax.Array
-) -> tuple[jax.Array, list[jax.Array]]:
-    """|R|^2 and Re conj(R) R_k: what white noise of A leaves in B and slopes, by frequency of B."""
-    found = [squared_magnitude(response)]
-    found += [jnp.real(jnp.conj(response) * slope) for slope in slopes]
-    if frame.grid is not None:
-        factors = frame.grid.noise_gain(frame.blurred.shape, frame.blurred.dtype)
-        found = [
-            fold(frame.grid, frame.grid.apply(factors, each), frame.blurred.shape) for each in found
-        ]
-    return found[0], found[1:]
+def images_of(frame: Frame, spectra: Sequence[jax.Array]) -> list[jax.Array]:
+    """Images on the frame, of spectra like that of its reference."""
+    shape, grid = frame.blurred.shape, frame.grid
+    if grid is not None:
+        spectra = [fold(grid, spectrum, shape) for spectrum in spectra]
+    return inverse_transforms(spectra, shape)
 
 
 def second_order_term(

@@ -279,7 +279,9 @@ def _follow_noise(
     found, levels, steps = loops.fori_loop(0, _NOISE_ROUNDS, one_round, initial)
     # Where no split of the residual into noise of A and of B moves the blur far, what the window
     # leaves would be followed instead of noise.
-    bias = split_change(u, slopes, response, response_slopes, weights)[: model.num_variances]
+    overlaps = [jnp.real(jnp.conj(response) * slope) for slope in response_slopes]
+    split = split_change(u, slopes, squared_magnitude(response), overlaps, weights)
+    bias = split[: model.num_variances]
     slight = jnp.all(jnp.abs(bias) < _SLIGHT * jnp.max(jnp.abs(vector[: model.num_variances])))
     return jnp.where(slight, vector, found), levels, steps
 

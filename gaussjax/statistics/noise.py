@@ -286,23 +286,23 @@ def floored_noise(noise: jax.Array) -> jax.Array:
     return jnp.maximum(noise, LEAST_RATIO * jnp.max(noise)) + (4 * jnp.finfo(noise.dtype).eps) ** 2
 
 
-def split_change(u, slopes, response, response_slopes, weights) -> jax.Array:
+def split_change(u, slopes, gain, overlaps, weights) -> jax.Array:
     """How far least squares moves if the residual is all noise of A instead of B, ``[k]``.
 
     Args:
         u: transform of the residual.
         slopes: its derivatives, ``[k, *spectrum]``.
-        response: R.
-        response_slopes: its derivatives, ``[k, *spectrum]``.
+        gain: |R|^2.
+        overlaps: Re conj(R) R_k of each derivative R_k.
         weights: of the sum over frequencies.
 
     Source: R. Frisch, "Statistical confluence analysis by means of complete regression systems",
     Oslo 1934: every other split lies between.
     """
-    gain = jnp.sum(weights * squared_magnitude(response))
-    in_reference = jnp.sum(weights * squared_magnitude(u)) / jnp.where(gain > 0, gain, 1)
+    total = jnp.sum(weights * gain)
+    in_reference = jnp.sum(weights * squared_magnitude(u)) / jnp.where(total > 0, total, 1)
+    bias = in_reference * jnp.stack([jnp.sum(weights * overlap) for overlap in overlaps])
     weights = jnp.broadcast_to(weights, u.shape)[None]
-    bias = in_reference * real_products(multiply(weights, response_slopes), response[None])[:, 0]
     return product(inverse_small(real_products(multiply(weights, slopes), slopes)), bias)
 
 

@@ -51,15 +51,14 @@ class BlurEstimate:
         num_pixels: number of compared pixels.
         num_steps: of the solver.
         status: int32, a :class:`~gaussjax.Status` code; 0 = estimated.
-        adequacy: what the fit leaves unexplained, and a verdict on it; None from spectra, which
-            keep no pixels.
+        adequacy: what the fit leaves unexplained, and a verdict on it; None from spectra.
         kernel: the convention (static).
         narrowed: float64 input was computed in float32 because JAX's x64 mode is off (static).
-        freedom: degrees of freedom of ``sigma_standard_error``, of the shape of ``sigma``, where it
-            is by the scatter of few pairs; None: many.
+        freedom: degrees of freedom of ``sigma_standard_error``, by few pairs, ``[*sigma]``; or None.
         part: what was read of the frame, where a precision was asked for; else None.
         motion: rotation and scale, where they were fitted; else None.
         gaussianity: the exponent of "generalised" with its errors and the test of p = 2; else None.
+        sampling: of two grids, px of ``reference``, as all lengths are, per px of ``blurred``.
     """
 
     params: BlurParams
@@ -81,6 +80,7 @@ class BlurEstimate:
     part: FramePart | None = None
     motion: Motion | None = None
     gaussianity: Gaussianity | None = None
+    sampling: tuple[float, ...] | None = static(default=None)
 
     @property
     def exponent(self) -> jax.Array | None:
@@ -220,6 +220,8 @@ def _rows(estimate: BlurEstimate) -> list[tuple[str, str]]:
         ("model", f"{family} Gaussian, {estimate.kernel.name} kernel"),
         ("residual", f"{rms:.4g} rms over {int(estimate.num_pixels)} pixels"),
     ]
+    if estimate.sampling is not None:
+        rows.append(("grids", _on_the_coarse_grid(estimate)))
     if estimate.part is not None:
         rows.append(("read", f"{estimate.part}"))
     if min(noise) > 0:
@@ -233,3 +235,14 @@ def _rows(estimate: BlurEstimate) -> list[tuple[str, str]]:
     narrowed = " (input was float64; enable jax_enable_x64 to keep it)" if estimate.narrowed else ""
     rows.append(("precision", f"{estimate.sigma.dtype}{narrowed}"))
     return rows
+
+
+def _on_the_coarse_grid(estimate: BlurEstimate) -> str:
+    """How the grids lie, and sigma in px of the coarse image where one number tells it."""
+    ratios = np.asarray(estimate.sampling)
+    text = f"{' x '.join(f'{ratio:.4g}' for ratio in ratios)} px of the reference in one of these"
+    if np.all(ratios == ratios[0]) or estimate.params.family == "axis_aligned":
+        ratio = ratios if np.ndim(estimate.sigma) else ratios[0]
+        errors = estimate.sigma_standard_error / ratio
+        text += f": sigma {with_errors(estimate.sigma / ratio, errors)} of these"
+    return text

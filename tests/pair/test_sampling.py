@@ -101,6 +101,28 @@ def test_noise_gives_error_bars_and_no_doubt(x64, rng):
     np.testing.assert_allclose(estimate.sigma_standard_error, bound, rtol=0.2)
 
 
+@pytest.mark.parametrize("levels", ["given", "estimate"])
+def test_noise_of_both_images(levels, x64, rng):
+    fine, coarse = coarse_pair(1, 4, 64)
+    noise = 0.1 * np.std(fine), 0.05 * np.std(fine)
+    pairs = [
+        [
+            image + level * rng.normal(size=image.shape)
+            for image, level in zip(both, noise, strict=True)
+        ]
+        for both in [(fine, coarse)] * 6
+    ]
+    fines, coarses = (np.stack(images) for images in zip(*pairs, strict=True))
+    options = {"sampling": 4, "noise_std": noise if levels == "given" else levels}
+    estimate = jax.jit(jax.vmap(partial(gj.estimate_blur, **options)))(fines, coarses)
+    assert np.all(estimate.status == 0)
+    assert np.all(estimate.adequacy.verdict == gj.Verdict.EXPLAINED)
+    # Noise of A taken for blur would be 1.3 error bars of each pair.
+    error = np.mean(estimate.sigma_standard_error)
+    assert abs(np.mean(estimate.sigma) - 1) < 3 * error / 6**0.5
+    np.testing.assert_allclose(np.mean(estimate.noise_std, 0), noise, rtol=0.25)
+
+
 def test_shapes_tell_whole_ratios_and_halves(x64):
     fine, coarse = coarse_pair(2, 4, 64)
     named = gj.estimate_blur(fine, coarse, sampling=4)
