@@ -54,7 +54,7 @@ class BlurEstimate:
         adequacy: what the fit leaves unexplained, and a verdict on it; None from spectra.
         kernel: the convention (static).
         narrowed: float64 input was computed in float32 because JAX's x64 mode is off (static).
-        freedom: degrees of freedom of ``sigma_standard_error``, by few pairs, ``[*sigma]``; or None.
+        freedom: degrees of freedom of ``sigma_standard_error`` by few pairs, ``[*sigma]``; or None.
         part: what was read of the frame, where a precision was asked for; else None.
         motion: rotation and scale, where they were fitted; else None.
         gaussianity: the exponent of "generalised" with its errors and the test of p = 2; else None.
