@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gaussjax.cli.options import fit_keywords
+from gaussjax.io.colour_check import colour_note, depth_note
 from gaussjax.io.decoders import PixelSize
 from gaussjax.io.images import ImageFile, ImageFileError, MappedImage, map_image, read_image
 from gaussjax.io.selection import split_selection
@@ -50,6 +51,9 @@ def read_images(
     for output in outputs:
         keep_inputs(output, (*files, options.mask, options.mask_reference))
     notes = notes_on("reference", reference) + notes_on("blurred", blurred)
+    notes += filter(None, (depth_note((reference.full_scale, blurred.full_scale)),))
+    if reference.blocks is not None and blurred.blocks is not None:
+        notes += filter(None, (colour_note(reference.blocks, blurred.blocks),))
     masks = [
         _mask(name, file, image, read, notes)
         for name, file, image in (

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gaussjax.io.colour_check import block_means
 from gaussjax.io.decoders import Decoded, PixelSize, full_scale
 from gaussjax.io.errors import ImageFileError, one_line, one_line_errors, reason
 from gaussjax.io.kinds import find_decoder
 from gaussjax.io.numpy_files import cut_mapped, decode_npy, map_npy
 from gaussjax.io.selection import split_selection
 from gaussjax.io.tiff import decode_tiff, map_tiff
-from gaussjax.io.values import to_values
+from gaussjax.io.values import to_values, turn_upright
 
 _RANKS = {".png": (2,), ".tif": (2, 3), ".npy": (1, 2, 3)}
 
@@ -35,6 +36,9 @@ class ImageFile:
     known: np.ndarray | None = None  # False where the file has no data; None: it has everywhere
     pixel_size: PixelSize | None = None  # by its header; None where that has none
     are_flags: bool = False  # of a data-quality plane: 0 is a good pixel
+    full_scale: int | None = None  # the value that stands for white; None: it is not known, or 1
+    # means over blocks, `[3, n, n]` of colour, `[n, n]` of grey; None of small images and volumes
+    blocks: np.ndarray | None = None
 
 
 def read_image(path: str | PathLike[str], *, linearize: bool = False) -> ImageFile:
@@ -66,12 +70,21 @@ def read_image(path: str | PathLike[str], *, linearize: bool = False) -> ImageFi
             known,
             decoded.pixel_size,
             decoded.are_flags,
+            None if linearize else decoded.full_scale,
+            None if linearize else _blocks(decoded, values),
         )
 
 
 def _decoded(path: Path) -> Decoded:
     file, selection = split_selection(path)
     return find_decoder(file)(file, selection)
+
+
+def _blocks(decoded: Decoded, values: np.ndarray) -> np.ndarray | None:
+    if decoded.colour:
+        channels = turn_upright(np.moveaxis(decoded.samples, -1, 0), decoded.orientation)
+        return block_means(channels) if channels.ndim == 3 else None
+    return block_means(values) if values.ndim == 2 else None
 
 
 def _known(decoded: Decoded, values: np.ndarray) -> np.ndarray | None:

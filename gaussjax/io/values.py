@@ -39,7 +39,7 @@ def to_values(
     if not decoded.colour and looks_like_colour(values.shape):
         notes.append(f"shape {values.shape} is a volume here; the last axis is not read as colour")
     if decoded.orientation in range(2, 9):
-        values = _turn_upright(values, decoded.orientation)
+        values = turn_upright(values, decoded.orientation)
         notes.append(f"turned upright (orientation {decoded.orientation})")
     return np.ascontiguousarray(values)
 
@@ -77,9 +77,9 @@ def _luminance(samples: np.ndarray, dtype: npt.DTypeLike, white: int | None) -> 
     return values
 
 
-def _turn_upright(values: np.ndarray, orientation: int) -> np.ndarray:
-    """Undo an EXIF orientation (2 to 8) on the last two axes."""
-    if orientation >= 5:
+def turn_upright(values: np.ndarray, orientation: int) -> np.ndarray:
+    """Undo an EXIF orientation (2 to 8; others are upright) on the last two axes."""
+    if orientation in (5, 6, 7, 8):
         values = values.swapaxes(-1, -2)
     if orientation in (3, 4, 7, 8):
         values = values[..., ::-1, :]

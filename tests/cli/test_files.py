@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import PIL.Image
 import pytest
 import scipy.ndimage
 from image_kinds import library
@@ -103,3 +104,14 @@ def test_sizes_that_are_none(folder, capsys, options, reason):
         code = exit_of_argparse.code
     assert code == 2
     assert reason in capsys.readouterr().err
+
+
+def test_depths_that_differ_are_a_note(folder, capsys):
+    scene = np.random.default_rng(3).random((SIDE, SIDE))
+    soft = scipy.ndimage.gaussian_filter(scene, 1.5)
+    PIL.Image.fromarray(np.rint(255 * scene).astype(np.uint8)).save("a.png")
+    PIL.Image.fromarray(np.rint(65535 * soft).astype(np.uint16)).save("b.png")
+    code, record = run_json(capsys, "a.png", "b.png", "--kernel", "sampled", "--gain")
+    assert code == 0
+    assert record["sigma"] == pytest.approx(1.5, rel=0.01)
+    assert any(note.startswith("white is 255 in the reference") for note in record["notes"])
