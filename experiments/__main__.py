@@ -12,6 +12,7 @@ from experiments import (
     fleet,
     frequency_ratio,
     many_pairs,
+    resized,
     training,
 )
 from experiments.blur_map import study as blur_map
@@ -37,6 +38,7 @@ EXPERIMENTS = {
         conventions,
         training,
         real_pairs,
+        resized,
         silent_errors,
         blur_map,
         many_pairs,

@@ -14,6 +14,7 @@ from experiments import (
     fleet,
     frequency_ratio,
     many_pairs,
+    resized,
     training,
 )
 from experiments.__main__ import EXPERIMENTS
@@ -483,6 +484,24 @@ def test_blur_map_answer():
         f"a mean error of {mean('ramp', 'centre'):.2g} % and of {mean('ramp', 'position'):.2g} %",
         f"values at the centres ({mean('ramp', 'shrunk'):.2g} %)",
         f"stay ({mean('step', 'position'):.1g} %, shrunk {mean('step', 'shrunk'):.2g} %)",
+    )
+
+
+def test_resized_answer():
+    found = numbers("resized")
+    table = {name: cells for name, *cells in rows("study/resized")}
+    for tool in resized.TOOLS:
+        sigmas, trusted = [], 0
+        for factor in resized.FACTORS:
+            answers = resized.chosen(found["answers"], tool, factor)
+            sigmas.append(float(np.median(answers["sigma"].astype(float))) / factor)
+            trusted += int(np.sum(resized.said(answers) == "explained"))
+        # Not a minus in front of nothing.
+        shown = [f"{round(sigma, 2) + 0:.2f}" for sigma in sigmas]
+        assert table[tool] == [*shown, str(trusted)]
+    volume = found["volume"]
+    assert_said(
+        "study/resized", f"reads {volume['sigma']:.4f} +- {volume['standard_error']:.4f} px"
     )
 
 

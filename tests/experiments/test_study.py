@@ -85,6 +85,19 @@ def test_conventions(tmp_path, capsys):
     assert numbers["tools"]["Skia"]["true"][-1] == pytest.approx(np.sqrt(20), rel=1e-6)
 
 
+def test_resized(tmp_path, capsys):
+    record, _ = run_smoke("resized", tmp_path, capsys)
+    answers = record["numbers"]["answers"]
+    for tool, factor, sigma in zip(
+        answers["tool"], answers["factor"], answers["sigma"], strict=True
+    ):
+        # A mean over blocks is what a coarse pixel does by itself.
+        assert (abs(sigma) < 0.02 * factor) == (tool == "Pillow, BOX")
+    found = record["numbers"]["volume"]
+    assert found["verdict"] == "EXPLAINED"
+    assert abs(found["sigma"] - found["true_sigma"]) < 3 * found["standard_error"]
+
+
 def test_training(tmp_path, capsys):
     record, _ = run_smoke("training", tmp_path, capsys)
     numbers = record["numbers"]
