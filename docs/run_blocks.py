@@ -135,7 +135,9 @@ def with_outputs(text: str, outputs: list[tuple[Block, str]]) -> str:
 
     def replaced(match: re.Match) -> str:
         line = text.count("\n", 0, match.start("code"))
-        if line not in found or agree(match["shown"] or "", found[line]):
+        shown = match["shown"] or ""
+        digits = [re.sub(r"\d", "0", text) for text in (shown, found.get(line, shown))]
+        if line not in found or (agree(shown, found[line]) and digits[0] == digits[1]):
             return match[0]
         code = f"{match['skip'] or ''}```{match['language']}\n{match['code']}```\n"
         printed = "\n".join(row.rstrip() for row in found[line].rstrip().split("\n"))

@@ -338,6 +338,11 @@ def test_conventions_answer():
         for column, cell in zip(columns, cells, strict=True):
             index = tools[column]["nominal"].index(float(nominal))
             assert cell == f"{tools[column]['true'][index]:.3f}"
+    for nominal, *cells in rows("study/conventions", "nominal, px"):
+        names = ("Skia", "ffmpeg gblur", "ImageMagick, 3 x sigma", "libvips")
+        for name, cell in zip(names, cells, strict=True):
+            index = tools[name]["nominal"].index(float(nominal))
+            assert cell == f"{tools[name]['read']['continuous'][index]:.2f}"
     pillow, by_size = tools["Pillow, radius"], tools["OpenCV, size alone"]
     assert_said(
         "study/conventions",
