@@ -4,7 +4,8 @@ import argparse
 from typing import Any
 
 from gaussjax.cli import options as common
-from gaussjax.cli.inputs import check_lengths, read_pair
+from gaussjax.cli.estimate_channels import run_channels
+from gaussjax.cli.inputs import read_estimated
 from gaussjax.cli.output import OutputFile, report
 from gaussjax.cli.process import one_shot_process
 from gaussjax.model.options import BOUNDARIES, GENERALISED, MOTIONS, PADDED_BOUNDARIES
@@ -52,13 +53,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--fwhm", action="store_true", help="print the full width at half maximum first"
     )
     parser.add_argument(
-        "--pixel-size",
+        "--channels",
         nargs="+",
-        metavar="SIZE",
-        help="of a pixel, or of every axis (y first), and its unit, as in 0.05 arcsec or 2 2 4 mm,"
-        " to print lengths in that unit too; default: what the header of REFERENCE says",
+        metavar="NAME",
+        help="one estimate for each of these channels, named as for --channel, or for all of them;"
+        " each has its own gain, offset and shift",
     )
-    parser.add_argument("--unit", metavar="UNIT", help="of SIZE, where that does not end with it")
+    common.add_pixel_size(parser)
     parser.add_argument(
         "--b-factor",
         action="store_true",
@@ -83,11 +84,13 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse options that contradict each other."""
     common.check_pair_options(parser, options)
-    _check_pixel_size(parser, options)
+    common.check_pixel_size(parser, options)
     common.check_sampling_options(parser, options)
     has_report = options.plot or options.compare
     if options.sampling and (has_report or options.precision or options.motion):
         parser.error("--sampling goes without --plot, --compare, --precision and --motion")
+    if options.channels and (options.channel or options.precision or has_report):
+        parser.error("--channels goes without --channel, --precision, --plot and --compare")
     if options.motion and (has_report or options.noise or options.boundary != "valid"):
         parser.error("--motion goes without --plot, --compare, --noise and --boundary")
     if options.precision and options.motion:
@@ -105,32 +108,11 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
         )
 
 
-def _check_pixel_size(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Part the sizes of pixels, which become numbers, from their unit."""
-    words = options.pixel_size or []
-    if words and options.unit is None:
-        *words, options.unit = words
-    if bool(words) != (options.unit is not None):
-        parser.error("--pixel-size: give the size and its unit, as in 0.05 arcsec")
-    try:
-        options.pixel_size = [common.positive(word) for word in words] or None
-    except argparse.ArgumentTypeError as error:
-        parser.error(f"--pixel-size: {error}")
-
-
 def run(options: argparse.Namespace) -> int:
     """Estimate and print; the exit code."""
-    pair, keywords, notes, pixel_size = read_pair(options, outputs=[options.plot])
-    keywords |= {"boundary": options.boundary, "precision": options.precision}
-    keywords["motion"] = options.motion
-    keywords |= common.sampling_keywords(options)
-    if (options.plot or options.compare) and pair[0].shape != pair[1].shape:
-        raise ValueError(
-            "--plot and --compare take images of one shape, got"
-            f" {pair[0].shape} and {pair[1].shape}"
-        )
-    if options.bounds and options.boundary in PADDED_BOUNDARIES:
-        check_lengths(pair[0], {"--bounds": max(map(abs, options.bounds))})
+    if options.channels:
+        return run_channels(options)
+    pair, keywords, notes, pixel_size = read_estimated(options)
 
     with one_shot_process(0 if options.precision else pair[0].size):
         import jax

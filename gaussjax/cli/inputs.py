@@ -3,16 +3,18 @@
 import argparse
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from gaussjax.cli.options import fit_keywords
+from gaussjax.cli.options import fit_keywords, sampling_keywords
 from gaussjax.io.colour_check import colour_note, depth_note
 from gaussjax.io.decoders import PixelSize
 from gaussjax.io.images import ImageFile, ImageFileError, MappedImage, map_image, read_image
 from gaussjax.io.selection import split_selection
+from gaussjax.model.options import PADDED_BOUNDARIES
 
 
 def read_pair(
@@ -41,12 +43,33 @@ def read_pair(
     return pair, keywords, notes, size
 
 
+def read_estimated(
+    options: argparse.Namespace,
+) -> tuple[tuple[np.ndarray, np.ndarray], dict[str, Any], list[str], PixelSize | None]:
+    """:func:`read_pair` for ``gaussjax estimate``, with the keywords that only it has."""
+    pair, keywords, notes, size = read_pair(options, outputs=[options.plot])
+    keywords |= {"boundary": options.boundary, "precision": options.precision}
+    keywords["motion"] = options.motion
+    keywords |= sampling_keywords(options)
+    if (options.plot or options.compare) and pair[0].shape != pair[1].shape:
+        raise ValueError(
+            "--plot and --compare take images of one shape, got"
+            f" {pair[0].shape} and {pair[1].shape}"
+        )
+    if options.bounds and options.boundary in PADDED_BOUNDARIES:
+        check_lengths(pair[0], {"--bounds": max(map(abs, options.bounds))})
+    return pair, keywords, notes, size
+
+
 def read_images(
     options: argparse.Namespace, outputs: Iterable[str | None]
 ) -> tuple[tuple[np.ndarray, np.ndarray], Any, list[str], PixelSize | None]:
     """Both images, masks for ``mask=`` (None: all is used), notes, and the size of pixels."""
     files = (options.reference, options.blurred)
-    read = map_image if getattr(options, "precision", None) else read_image
+    read_mask = read = map_image if getattr(options, "precision", None) else read_image
+    part = {"channel": options.channel, "page": options.page}
+    if any(choice is not None for choice in part.values()):
+        read = partial(read_image, **part)
     reference, blurred = (read(file, linearize=options.linearize) for file in files)
     for output in outputs:
         keep_inputs(output, (*files, options.mask, options.mask_reference))
@@ -55,7 +78,7 @@ def read_images(
     if reference.blocks is not None and blurred.blocks is not None:
         notes += filter(None, (colour_note(reference.blocks, blurred.blocks),))
     masks = [
-        _mask(name, file, image, read, notes)
+        _mask(name, file, image, read_mask, notes)
         for name, file, image in (
             ("mask of reference", options.mask_reference, reference),
             ("mask", options.mask, blurred),

@@ -100,6 +100,7 @@ def add_pair_options(parser: argparse.ArgumentParser, *, generalised: bool = Fal
     """Two image files, and the options of their fit, as one pair or tile by tile."""
     parser.add_argument("reference", metavar="REFERENCE", help="file of the sharp image")
     parser.add_argument("blurred", metavar="BLURRED", help="file of the softer image")
+    add_part_options(parser)
     add_fit_options(parser, generalised=generalised)
     parser.add_argument("--shift", action="store_true", help="fit a displacement of the images")
     parser.add_argument(
@@ -123,6 +124,22 @@ def add_pair_options(parser: argparse.ArgumentParser, *, generalised: bool = Fal
         help=f"{NOISE_HELP}or the word estimate; default: noise in BLURRED only",
     )
     add_mask_options(parser)
+
+
+def add_part_options(parser: argparse.ArgumentParser) -> None:
+    """What to take of both files."""
+    parser.add_argument(
+        "--channel",
+        metavar="NAME",
+        help="of colour or several bands, instead of luminance: its number from 0 on, or red,"
+        " green, blue, Y, Cb, Cr (as in JPEG)",
+    )
+    parser.add_argument(
+        "--page",
+        type=count_or_zero,
+        metavar="N",
+        help="of a stack, from 0 on; default: the stack is a volume",
+    )
 
 
 def add_mask_options(parser: argparse.ArgumentParser) -> None:
@@ -182,6 +199,31 @@ def sampling_keywords(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def add_pixel_size(parser: argparse.ArgumentParser) -> None:
+    """The size of a pixel and its unit."""
+    parser.add_argument(
+        "--pixel-size",
+        nargs="+",
+        metavar="SIZE",
+        help="of a pixel, or of every axis (y first), and its unit, as in 0.05 arcsec or 2 2 4 mm,"
+        " to print lengths in that unit too; default: what the header of REFERENCE says",
+    )
+    parser.add_argument("--unit", metavar="UNIT", help="of SIZE, where that does not end with it")
+
+
+def check_pixel_size(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Part the sizes of pixels, which become numbers, from their unit."""
+    words = options.pixel_size or []
+    if words and options.unit is None:
+        *words, options.unit = words
+    if bool(words) != (options.unit is not None):
+        parser.error("--pixel-size: give the size and its unit, as in 0.05 arcsec")
+    try:
+        options.pixel_size = [positive(word) for word in words] or None
+    except argparse.ArgumentTypeError as error:
+        parser.error(f"--pixel-size: {error}")
+
+
 def check_kernel(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse a radius for a kernel that has none, and one in vain."""
     if options.kernel != "sampled" and (options.truncate or options.radius):
@@ -193,6 +235,9 @@ def check_kernel(parser: argparse.ArgumentParser, options: argparse.Namespace) -
 def check_pair_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse options that contradict each other; noise becomes a pair, "estimate" or None."""
     check_kernel(parser, options)
+    part = options.channel or options.page is not None
+    if part and getattr(options, "precision", None):
+        parser.error("--precision reads a part of the frame: it goes without --channel and --page")
     if options.bounds and options.bounds[0] >= options.bounds[1]:
         parser.error("--bounds: LOW must be less than HIGH")
     if options.family == GENERALISED and (options.bounds or options.kernel != "continuous"):

@@ -28,6 +28,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("reference", metavar="REFERENCE", help="file of the image before")
     parser.add_argument("blurred", metavar="BLURRED", help="file of the image after")
+    common.add_part_options(parser)
     parser.add_argument(
         "--direction",
         type=_direction,
@@ -69,13 +70,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--linearize", action="store_true", help="decode sRGB to linear light first; see below"
     )
-    parser.add_argument(
-        "--pixel-size",
-        type=common.positive,
-        metavar="SIZE",
-        help="of a pixel in UNIT, to print frequencies and periods in that unit",
-    )
-    parser.add_argument("--unit", metavar="UNIT", help="of SIZE, such as arcsec or um")
+    common.add_pixel_size(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
         "--plot",
@@ -88,8 +83,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse options that contradict each other."""
-    if (options.unit is None) != (options.pixel_size is None):
-        parser.error("--pixel-size and --unit go together")
+    common.check_pixel_size(parser, options)
     if options.noise and not any(options.noise):
         parser.error("--noise: give two standard deviations, not both 0")
     if options.margin is not None and options.boundary == "periodic":
@@ -98,7 +92,7 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure and print; the exit code."""
-    pair, mask, notes, _ = read_images(options, outputs=[options.plot])
+    pair, mask, notes, size = read_images(options, outputs=[options.plot])
     keywords = {
         "direction": options.direction,
         "boundary": options.boundary,
@@ -116,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
 
         with jax.enable_x64(True):  # the files have no precision to spare
             found = fit_transfer(*pair, mask=mask, **keywords)
-            outcome = Outcome(jax.device_get(found), pair[0].shape, notes)
+            outcome = Outcome(jax.device_get(found), pair[0].shape, notes, size)
             figure = OutputFile("figure", options.plot, lambda path: draw(path, options, outcome))
             return report(options, outcome, table, record, [figure])
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gaussjax.cli.output import attributes, table_lines
+from gaussjax.io.decoders import PixelSize
 from gaussjax.pair.transfer_estimate import TransferEstimate, transfer_rows
 
 _HALF = 0.5  # of the power, that A has to explain somewhere
@@ -19,20 +20,27 @@ class Outcome:
     found: TransferEstimate  # by `fit_transfer`; NumPy arrays
     shape: tuple[int, ...]  # of the images
     notes: list[str]  # on the files
+    pixel_size: PixelSize | None = None  # None: not known
 
     @property
     def is_trusted(self) -> bool:
         """True where the images have something in common."""
         return bool(np.any((self.found.coherence > _HALF) & np.isfinite(self.found.transfer)))
 
+    def in_units(self, direction: str | int) -> TransferEstimate | None:
+        """In the unit of the pixels; None where they have no size, or not one for all axes."""
+        size = self.pixel_size
+        if size is None:
+            return None
+        sizes = set(size.sizes) if direction == "radial" else {size.sizes[int(direction)]}
+        return self.found.in_units(sizes.pop(), size.unit) if len(sizes) == 1 else None
+
 
 def table(options: argparse.Namespace, outcome: Outcome) -> str:
     """The printed estimate, in units where they are known."""
-    found, unit = outcome.found, "px"
-    if options.pixel_size is not None:
-        found, unit = found.in_units(options.pixel_size), options.unit
+    found = outcome.in_units(options.direction) or outcome.found
     rows = [
-        *transfer_rows(found, unit),
+        *transfer_rows(found),
         ("frame", f"{' x '.join(map(str, outcome.shape))} px, boundary {options.boundary}"),
         *(("note", note) for note in outcome.notes),
     ]
@@ -41,13 +49,13 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
 
 def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
     """What ``--json`` prints: cycles/px and px."""
-    found, scale = outcome.found, options.pixel_size
+    found, scaled = outcome.found, outcome.in_units(options.direction)
     return {
         "frequency": found.frequency / (2 * np.pi),
         "frequency_unit": "cycles/px",
         **attributes(found, "transfer", "standard_error", "coherence"),
         **attributes(found, "mtf50", "mtf50_standard_error"),
-        "mtf50_in_unit": None if scale is None else found.mtf50 / scale,
+        "mtf50_in_unit": scaled and scaled.mtf50,
         "resolution": {
             "transfer 0.5": found.resolution(),
             "transfer 0.1": found.resolution(0.1),
@@ -56,7 +64,9 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         **attributes(found, "gain", "gain_standard_error", "shift", "shift_standard_error"),
         **attributes(found, "noise_std"),
         "num_pixels": int(found.num_pixels),
-        **attributes(options, "direction", "boundary", "pixel_size", "unit", "plot"),
+        "pixel_size": scaled and scaled.pixel_size,
+        "unit": scaled and scaled.unit,
+        **attributes(options, "direction", "boundary", "plot"),
         "linearized": options.linearize,
         **attributes(outcome, "shape", "notes"),
         "dtype": str(found.transfer.dtype),

@@ -50,6 +50,7 @@ class Decoded:
     # where NaN stands for "no data" by the format's own rule; elsewhere NaN is a fault
     nan_is_no_data: bool = False
     are_flags: bool = False  # of a data-quality plane: 0 is a good pixel
+    bands: bool = False  # the last axis holds bands that are no colour: one has to be chosen
 
 
 def looks_like_colour(shape: tuple[int, ...]) -> bool:

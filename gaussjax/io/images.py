@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gaussjax.io.channels import all_channels, page_of
 from gaussjax.io.colour_check import block_means
 from gaussjax.io.decoders import Decoded, PixelSize, full_scale
 from gaussjax.io.errors import ImageFileError, one_line, one_line_errors, reason
@@ -41,7 +42,13 @@ class ImageFile:
     blocks: np.ndarray | None = None
 
 
-def read_image(path: str | PathLike[str], *, linearize: bool = False) -> ImageFile:
+def read_image(
+    path: str | PathLike[str],
+    *,
+    linearize: bool = False,
+    channel: str | None = None,
+    page: int | None = None,
+) -> ImageFile:
     """Read an image file of any kind in :mod:`gaussjax.io.kinds`; the content decides.
 
     Args:
@@ -49,6 +56,8 @@ def read_image(path: str | PathLike[str], *, linearize: bool = False) -> ImageFi
             ``x.fits[DQ]``, ``x.npz[image]``.
         linearize: decode 8- and 16-bit samples from sRGB to linear light, 0 to 1, before colour
             is reduced to luminance. Float samples are taken to be linear already.
+        channel: of the last axis, instead of luminance: see :mod:`gaussjax.io.channels`.
+        page: of a stack, from 0 on; None: the stack is a volume.
 
     Raises:
         ImageFileError: in one line that names the file, whatever is wrong with it.
@@ -57,9 +66,10 @@ def read_image(path: str | PathLike[str], *, linearize: bool = False) -> ImageFi
         with warnings.catch_warnings(record=True) as complaints:
             warnings.simplefilter("always")
             decoded = _decoded(Path(path))
+        decoded = decoded if page is None else page_of(decoded, page)
         notes = [*decoded.notes]
         notes += dict.fromkeys(f"the decoder says: {complaint.message}" for complaint in complaints)
-        values = to_values(decoded, np.float64, notes, linearize=linearize)
+        values = to_values(decoded, np.float64, notes, linearize=linearize, channel=channel)
         known = _known(decoded, values)
         if known is not None:
             notes.append(f"{values.size - np.count_nonzero(known)} pixels without data masked")
@@ -73,6 +83,14 @@ def read_image(path: str | PathLike[str], *, linearize: bool = False) -> ImageFi
             None if linearize else decoded.full_scale,
             None if linearize else _blocks(decoded, values),
         )
+
+
+def channel_names(path: str | PathLike[str], *, page: int | None = None) -> tuple[str, ...]:
+    """Names of the channels that a file stores; ImageFileError for a grey image."""
+    with one_line_errors(Path(path)), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        decoded = _decoded(Path(path))
+        return all_channels(decoded if page is None else page_of(decoded, page))
 
 
 def _decoded(path: Path) -> Decoded:

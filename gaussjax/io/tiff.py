@@ -70,13 +70,15 @@ def decode_tiff(path: Path, selection: str | None = None) -> Decoded:
             f"TIFF with {photometric} samples of type {samples.dtype}; save it as grey or RGB"
         )
     colour = photometric == "RGB"
-    if samples.ndim > len(axes):
+    bands = samples.ndim > len(axes) and samples.shape[-1] > (4 if colour else 2)
+    if samples.ndim > len(axes) and not bands:
         samples = drop_extra_sample(samples, 3 if colour else 1, notes)
     if len(axes) == 3:
         if axes[0] not in _STACK_AXES:
             raise ImageFileError(f"TIFF axes {axes} are no image and no volume; export one image")
         notes.append(f"stack of {samples.shape[0]} pages read as a volume")
-    return Decoded(samples, scale, colour, orientation, tuple(notes), pixel_size)
+    colour = colour and not bands
+    return Decoded(samples, scale, colour, orientation, tuple(notes), pixel_size, bands=bands)
 
 
 def map_tiff(path: Path) -> Decoded | None:

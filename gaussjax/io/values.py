@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from gaussjax.io.channels import channel_weights, is_of_stored_values
 from gaussjax.io.decoders import Decoded, check_samples, looks_like_colour
 from gaussjax.io.errors import ImageFileError
 
@@ -11,7 +12,12 @@ _BLOCK = 12288  # samples of colour to convert at once
 
 
 def to_values(
-    decoded: Decoded, dtype: npt.DTypeLike, notes: list[str], *, linearize: bool = False
+    decoded: Decoded,
+    dtype: npt.DTypeLike,
+    notes: list[str],
+    *,
+    linearize: bool = False,
+    channel: str | None = None,
 ) -> np.ndarray:
     """Samples as a new C-contiguous array of ``dtype``: linearised, without colour, upright.
 
@@ -20,23 +26,35 @@ def to_values(
         dtype: a type of float; values that it cannot hold become infinite.
         notes: gets a phrase for every change.
         linearize: as in :func:`~gaussjax.io.images.read_image`.
+        channel: likewise.
 
     Raises:
-        ImageFileError: for samples that are not pixels, or have no sRGB scale.
+        ImageFileError: for samples that are not pixels, have no sRGB scale, or no such channel.
     """
     samples = decoded.samples
     check_samples(samples)
-    rank = samples.ndim - decoded.colour
+    if decoded.bands and channel is None:
+        raise ImageFileError(
+            f"{samples.shape[-1]} samples per pixel are neither grey nor RGB; choose one of them"
+            " by --channel, or export it"
+        )
+    weights = None if channel is None else channel_weights(decoded, channel)
+    rank = samples.ndim - (decoded.colour or weights is not None)
     if not 1 <= rank <= 3:
         raise ImageFileError(f"is of rank {rank}; signals, images and volumes have rank 1, 2 and 3")
+    if linearize and channel is not None and is_of_stored_values(channel):
+        raise ImageFileError(f"{channel} is of the stored values: do not linearize them")
     white = _white(decoded, notes) if linearize else None
     with np.errstate(over="ignore"):
-        if decoded.colour:
-            values = _luminance(samples, dtype, white)
+        if weights is not None:
+            values = _mixed(samples, dtype, white, weights)
+            notes.append(f"channel {channel} used")
+        elif decoded.colour:
+            values = _mixed(samples, dtype, white, LUMINANCE)
             notes.append("colour reduced to luminance (0.2126 R + 0.7152 G + 0.0722 B)")
         else:
             values = _as_float(samples, dtype, white)
-    if not decoded.colour and looks_like_colour(values.shape):
+    if not decoded.colour and weights is None and looks_like_colour(values.shape):
         notes.append(f"shape {values.shape} is a volume here; the last axis is not read as colour")
     if decoded.orientation in range(2, 9):
         values = turn_upright(values, decoded.orientation)
@@ -67,13 +85,17 @@ def _as_float(samples: np.ndarray, dtype: npt.DTypeLike, white: int | None) -> n
     return values.astype(dtype, copy=False)
 
 
-def _luminance(samples: np.ndarray, dtype: npt.DTypeLike, white: int | None) -> np.ndarray:
-    """Luminance of samples ``[*image, 3]``, a few rows at a time: they fit into the cache."""
+def _mixed(
+    samples: np.ndarray, dtype: npt.DTypeLike, white: int | None, weights: np.ndarray
+) -> np.ndarray:
+    """Weighted sums along the last axis, a few rows at a time: they fit into the cache."""
+    if np.count_nonzero(weights) == 1:
+        return _as_float(samples[..., int(np.argmax(weights))], dtype, white)
     values = np.empty(samples.shape[:-1], dtype)
     num_rows = max(1, _BLOCK // samples[0].size)
     for first in range(0, len(samples), num_rows):
         rows = slice(first, first + num_rows)
-        values[rows] = _as_float(samples[rows], np.float64, white) @ LUMINANCE
+        values[rows] = _as_float(samples[rows], np.float64, white) @ weights
     return values
 
 

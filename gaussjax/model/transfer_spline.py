@@ -33,11 +33,11 @@ NUM_ORDERS = 3
 _STRIP, _SLOPE = 2.0, 0.1
 
 
-class Term(NamedTuple):
-    """A spline over some coordinate of the half plane, times a factor."""
+class Terms(NamedTuple):
+    """Where every frequency stands among the knots of every term, and the factors of the terms."""
 
-    first: jax.Array  # index of the first of four coefficients at every frequency; -1 is 1
-    weights: jax.Array  # of the four, ``[4, *half plane]``
+    first: jax.Array  # of four coefficients, -1 stands for 1; ``[terms, *half plane]``
+    weights: jax.Array  # of the four, ``[4, terms, *half plane]``
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class TransferSpline:
         corner = self.num_bins * math.sqrt(len(self.image_shape)) * (1 + 1e-6)
         return int(_stretched(np.asarray(corner), self.num_bins)) + _NUM_NEIGHBOURS - 1
 
-    def terms(self, dtype) -> list[Term]:
+    def terms(self, dtype) -> Terms:
         """The terms on the half plane of the frame."""
         waves = angular_frequencies(self.image_shape, dtype)
         half = np.broadcast_shapes(*(wave.shape for wave in waves))
@@ -73,37 +73,41 @@ class TransferSpline:
         scale = self.num_bins / math.pi
         radius = _stretched(jnp.sqrt(sum(squares)) * scale, self.num_bins)
         if self.axis is None:
-            return [_term(radius, jnp.ones(half, dtype))]
+            return _terms(radius[None], jnp.ones((1, *half), dtype))
         along = jnp.sqrt(squares[self.axis]) * scale
         across = sum(square for k, square in enumerate(squares) if k != self.axis)
         part = across * scale**2 / (_STRIP + _SLOPE * along) ** 2
         inside = jnp.where(part < 1, 1, 0).astype(dtype)
         whole = along**2 + across * scale**2
         cosine = along**2 / jnp.where(whole > 0, whole, 1)  # squared
-        orders = range(NUM_ORDERS)
-        wedge = [_term(along, inside * part**order) for order in orders]
-        return wedge + [_term(radius, (1 - inside) * cosine**order) for order in orders]
+        factors = [inside * part**order for order in range(NUM_ORDERS)]
+        factors += [(1 - inside) * cosine**order for order in range(NUM_ORDERS)]
+        coordinates = [along] * NUM_ORDERS + [radius] * NUM_ORDERS
+        return _terms(jnp.stack(coordinates), jnp.stack(factors))
 
-    def combine(self, terms: list[Term], coefficients: jax.Array) -> jax.Array:
+    def combine(self, terms: Terms, coefficients: jax.Array) -> jax.Array:
         """The spline at every frequency of the half plane."""
-        total = jnp.zeros_like(terms[0].weights[0])
-        for term, row in zip(terms, coefficients, strict=True):
-            for k in range(_NUM_NEIGHBOURS):
-                place = jnp.abs(term.first + k)
-                total = total + term.weights[k] * jnp.take(row, place, mode="clip")
-        return total
+        flat, total = coefficients.reshape(-1), 0
+        for k in range(_NUM_NEIGHBOURS):
+            values = jnp.take(flat, self._places(terms, k), mode="clip")
+            total = total + terms.weights[k] * values
+        return jnp.sum(total, axis=0)
 
-    def sums(self, terms: list[Term], values: jax.Array) -> jax.Array:
+    def sums(self, terms: Terms, values: jax.Array) -> jax.Array:
         """Sums over the half plane of values times every B-spline, ``[terms, size]``."""
-        found = []
-        for term in terms:
-            total = jnp.zeros(self.size, values.dtype)
-            for k in range(_NUM_NEIGHBOURS):
-                place = jnp.abs(term.first + k).reshape(-1)
-                weighted = (term.weights[k] * values).reshape(-1)
-                total = total + jax.ops.segment_sum(weighted, place, self.size)
-            found.append(total)
-        return jnp.stack(found)
+        count = self.num_terms * self.size
+        total = jnp.zeros(count, values.dtype)
+        for k in range(_NUM_NEIGHBOURS):
+            weighted = terms.weights[k] * values[None]
+            places = self._places(terms, k).reshape(-1)
+            total = total + jax.ops.segment_sum(weighted.reshape(-1), places, count)
+        return total.reshape(self.num_terms, self.size)
+
+    def _places(self, terms: Terms, k: int) -> jax.Array:
+        """Index of the k-th of four coefficients among those of all terms; even in frequency."""
+        offset = self.size * np.arange(self.num_terms, dtype=np.int32)
+        offset = jnp.asarray(offset).reshape(-1, *[1] * (terms.first.ndim - 1))
+        return jnp.abs(terms.first + k) + offset
 
     def combs(self) -> np.ndarray:
         """Coefficients that hold every colour of every term, ``[terms * colours, terms, size]``."""
@@ -141,10 +145,10 @@ def spline_rows(knots: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
     return values, _b_spline_slope(distance) + first * _b_spline_slope(mirrored)
 
 
-def _term(coordinate: jax.Array, factor: jax.Array) -> Term:
-    below = jnp.floor(coordinate)
-    parts = [_b_spline(coordinate - below - (k - 1)) * factor for k in range(_NUM_NEIGHBOURS)]
-    return Term(below.astype(jnp.int32) - 1, jnp.stack(parts))
+def _terms(coordinates: jax.Array, factors: jax.Array) -> Terms:
+    below = jnp.floor(coordinates)
+    parts = [_b_spline(coordinates - below - (k - 1)) * factors for k in range(_NUM_NEIGHBOURS)]
+    return Terms(below.astype(jnp.int32) - 1, jnp.stack(parts))
 
 
 def _stretched(knots, num_bins: int) -> Any:

@@ -33,7 +33,7 @@ from gaussjax.model.fourier import (
     shift_phase,
     squared_magnitude,
 )
-from gaussjax.model.transfer_spline import NUM_ORDERS, Term, TransferSpline
+from gaussjax.model.transfer_spline import NUM_ORDERS, Terms, TransferSpline
 from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import product
 from gaussjax.pair.transfer_frame import TransferFrame
@@ -44,7 +44,7 @@ class TransferEquations:
     """The equations of a frame for one shift and window (not a pytree)."""
 
     spline: TransferSpline
-    terms: list[Term]
+    terms: Terms
     frame: TransferFrame
     pad: int  # by which the frame is continued
     window: jax.Array  # W, of the image's shape

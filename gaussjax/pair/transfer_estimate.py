@@ -11,7 +11,7 @@ from gaussjax.model.arguments import is_traced
 from gaussjax.model.options import check_option
 from gaussjax.model.transfer_spline import spline_rows
 from gaussjax.numerics.linear_algebra import product
-from gaussjax.numerics.pytree import pytree
+from gaussjax.numerics.pytree import pytree, static
 
 # Standard error of T above which it counts as unknown: a crossing beyond means nothing.
 UNKNOWN = 0.25
@@ -42,6 +42,7 @@ class TransferEstimate:
         coefficients: of the cubic spline that T is, knots a bin apart, ``[bins + 2]``.
         covariance: of the coefficients.
         pixel_size: in units; 1 before :meth:`in_units`.
+        unit: its name (static).
     """
 
     frequency: jax.Array
@@ -59,6 +60,7 @@ class TransferEstimate:
     coefficients: jax.Array
     covariance: jax.Array
     pixel_size: Any = 1.0
+    unit: str = static(default="px")
 
     def at(self, frequency) -> tuple[jax.Array, jax.Array]:
         """T and its standard error at frequencies up to the last, ``[n]``, rad per px (unit)."""
@@ -89,8 +91,12 @@ class TransferEstimate:
             knots = first_below(jnp.concatenate([ones, self.coherence]), level)
         return 2 * jnp.pi / (knots * self.frequency[0])
 
-    def in_units(self, pixel_size: float) -> "TransferEstimate":
+    def in_units(self, pixel_size: float, unit: str = "units") -> "TransferEstimate":
         """The same with frequencies per unit and lengths in units, for pixels of this size.
+
+        Args:
+            pixel_size: along the direction; of a radial one that of all axes.
+            unit: its name, for print.
 
         Raises:
             ValueError: a size that is not a positive number.
@@ -104,14 +110,14 @@ class TransferEstimate:
             mtf50=self.mtf50 / change,
             mtf50_standard_error=self.mtf50_standard_error / change,
             pixel_size=pixel_size,
+            unit=unit,
         )
 
     def __str__(self) -> str:
         """A short table; a batch or a traced one prints its shapes instead."""
         if is_traced(self.mtf50) or np.ndim(self.mtf50):
             return f"TransferEstimate(mtf50={self.mtf50}, transfer={self.transfer})"
-        unit = "px" if float(self.pixel_size) == 1 else "unit"
-        rows = transfer_rows(jax.device_get(self), unit)
+        rows = transfer_rows(jax.device_get(self))
         return "\n".join(f"{name:<10}{text}" for name, text in rows)
 
 
@@ -161,8 +167,9 @@ def first_below(values: jax.Array, level) -> jax.Array:
     return jnp.where(jnp.any(below) & ~unknown, index, jnp.nan)
 
 
-def transfer_rows(found: TransferEstimate, unit: str) -> list[tuple[str, str]]:
+def transfer_rows(found: TransferEstimate) -> list[tuple[str, str]]:
     """Names and texts of the printed table; the estimate holds NumPy arrays."""
+    unit = found.unit
     mtf50, error = float(found.mtf50), float(found.mtf50_standard_error)
     rows = [("MTF50", _with_error(mtf50, error, f"cycles/{unit}"))]
     if np.isfinite(mtf50):

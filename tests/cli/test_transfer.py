@@ -34,7 +34,7 @@ def test_table_record_and_figure(folder, capsys):
     assert record["resolution"]["transfer 0.5"] == pytest.approx(1 / record["mtf50"])
     assert record["shift"] is None
     assert record["direction"] == 1
-    units = ["--pixel-size", "0.5", "--unit", "um", "--plot", "t.pdf"]
+    units = ["--pixel-size", "0.5", "um", "--plot", "t.pdf"]
     assert main(["transfer", "a.npy", "b.npy", *axis, *units]) == 0
     output = capsys.readouterr().out
     assert output.startswith(f"MTF50     {2 * record['mtf50']:.6g} +- ")
@@ -56,7 +56,7 @@ def test_images_with_nothing_in_common(folder, capsys):
         (["--margin", "40"], "margin must be 0 to 36"),
         (["--margin", "4", "--boundary", "periodic"], "--margin"),
         (["--noise", "0", "0"], "not both 0"),
-        (["--unit", "um"], "go together"),
+        (["--unit", "um"], "give the size and its unit"),
     ],
 )
 def test_errors_are_one_line(folder, capsys, arguments, message):

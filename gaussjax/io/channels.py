@@ -1,0 +1,88 @@
+"""One channel of several, and one page of a stack: what a caller picks of a file.
+
+Channels lie along the last axis: the colours of a picture, or the bands of a multispectral image.
+Pages lie along the first axis of a stack. Y, Cb and Cr of a picture are those of JPEG files,
+without their constants.
+
+Source: ITU-T T.871 (2011), "JPEG File Interchange Format", clause 7.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from gaussjax.io.decoders import Decoded
+from gaussjax.io.errors import ImageFileError
+
+_COLOURS = ("red", "green", "blue")
+_JPEG = {
+    "Y": np.array([0.299, 0.587, 0.114]),
+    "Cb": np.array([-0.299, -0.587, 0.886]) / 1.772,
+    "Cr": np.array([0.701, -0.587, -0.114]) / 1.402,
+}
+CHANNEL_NAMES = (*_COLOURS, *_JPEG)
+
+
+def has_channels(decoded: Decoded) -> bool:
+    """Whether the last axis holds channels; of a plain array of rank 3 it may."""
+    return decoded.colour or decoded.bands or decoded.samples.ndim == 3
+
+
+def all_channels(decoded: Decoded) -> tuple[str, ...]:
+    """Names of all channels as they are stored; ImageFileError for a grey image."""
+    if decoded.colour:
+        return _COLOURS
+    _refuse_grey(decoded)
+    return tuple(str(k) for k in range(decoded.samples.shape[-1]))
+
+
+def channel_weights(decoded: Decoded, channel: str) -> np.ndarray:
+    """Weights of the samples along the last axis that make up a channel.
+
+    Args:
+        decoded: of a file.
+        channel: a number from 0 on, or a name in ``CHANNEL_NAMES``, in any case.
+
+    Raises:
+        ImageFileError: saying what there is to choose from.
+    """
+    _refuse_grey(decoded)
+    count = decoded.samples.shape[-1]
+    names = {name.lower(): name for name in CHANNEL_NAMES} if decoded.colour else {}
+    name = names.get(channel.lower())
+    if name in _JPEG:
+        return _JPEG[name]
+    index = _COLOURS.index(name) if name else int(channel) if channel.isdecimal() else count
+    if index >= count:
+        known = f", or {', '.join(CHANNEL_NAMES)}" if decoded.colour else ""
+        raise ImageFileError(f"has no channel {channel}: there are 0 to {count - 1}{known}")
+    return np.eye(count)[index]
+
+
+def is_of_stored_values(channel: str) -> bool:
+    """Whether a channel mixes values as they are stored, which linear light has none of."""
+    return channel.lower() in map(str.lower, _JPEG)
+
+
+def page_of(decoded: Decoded, page: int) -> Decoded:
+    """One page of a stack.
+
+    Raises:
+        ImageFileError: for a file that is read as one image, and beyond the last page.
+    """
+    samples = decoded.samples
+    if samples.ndim - (decoded.colour or decoded.bands) != 3:
+        raise ImageFileError("is read as one image, which has no pages: leave out --page")
+    if page >= len(samples):
+        raise ImageFileError(f"has no page {page}: there are 0 to {len(samples) - 1}")
+    kept = tuple(note for note in decoded.notes if "read as a volume" not in note)
+    size = decoded.pixel_size
+    if size is not None:
+        size = replace(size, sizes=size.sizes[1:])
+    notes = (*kept, f"page {page} of {len(samples)} used")
+    return replace(decoded, samples=samples[page], notes=notes, pixel_size=size)
+
+
+def _refuse_grey(decoded: Decoded) -> None:
+    if not has_channels(decoded):
+        raise ImageFileError("is grey: it has one channel, and none to choose; leave it out")
