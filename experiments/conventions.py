@@ -8,6 +8,7 @@ of it, without rounding to 8 bits.
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import cv2
@@ -91,10 +92,7 @@ def run(*, seed: int, most: int = len(SIGMAS)) -> dict[str, Any]:
     """
     del seed
     image = scene("camera")
-    reader = {
-        kernel: one_by_one(lambda a, b, kernel=kernel: estimate_blur(a, b, kernel=kernel))
-        for kernel in KERNELS
-    }
+    reader = {kernel: one_by_one(partial(estimate_blur, kernel=kernel)) for kernel in KERNELS}
     numbers = {}
     for name, settings in tqdm(TOOLS.items(), "tools", disable=None):
         chosen = dict(list(settings.items())[-most:])

@@ -14,6 +14,7 @@ import numpy as np
 
 import gaussjax as gj
 from experiments.shared.cropped_pairs import cropped_patches
+from gaussjax.model.options import KernelName
 
 SIGMAS = 0.7, 1.5, 3.0  # px
 ROUNDS = 7
@@ -58,12 +59,12 @@ def cut_pairs(options: argparse.Namespace) -> list[tuple[np.ndarray, np.ndarray]
     return pairs
 
 
-def estimate(pair, kernel: str, buckets: bool) -> Any:
+def estimate(pair, kernel: KernelName, buckets: bool) -> Any:
     """The estimate, in NumPy's numbers."""
     return jax.device_get(gj.estimate_blur(*pair, kernel=kernel, buckets=buckets))
 
 
-def seconds(pair, kernel: str) -> list[float]:
+def seconds(pair, kernel: KernelName) -> list[float]:
     """Of an estimate by the own shape and in its bucket, CPU, medians of runs in turn."""
     rounds = []
     for _ in range(ROUNDS):

@@ -26,6 +26,7 @@ from gaussjax import (
     fit_pointwise_ratio,
     pair_spectra,
 )
+from gaussjax.model.options import Coordinate
 from gaussjax.model.window import taper
 
 Answers = tuple[np.ndarray, np.ndarray]
@@ -122,7 +123,7 @@ def spectral_fits(setting: Setting) -> dict[str, Estimator]:
     by_variance = optax.adam(optax.cosine_decay_schedule(rate, ADAM_STEPS))
     by_logarithm = optax.adam(optax.cosine_decay_schedule(0.1, ADAM_STEPS))
 
-    def descend(optimizer, num_steps, parameter="variance"):
+    def descend(optimizer, num_steps, parameter: Coordinate = "variance"):
         return lambda reference, blurred: fit_optax(
             pair_spectra(reference, blurred),
             optimizer,

@@ -65,7 +65,7 @@ def as_covariates(given: Any, pairs: Any, count: int | None = None) -> Covariate
             _check_names(name, columns[name], source)
         elif count is not None and len(values) != count:
             raise ValueError(
-                f"covariate {name!r} must have a value for each of the {count} pairs; got"
+                f"covariates: {name!r} must have a value for each of the {count} pairs; got"
                 f" {len(values)}"
             )
         else:
@@ -77,13 +77,15 @@ def _numbers(name: str, column: Any) -> np.ndarray:
     values = as_numbers(name, column)
     if values.ndim != 1:
         raise ValueError(
-            f"covariate {name!r} must be one number for each pair; got shape {values.shape}"
+            f"covariates: {name!r} must be one number for each pair; got shape {values.shape}"
         )
     if np.any(np.isinf(values)):
-        raise ValueError(f"covariate {name!r} must be finite, or NaN for a pair without it")
+        raise ValueError(f"covariates: {name!r} must be finite, or NaN for a pair without it")
     known = values[np.isfinite(values)]
     if not known.size or np.all(known == known[0]):
-        raise ValueError(f"covariate {name!r} must differ between the pairs; it is the same in all")
+        raise ValueError(
+            f"covariates: {name!r} must differ between the pairs; it is the same in all"
+        )
     return values
 
 
@@ -93,5 +95,5 @@ def _check_names(name: str, column: Mapping[str, float], source: Any) -> None:
     theirs, ours = list(column)[:_FIRST], [pair.name for pair in source.pairs[:_FIRST]]
     theirs, ours = (", ".join(map(repr, each)) for each in (theirs, ours))
     raise ValueError(
-        f"covariate {name!r} is of no pair here: it is given for {theirs}; the pairs are {ours}"
+        f"covariates: {name!r} is of no pair here: it is given for {theirs}; the pairs are {ours}"
     )

@@ -9,7 +9,9 @@ from typing import Any, TypeGuard
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
+from gaussjax.checks import as_count, as_not_negative, as_path, check_function, shown
 from gaussjax.dataset.checkpoint import StateError, StateFile
 from gaussjax.dataset.covariates import Covariates, as_covariates
 from gaussjax.dataset.joint_fit import JointFit, joint_fit
@@ -21,9 +23,10 @@ from gaussjax.dataset.result import DatasetEstimate
 from gaussjax.dataset.start import first_start, next_start, total_sums
 from gaussjax.dataset.state import JointStart, PassSums, from_arrays, to_arrays
 from gaussjax.io.pair_stream import PairStream
-from gaussjax.model.arguments import as_noise, check_fit_options
+from gaussjax.model.arguments import as_flags, as_noise, check_fit_options, is_traced
 from gaussjax.model.kernels import Kernel, as_kernel
-from gaussjax.model.options import BOUNDARIES, PADDED_BOUNDARIES, check_option
+from gaussjax.model.options import PADDED_BOUNDARIES, Boundary, Family, KernelName
+from gaussjax.model.params import BlurParams
 from gaussjax.spectra.pooled_transfer import PooledTransfer, pooled_transfer
 from gaussjax.statistics.covariate_regression import regress_on_covariates
 
@@ -31,15 +34,15 @@ from gaussjax.statistics.covariate_regression import regress_on_covariates
 def fit_dataset(
     pairs: Iterable,
     *,
-    family: str = "isotropic",
-    kernel: str | Kernel = "continuous",
+    family: Family = "isotropic",
+    kernel: KernelName | Kernel = "continuous",
     truncate: float = 4.0,
-    radius=None,
-    boundary: str = "valid",
+    radius: int | Callable | None = None,
+    boundary: Boundary = "valid",
     gain: bool = False,
     offset: bool = False,
-    noise_std=None,
-    initial=None,
+    noise_std: ArrayLike | None = None,
+    initial: BlurParams | ArrayLike | None = None,
     covariates: Mapping[str, Any] | None = None,
     batched: bool = False,
     max_passes: int = 2,
@@ -97,17 +100,23 @@ def fit_dataset(
 
     Raises:
         OSError: a state that cannot be written, before the first pair is read.
-        TypeError: elements that are no pairs.
+        TypeError: elements that are no pairs, and options of another type.
         ValueError: unknown options, no good pair, covariates that cannot be, a state of other data
             or options, or processes that differ in their options or have the same pairs.
         TooManyBadPairsError: naming the first of them.
     """
-    check_fit_options(family, None)
-    check_option(boundary, BOUNDARIES, "boundary")
+    check_fit_options(family, None, boundary=boundary)
+    gain, offset, batched = as_flags(gain=gain, offset=offset, batched=batched)
+    max_passes, max_bad = as_count(max_passes, "max_passes", 1), as_count(max_bad, "max_bad")
+    tolerance = as_not_negative(tolerance, "tolerance")
+    save_every = as_not_negative(save_every, "save_every")
+    state = None if state is None else as_path(state, "state")
+    if on_progress is not None:
+        check_function(on_progress, "on_progress")
+    _check_collection(pairs)
+    _check_known(pairs=pairs, noise_std=noise_std, initial=initial)
     levels = _noise_levels(noise_std, boundary)
-    if max_passes < 1:
-        raise ValueError(f"max_passes must be at least 1, got {max_passes}")
-    convention, gain, offset = as_kernel(kernel, truncate, radius), bool(gain), bool(offset)
+    convention = as_kernel(kernel, truncate, radius)
     options = JointOptions(family, convention, boundary, gain, offset, noisy=levels is not None)
     file = StateFile(state)
     stream = PairStream(pairs, batched=batched)
@@ -137,6 +146,30 @@ def fit_dataset(
             file.finish()
             return _result(current, fit, sums, known, levels)
         current = JointPass(next_start(fit, current.start), current.number + 1)
+
+
+def _check_collection(pairs: Iterable) -> None:
+    """Refuse what yields no pairs, with what to do about the name of a folder."""
+    wanted = (
+        "pairs must be an iterable of (reference, blurred), such as a list or what"
+        f" open_pairs(folder, folder) returns; got {shown(pairs)}"
+    )
+    # Not by iter(), which of a loader may start processes.
+    iterable = hasattr(type(pairs), "__iter__") or hasattr(type(pairs), "__getitem__")
+    if isinstance(pairs, str | bytes | PathLike | Mapping | np.generic) or not iterable:
+        raise TypeError(wanted)
+    try:
+        count = len(pairs) if isinstance(pairs, Sized) else None
+    except TypeError:
+        raise TypeError(wanted) from None
+    if count == 0:
+        raise ValueError(f"{wanted}, which is empty")
+
+
+def _check_known(**given) -> None:
+    for name, value in given.items():
+        if isinstance(value, list | tuple | jax.Array | BlurParams) and is_traced(value):
+            raise ValueError(f"{name} must be known: many pairs are streamed, outside of jit")
 
 
 def _noise_levels(noise_std, boundary: str) -> tuple[float, float] | None:

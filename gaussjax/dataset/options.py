@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gaussjax.model.boundary import extended_shape
 from gaussjax.model.kernels import Kernel
-from gaussjax.model.options import PADDED_BOUNDARIES
+from gaussjax.model.options import PADDED_BOUNDARIES, Boundary, Family
 from gaussjax.model.response import BlurModel
 from gaussjax.pair.extent import largest_radius, model_limits
 
@@ -13,9 +13,9 @@ from gaussjax.pair.extent import largest_radius, model_limits
 class JointOptions:
     """What is fitted to all pairs; hashable: each combination and shape compiles once."""
 
-    family: str  # of the Gaussian
+    family: Family  # of the Gaussian
     kernel: Kernel  # the convention
-    boundary: str  # one of `BOUNDARIES`
+    boundary: Boundary
     gain: bool = False  # every pair has a factor of its own
     offset: bool = False  # every pair has a constant of its own
     noisy: bool = False  # the sharper images are; the noise's part of the sums is subtracted

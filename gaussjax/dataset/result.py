@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import jax
 import numpy as np
 
+from gaussjax.checks import as_count
 from gaussjax.io.pair_reader import BadPair
 from gaussjax.numerics.pytree import pytree
 from gaussjax.spectra.pooled_transfer import PooledTransfer
@@ -137,6 +138,7 @@ class DatasetEstimate:
 
     def worst(self, count: int = 10) -> list[str]:
         """Names of the pairs that this process has read and the joint blur explains least."""
+        count = as_count(count, "count")
         misfit = np.where(np.isfinite(self.pairs.misfit), self.pairs.misfit, -np.inf)
         return [self.names[k] for k in np.argsort(-misfit)[:count]]
 

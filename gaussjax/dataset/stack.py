@@ -10,20 +10,32 @@ and find their own roots from sums that are exact whatever the start
 import math
 from dataclasses import replace
 from functools import partial
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
+from gaussjax.checks import as_flag, did_you_mean
 from gaussjax.dataset.chunks import in_chunks, num_at_once
 from gaussjax.dataset.options import JointOptions
 from gaussjax.dataset.own_root import followed, linearized, own_optimum
 from gaussjax.dataset.start import spectral_start
-from gaussjax.model.arguments import as_pair, check_fit_options, is_traced
+from gaussjax.model.arguments import (
+    as_image,
+    as_mask_pair,
+    as_noise,
+    as_pair,
+    as_real,
+    as_weights,
+    check_fit_options,
+    is_traced,
+)
 from gaussjax.model.kernels import as_kernel
-from gaussjax.model.params import project_family
+from gaussjax.model.params import check_initial, project_family
+from gaussjax.model.sampling import as_coarse_grid
 from gaussjax.model.transfer import axis_margins
 from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import diagonal
@@ -33,6 +45,7 @@ from gaussjax.pair.estimate import estimate_blur
 from gaussjax.pair.extent import is_seamless
 from gaussjax.pair.fit import judged_estimate
 from gaussjax.pair.frame import Pair, Usable, centre_and_scale
+from gaussjax.pair.similar_pair import check_motion
 from gaussjax.spectra.orientation import SWAP_BELOW, swap_pair
 from gaussjax.statistics.quantisation import quantisation_steps, rounding_noise
 from gaussjax.statistics.result import BlurEstimate
@@ -46,12 +59,15 @@ _NEAR = 0.02
 # Options that are arrays, and those of a plain fit; for one the others are as by default.
 _ARRAYS = ("noise_std", "initial", "mask", "weights")
 _KERNEL = ("kernel", "truncate", "radius")
+_GRID = ("sampling", "pixel", "centre")
 _PLAIN = ("family", "gain", "offset", *_KERNEL)
 _DEFAULTS = {name: each.default for name, each in signature(estimate_blur).parameters.items()}
+_OPTIONS = {name: value for name, value in _DEFAULTS.items() if value is not Parameter.empty}
+_FLAGS = [name for name, value in _OPTIONS.items() if isinstance(value, bool)]
 
 
 @automatic_sharding
-def estimate_blurs(references, blurreds, **options) -> BlurEstimate:
+def estimate_blurs(references: ArrayLike, blurreds: ArrayLike, **options: Any) -> BlurEstimate:
     """Estimate the blur of every pair of two stacks: the way for many small pairs.
 
     The same estimates, error bars, statuses and verdicts as of ``jax.vmap(estimate_blur)``, to a
@@ -70,30 +86,70 @@ def estimate_blurs(references, blurreds, **options) -> BlurEstimate:
         A BlurEstimate whose leaves have a leading axis of n.
 
     Raises:
-        TypeError: not real numbers, or an unknown option.
+        TypeError: not real numbers, or an unknown option or one of another type.
         ValueError: as ``estimate_blur``, or stacks without a leading axis of at least one pair.
     """
-    references, blurreds = (
-        x if hasattr(x, "dtype") else np.asarray(x) for x in (references, blurreds)
-    )
-    shape = references.shape
-    if not 2 <= len(shape) <= 4 or not shape[0] or shape != blurreds.shape:
+    stacks = as_real(references, "references"), as_real(blurreds, "blurreds")
+    shape, other = (stack.shape for stack in stacks)
+    if not 2 <= len(shape) <= 4 or not shape[0] or shape != other:
         raise ValueError(
             "references and blurreds must be stacks [n, *shape] of images of rank 1 to 3, of one"
-            f" shape and with n >= 1; got shapes {shape} and {blurreds.shape}"
+            f" shape and with n >= 1; got shapes {shape} and {other}"
         )
-    check_fit_options(options.get("family", "isotropic"), options.get("bounds"))
-    fixed = {k: v for k, v in options.items() if k not in _ARRAYS or isinstance(v, str | None)}
+    options = _checked(options, stacks[0])
+    fixed = {
+        name: value
+        for name, value in options.items()
+        if (name not in _ARRAYS or isinstance(value, str | None)) and not is_traced(value)
+    }
     arrays = {k: v for k, v in options.items() if k not in fixed}
     how = tuple(sorted(fixed.items()))
     if not arrays and math.prod(shape[1:]) <= _LARGEST and _is_plain(fixed):
-        estimates, others = _together(references, blurreds, how)
+        estimates, others = _together(*stacks, how)
         if is_traced(others) or np.any(others):
-            estimates = _one_by_one(references, blurreds, arrays, estimates, others, how)
+            estimates = _one_by_one(*stacks, arrays, estimates, others, how)
     else:
-        estimates = _one_by_one(references, blurreds, arrays, None, None, how)
-    narrowed = any(np.dtype(x.dtype) == np.float64 for x in (references, blurreds))
+        estimates = _one_by_one(*stacks, arrays, None, None, how)
+    narrowed = any(np.dtype(x.dtype) == np.float64 for x in stacks)
     return replace(estimates, narrowed=narrowed and estimates.sigma.dtype != jnp.float64)
+
+
+def _checked(options: dict[str, Any], references) -> dict[str, Any]:
+    """The options of ``estimate_blur`` that are given, checked before any program is made."""
+    for name in options:
+        if name not in _OPTIONS:
+            raise TypeError(
+                f"estimate_blurs takes no {name!r}{did_you_mean(name, tuple(_OPTIONS))}"
+            )
+    given = _OPTIONS | options
+    if given["precision"] is not None:
+        raise ValueError("precision is of one large frame, of which a part is read: leave it out")
+    check_fit_options(
+        given["family"],
+        given["bounds"],
+        boundary=given["boundary"],
+        loss=given["loss"],
+        generalised=True,
+    )
+    checked: dict[str, Any] = {
+        name: as_flag(options[name], name) for name in _FLAGS if name in options
+    }
+    if given["bounds"] is not None and not is_traced(given["bounds"]):
+        checked["bounds"] = tuple(map(float, given["bounds"]))
+    checked["kernel"] = as_kernel(*(given[name] for name in _KERNEL))
+    shape = references.shape[1:]
+    one = jax.ShapeDtypeStruct(shape, references.dtype)
+    jax.eval_shape(partial(as_image, name="references"), one)
+    if given["motion"] is not None:
+        check_motion(given["motion"], shape, given["boundary"], given["noise_std"])
+    check_initial(given["initial"], len(shape), np.float32)
+    as_noise(given["noise_std"], np.float32)
+    stack = jax.ShapeDtypeStruct(references.shape, np.float32)
+    as_mask_pair(given["mask"], stack)
+    as_weights(given["weights"], stack)
+    # Of images of one shape, so that nothing but 1 is right.
+    as_coarse_grid(shape, shape, *(given[name] for name in _GRID))
+    return {k: v for k, v in options.items() if k not in (*_KERNEL, *_GRID)} | checked
 
 
 def _is_plain(fixed: dict[str, Any]) -> bool:

@@ -16,6 +16,7 @@ from gaussjax.dataset.processes import from_every_process
 from gaussjax.dataset.state import JointStart, PassSums, from_arrays, to_arrays
 from gaussjax.io.pair_reader import BadPair, LoadedPair
 from gaussjax.io.pair_stream import PairStream
+from gaussjax.model.params import check_initial
 from gaussjax.model.window import everywhere, taper
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.spectra.cross_spectra import sum_spectra, windowed_spectra
@@ -34,6 +35,8 @@ def first_start(stream: PairStream, options: JointOptions, noise_std, initial) -
     head = stream.head(-(-_FIRST_PAIRS // jax.process_count()))
     loaded = [pair for pair in head if isinstance(pair, LoadedPair)]
     good = [pair for pair in loaded if np.isfinite(np.sum(pair.reference) + np.sum(pair.blurred))]
+    if loaded:
+        check_initial(initial, loaded[0].reference.ndim, loaded[0].reference.dtype)
     reasons = [pair.reason for pair in head if isinstance(pair, BadPair)]
     start = _shared_start(good, reasons, options, noise_std, initial)
     for number in range(_FIRST_PASSES):

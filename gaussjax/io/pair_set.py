@@ -3,9 +3,15 @@
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from os import PathLike
+from typing import Literal, get_args
 
+from gaussjax.checks import as_count, as_flag, as_path, check_option
 from gaussjax.io.pair_reader import BadPair, Pair, read_pairs
 from gaussjax.io.pair_sources import Source, open_source, shard
+
+Precision = Literal["float32", "float64"]
+_MOST_WORKERS = 1024
+_PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class PairSet:
     source: Source
     workers: int | None = None
     linearize: bool = False
-    dtype: str = "float32"
+    dtype: Precision = "float32"
 
     def __len__(self) -> int:
         """Number of pairs, good or bad, and of files without a partner."""
@@ -34,6 +40,9 @@ class PairSet:
 
     def starting_at(self, position: int) -> Generator[Pair, None, None]:
         """From the pair at a position on, without reading those before it; then the partnerless."""
+        return self._from(as_count(position, "position"))
+
+    def _from(self, position: int) -> Generator[Pair, None, None]:
         count = len(self.source.pairs)
         yield from read_pairs(
             self.source,
@@ -53,6 +62,8 @@ class PairSet:
 
     def shard(self, index: int, count: int) -> "PairSet":
         """Every ``count``-th pair from ``index`` on: the share of one process of several."""
+        count = as_count(count, "count", 1)
+        index = as_count(index, "index", 0, count - 1)
         return replace(self, source=shard(self.source, index, count))
 
 
@@ -62,7 +73,7 @@ def open_pairs(
     *,
     workers: int | None = None,
     linearize: bool = False,
-    dtype: str = "float32",
+    dtype: Precision = "float32",
 ) -> PairSet:
     """The pairs of two folders (by name), of two ``.npy`` stacks ``[n, ...]``, or of a CSV list.
 
@@ -76,5 +87,12 @@ def open_pairs(
 
     Raises:
         ImageFileError: in one line, if there are no pairs, or the list cannot be read.
+        TypeError: what is no path, number or flag.
+        ValueError: fewer than one worker, or an unknown dtype.
     """
+    reference = as_path(reference, "reference")
+    blurred = None if blurred is None else as_path(blurred, "blurred")
+    workers = None if workers is None else as_count(workers, "workers", 1, _MOST_WORKERS)
+    linearize = as_flag(linearize, "linearize")
+    check_option(dtype, _PRECISIONS, "dtype")
     return PairSet(open_source(reference, blurred), workers, linearize, dtype)

@@ -1,14 +1,17 @@
 """A blur that varies over the frame: an estimate per tile, and a smoothed map of them."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
+from gaussjax.checks import as_flag
 from gaussjax.maps.agreement import judged_together, one_blur_p_value
 from gaussjax.maps.markov_field import smooth
 from gaussjax.maps.sensitivity import Sensitivity
@@ -16,6 +19,8 @@ from gaussjax.maps.tile_estimates import estimate_tiles
 from gaussjax.maps.tile_grid import TileGrid, make_grid
 from gaussjax.maps.variogram import Observations
 from gaussjax.model.arguments import (
+    Mask,
+    as_flags,
     as_mask_pair,
     as_noise,
     as_pair,
@@ -24,7 +29,8 @@ from gaussjax.model.arguments import (
     is_traced,
 )
 from gaussjax.model.kernels import Kernel, as_kernel
-from gaussjax.model.params import namespace, signed_sqrt, signed_square
+from gaussjax.model.options import Family, KernelName, LossName
+from gaussjax.model.params import BlurParams, check_initial, namespace, signed_sqrt, signed_square
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.statistics.cause import Cause
@@ -116,25 +122,25 @@ class BlurMap:
 
 @automatic_sharding
 def blur_map(
-    reference,
-    blurred,
+    reference: ArrayLike,
+    blurred: ArrayLike,
     *,
-    tile=64,
-    step=None,
+    tile: int | Sequence[int] = 64,
+    step: int | Sequence[int] | None = None,
     shrink: bool = False,
-    family: str = "isotropic",
-    kernel: str | Kernel = "continuous",
+    family: Family = "isotropic",
+    kernel: KernelName | Kernel = "continuous",
     truncate: float = 4.0,
-    radius=None,
-    loss: str | Callable = "squared",
+    radius: int | Callable | None = None,
+    loss: LossName | Callable = "squared",
     gain: bool = False,
     offset: bool = False,
     shift: bool = False,
-    noise_std=None,
-    bounds=None,
-    mask=None,
-    weights=None,
-    initial=None,
+    noise_std: Literal["estimate"] | ArrayLike | None = None,
+    bounds: ArrayLike | None = None,
+    mask: Mask | None = None,
+    weights: ArrayLike | None = None,
+    initial: BlurParams | ArrayLike | None = None,
 ) -> BlurMap:
     """Estimate the Gaussian blur that takes ``reference`` to ``blurred`` on tiles of the frame.
 
@@ -176,25 +182,29 @@ def blur_map(
         BlurMap. NaN pixels are a status of their tiles.
 
     Raises:
-        TypeError: images that are not arrays of real numbers.
+        TypeError: images that are not arrays of real numbers, and options of another type.
         ValueError: images without two axes, a tile larger than the frame, a step of more than a
             tile, ``shrink`` of another family or where no two tiles lie apart, and what
             ``estimate_blur`` refuses.
     """
+    check_fit_options(family, bounds, loss=loss)
+    gain, offset, shift = as_flags(gain=gain, offset=offset, shift=shift)
+    convention, shrink = as_kernel(kernel, truncate, radius), as_flag(shrink, "shrink")
     reference, blurred = as_pair(reference, blurred)
     if reference.ndim != 2:
         raise ValueError(
-            f"a map is of images, with two axes; got shape {reference.shape}: cut signals and"
-            " volumes into parts, and map estimate_blur over these"
+            "a map is of images, with two axes; got reference and blurred of shape"
+            f" {reference.shape}: cut signals and volumes into parts, and map estimate_blur over"
+            " these"
         )
-    check_fit_options(family, bounds)
+    check_initial(initial, 2, reference.dtype)
     grid = make_grid(reference.shape, tile, step)
     if shrink:
         _check_shrinkable(grid, family)
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
     options = {
         "family": family,
-        "kernel": as_kernel(kernel, truncate, radius),
+        "kernel": convention,
         "loss": loss,
         "gain": gain,
         "offset": offset,

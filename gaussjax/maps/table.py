@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
+from gaussjax.checks import check_type
 from gaussjax.maps.blur_map import BlurMap
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.json_values import json_values
@@ -20,11 +21,17 @@ def map_rows(blur_map: BlurMap) -> Iterator[dict[str, float | str | None]]:
     shrunk_standard_error.
 
     Raises:
+        TypeError: no map.
         ValueError: a map of several sigmas per tile.
     """
-    found = jax.device_get(blur_map)
-    check_isotropic(found)
+    check_type(blur_map, BlurMap, "blur_map", "from gaussjax.blur_map")
+    check_isotropic(blur_map)
+    return _rows(jax.device_get(blur_map))
+
+
+def _rows(found: BlurMap) -> Iterator[dict[str, float | str | None]]:
     adequacy = found.estimates.adequacy
+    assert adequacy is not None  # the pixels were seen
     for y, x in np.ndindex(found.grid.counts):
         shrunk = found.shrunk_sigma, found.shrunk_standard_error
         yield {

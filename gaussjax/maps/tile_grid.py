@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gaussjax.checks import as_count, shown
+
 
 @dataclass(frozen=True)
 class TileGrid:
@@ -64,9 +66,10 @@ def make_grid(shape: tuple[int, ...], tile, step) -> TileGrid:
 
 
 def _per_axis(value, ndim: int, name: str) -> tuple[int, ...]:
-    values = np.asarray(value)
-    if values.dtype.kind not in "iu" or values.shape not in ((), (ndim,)):
+    values = value if isinstance(value, tuple | list) else (value,) * ndim
+    if len(values) != ndim:
         raise ValueError(
-            f"{name} must be a whole number of px, or one for each of {ndim} axes; got {value!r}"
+            f"{name} must be a whole number of px, or one for each of {ndim} axes; got"
+            f" {shown(value)}"
         )
-    return tuple(np.broadcast_to(values, (ndim,)).tolist())
+    return tuple(as_count(each, name, 1) for each in values)

@@ -1,11 +1,79 @@
-"""Checks of what callers pass: static faults raise here, at trace time, naming the argument."""
+"""Checks of arrays that callers pass: static faults raise here, at trace time, naming the argument.
+
+Single values are checked by :mod:`gaussjax.checks`.
+"""
+
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from numpy.typing import ArrayLike
 
-from gaussjax.model.options import ALL_FAMILIES, GENERALISED, check_family, check_option
+from gaussjax.checks import as_count, as_flag, check_function, check_option, shown
+from gaussjax.model.options import (
+    ALL_FAMILIES,
+    BOUNDARIES,
+    GENERALISED,
+    LOSSES,
+    AnyFamily,
+    Boundary,
+    LossName,
+    check_family,
+)
+from gaussjax.numerics.pytree import flatten
+
+# Of B, or of A and of B.
+Mask = ArrayLike | tuple[ArrayLike | None, ArrayLike | None]
+
+
+def is_traced(*values) -> bool:
+    """True when any array among ``values`` is known only while tracing, so has no value yet."""
+    return any(isinstance(value, Tracer) for value in flatten(values)[0])
+
+
+def as_array(value, name: str) -> Any:
+    """``value`` as an array, of NumPy if it is none yet; ValueError where it has no shape."""
+    if isinstance(value, jax.Array):
+        return value
+    try:
+        return jnp.asarray(value) if is_traced(value) else np.asarray(value)
+    except Exception as error:
+        raise ValueError(f"{name} must be an array; got {shown(value)}: {error}") from None
+
+
+def kind_of(dtype) -> str:
+    """The kind of a dtype, as NumPy's, with "f" for all floating types."""
+    if jnp.issubdtype(dtype, jnp.floating):
+        return "f"
+    try:
+        return np.dtype(dtype).kind
+    except TypeError:  # a type that only JAX has, as that of random keys
+        return "V"
+
+
+def as_real(value, name: str, kinds: str = "iufb") -> Any:
+    """``value`` as an array of real numbers; TypeError if it is none, or a masked array."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array: pass its data, and the pixels to use as mask=~array.mask"
+        )
+    array = as_array(value, name)
+    kind = kind_of(array.dtype)
+    if kind not in kinds:
+        advice = "; pass its magnitude or real part" if kind == "c" else ""
+        raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}{advice}")
+    return array
+
+
+def as_scalar(value, name: str) -> Any:
+    """``value`` as a real number, traced or not."""
+    array = as_real(value, name, "iuf")
+    if array.shape != ():
+        raise ValueError(f"{name} must be one number; got {shown(value)}")
+    return array
 
 
 def as_image(image, name: str) -> jax.Array:
@@ -15,16 +83,7 @@ def as_image(image, name: str) -> jax.Array:
         TypeError: not an array of real numbers, or a masked array.
         ValueError: rank 0 or above 3, empty, an axis of size 1, or the shape of a colour image.
     """
-    if isinstance(image, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} is a masked array: pass its data, and the pixels to use as mask=~array.mask"
-        )
-    if not isinstance(image, jax.Array):
-        image = np.asarray(image)
-    kind = np.dtype(image.dtype).kind
-    if not (jnp.issubdtype(image.dtype, jnp.floating) or kind in "iub"):
-        advice = "; pass its magnitude or real part" if kind == "c" else ""
-        raise TypeError(f"{name} must be an array of real numbers, got dtype {image.dtype}{advice}")
+    image = as_real(image, name)
     shape = tuple(image.shape)
     if not 1 <= len(shape) <= 3:
         raise ValueError(
@@ -61,19 +120,15 @@ def as_pair(reference, blurred) -> tuple[jax.Array, jax.Array]:
     return reference.astype(dtype), blurred.astype(dtype)
 
 
-def is_traced(*values) -> bool:
-    """True when any array among ``values`` is known only while tracing, so has no value yet."""
-    return any(isinstance(v, Tracer) for v in jax.tree.leaves(values))
-
-
 def as_mask_pair(
-    mask, image: jax.Array, blurred: jax.Array | None = None
+    mask, image: jax.Array | jax.ShapeDtypeStruct, blurred: jax.Array | None = None
 ) -> tuple[jax.Array | None, jax.Array | None]:
     """(mask_reference, mask_blurred) as 0 and 1 in the image's dtype, None where nothing is masked.
 
     Those of ``image``, or of an image and another one that ``blurred`` is.
 
     Raises:
+        TypeError: not numbers or Booleans.
         ValueError: a shape other than the images', NaN, or no pixel left.
     """
     pair = tuple(mask) if isinstance(mask, tuple | list) and len(mask) == 2 else (None, mask)
@@ -88,37 +143,65 @@ def as_mask_pair(
     )
 
 
-def _as_mask(mask, image: jax.Array, name: str) -> jax.Array:
+def _as_mask(mask, image: jax.Array | jax.ShapeDtypeStruct, name: str) -> jax.Array:
     mask = _as_map(mask, image.shape, name)
     if not is_traced(mask):
-        if bool(jnp.any(jnp.isnan(mask))):
+        values = np.asarray(mask)
+        if np.any(np.isnan(values)):
             raise ValueError(f"{name} contains NaN; give True where a pixel may be used")
-        if not bool(jnp.any(mask.astype(bool))):
+        if not np.any(values):
             raise ValueError(f"{name} leaves no pixel; give True where a pixel may be used")
-    return mask.astype(bool).astype(image.dtype)
+    return jnp.asarray(mask).astype(bool).astype(image.dtype)
 
 
-def as_weights(weights, blurred: jax.Array) -> jax.Array | None:
-    """Weights in the images' dtype, or None; ValueError for a wrong shape or negative values."""
+def as_weights(weights, blurred: jax.Array | jax.ShapeDtypeStruct) -> jax.Array | None:
+    """Weights in the images' dtype, or None; ValueError for a wrong shape or wrong values."""
     if weights is None:
         return None
-    weights = _as_map(weights, blurred.shape, "weights").astype(blurred.dtype)
-    if not is_traced(weights) and not bool(jnp.all((weights >= 0) & jnp.isfinite(weights))):
-        raise ValueError("weights must be finite and not negative; use mask to leave pixels out")
-    return weights
+    weights = _as_map(weights, blurred.shape, "weights")
+    if not is_traced(weights):
+        values = np.asarray(weights)
+        if not (np.all((values >= 0) & np.isfinite(values)) and np.any(values > 0)):
+            raise ValueError(
+                "weights must be finite and not negative, and some above 0; use mask to leave"
+                " pixels out"
+            )
+    return jnp.asarray(weights).astype(blurred.dtype)
 
 
-def _as_map(values, shape: tuple[int, ...], name: str) -> jax.Array:
-    values = jnp.asarray(values)
+def _as_map(values, shape: tuple[int, ...], name: str) -> Any:
+    values = as_real(values, name)
     if values.shape != shape:
         raise ValueError(f"{name} must have the shape of the images, {shape}; got {values.shape}")
     return values
 
 
-def as_noise(noise_std, dtype) -> tuple[jax.Array | None, bool]:
+def as_two_numbers(value, name: str, wanted: str) -> np.ndarray | None:
+    """Two real numbers as an array in float64; None while one of them is traced.
+
+    Args:
+        value: a tuple, a list or an array of two.
+        name: of the argument.
+        wanted: what it must be, in words.
+
+    Raises:
+        TypeError: no such collection, or not of real numbers.
+        ValueError: another number of them.
+    """
+    refusal = f"{name} must be {wanted}; got {shown(value)}"
+    if not isinstance(value, tuple | list | np.ndarray | jax.Array):
+        raise TypeError(refusal)
+    array = as_real(value, name, "iuf")
+    if array.shape != (2,):
+        raise ValueError(refusal)
+    return None if is_traced(array) else np.asarray(array, float)
+
+
+def as_noise(noise_std: Any, dtype) -> tuple[jax.Array | None, bool]:
     """Two noise levels or None, and whether they are only where to start from.
 
     Raises:
+        TypeError: neither None, text nor numbers.
         ValueError: neither None, "estimate" nor two numbers that are not negative.
     """
     if noise_std is None:
@@ -127,19 +210,17 @@ def as_noise(noise_std, dtype) -> tuple[jax.Array | None, bool]:
         check_option(noise_std, ("estimate",), "noise_std")
         # Equal levels: only the ratio matters.
         return jax.device_put(np.ones(2, dtype)), True
-    advice = "noise_std must be None, 'estimate' or (std_reference, std_blurred)"
-    parts = list(noise_std) if isinstance(noise_std, tuple | list) else noise_std
-    shapes = [jnp.shape(part) for part in parts] if isinstance(parts, list) else jnp.shape(parts)
-    if shapes not in ([(), ()], (2,)):
-        if shapes == ():
-            advice += "; for noise in blurred only, leave it out"
-        raise ValueError(f"{advice}; got {noise_std!r}")
-    if is_traced(noise_std):
-        return jnp.stack([jnp.asarray(parts[k], dtype) for k in range(2)]), False
+    levels: Any = noise_std
+    hint = "; for noise in blurred only, leave it out" if np.isscalar(levels) else ""
+    wanted = f"None, 'estimate' or (std_reference, std_blurred){hint}"
+    values = as_two_numbers(noise_std, "noise_std", wanted)
+    if values is None:
+        return jnp.stack([jnp.asarray(noise_std[k], dtype) for k in range(2)]), False
     # In NumPy: outside of a program each operation would be compiled by itself.
-    values = np.asarray(parts, float)
     if not (np.all((values >= 0) & np.isfinite(values)) and np.any(values > 0)):
-        raise ValueError(f"{advice}, not negative and not both 0; got {noise_std!r}")
+        raise ValueError(
+            f"noise_std must be {wanted}, not negative and not both 0; got {shown(noise_std)}"
+        )
     return jax.device_put(values.astype(dtype)), False
 
 
@@ -166,29 +247,72 @@ def check_finite(image: jax.Array, name: str, known: jax.Array | None = None) ->
             raise ValueError(f"{name} has {bad} NaN or infinite pixels; mask, replace or crop them")
 
 
+def as_shape(shape, name: str) -> tuple[int, ...]:
+    """The shape of an image as a tuple of ints."""
+    if not isinstance(shape, tuple | list):
+        raise TypeError(f"{name} must be a tuple of whole numbers; got {shown(shape)}")
+    if not 1 <= len(shape) <= 3:
+        raise ValueError(f"{name} must have 1 to 3 axes; got {shown(shape)}")
+    return tuple(as_count(n, f"every axis of {name}", 2, 2**31 - 1) for n in shape)
+
+
+def as_flags(**flags) -> tuple[bool, ...]:
+    """Each of them by :func:`~gaussjax.checks.as_flag`, in their order."""
+    return tuple(as_flag(value, name) for name, value in flags.items())
+
+
 def check_bounds(bounds) -> None:
-    """Raise ValueError unless ``bounds`` is None or (low, high) with low < high."""
-    if bounds is None or is_traced(bounds):
+    """Raise TypeError or ValueError unless ``bounds`` is None or (low, high) with low < high."""
+    if bounds is None:
         return
-    values = np.asarray(bounds, dtype=float)
-    if values.shape != (2,) or not values[0] < values[1]:
-        raise ValueError(f"bounds must be (low, high) in sigma with low < high, got {bounds}")
+    wanted = "(low, high) in sigma with low < high"
+    values = as_two_numbers(bounds, "bounds", wanted)
+    if values is not None and not values[0] < values[1]:
+        raise ValueError(f"bounds must be {wanted}; got {shown(bounds)}")
 
 
-def check_fit_options(family: str, bounds, *, generalised: bool = False) -> None:
-    """Raise ValueError for options that no fit takes, and for bounds out of order.
+def check_fit_options(
+    family: AnyFamily,
+    bounds,
+    *,
+    boundary: Boundary = "valid",
+    loss: LossName | Callable = "squared",
+    generalised: bool = False,
+) -> None:
+    """Raise TypeError or ValueError for options that no fit takes, and for wrong bounds.
 
     Args:
         family: of the blur.
         bounds: on sigma.
+        boundary: of the frame.
+        loss: of the residual.
         generalised: the fit takes the generalised Gaussian, too.
     """
     if generalised:
         check_option(family, ALL_FAMILIES, "family")
     else:
         check_family(family)
+    check_option(boundary, BOUNDARIES, "boundary")
+    if isinstance(loss, str) or not callable(loss):
+        check_option(loss, LOSSES, "loss")
+    else:
+        check_elementwise(loss, "loss", (8,))
     check_bounds(bounds)
     if bounds is not None and family == "full":
         raise ValueError("bounds are on sigma per axis; family='full' takes none")
     if bounds is not None and family == GENERALISED:
         raise ValueError("bounds are on the sigma of a Gaussian; family='generalised' takes none")
+
+
+def check_elementwise(function: Callable, name: str, shape: tuple[int, ...]) -> None:
+    """Raise TypeError unless a function maps a traced array to real numbers of its shape."""
+    check_function(function, name)
+    wanted = f"{name} must be a hashable function of jax.numpy operations that keeps the shape"
+    try:
+        hash(function)
+        found = jax.eval_shape(function, jax.ShapeDtypeStruct(shape, jnp.result_type(float)))
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        raise TypeError(f"{wanted}; of {shown(function)} it fails: {reason}") from error
+    if getattr(found, "shape", None) != shape or kind_of(found.dtype) not in "iuf":
+        raise TypeError(f"{wanted}; {shown(function)} returns {found}")

@@ -22,7 +22,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model.options import KERNELS, check_option
+from gaussjax.checks import as_count, as_positive, check_option
+from gaussjax.model.arguments import check_elementwise
+from gaussjax.model.options import KERNELS, LARGEST_TRUNCATE, KernelName
 from gaussjax.numerics import loops
 
 
@@ -44,11 +46,25 @@ class Kernel:
         truncate: "sampled" only: the radius is ``int(truncate * sigma + 0.5)`` px, as in SciPy.
         radius: "sampled" only: overrides ``truncate`` by a fixed radius in px, or by a function
             from sigma (px) to the radius (px) made of jax.numpy operations.
+
+    Raises:
+        TypeError: no name, number or function.
+        ValueError: an unknown name, or a number out of range.
     """
 
-    name: str = "continuous"
+    name: KernelName = "continuous"
     truncate: float = 4.0
     radius: int | Callable | None = None
+
+    def __post_init__(self) -> None:
+        """Check all three; numbers become Python's, equal and hashed alike."""
+        check_option(self.name, KERNELS, "name")
+        truncate = as_positive(self.truncate, "truncate", LARGEST_TRUNCATE)
+        object.__setattr__(self, "truncate", truncate)
+        if callable(self.radius):
+            check_elementwise(self.radius, "radius", ())
+        elif self.radius is not None:
+            object.__setattr__(self, "radius", as_count(self.radius, "radius", 1, 2**24))
 
     @property
     def is_finite(self) -> bool:
@@ -87,21 +103,24 @@ class Kernel:
             return int(jnp.maximum(self.support_at(value), self.margin_at(value)))
 
 
-def as_kernel(kernel: str | Kernel, truncate: float = 4.0, radius=None) -> Kernel:
+def as_kernel(
+    kernel: KernelName | Kernel, truncate: float = 4.0, radius: int | Callable | None = None
+) -> Kernel:
     """The convention of three arguments, or the one that is given as ``kernel``.
 
     Raises:
-        ValueError: an unknown name, or a Kernel beside another truncate or radius.
+        TypeError: no name, number or function.
+        ValueError: an unknown name, a number out of range, or a Kernel beside another truncate or
+            radius.
     """
     if not isinstance(kernel, Kernel):
         check_option(kernel, KERNELS, "kernel")
         return Kernel(kernel, truncate, radius)
-    if (truncate, radius) != (Kernel.truncate, Kernel.radius):
+    if Kernel(truncate=truncate, radius=radius) != Kernel():
         raise ValueError(
             "kernel is a Kernel, which holds truncate and radius: leave these out;"
             f" got truncate={truncate!r}, radius={radius!r}"
         )
-    check_option(kernel.name, KERNELS, "kernel")
     return kernel
 
 

@@ -6,7 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model.options import ALL_FAMILIES, GENERALISED, check_option
+from gaussjax.checks import as_count, check_option, shown
+from gaussjax.model.arguments import as_real, is_traced
+from gaussjax.model.options import ALL_FAMILIES, GENERALISED, AnyFamily
 from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix
 from gaussjax.numerics.pytree import pytree, static
 
@@ -31,10 +33,11 @@ class BlurParams:
     offset: jax.Array | None = None
     shift: jax.Array | None = None
     exponent: jax.Array | None = None
-    family: str = static(default="isotropic")
+    family: AnyFamily = static(default="isotropic")
 
     def covariance_matrix(self, ndim: int) -> jax.Array:
         """Covariance S of the Gaussian, px^2, ``[ndim, ndim]``; generalised: ``s |s|`` times I."""
+        ndim = as_count(ndim, "ndim", 1, 3)
         if self.family == GENERALISED:
             return diagonal_matrix(jnp.broadcast_to(signed_square(self.sigma(ndim)), (ndim,)))
         if self.family != "full":
@@ -48,6 +51,7 @@ class BlurParams:
 
         Generalised: the scale s, which is a standard deviation for p = 2 alone.
         """
+        ndim = as_count(ndim, "ndim", 1, 3)
         if self.exponent is not None:
             return signed_power(self.variance[..., 0], 1 / self.exponent)
         if self.family == "isotropic":
@@ -92,12 +96,12 @@ def signed_square(sigma: jax.Array) -> jax.Array:
     return sigma * abs(sigma)
 
 
-def num_variances(family: str, ndim: int) -> int:
+def num_variances(family: AnyFamily, ndim: int) -> int:
     """Number of variance parameters of ``family`` in ``ndim`` dimensions."""
     return {"axis_aligned": ndim, "full": ndim * (ndim + 1) // 2}.get(family, 1)
 
 
-def project_family(covariance: jax.Array, family: str) -> jax.Array:
+def project_family(covariance: jax.Array, family: AnyFamily) -> jax.Array:
     """The ``family`` member nearest to a covariance ``[ndim, ndim]``, as a variance vector."""
     if family == "axis_aligned":
         return diagonal(covariance)
@@ -106,35 +110,70 @@ def project_family(covariance: jax.Array, family: str) -> jax.Array:
     return jnp.mean(diagonal(covariance))[None]
 
 
-def as_params(params_or_sigma, ndim: int, dtype) -> BlurParams:
+def as_params(params_or_sigma, ndim: int, dtype, name: str = "params") -> BlurParams:
     """BlurParams as they are; a scalar sigma (px) as isotropic, ``[ndim]`` sigmas as axis-aligned.
 
     Raises:
-        ValueError: the shape fits neither the number of axes nor the family, or an exponent that
-            is missing or has no meaning.
+        TypeError: what is no real number.
+        ValueError: the shape fits neither the number of axes nor the family, a value whose square
+            is not finite, or an exponent that is missing or has no meaning.
     """
     if isinstance(params_or_sigma, BlurParams):
-        params = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), params_or_sigma)
-        check_option(params.family, ALL_FAMILIES, "family")
-        wanted = () if params.family == GENERALISED else None
-        got = None if params.exponent is None else params.exponent.shape
-        if got != wanted:
+        given = params_or_sigma
+        check_option(given.family, ALL_FAMILIES, f"{name}.family")
+        if (given.exponent is not None) != (given.family == GENERALISED):
             raise ValueError(
-                "params.exponent must be a number for family 'generalised' and None for others;"
-                f" got shape {got} for family {params.family!r}"
+                f"{name}.exponent must be a number for family 'generalised' and None for others;"
+                f" got {shown(given.exponent)} for family {given.family!r}"
             )
-        expected = (num_variances(params.family, ndim),)
-        if params.variance.shape != expected:
-            raise ValueError(
-                f"params.variance must have shape {expected} for family {params.family!r} in"
-                f" {ndim}-D, got {params.variance.shape}"
+        of = f"for family {given.family!r} in {ndim}-D"
+        shapes = {
+            "variance": (num_variances(given.family, ndim),),
+            "gain": (),
+            "offset": (),
+            "shift": (ndim,),
+            "exponent": (),
+        }
+        found = {
+            field: value
+            if (value := getattr(given, field)) is None and field != "variance"
+            else _as_parameter(
+                value, f"{name}.{field}", [shape], f"must have shape {shape} {of}", dtype
             )
-        return params
-    sigma = jnp.asarray(params_or_sigma, dtype)
-    if sigma.shape == ():
-        return BlurParams(signed_square(sigma)[None])
-    if sigma.shape == (ndim,):
-        return BlurParams(signed_square(sigma), family="axis_aligned")
-    raise ValueError(
-        f"sigma must be a scalar or have one entry per axis, shape ({ndim},); got {sigma.shape}"
-    )
+            for field, shape in shapes.items()
+        }
+        return BlurParams(**jax.tree.map(_on_device, found), family=given.family)
+    wanted = f"must be a sigma in px: a scalar or one entry per axis, shape ({ndim},)"
+    sigma = _as_parameter(params_or_sigma, name, [(), (ndim,)], wanted, dtype)
+    with np.errstate(over="ignore"):
+        square = signed_square(sigma)
+    if not (is_traced(square) or np.all(np.isfinite(square))):
+        raise ValueError(f"{name} must be a sigma whose square is finite; got {shown(sigma)}")
+    if sigma.ndim == 0:
+        return BlurParams(_on_device(square[None]))
+    return BlurParams(_on_device(square), family="axis_aligned")
+
+
+def _as_parameter(value, name: str, shapes: list[tuple[int, ...]], wanted: str, dtype) -> Any:
+    """Real numbers of one of some shapes; where they are known they are finite, and NumPy's."""
+    array = as_real(value, name, "iuf")
+    if array.shape not in shapes:
+        raise ValueError(f"{name} {wanted}; got {array.shape}")
+    if is_traced(array):
+        return jnp.asarray(array, dtype)
+    with np.errstate(over="ignore"):
+        # In NumPy: outside of a program each operation would be compiled by itself.
+        array = np.asarray(array).astype(dtype)
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"{name} must be finite; got {shown(value)}")
+    return array
+
+
+def _on_device(array) -> jax.Array:
+    return jax.device_put(array) if isinstance(array, np.ndarray | np.generic) else array
+
+
+def check_initial(initial, ndim: int, dtype) -> None:
+    """Raise TypeError or ValueError unless a fit can start from there."""
+    if initial is not None:
+        as_params(initial, ndim, dtype, "initial")

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from gaussjax.model.fourier import angular_frequencies, multiply, shift_phase
 from gaussjax.model.generalised import LARGEST_EXPONENT, LEAST_EXPONENT, tail_margins
 from gaussjax.model.kernels import Kernel
-from gaussjax.model.options import GENERALISED
+from gaussjax.model.options import GENERALISED, AnyFamily
 from gaussjax.model.params import BlurParams, num_variances
 from gaussjax.model.transfer import (
     axis_margins,
@@ -36,7 +36,7 @@ class BlurModel:
     B is linear.
     """
 
-    family: str  # of the Gaussian
+    family: AnyFamily  # of the Gaussian
     kernel: Kernel  # the convention
     reach: int  # largest radius in px that "sampled" and "integrated" may take
     largest_margins: tuple[int, ...]  # px per axis that leave enough pixels to compare

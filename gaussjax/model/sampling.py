@@ -1,14 +1,16 @@
 """How a coarse image samples a fine one, from what a caller says: checks, and crops that fit."""
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from gaussjax.model.arguments import is_traced
+from gaussjax.checks import as_number, check_option, shown
+from gaussjax.model.arguments import as_array, is_traced
 from gaussjax.model.folding import CoarseGrid
-from gaussjax.model.options import PIXELS, check_option
+from gaussjax.model.options import PIXELS
 
 # Ratios are fractions of numbers up to this one ...
 _LARGEST_DENOMINATOR = 16
@@ -130,15 +132,12 @@ def _numbers(given: Any, name: str, ndim: int) -> list[float]:
     """One finite number for each axis."""
     if is_traced(given):
         raise TypeError(f"{name} decides shapes: it has to be a number, not an array under jax.jit")
-    try:
-        values = np.asarray(given, float)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number or one for each axis; got {given!r}") from None
-    if values.shape not in ((), (ndim,)) or not np.all(np.isfinite(values)):
-        raise ValueError(
-            f"{name} must be a finite number or one for each of the {ndim} axes; got {given!r}"
-        )
-    return np.broadcast_to(values, (ndim,)).tolist()
+    wanted = f"a number or one for each of the {ndim} axes, finite"
+    many = isinstance(given, tuple | list) or np.ndim(as_array(given, name)) == 1
+    values = list(given) if many else [given] * ndim
+    if len(values) != ndim:
+        raise ValueError(f"{name} must be {wanted}; got {shown(given)}")
+    return [as_number(value, name, wanted, math.isfinite) for value in values]
 
 
 def _check_fit(reference: Sequence[int], blurred: Sequence[int], ratios) -> None:

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from gaussjax.model.arguments import as_image
 from gaussjax.model.fourier import angular_frequencies, forward_transform, inverse_transform
 from gaussjax.model.kernels import Kernel, as_kernel
+from gaussjax.model.options import KernelName, WholeFrame
 from gaussjax.model.transfer import blur
 
 
@@ -38,10 +39,10 @@ def blurred_pair(
     key: jax.Array | None = None,
     noise_std: float = 0.0,
     crop: int = 0,
-    kernel: str | Kernel = "continuous",
+    kernel: KernelName | Kernel = "continuous",
     truncate: float = 4.0,
     radius=None,
-    boundary: str = "periodic",
+    boundary: WholeFrame = "periodic",
 ) -> tuple[jax.Array, jax.Array]:
     """A reference and its blurred version, ``B = g * A + n``, cut out of a larger scene.
 

@@ -1,13 +1,17 @@
 """Gaussian blurs: their transfer function on the frequency grid, and blurring with it."""
 
 import math
+from collections.abc import Callable, Sequence
 from functools import partial, reduce
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+from numpy.typing import ArrayLike
 
+from gaussjax.checks import check_option
 from gaussjax.model import boundary as borders
-from gaussjax.model.arguments import as_image, check_finite, is_traced
+from gaussjax.model.arguments import as_image, as_shape, check_finite, is_traced, kind_of
 from gaussjax.model.fourier import (
     along_axis,
     angular_frequencies,
@@ -20,10 +24,19 @@ from gaussjax.model.fourier import (
 )
 from gaussjax.model.generalised import check_supported, radial_transfer
 from gaussjax.model.kernels import Kernel, as_kernel, axis_transfer, nominal_sigma
-from gaussjax.model.options import GENERALISED, PADDED_BOUNDARIES, check_option
+from gaussjax.model.options import (
+    GENERALISED,
+    PADDED_BOUNDARIES,
+    WHOLE_FRAMES,
+    KernelName,
+    WholeFrame,
+)
 from gaussjax.model.params import BlurParams, as_params
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.sharding import automatic_sharding
+
+# Times the longest axis that a kernel may reach: one that is wider leaves nothing but the mean.
+_FAR = 8
 
 
 def gaussian_transfer(
@@ -158,12 +171,12 @@ def response_factors(
 
 @automatic_sharding
 def transfer_function(
-    params,
-    image_shape: tuple[int, ...],
+    params: BlurParams | ArrayLike,
+    image_shape: Sequence[int],
     *,
-    kernel: str | Kernel = "continuous",
+    kernel: KernelName | Kernel = "continuous",
     truncate: float = 4.0,
-    radius=None,
+    radius: int | Callable | None = None,
 ) -> jax.Array:
     """Transfer function of a Gaussian blur on the half-plane frequency grid of an image.
 
@@ -185,24 +198,29 @@ def transfer_function(
         wider than the longest axis is NaN, because its taps cannot be counted then.
 
     Raises:
-        ValueError: unknown kernel, or a shape of params that fits neither family nor axes.
+        TypeError: params that are no real numbers, or a shape that is none.
+        ValueError: unknown kernel, a shape of params that fits neither family nor axes, or a
+            kernel that reaches far beyond the frame.
     """
     convention = as_kernel(kernel, truncate, radius)
-    dtype = jnp.result_type(float, *(leaf for leaf in jax.tree.leaves(params)))
-    params = as_params(params, len(image_shape), dtype)
-    reach = known_reach(params, convention, len(image_shape), max(image_shape))
-    return gaussian_transfer(params, tuple(image_shape), convention, reach)
+    shape = as_shape(image_shape, "image_shape")
+    given: Any = params.variance if isinstance(params, BlurParams) else params
+    is_floating = hasattr(given, "dtype") and kind_of(given.dtype) == "f"
+    dtype = jnp.result_type(float, given if is_floating else float)
+    params = as_params(params, len(shape), dtype)
+    reach = known_reach(params, convention, shape)
+    return gaussian_transfer(params, shape, convention, reach)
 
 
 @automatic_sharding
 def blur(
-    image,
-    params_or_sigma,
+    image: ArrayLike,
+    params_or_sigma: BlurParams | ArrayLike,
     *,
-    kernel: str | Kernel = "continuous",
+    kernel: KernelName | Kernel = "continuous",
     truncate: float = 4.0,
-    radius=None,
-    boundary: str = "periodic",
+    radius: int | Callable | None = None,
+    boundary: WholeFrame = "periodic",
 ) -> jax.Array:
     """Blur an image by a Gaussian in the Fourier domain: ``gain (g * A)(x - shift) + offset``.
 
@@ -223,18 +241,17 @@ def blur(
         TypeError: an image that is not real numbers.
         ValueError: unknown option, a generalised Gaussian with another kernel than "continuous" or
             a padded boundary, rank 0 or above 3, empty or size-1 axes, sigma of a wrong shape or
-            not finite, and outside of tracing NaN or infinite pixels.
+            not finite, a kernel that reaches far beyond the frame, and outside of tracing NaN or
+            infinite pixels.
     """
     image = as_image(image, "image")
     check_finite(image, "image")
-    check_option(boundary, ("periodic", *PADDED_BOUNDARIES), "boundary")
+    check_option(boundary, WHOLE_FRAMES, "boundary")
     convention = as_kernel(kernel, truncate, radius)
-    params = as_params(params_or_sigma, image.ndim, image.dtype)
+    params = as_params(params_or_sigma, image.ndim, image.dtype, "params_or_sigma")
     check_supported(params.family, convention.name, boundary)
     padded = boundary in PADDED_BOUNDARIES
-    needs_reach = padded or convention.is_finite
-    fallback = (max(image.shape) + 1) // 2 if padded else max(image.shape)
-    reach = known_reach(params, convention, image.ndim, fallback) if needs_reach else 0
+    reach = known_reach(params, convention, image.shape, "params_or_sigma", padded=padded)
     # In steps, because every new reach compiles anew.
     reach = -(-reach // 8) * 8
     return _blur(image, params, kernel=convention, boundary=boundary, reach=reach)
@@ -265,13 +282,43 @@ def axis_margins(params: BlurParams, kernel: Kernel, ndim: int) -> jax.Array:
     return margins
 
 
-def known_reach(params: BlurParams, kernel: Kernel, ndim: int, fallback: int) -> int:
-    """Reach in px from the parameters' values, or ``fallback`` while they are being traced."""
+def known_reach(
+    params: BlurParams,
+    kernel: Kernel,
+    image_shape: tuple[int, ...],
+    name: str = "params",
+    *,
+    padded: bool = False,
+) -> int:
+    """Reach in px from the parameters' values, 0 where neither taps nor pads need one.
+
+    While the parameters are traced it is the longest axis, or half of it where the frame is padded.
+
+    Args:
+        params: of the blur.
+        kernel: the convention.
+        image_shape: of the frame.
+        name: of the argument that the parameters are from, for a message.
+        padded: the frame is extended by the reach.
+
+    Raises:
+        ValueError: parameters that are not finite, or a reach that would take all memory.
+    """
+    if not (kernel.is_finite or padded):
+        return 0
+    ndim, longest = len(image_shape), max(image_shape)
     if is_traced(params):
-        return fallback
+        return (longest + 1) // 2 if padded else longest
     with jax.ensure_compile_time_eval():
         sigma = float(jnp.max(nominal_sigma(diagonal(params.covariance_matrix(ndim)))))
         shift = 0.0 if params.shift is None else float(jnp.max(jnp.abs(params.shift)))
     if not math.isfinite(sigma + shift):
-        raise ValueError(f"sigma and shift must be finite, got sigma {sigma} and shift {shift}")
-    return kernel.reach(sigma) + math.ceil(shift)
+        raise ValueError(f"{name} must be finite, got sigma {sigma} and shift {shift}")
+    reach = kernel.reach(sigma) + math.ceil(shift)
+    if reach > _FAR * longest:
+        raise ValueError(
+            f"{name}: a blur with sigma {sigma:.3g} px and shift {shift:.3g} px reaches {reach:.3g}"
+            f" px, far beyond a frame of {image_shape}, and leaves it flat: use a smaller sigma,"
+            " shift, truncate or radius"
+        )
+    return reach

@@ -6,11 +6,13 @@ import os
 import warnings
 from pathlib import Path
 
+from gaussjax.checks import as_path
+
 VARIABLE = "GAUSSJAX_CACHE"  # another folder, or 0 for none
 LARGEST_SIZE = 256 * 2**20  # bytes; a program takes about a fifth of a megabyte
 
 
-def keep_programs(folder: str | os.PathLike | None = None) -> Path | None:
+def keep_programs(folder: str | os.PathLike[str] | None = None) -> Path | None:
     """Have JAX take compiled programs from a folder, and put new ones there.
 
     For all programs of the process that are compiled from then on. The keeping is that of JAX's
@@ -22,10 +24,14 @@ def keep_programs(folder: str | os.PathLike | None = None) -> Path | None:
         folder: None: what the environment variable ``GAUSSJAX_CACHE`` names (0: keep none), or
             the user's cache folder, ``~/.cache/gaussjax`` on Linux.
 
+    Raises:
+        TypeError: a folder that is no path.
+
     Returns:
         The folder; that which JAX uses already if there is one; None with a warning if it cannot be
         written, and None where the user wants none.
     """
+    folder = None if folder is None else as_path(folder, "folder")
     import jax
     from jax.experimental.compilation_cache import compilation_cache
 

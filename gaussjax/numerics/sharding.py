@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 import jax
 from jax.sharding import AxisType, PartitionSpec
 
+from gaussjax.numerics.pytree import flatten
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -21,11 +23,16 @@ def automatic_sharding(function: F) -> F:
 
     @wraps(function)
     def wrapped(*args, **kwargs):
-        leaves, structure = jax.tree.flatten((args, kwargs))
+        leaves, structure = flatten((args, kwargs))
         meshes = {k: mesh for k, leaf in enumerate(leaves) if (mesh := _explicit_mesh(leaf))}
         if not meshes:
             return function(*args, **kwargs)
         mesh, same = next(iter(meshes.values())), PartitionSpec()
+        if any(each != mesh for each in meshes.values()):
+            raise ValueError(
+                "arguments are spread over different meshes: put them on one by jax.device_put;"
+                f" got {', '.join(map(str, set(meshes.values())))}"
+            )
 
         def call(*arrays):
             for k, array in zip(meshes, arrays, strict=True):

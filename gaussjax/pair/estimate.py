@@ -2,21 +2,33 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
-from gaussjax.model.arguments import as_noise, check_finite, check_fit_options, is_traced
+from gaussjax.checks import as_flag
+from gaussjax.model.arguments import (
+    Mask,
+    as_flags,
+    as_noise,
+    check_finite,
+    check_fit_options,
+    is_traced,
+)
 from gaussjax.model.generalised import check_supported
 from gaussjax.model.kernels import Kernel, as_kernel
-from gaussjax.model.options import BOUNDARIES, LOSSES, check_option
+from gaussjax.model.options import AnyFamily, Boundary, KernelName, LossName, Motion, Pixel
+from gaussjax.model.params import BlurParams, check_initial
 from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.pair.extent import largest_radius, radii
 from gaussjax.pair.fit import Options, estimate_within
 from gaussjax.pair.frame import Usable, in_bucket
 from gaussjax.pair.grids import on_grids
 from gaussjax.pair.partial_frame import to_precision
-from gaussjax.pair.similar_pair import check_motion, similar_pair, with_similarity
+from gaussjax.pair.similar_pair import SimilarPair, check_motion, similar_pair, with_similarity
 from gaussjax.statistics.quantisation import known_steps
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
@@ -25,28 +37,28 @@ from gaussjax.statistics.status import Status
 @automatic_sharding
 @to_precision
 def estimate_blur(
-    reference,
-    blurred,
+    reference: ArrayLike,
+    blurred: ArrayLike,
     *,
-    family: str = "isotropic",
-    kernel: str | Kernel = "continuous",
+    family: AnyFamily = "isotropic",
+    kernel: KernelName | Kernel = "continuous",
     truncate: float = 4.0,
-    radius=None,
-    boundary: str = "valid",
-    loss: str | Callable = "squared",
+    radius: int | Callable | None = None,
+    boundary: Boundary = "valid",
+    loss: LossName | Callable = "squared",
     gain: bool = False,
     offset: bool = False,
     shift: bool = False,
-    motion: str | None = None,
-    noise_std=None,
-    bounds=None,
-    mask=None,
-    weights=None,
-    sampling=None,
-    pixel: str = "area",
-    centre: str | float | Sequence[float] = "area",
-    initial=None,
-    precision=None,  # taken care of by `to_precision`
+    motion: Motion | None = None,
+    noise_std: Literal["estimate"] | ArrayLike | None = None,
+    bounds: ArrayLike | None = None,
+    mask: Mask | None = None,
+    weights: ArrayLike | None = None,
+    sampling: float | Fraction | Sequence[float | Fraction] | None = None,
+    pixel: Pixel = "area",
+    centre: Literal["area", "first"] | float | Sequence[float] = "area",
+    initial: BlurParams | ArrayLike | None = None,
+    precision: float | None = None,  # taken care of by `to_precision`
     buckets: bool = False,
 ) -> BlurEstimate:
     """Estimate the Gaussian blur that takes ``reference`` to ``blurred``.
@@ -126,7 +138,7 @@ def estimate_blur(
         losses, and that of errors in variables with ``noise_std``.
 
     Raises:
-        TypeError: images that are not arrays of real numbers.
+        TypeError: images that are not arrays of real numbers, and options of another type.
         ValueError: shapes that differ, rank 0 or above 3, empty or size-1 axes, an unknown option,
             bounds that are out of order or given for "full", another kernel or boundary than those
             that "generalised" goes with, the shape of a colour image,
@@ -136,24 +148,24 @@ def estimate_blur(
     Source: the error bars are those of Seber & Wild, "Nonlinear Regression", Wiley 1989, ch. 2;
     White, Econometrica 50(1), 1982; Fuller, "Measurement Error Models", Wiley 1987.
     """
-    check_option(boundary, BOUNDARIES, "boundary")
-    check_fit_options(family, bounds, generalised=True)
-    _check_loss(loss, noise_std, weights)
-    narrowed = any(np.dtype(getattr(x, "dtype", "f4")) == np.float64 for x in (reference, blurred))
-    steps = known_steps(reference, blurred)
+    check_fit_options(family, bounds, boundary=boundary, loss=loss, generalised=True)
+    gain, offset, shift = as_flags(gain=gain, offset=offset, shift=shift)
+    convention, buckets = as_kernel(kernel, truncate, radius), as_flag(buckets, "buckets")
+    check_supported(family, convention.name, boundary)
+    _check_noise(noise_std, loss, weights)
+    given = reference, blurred
     on_grid = (mask, weights), (sampling, pixel, centre), boundary, bounds, family, motion
     reference, blurred, usable, grid = on_grids(reference, blurred, *on_grid)
+    narrowed = any(np.dtype(getattr(x, "dtype", "f4")) == np.float64 for x in given)
+    check_initial(initial, reference.ndim, reference.dtype)
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
-    convention = as_kernel(kernel, truncate, radius)
-    check_supported(family, convention.name, boundary)
     moved, data = None, (reference, blurred, usable)
     if motion is not None:
-        check_motion(motion, reference.shape, boundary, noise_std)
-        moved = similar_pair(*data)
+        moved = _moved(data, motion, boundary, noise_std)
         data = reference, moved.blurred, moved.usable
     if buckets and boundary == "valid" and motion is None and grid is None:
         data = in_bucket(*data)
-    nuisances = {"gain": bool(gain), "offset": bool(offset), "shift": bool(shift or motion)}
+    nuisances = {"gain": gain, "offset": offset, "shift": shift or motion is not None}
     options = Options(
         family=family,
         kernel=convention,
@@ -165,7 +177,7 @@ def estimate_blur(
         motion=motion is not None,
         grid=grid,
     )
-    estimate = _estimate(*data, steps, noise, bounds, initial, options=options)
+    estimate = _estimate(*data, known_steps(*given), noise, bounds, initial, options=options)
     if moved is not None:
         estimate = with_similarity(estimate, moved.similarity)
     _check_finite(estimate, *data)
@@ -185,10 +197,14 @@ def _estimate(
     return estimate_within(reaches, *data, steps, noise, bounds, initial, options=options)
 
 
-def _check_loss(loss, noise_std, weights) -> None:
-    """Raise ValueError for an unknown loss, and for what does not go with ``noise_std``."""
-    if not callable(loss):
-        check_option(loss, LOSSES, "loss")
+def _moved(data: tuple, motion: Motion, boundary: Boundary, noise_std) -> SimilarPair:
+    """The pair with B on the grid of A, as far as a motion can be fitted."""
+    check_motion(motion, data[0].shape, boundary, noise_std)
+    return similar_pair(*data)
+
+
+def _check_noise(noise_std, loss: LossName | Callable, weights) -> None:
+    """Refuse what noise of both images does not go with."""
     if noise_std is not None and (loss != "squared" or weights is not None):
         raise ValueError(
             "noise_std describes the noise of both images: it goes with loss='squared' and"

@@ -12,6 +12,7 @@ from gaussjax.model import boundary as borders
 from gaussjax.model.arguments import fill_with_mean, is_traced
 from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.kernels import Kernel
+from gaussjax.model.options import AnyFamily, Boundary, LossName
 from gaussjax.model.response import BlurModel
 from gaussjax.model.transfer import axis_margins
 from gaussjax.model.window import everywhere, taper
@@ -67,10 +68,10 @@ LARGEST_RELATIVE_ERROR = 0.05
 class Options:
     """The static options of an estimate, hashable: each combination compiles once."""
 
-    family: str
+    family: AnyFamily
     kernel: Kernel
-    boundary: str
-    loss: str | Callable
+    boundary: Boundary
+    loss: LossName | Callable
     gain: bool
     offset: bool
     shift: bool

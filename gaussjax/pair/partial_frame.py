@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.checks import as_positive
 from gaussjax.io.numpy_files import cut_mapped
-from gaussjax.model.arguments import as_pair, is_traced
+from gaussjax.model.arguments import as_pair, as_real, is_traced
 from gaussjax.model.options import GENERALISED
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.frame_part import FramePart
@@ -51,9 +52,7 @@ def to_precision(estimate: F) -> F:
                 "precision decides by the values how much is read, which jax.jit, vmap and grad do"
                 " not know: leave it out there"
             )
-        asked = np.asarray(precision)
-        if asked.shape or asked.dtype.kind not in "iuf" or not 0 < asked < np.inf:
-            raise ValueError(f"precision must be a number above 0 such as 1e-3; got {precision!r}")
+        asked = as_positive(precision, "precision")
         if (boundary := options.get("boundary", "valid")) != "valid":
             raise ValueError(
                 "precision reads tiles, whose edges are not the frame's: leave out precision or"
@@ -70,14 +69,18 @@ def to_precision(estimate: F) -> F:
         if options.get("sampling") is not None:
             raise ValueError("precision reads tiles of one grid: leave out precision or sampling")
         given = reference, blurred, *masks, options.pop("weights", None)
-        maps: list[Any] = [x if x is None or hasattr(x, "dtype") else np.asarray(x) for x in given]
+        names = "reference", "blurred", "mask of reference", "mask of blurred", "weights"
+        maps: list[Any] = [
+            x if x is None or hasattr(x, "dtype") else as_real(x, name)
+            for x, name in zip(given, names, strict=True)
+        ]
         # The checks of the front door, without the pixels.
         jax.eval_shape(as_pair, *(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in maps[:2]))
         if any(x is not None and x.shape != maps[0].shape for x in maps):
             raise ValueError(f"mask and weights must have the shape of the images, {maps[0].shape}")
         if any(isinstance(x, np.ma.MaskedArray) for x in maps):
             raise TypeError("a masked array is not read: pass its data, and mask=~array.mask")
-        return _search(partial(estimate, **options), maps, float(asked))
+        return _search(partial(estimate, **options), maps, asked)
 
     return wrapped  # pyright: ignore[reportReturnType]
 

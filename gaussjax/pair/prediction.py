@@ -4,11 +4,13 @@ In the frame's own centre and scale the offset becomes a *level*, the mean that 
 ``gain g * A``: unlike the offset it is hardly correlated with the gain.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
+from numpy.typing import ArrayLike
 
+from gaussjax.checks import check_option
 from gaussjax.model import boundary as borders
 from gaussjax.model.arguments import as_pair
 from gaussjax.model.folding import fold, tile
@@ -21,7 +23,7 @@ from gaussjax.model.fourier import (
 )
 from gaussjax.model.generalised import check_supported
 from gaussjax.model.kernels import Kernel, as_kernel
-from gaussjax.model.options import BOUNDARIES, PADDED_BOUNDARIES, check_option
+from gaussjax.model.options import BOUNDARIES, PADDED_BOUNDARIES, Boundary, KernelName
 from gaussjax.model.params import BlurParams, as_params
 from gaussjax.model.response import BlurModel, prediction_margins
 from gaussjax.model.similarity import motion_fields
@@ -136,14 +138,14 @@ def second_order_term(
 
 @automatic_sharding
 def image_loss(
-    params,
-    reference,
-    blurred,
+    params: BlurParams | ArrayLike,
+    reference: ArrayLike,
+    blurred: ArrayLike,
     *,
-    kernel: str | Kernel = "continuous",
+    kernel: KernelName | Kernel = "continuous",
     truncate: float = 4.0,
-    radius=None,
-    boundary: str = "valid",
+    radius: int | Callable | None = None,
+    boundary: Boundary = "valid",
 ) -> jax.Array:
     """Half the sum of squared residuals, ``1/2 sum_x W(x) (g*A - B)(x)^2``, over compared pixels.
 
@@ -172,8 +174,7 @@ def image_loss(
     params = as_params(params, reference.ndim, reference.dtype)
     check_supported(params.family, convention.name, boundary)
     padded = boundary in PADDED_BOUNDARIES
-    fallback = (max(reference.shape) + 1) // 2 if padded else max(reference.shape)
-    reach = known_reach(params, convention, reference.ndim, fallback)
+    reach = known_reach(params, convention, reference.shape, padded=padded)
     centre, scale = centre_and_scale(reference)
     difference = blurred - reference
     frame = make_frame(reference, blurred, difference, boundary, reach, centre=centre, scale=scale)

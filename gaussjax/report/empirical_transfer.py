@@ -6,7 +6,10 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
+from gaussjax.checks import as_count
+from gaussjax.model.arguments import Mask
 from gaussjax.model.fourier import (
     forward_transform,
     multiply,
@@ -20,6 +23,7 @@ from gaussjax.report.oriented_pair import OrientedPair, orient
 from gaussjax.spectra.radial_bins import RadialBins
 from gaussjax.statistics.result import BlurEstimate
 
+_MOST_BINS = 2**16  # more than any image has radii that differ
 _SIGNIFICANT = 3.0  # standard deviations by which the power of a signal exceeds that of noise
 
 
@@ -67,7 +71,12 @@ class TransferProfile:
 
 
 def transfer_profile(
-    reference, blurred, estimate: BlurEstimate, *, mask=None, num_bins: int = 32
+    reference: ArrayLike,
+    blurred: ArrayLike,
+    estimate: BlurEstimate,
+    *,
+    mask: Mask | None = None,
+    num_bins: int = 32,
 ) -> TransferProfile:
     """Measure the transfer function from A to B, beside the Gaussian one of an estimate.
 
@@ -88,18 +97,17 @@ def transfer_profile(
         num_bins: between 0 and pi rad/px; those that hold no frequency are left out.
 
     Raises:
-        TypeError: images that are not arrays of real numbers.
+        TypeError: images that are not arrays of real numbers, or no estimate.
         ValueError: images, masks or estimate that do not fit each other, a batch of estimates, NaN
             or infinite pixels that are not masked, or fewer than one bin.
 
     Source: J. S. Bendat & A. G. Piersol, "Random Data", 4th ed., Wiley 2010, ch. 6 and 9 (H1, H2
     and the error); ISO 12233:2017 (the unit of MTF50).
     """
-    if num_bins < 1:
-        raise ValueError(f"num_bins must be at least 1, got {num_bins}")
+    num_bins = as_count(num_bins, "num_bins", 1, _MOST_BINS)
     pair = orient(reference, blurred, estimate, mask)
     params, kernel = pair.params(estimate), estimate.kernel
-    reach = known_reach(params, kernel, len(pair.shape), max(pair.shape))
+    reach = known_reach(params, kernel, pair.shape)
     predicted = pair.predicted(params, kernel)
     *spectra, gaussian, window = _spectra(pair, params, predicted, kernel, reach)
     a, b = (np.asarray(spectrum, complex) for spectrum in spectra)

@@ -4,14 +4,18 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial, reduce
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
+from gaussjax.checks import check_option
+from gaussjax.model.arguments import Mask, as_pair
 from gaussjax.model.fourier import forward_transform, half_plane_weights, squared_magnitude
 from gaussjax.model.kernels import Kernel, as_kernel
-from gaussjax.model.options import FAMILIES, PADDED_BOUNDARIES
+from gaussjax.model.options import BOUNDARIES, FAMILIES, PADDED_BOUNDARIES, Boundary, KernelName
 from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import known_reach, system_response
 from gaussjax.numerics.pytree import pytree, static
@@ -56,19 +60,19 @@ class FamilyComparison:
 
 
 def compare_families(
-    reference,
-    blurred,
+    reference: ArrayLike,
+    blurred: ArrayLike,
     *,
-    kernel: str | Kernel = "continuous",
+    kernel: KernelName | Kernel = "continuous",
     truncate: float = 4.0,
     radius: int | Callable | None = None,
-    boundary: str = "valid",
+    boundary: Boundary = "valid",
     gain: bool = False,
     offset: bool = False,
     shift: bool = False,
-    noise_std=None,
-    mask=None,
-    weights=None,
+    noise_std: Literal["estimate"] | ArrayLike | None = None,
+    mask: Mask | None = None,
+    weights: ArrayLike | None = None,
 ) -> FamilyComparison:
     """Compare no blur, one sigma, one per axis and a full covariance by AIC on the same pixels.
 
@@ -102,13 +106,15 @@ def compare_families(
         "full".
 
     Raises:
-        TypeError: images that are not arrays of real numbers.
+        TypeError: images that are not arrays of real numbers, and options of another type.
         ValueError: what ``estimate_blur`` raises.
 
     Source: H. Akaike, "A new look at the statistical model identification", IEEE Trans. Automatic
     Control 19(6), 1974.
     """
     convention = as_kernel(kernel, truncate, radius)
+    ndim = as_pair(reference, blurred)[0].ndim
+    check_option(boundary, BOUNDARIES, "boundary")
     fit = partial(
         estimate_blur,
         reference,
@@ -121,7 +127,7 @@ def compare_families(
         mask=mask,
         weights=weights,
     )
-    names = _names(np.ndim(reference), convention)
+    names = _names(ndim, convention)
     if isinstance(noise_std, str):
         noise_std = _levels(fit, names, noise_std)
     # Bounds that do not bind let both fits of one sigma share a compiled program. Where they would
@@ -198,7 +204,7 @@ def _deviance(
     unit = jnp.std(pair.sharp)
     unit = jnp.where(unit > 0, unit, 1)
     noise = unit**2 * floored_noise((levels[::-1] if pair.is_swapped else levels) ** 2 / unit**2)
-    reach = known_reach(params, kernel, window.ndim, max(pair.shape))
+    reach = known_reach(params, kernel, pair.shape)
     response = system_response(params, pair.shape, kernel, reach)
     density = noise[1] + noise[0] * leaked(squared_magnitude(response)[None], window)[0]
     power = squared_magnitude(forward_transform(window * residual, window.ndim))

@@ -4,9 +4,12 @@ from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
+from numpy.typing import ArrayLike
 
+from gaussjax.checks import check_type
 from gaussjax.maps.blur_map import BlurMap
 from gaussjax.maps.table import check_isotropic
+from gaussjax.model.arguments import as_image, is_traced
 from gaussjax.report import style
 from gaussjax.statistics.status import Status
 
@@ -20,7 +23,7 @@ _SIZE = (10.0, 3.6)  # inches
 _LEAST_SPAN = 8.0
 
 
-def draw_map(reference, blur_map: BlurMap) -> "Figure":
+def draw_map(reference: ArrayLike, blur_map: BlurMap) -> "Figure":
     """Draw the reference, sigma over the frame, and its standard error.
 
     Every tile is a cell around its centre, with a dot where its estimate looks; tiles that were
@@ -36,12 +39,19 @@ def draw_map(reference, blur_map: BlurMap) -> "Figure":
         Figure of matplotlib, 10 x 3.6 inches, to be saved by its ``savefig``; no window is opened.
 
     Raises:
+        TypeError: an image that is not real numbers, or no map.
         ValueError: a reference of another shape than the map's, or a map of several sigmas.
     """
-    image, found = np.asarray(reference, float), jax.device_get(blur_map)
-    if image.shape != found.grid.shape:
-        raise ValueError(f"the map is of a frame of {found.grid.shape} px; got {image.shape}")
-    check_isotropic(found)
+    check_type(blur_map, BlurMap, "blur_map", "from gaussjax.blur_map")
+    check_isotropic(blur_map)
+    image = as_image(reference, "reference")
+    if image.shape != blur_map.grid.shape:
+        raise ValueError(
+            f"reference must be of the map's frame, {blur_map.grid.shape} px; got {image.shape}"
+        )
+    if is_traced(image, blur_map):
+        raise ValueError("reference and blur_map must be known: draw outside of jit and vmap")
+    image, found = np.asarray(image, float), jax.device_get(blur_map)
     sigma, error = found.sigma, found.sigma_standard_error
     if found.shrunk_sigma is not None:
         sigma, error = found.shrunk_sigma, found.shrunk_standard_error

@@ -9,9 +9,18 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
+from gaussjax.checks import check_type
 from gaussjax.model import boundary as borders
-from gaussjax.model.arguments import as_mask_pair, as_pair, check_finite, fill_with_mean, is_traced
+from gaussjax.model.arguments import (
+    Mask,
+    as_mask_pair,
+    as_pair,
+    check_finite,
+    fill_with_mean,
+    is_traced,
+)
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams
 from gaussjax.model.response import prediction_margins
@@ -71,7 +80,9 @@ class OrientedPair:
         return window if self.known_soft is None else window * self.known_soft.astype(dtype)
 
 
-def orient(reference, blurred, estimate: BlurEstimate, mask=None) -> OrientedPair:
+def orient(
+    reference: ArrayLike, blurred: ArrayLike, estimate: BlurEstimate, mask: Mask | None = None
+) -> OrientedPair:
     """The pair of an estimate, the sharper image first by the sign of the mean variance.
 
     Args:
@@ -81,14 +92,16 @@ def orient(reference, blurred, estimate: BlurEstimate, mask=None) -> OrientedPai
         mask: as in :func:`~gaussjax.estimate_blur`.
 
     Raises:
-        TypeError: images that are not arrays of real numbers.
+        TypeError: images that are not arrays of real numbers, or no estimate.
         ValueError: images or masks that do not fit each other, NaN or infinite pixels that are not
             masked, a batch of estimates, or one that is being traced.
     """
+    check_type(estimate, BlurEstimate, "estimate", "from estimate_blur")
     reference, blurred = as_pair(reference, blurred)
     if is_traced(reference, blurred, estimate) or np.ndim(estimate.status):
         raise ValueError(
-            "a report is of one pair and its estimate: call it outside of jit and vmap"
+            "a report is of one reference, one blurred image, one mask and one estimate: call it"
+            " outside of jit and vmap, and take one estimate of a batch"
         )
     if estimate.covariance_matrix.shape[-1] != reference.ndim:
         raise ValueError(

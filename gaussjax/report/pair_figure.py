@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
+from gaussjax.checks import check_type
+from gaussjax.model.arguments import Mask
 from gaussjax.report import style
 from gaussjax.report.empirical_transfer import TransferProfile
 from gaussjax.report.family_comparison import FamilyComparison
@@ -31,14 +34,14 @@ _LEAST_COHERENCE = 0.5
 
 
 def draw_report(
-    reference,
-    blurred,
+    reference: ArrayLike,
+    blurred: ArrayLike,
     estimate: BlurEstimate,
     profile: TransferProfile,
     comparison: FamilyComparison,
     *,
     kernels: KernelComparison | None = None,
-    mask=None,
+    mask: Mask | None = None,
 ) -> "Figure":
     """Draw A, B, the prediction, the residual ``B - prediction``, and the transfer functions.
 
@@ -60,10 +63,15 @@ def draw_report(
         ``savefig``; no window is opened.
 
     Raises:
-        TypeError: images that are not arrays of real numbers.
+        TypeError: images that are not arrays of real numbers, or what is no estimate, profile or
+            comparison.
         ValueError: images, masks or estimate that do not fit each other, a batch of estimates, or
             NaN or infinite pixels that are not masked.
     """
+    check_type(profile, TransferProfile, "profile", "from transfer_profile")
+    check_type(comparison, FamilyComparison, "comparison", "from compare_families")
+    if kernels is not None:
+        check_type(kernels, KernelComparison, "kernels", "from compare_kernels")
     pair = orient(reference, blurred, estimate, mask)
     params = pair.params(estimate)
     predicted = pair.predicted(params, estimate.kernel)

@@ -5,8 +5,11 @@ from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike
 
-from gaussjax.model.arguments import as_pair
+from gaussjax.checks import as_count, check_type, shown
+from gaussjax.model.arguments import as_pair, as_shape, kind_of
 from gaussjax.model.fourier import forward_transform, multiply, squared_magnitude
 from gaussjax.model.window import Window
 from gaussjax.numerics.pytree import pytree, static
@@ -64,7 +67,7 @@ class Spectra:
 
     def folded(self, least: int = 128) -> "Spectra":
         """The spectra of the images as :func:`folded_image` makes them, for a start."""
-        steps = _fold_counts(self.image_shape, least)
+        steps = _fold_counts(self.image_shape, as_count(least, "least", 1))
         kept = tuple(slice(None, None, step) for step in steps)
         return replace(
             self,
@@ -107,8 +110,43 @@ def _fold_counts(shape: tuple[int, ...], least: int) -> list[int]:
     return [max(k for k in range(1, max(n // least, 1) + 1) if n % k == 0) for n in shape]
 
 
+def check_spectra(spectra: Spectra, name: str = "spectra", *, batched: bool = False) -> None:
+    """Refuse what is no Spectra of images of one shape.
+
+    Args:
+        spectra: to be checked.
+        name: of the argument.
+        batched: they have a leading axis.
+
+    Raises:
+        TypeError: no Spectra, or not of arrays of the right dtypes.
+        ValueError: arrays of other shapes.
+    """
+    check_type(spectra, Spectra, name, "from pair_spectra")
+    *rows, last = as_shape(spectra.image_shape, f"{name}.image_shape")
+    half_plane = (*rows, last // 2 + 1)
+    lead = tuple(np.shape(spectra.reference_power))[:1] if batched else ()
+    for field, kind, shape in (
+        ("reference_power", "f", half_plane),
+        ("cross_power", "c", half_plane),
+        ("unexplained_power", "f", half_plane),
+        ("num_pairs", "iu", ()),
+    ):
+        array = getattr(spectra, field)
+        if not hasattr(array, "dtype") or kind_of(array.dtype) not in kind:
+            raise TypeError(f"{name}.{field} has another type than in Spectra; got {shown(array)}")
+        if array.shape != lead + shape:
+            advice = "one leading axis, as jax.vmap(pair_spectra) returns them"
+            if not batched:
+                advice = "no leading axis: add up a batch by sum_spectra, or use jax.vmap"
+            raise ValueError(
+                f"{name} must be Spectra of images of shape {spectra.image_shape} with {advice};"
+                f" got {name}.{field} of shape {array.shape}"
+            )
+
+
 @automatic_sharding
-def pair_spectra(reference, blurred) -> Spectra:
+def pair_spectra(reference: ArrayLike, blurred: ArrayLike) -> Spectra:
     """Spectra of one pair: ``P = |a|^2``, ``C = conj(a) b`` with a, b the half-plane FFTs.
 
     Args:
@@ -171,13 +209,10 @@ def sum_spectra(batch: Spectra) -> Spectra:
     """Sum over the leading axis of a batch of Spectra, as ``jax.vmap(pair_spectra)`` returns it.
 
     Raises:
+        TypeError: no Spectra.
         ValueError: spectra without a leading axis.
     """
-    if batch.reference_power.ndim != len(batch.image_shape) + 1:
-        raise ValueError(
-            "batch must be Spectra with one leading axis, as jax.vmap(pair_spectra) returns them;"
-            f" got power of shape {batch.reference_power.shape}"
-        )
+    check_spectra(batch, "batch", batched=True)
     power = jnp.sum(batch.reference_power, axis=0)
     cross = jnp.sum(batch.cross_power, axis=0)
     # Chan's form of a pooled variance: no difference of large numbers.
@@ -198,10 +233,12 @@ def add_spectra(first: Spectra, second: Spectra) -> Spectra:
     Source of the pooled R: T. F. Chan, G. H. Golub, R. J. LeVeque, "Updating formulae and a
     pairwise algorithm for computing sample variances", Stanford STAN-CS-79-773, 1979.
     """
+    check_spectra(first, "first")
+    check_spectra(second, "second")
     if first.image_shape != second.image_shape:
         raise ValueError(
-            "spectra of different image shapes cannot be added, got"
-            f" {first.image_shape} and {second.image_shape}; crop the images alike"
+            "spectra of different image shapes cannot be added, got first of"
+            f" {first.image_shape} and second of {second.image_shape}; crop the images alike"
         )
     return sum_spectra(jax.tree.map(lambda x, y: jnp.stack([x, y]), first, second))
 

@@ -13,9 +13,11 @@ from functools import partial, reduce
 import jax
 import jax.numpy as jnp
 
+from gaussjax.checks import as_flag, shown
+from gaussjax.model.arguments import as_scalar, is_traced
 from gaussjax.model.fourier import half_plane_sum, squared_magnitude
 from gaussjax.model.kernels import Kernel
-from gaussjax.model.options import check_family
+from gaussjax.model.options import Family, check_family
 from gaussjax.model.params import BlurParams, num_variances
 from gaussjax.model.transfer import gaussian_transfer
 from gaussjax.numerics import loops
@@ -23,7 +25,7 @@ from gaussjax.numerics.linear_algebra import inner_products, inverse_small
 from gaussjax.numerics.newton import gauss_newton
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.sharding import automatic_sharding
-from gaussjax.spectra.cross_spectra import Spectra
+from gaussjax.spectra.cross_spectra import Spectra, check_spectra
 from gaussjax.spectra.loss import spectral_residual, squared_misfit, without_zero_frequency
 from gaussjax.spectra.moments import (
     Polynomial,
@@ -40,9 +42,8 @@ _CONTINUOUS = Kernel("continuous")
 
 
 @automatic_sharding
-@partial(jax.jit, static_argnames=("family", "amplitude"))
 def fit_frequency_ratio(
-    spectra: Spectra, *, family: str = "isotropic", amplitude: bool = False
+    spectra: Spectra, *, family: Family = "isotropic", amplitude: bool = False
 ) -> BlurEstimate:
     """Cross-spectral weighted log-linear fit of the transfer function; closed form.
 
@@ -63,9 +64,17 @@ def fit_frequency_ratio(
         BlurEstimate in px with the standard error of weighted least squares.
 
     Raises:
-        ValueError: unknown family.
+        TypeError: no Spectra, or no text, flag or number where one is asked for.
+        ValueError: unknown family, or a batch of spectra.
     """
     check_family(family)
+    amplitude = as_flag(amplitude, "amplitude")
+    check_spectra(spectra)
+    return _frequency_ratio(spectra, family=family, amplitude=amplitude)
+
+
+@partial(jax.jit, static_argnames=("family", "amplitude"))
+def _frequency_ratio(spectra: Spectra, *, family: Family, amplitude: bool) -> BlurEstimate:
     swapped, _ = direction(spectra.folded(), gain=amplitude)
     return weighted_ratio_fit(spectra, swapped, family=family, amplitude=amplitude)
 
@@ -75,7 +84,7 @@ def weighted_ratio_fit(
     spectra: Spectra,
     swapped: jax.Array | bool,
     *,
-    family: str = "isotropic",
+    family: Family = "isotropic",
     amplitude: bool = False,
 ) -> BlurEstimate:
     """:func:`fit_frequency_ratio` with the noise in B, or in A where ``swapped``.
@@ -111,9 +120,12 @@ def weighted_ratio_fit(
 
 
 @automatic_sharding
-@partial(jax.jit, static_argnames=("family", "amplitude"))
 def fit_pointwise_ratio(
-    spectra: Spectra, *, family: str = "isotropic", amplitude: bool = False, threshold: float = 1e-3
+    spectra: Spectra,
+    *,
+    family: Family = "isotropic",
+    amplitude: bool = False,
+    threshold: float = 1e-3,
 ) -> BlurEstimate:
     """Unweighted log-linear fit of the pointwise ratio where ``|a| > threshold max |a|``.
 
@@ -130,9 +142,20 @@ def fit_pointwise_ratio(
         BlurEstimate in px; the standard error assumes white noise in B.
 
     Raises:
-        ValueError: unknown family.
+        TypeError: no Spectra, or no text, flag or number where one is asked for.
+        ValueError: unknown family, or a batch of spectra.
     """
     check_family(family)
+    amplitude = as_flag(amplitude, "amplitude")
+    _check_threshold(threshold)
+    check_spectra(spectra)
+    return _pointwise_ratio(spectra, threshold, family=family, amplitude=amplitude)
+
+
+@partial(jax.jit, static_argnames=("family", "amplitude"))
+def _pointwise_ratio(
+    spectra: Spectra, threshold: float | jax.Array, *, family: Family, amplitude: bool
+) -> BlurEstimate:
     power, trusted = _trusted(spectra, threshold)
     trusted = trusted.astype(power.dtype)
     params, inverse = _solve_log_ratio(spectra, trusted, family, amplitude)
@@ -146,9 +169,8 @@ def fit_pointwise_ratio(
 
 
 @automatic_sharding
-@partial(jax.jit, static_argnames=("family",))
 def fit_free_kernel(
-    spectra: Spectra, *, family: str = "isotropic", threshold: float = 1e-3
+    spectra: Spectra, *, family: Family = "isotropic", threshold: float = 1e-3
 ) -> BlurEstimate:
     """Solve for a free periodic kernel, ``k = F^-1[b / a]``, then fit a Gaussian to it.
 
@@ -166,9 +188,17 @@ def fit_free_kernel(
         BlurEstimate in px. Its loss is that of the pair, its error bar assumes white noise in B.
 
     Raises:
-        ValueError: unknown family.
+        TypeError: no Spectra, or no text, flag or number where one is asked for.
+        ValueError: unknown family, or a batch of spectra.
     """
     check_family(family)
+    _check_threshold(threshold)
+    check_spectra(spectra)
+    return _free_kernel(spectra, threshold, family=family)
+
+
+@partial(jax.jit, static_argnames="family")
+def _free_kernel(spectra: Spectra, threshold: float | jax.Array, *, family: Family) -> BlurEstimate:
     power, trusted = _trusted(spectra, threshold)
     kernel_spectra = replace(
         spectra,
@@ -193,14 +223,21 @@ def fit_free_kernel(
     return _result(params, spectra, inverse @ meat @ inverse, state.num_steps)
 
 
-def _trusted(spectra: Spectra, threshold: float) -> tuple[jax.Array, jax.Array]:
+def _check_threshold(threshold: float | jax.Array) -> None:
+    """Refuse what is no part of a maximum; under tracing, what is no real number."""
+    array = as_scalar(threshold, "threshold")
+    if not (is_traced(array) or 0 <= array < 1):
+        raise ValueError(f"threshold must be a part, from 0 to less than 1; got {shown(threshold)}")
+
+
+def _trusted(spectra: Spectra, threshold: float | jax.Array) -> tuple[jax.Array, jax.Array]:
     """P without the zero frequency, and where ``|a| > threshold max |a|``."""
     power = without_zero_frequency(spectra.reference_power)
     return power, power > threshold**2 * jnp.max(power)
 
 
 def _solve_log_ratio(
-    spectra: Spectra, trusted: jax.Array, family: str, amplitude: bool
+    spectra: Spectra, trusted: jax.Array, family: Family, amplitude: bool
 ) -> tuple[BlurParams, jax.Array]:
     """Least squares of log |H| with weights m ``trusted``: parameters and inverse normal matrix."""
     shape = spectra.image_shape
@@ -228,7 +265,7 @@ def _normal_matrix(weights: jax.Array, columns: list[Polynomial], image_shape) -
     return polynomial_sums(weights, products, image_shape).reshape(len(columns), len(columns))
 
 
-def _columns(ndim: int, family: str, amplitude: bool) -> list[Polynomial]:
+def _columns(ndim: int, family: Family, amplitude: bool) -> list[Polynomial]:
     """D log T / d variance of the continuous Gaussian, one a parameter, and 1 for the gain."""
 
     def term(i: int, j: int) -> Polynomial:

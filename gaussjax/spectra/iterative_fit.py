@@ -1,17 +1,20 @@
 """Iterative fits of a Gaussian blur to spectra: Gauss-Newton and any optax optimiser."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+from numpy.typing import ArrayLike
 
+from gaussjax.checks import as_count, check_option, shown
 from gaussjax.model.arguments import check_fit_options
 from gaussjax.model.fourier import half_plane_sum, half_plane_weights
 from gaussjax.model.kernels import Kernel, as_kernel
-from gaussjax.model.options import check_option
+from gaussjax.model.options import COORDINATES, Coordinate, Family, KernelName
 from gaussjax.model.params import BlurParams, as_params, project_family
 from gaussjax.model.response import BlurModel
 from gaussjax.numerics.linear_algebra import inverse_small, solve_small
@@ -19,7 +22,7 @@ from gaussjax.numerics.loops import differing_like
 from gaussjax.numerics.newton import gradient_descent
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.sharding import automatic_sharding
-from gaussjax.spectra.cross_spectra import Spectra
+from gaussjax.spectra.cross_spectra import Spectra, check_spectra
 from gaussjax.spectra.least_squares import BlurSums, blur_sums, minimise
 from gaussjax.spectra.loss import blur_powers, loss, spectral_squares, without_zero_frequency
 from gaussjax.spectra.orientation import swap_bounds, swap_spectra, variance_bounds
@@ -36,12 +39,12 @@ if TYPE_CHECKING:
 def fit_gauss_newton(
     spectra: Spectra,
     *,
-    family: str = "isotropic",
-    kernel: str | Kernel = "continuous",
+    family: Family = "isotropic",
+    kernel: KernelName | Kernel = "continuous",
     truncate: float = 4.0,
-    radius=None,
-    initial=None,
-    bounds=None,
+    radius: int | Callable | None = None,
+    initial: BlurParams | ArrayLike | None = None,
+    bounds: ArrayLike | None = None,
 ) -> BlurEstimate:
     """Least-squares Gaussian blur of periodic images by damped Gauss-Newton on their spectra.
 
@@ -62,24 +65,28 @@ def fit_gauss_newton(
         BlurEstimate with ``s^2 (J'J)^-1`` error bars.
 
     Raises:
-        ValueError: an unknown option, bounds for family "full", or an initial of a wrong shape.
+        TypeError: no Spectra, or options that are no text or numbers.
+        ValueError: a batch of spectra, an unknown option, bounds for family "full", or an initial
+            of a wrong shape.
 
     Source: parameter errors as in Seber & Wild, "Nonlinear Regression", Wiley 1989, ch. 2.
     """
     check_fit_options(family, bounds)
     convention = as_kernel(kernel, truncate, radius)
+    check_spectra(spectra)
     dtype = spectra.reference_power.dtype
     # As arrays of one type, so that another value does not compile anew.
     if initial is not None:
-        initial = as_params(initial, len(spectra.image_shape), dtype)
+        initial = as_params(initial, len(spectra.image_shape), dtype, "initial")
     if bounds is not None:
-        bounds = tuple(jnp.asarray(bound, dtype) for bound in bounds)
+        pair: Any = bounds
+        bounds = tuple(jnp.asarray(pair[k], dtype) for k in range(2))
     return _fit_gauss_newton(spectra, initial, bounds, family=family, convention=convention)
 
 
 @partial(jax.jit, static_argnames=("family", "convention"))
 def _fit_gauss_newton(
-    spectra: Spectra, initial, bounds, *, family: str, convention: Kernel
+    spectra: Spectra, initial, bounds, *, family: Family, convention: Kernel
 ) -> BlurEstimate:
     shape = spectra.image_shape
     reach = max(shape)
@@ -115,29 +122,17 @@ def _fit_gauss_newton(
 
 
 @automatic_sharding
-@partial(
-    jax.jit,
-    static_argnames=(
-        "optimizer",
-        "num_steps",
-        "parameter",
-        "family",
-        "kernel",
-        "truncate",
-        "radius",
-    ),
-)
 def fit_optax(
     spectra: Spectra,
     optimizer: "optax.GradientTransformation",
     *,
-    initial=None,
+    initial: BlurParams | ArrayLike | None = None,
     num_steps: int = 200,
-    parameter: str = "variance",
-    family: str = "isotropic",
-    kernel: str | Kernel = "continuous",
+    parameter: Coordinate = "variance",
+    family: Family = "isotropic",
+    kernel: KernelName | Kernel = "continuous",
     truncate: float = 4.0,
-    radius=None,
+    radius: int | Callable | None = None,
 ) -> BlurEstimate:
     """Minimise the public :func:`~gaussjax.loss` by an optax optimiser.
 
@@ -160,23 +155,43 @@ def fit_optax(
         converged".
 
     Raises:
-        TypeError: an optimizer that is no gradient transformation.
-        ValueError: an unknown option, or "log_sigma" with family "full".
+        TypeError: no Spectra, an optimizer that is no gradient transformation, or options that are
+            no text or numbers.
+        ValueError: a batch of spectra, an unknown option, or "log_sigma" with family "full".
     """
     import optax  # here, because the other fits do without it and it takes a tenth of a second
 
     if not isinstance(optimizer, optax.GradientTransformation):
-        raise TypeError(f"optimizer must be an optax.GradientTransformation, got {optimizer!r}")
+        raise TypeError(
+            f"optimizer must be an optax.GradientTransformation; got {shown(optimizer)}"
+        )
     check_fit_options(family, None)
-    check_option(parameter, ("variance", "log_sigma"), "parameter")
+    check_option(parameter, COORDINATES, "parameter")
     if parameter == "log_sigma" and family == "full":
         raise ValueError("parameter='log_sigma' has no meaning for family='full'; use 'variance'")
-    ndim = len(spectra.image_shape)
-    power = spectra.reference_power
+    num_steps = as_count(num_steps, "num_steps", 1, 2**31 - 1)
     convention = as_kernel(kernel, truncate, radius)
-    first = as_params(1.0 if initial is None else initial, ndim, power.dtype)
-    variance = project_family(first.covariance_matrix(ndim), family)
+    check_spectra(spectra)
+    ndim, dtype = len(spectra.image_shape), spectra.reference_power.dtype
+    first = as_params(1.0 if initial is None else initial, ndim, dtype, "initial")
     logarithmic = parameter == "log_sigma"
+    static = {"num_steps": num_steps, "logarithmic": logarithmic, "family": family}
+    return _fit_optax(spectra, first, optimizer=optimizer, convention=convention, **static)
+
+
+@partial(jax.jit, static_argnames=("optimizer", "num_steps", "logarithmic", "family", "convention"))
+def _fit_optax(
+    spectra: Spectra,
+    first: BlurParams,
+    *,
+    optimizer: "optax.GradientTransformation",
+    num_steps: int,
+    logarithmic: bool,
+    family: Family,
+    convention: Kernel,
+) -> BlurEstimate:
+    ndim, power = len(spectra.image_shape), spectra.reference_power
+    variance = project_family(first.covariance_matrix(ndim), family)
     energy = jnp.sum(half_plane_weights(spectra.image_shape, power.dtype) * power)
 
     def decode(coordinates):
@@ -184,7 +199,7 @@ def fit_optax(
 
     def objective(coordinates):
         params = decode(coordinates)
-        value = loss(params, spectra, kernel=kernel, truncate=truncate, radius=radius)
+        value = loss(params, spectra, kernel=convention)
         return value / jnp.where(energy > 0, energy, 1)
 
     start = 0.5 * jnp.log(variance) if logarithmic else variance

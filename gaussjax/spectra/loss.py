@@ -1,24 +1,28 @@
 """The squared misfit of a blur on spectra: by frequency, as a sum, and as a residual."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
+from numpy.typing import ArrayLike
 
 from gaussjax.model.fourier import along_axis, half_plane_sum, half_plane_weights, multiply
 from gaussjax.model.kernels import Kernel, as_kernel
+from gaussjax.model.options import KernelName
 from gaussjax.model.params import BlurParams, as_params
 from gaussjax.model.transfer import known_reach, system_response
 from gaussjax.numerics.sharding import automatic_sharding
-from gaussjax.spectra.cross_spectra import Spectra
+from gaussjax.spectra.cross_spectra import Spectra, check_spectra
 
 
 @automatic_sharding
 def loss(
-    params,
+    params: BlurParams | ArrayLike,
     spectra: Spectra,
     *,
-    kernel: str | Kernel = "continuous",
+    kernel: KernelName | Kernel = "continuous",
     truncate: float = 4.0,
-    radius=None,
+    radius: int | Callable | None = None,
 ) -> jax.Array:
     """Half the sum of squared residuals of periodic images, from their spectra alone.
 
@@ -33,16 +37,18 @@ def loss(
         radius: "sampled" only.
 
     Raises:
-        ValueError: unknown kernel, params of a wrong shape, or params with an offset, which the
-            spectra do not determine.
+        TypeError: no Spectra, or params that are no real numbers.
+        ValueError: a batch of spectra, unknown kernel, params of a wrong shape, or params with an
+            offset, which the spectra do not determine.
     """
-    ndim = len(spectra.image_shape)
-    power = spectra.reference_power
-    params = as_params(params, ndim, power.dtype)
+    check_spectra(spectra)
+    params = as_params(params, len(spectra.image_shape), spectra.reference_power.dtype)
     if params.offset is not None:
-        raise ValueError("spectra carry no offset; use image_loss, or params with offset=None")
+        raise ValueError(
+            "spectra carry no offset; use image_loss, or params with offset=None; got params.offset"
+        )
     convention = as_kernel(kernel, truncate, radius)
-    reach = known_reach(params, convention, ndim, max(spectra.image_shape))
+    reach = known_reach(params, convention, spectra.image_shape)
     squares = spectral_squares(params, spectra, convention, reach)
     return 0.5 * half_plane_sum(squares, spectra.image_shape)
 

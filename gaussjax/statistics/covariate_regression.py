@@ -147,7 +147,7 @@ def as_numbers(name: str, column: npt.ArrayLike) -> np.ndarray:
         return np.asarray(column, float)
     except (TypeError, ValueError):
         raise ValueError(
-            f"covariate {name!r} must be numbers; give a category as columns of 0 and 1, one for"
+            f"covariates: {name!r} must be numbers; give a category as columns of 0 and 1, one for"
             " each of its values but one"
         ) from None
 
@@ -161,8 +161,8 @@ def _table(covariates: Mapping[str, npt.ArrayLike], count: int) -> np.ndarray:
         numbers = as_numbers(name, column)
         if numbers.shape != (count,):
             raise ValueError(
-                f"covariate {name!r} must have a value for each of the {count} pairs; got an array"
-                f" of shape {numbers.shape}"
+                f"covariates: {name!r} must have a value for each of the {count} pairs; got an"
+                f" array of shape {numbers.shape}"
             )
         columns.append(numbers)
     return np.stack(columns, axis=1)

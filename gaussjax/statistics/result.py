@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model.arguments import is_traced
+from gaussjax.checks import as_number
+from gaussjax.model.arguments import as_scalar, is_traced
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import GENERALISED
 from gaussjax.model.params import BlurParams, namespace, signed_sqrt, signed_square
@@ -157,11 +159,14 @@ class BlurEstimate:
         zero blur the interval is lopsided and may reach into negative sigma.
 
         Raises:
-            ValueError: ``level`` is a number that is not between 0 and 1.
+            TypeError: ``level`` is no real number.
+            ValueError: it is a number that is not between 0 and 1.
         """
-        if not is_traced(level) and not 0 < float(level) < 1:
-            raise ValueError(f"level must be a probability between 0 and 1, got {level}")
-        xp, dtype = namespace(self.sigma), self.sigma.dtype
+        if is_traced(level):
+            level = as_scalar(level, "level")
+        else:
+            level = as_number(level, "level", "between 0 and 1", lambda x: 0 < x < 1)
+        xp, dtype = jnp if is_traced(level) else namespace(self.sigma), self.sigma.dtype
         z = t = normal_quantile(level, dtype)
         if self.freedom is not None:
             t = xp.asarray(student_quantile(level, self.freedom), dtype)

@@ -65,7 +65,6 @@ def test_bad_images_to_blur(bad, error, message):
         ({"bounds": (3.0, 1.0)}, "bounds"),
         ({"bounds": (1.0,)}, "bounds"),
         ({"bounds": (0.0, float("nan"))}, "bounds"),
-        ({"bounds": 3.0}, "bounds"),
         ({"initial": np.ones(3)}, "shape"),
         ({"family": "full", "kernel": "integrated"}, "integrated"),
     ],
@@ -80,8 +79,9 @@ def test_bad_options_of_estimate_blur(options, message):
 @pytest.mark.parametrize(
     ("sigma", "options", "message"),
     [
-        (np.ones(3), {}, r"sigma must be a scalar or .* shape \(2,\); got \(3,\)"),
-        (np.nan, {"boundary": "zero"}, "sigma .*finite"),
+        (np.ones(3), {}, r"params_or_sigma must be .* a scalar or .* shape \(2,\); got \(3,\)"),
+        (np.nan, {"boundary": "zero"}, "params_or_sigma must be finite"),
+        (2e4, {"boundary": "zero"}, r"params_or_sigma: a blur with sigma 2e\+04 px .* flat"),
         (1.0, {"boundary": "valid"}, "boundary must be one of periodic"),
         (1.0, {"kernel": "box"}, "kernel must be one of"),
         (gj.BlurParams(np.ones(2)), {}, r"variance must have shape \(1,\) for family 'isotropic'"),

@@ -50,8 +50,21 @@ def test_not_beside_another_extent(name, more):
         CALLS[name](kernel=gj.Kernel("sampled"), **more)
 
 
-@pytest.mark.parametrize("kernel", ["sampeld", gj.Kernel("sampeld")])
 @pytest.mark.parametrize("name", CALLS)
-def test_an_unknown_name_is_named(name, kernel):
-    with pytest.raises(ValueError, match=r"kernel must be one of .*; got 'sampeld'"):
-        CALLS[name](kernel=kernel)
+def test_an_unknown_name_is_named(name):
+    with pytest.raises(ValueError, match=r"kernel must be one of .*; got 'sampeld': did you mean"):
+        CALLS[name](kernel="sampeld")
+
+
+def test_a_kernel_has_a_known_name():
+    with pytest.raises(ValueError, match=r"name must be one of .*: did you mean 'sampled'\?"):
+        gj.Kernel("sampeld")
+
+
+def test_equal_kernels_compile_once():
+    found = {
+        gj.Kernel("sampled", truncate, radius)
+        for truncate in (3, np.float32(3))
+        for radius in (None, 5, np.int64(5))
+    }
+    assert len(found) == 2

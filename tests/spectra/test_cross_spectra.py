@@ -89,7 +89,7 @@ def test_empty_frequencies_give_zeros_not_nan():
 
 def test_different_shapes_do_not_add():
     x, y = (gj.pair_spectra(np.ones(s), np.ones(s)) for s in ((4, 5), (4, 6)))
-    with pytest.raises(ValueError, match=r"\(4, 5\) and \(4, 6\)"):
+    with pytest.raises(ValueError, match=r"first of \(4, 5\) and second of \(4, 6\)"):
         gj.add_spectra(x, y)
 
 
