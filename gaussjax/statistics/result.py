@@ -245,9 +245,9 @@ def _rows(estimate: BlurEstimate) -> list[tuple[str, str]]:
 def _on_the_coarse_grid(estimate: BlurEstimate) -> str:
     """How the grids lie, and sigma in px of the coarse image where one number tells it."""
     ratios = np.asarray(estimate.sampling)
-    text = f"{' x '.join(f'{ratio:.4g}' for ratio in ratios)} px of the reference in one of these"
+    text = " x ".join(f"{ratio:.4g}" for ratio in ratios) + " px of the reference in one of blurred"
     if np.all(ratios == ratios[0]) or estimate.params.family == "axis_aligned":
         ratio = ratios if np.ndim(estimate.sigma) else ratios[0]
         errors = estimate.sigma_standard_error / ratio
-        text += f": sigma {with_errors(estimate.sigma / ratio, errors)} of these"
+        text += f": sigma {with_errors(estimate.sigma / ratio, errors)} px of that"
     return text
