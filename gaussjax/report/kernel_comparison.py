@@ -3,9 +3,13 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from gaussjax.model.arguments import Mask, as_flags, as_noise, as_pair, as_weights, is_traced
+from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.pair.estimate import estimate_blur
 from gaussjax.report import directed_candidates, round_candidates
 from gaussjax.report.kernel_candidate import Candidate
@@ -21,15 +25,15 @@ _MOST_PIXELS = 512 * 512  # of the box that is compared
 
 
 def compare_kernels(
-    reference,
-    blurred,
+    reference: ArrayLike,
+    blurred: ArrayLike,
     *,
     gain: bool = False,
     offset: bool = False,
     shift: bool = False,
-    noise_std=None,
-    mask=None,
-    weights=None,
+    noise_std: Literal["estimate"] | ArrayLike | None = None,
+    mask: Mask | None = None,
+    weights: ArrayLike | None = None,
     truncate: float = 4.0,
     radius: int | Callable | None = None,
     estimate: BlurEstimate | None = None,
@@ -70,7 +74,7 @@ def compare_kernels(
         KernelComparison; printed it is a table.
 
     Raises:
-        TypeError: images that are not arrays of real numbers.
+        TypeError: images that are not arrays of real numbers, and options of another type.
         ValueError: what ``estimate_blur`` raises, an image that is constant, or no pixel that can
             be compared.
 
@@ -80,6 +84,16 @@ def compare_kernels(
         >>> print(compare_kernels(sharp, defocused).message)  # doctest: +SKIP
         a disk of radius 2.9 px explains the pair better than a Gaussian
     """
+    fitted = as_flags(gain=gain, offset=offset, shift=shift)
+    sampled = as_kernel("sampled", truncate, radius)
+    if is_traced(reference, blurred, noise_std, mask, weights):
+        raise ValueError(
+            "kernels are compared on one reference, blurred, noise_std, mask and weights: call it"
+            " outside of jit and vmap"
+        )
+    image = as_pair(reference, blurred)[1]
+    as_noise(noise_std, image.dtype)
+    weights = as_weights(weights, image)
     if estimate is None:
         # Levels that are given are not needed for a start, and would take long to compile.
         levels = noise_std if isinstance(noise_std, str) else None
@@ -89,16 +103,15 @@ def compare_kernels(
     part, pair, weights = _middle(pair, weights)
     if not np.ptp(np.asarray(pair.sharp)) > 0:
         raise ValueError("the sharper image is constant: no kernel changes it")
-    fitted = _kernel_pair(pair, estimate, (gain, offset, shift), noise_std)
+    ready = _kernel_pair(pair, estimate, fitted, noise_std)
     sigma = float(
         np.sqrt(np.mean(np.abs(np.linalg.eigvalsh(np.asarray(estimate.covariance_matrix)))))
     )
     sigma = min(max(sigma, 0.4), 0.1 * max(pair.shape)) if math.isfinite(sigma) else 1.0
-    candidates = _candidates(pair.shape, truncate, radius)
-    tried = _scan(fitted, pair, candidates, sigma, weights)
-    tried += _resampled(fitted, part)
-    found, window, margins = _fit(fitted, pair, tried, weights)
-    kernels, best, is_related = judged(fitted, found, window, float(np.finfo(pair.sharp.dtype).eps))
+    tried = _scan(ready, pair, _candidates(pair.shape, sampled), sigma, weights)
+    tried += _resampled(ready, part)
+    found, window, margins = _fit(ready, pair, tried, weights)
+    kernels, best, is_related = judged(ready, found, window, float(np.finfo(pair.sharp.dtype).eps))
     return KernelComparison(
         kernels=kernels,
         best=best,
@@ -140,11 +153,11 @@ def _kernel_pair(
     return KernelPair(sharp, soft, Nuisances(*starts), level**2 if math.isfinite(level) else 0.0)
 
 
-def _candidates(shape: tuple[int, ...], truncate: float, radius) -> list[Candidate]:
+def _candidates(shape: tuple[int, ...], sampled: Kernel) -> list[Candidate]:
     """In the order of preference among those of as many parameters."""
     ndim = len(shape)
     found = [round_candidates.NO_BLUR]
-    found += round_candidates.gaussians(truncate, radius, max(shape) // 2)
+    found += round_candidates.gaussians(sampled, max(shape) // 2)
     # Boxes first: those of 3 and 5 px are disks of whole pixels, too.
     found += round_candidates.BOXES
     if ndim > 1:

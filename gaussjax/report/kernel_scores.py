@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gaussjax.model.options import FAMILIES
 from gaussjax.report.kernel_fit import Found, KernelPair
 from gaussjax.report.round_candidates import GAUSSIAN
 from gaussjax.statistics.held_out import LEVEL, excess, held_out, holm
@@ -104,7 +105,7 @@ class KernelComparison:
         elif best.name == GAUSSIAN:
             text = f"{best.phrase} explains the pair as well as any other kernel"
         else:
-            plain = "a round Gaussian" if "Gaussian" in best.phrase else "a Gaussian"
+            plain = "a round Gaussian" if best.name in FAMILIES else "a Gaussian"
             text = f"{best.phrase} explains the pair better than {plain}"
         if len(self.conventions) > 1:
             text += f"; its forms {_listed(self.conventions)} cannot be told apart"

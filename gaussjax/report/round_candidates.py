@@ -36,19 +36,18 @@ NO_BLUR = Candidate(
 )
 
 
-def gaussians(truncate: float, radius, reach: int) -> tuple[Candidate, ...]:
+def gaussians(sampled: Kernel, reach: int) -> tuple[Candidate, ...]:
     """A Gaussian in each convention of the package.
 
     Args:
-        truncate: "sampled" only, as in :func:`~gaussjax.estimate_blur`.
-        radius: likewise.
+        sampled: that convention, with its truncation.
         reach: largest radius in px of taps.
     """
     phrase = "a Gaussian of sigma {0:.4g} px"
     found = [
         one_sigma(GAUSSIAN, "continuous", lambda w, p: kernel_shapes.gaussian(w, p[0] ** 2), phrase)
     ]
-    for kernel in (Kernel("sampled", truncate, radius), Kernel("integrated")):
+    for kernel in (sampled, Kernel("integrated")):
 
         def along_axis(w: np.ndarray, sigma: float, kernel=kernel) -> np.ndarray:
             return kernel_shapes.from_even_taps(w, _taps(kernel, sigma, reach))

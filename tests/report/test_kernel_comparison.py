@@ -116,7 +116,7 @@ def test_signals(x64):
     assert found.num_pixels == 500 - 2 * found.margin[0]
 
 
-def test_bad_input():
+def test_bad_input(x64):
     image = np.ones((SIZE, SIZE))
     with pytest.raises(ValueError, match="constant"):
         gj.compare_kernels(image, image)

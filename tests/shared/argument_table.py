@@ -139,6 +139,17 @@ ARGUMENTS = {
         **PAIR_OPTIONS,
         "boundary": BOUNDARY,
     },
+    "compare_kernels": {
+        "reference": static(*IMAGE.valid),
+        "blurred": static(*IMAGE.valid),
+        **NUISANCES,
+        "noise_std": static(*NOISE.valid),
+        "mask": static(*MASK.valid),
+        "weights": static(*WEIGHTS.valid),
+        "truncate": TRUNCATE,
+        "radius": RADIUS,
+        "estimate": ESTIMATE | {"None"},
+    },
     "draw_map": {"reference": static(*FINITE, *WITH_NAN), "blur_map": NOTHING},
     "draw_report": {
         "reference": static(*FINITE),
@@ -255,7 +266,7 @@ MADE_BY_FUNCTIONS = {
 # Methods whose arguments are those of a class of the standard library.
 _INHERITED = {"Cause", "Status", "Verdict"}
 # Called in the midst of fits, with what the fits have checked.
-_NOT_YET = {"compare_kernels", "fit_transfer", "TransferEstimate.at"}
+_NOT_YET = {"fit_transfer", "TransferEstimate.at"}
 _NOT_YET |= {"BlurEstimate.energy_radius", "BlurEstimate.in_units", "Gaussianity.interval"}
 _NOT_YET |= {"TransferEstimate.in_units", "TransferEstimate.resolution"}
 _INTERNAL = {"Kernel.margin_at", "Kernel.reach", "Kernel.support_at"}
@@ -314,6 +325,7 @@ def calls():
             gj.blur_map, {**pair, "tile": 5}, ("gaussjax.maps.blur_map.estimate_tiles",)
         ),
         "compare_families": Call(gj.compare_families, pair, fit),
+        "compare_kernels": Call(gj.compare_kernels, pair, (*fit, *oriented)),
         "draw_map": Call(
             gj.draw_map,
             {"reference": RAMP, "blur_map": found},
