@@ -24,7 +24,8 @@ KERNEL = "sampled"
 
 def pair(seed: int, size: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """A and B, as the README makes them; of its first ``size`` rows and columns."""
-    photograph = imread(get_sample_data("grace_hopper.jpg")).mean(axis=2)
+    file: Any = get_sample_data("grace_hopper.jpg")
+    photograph = imread(file).mean(axis=2)
     sharp = photograph[40:296, 130:386][:size, :size]
     noise = np.random.default_rng(seed).normal(0, NOISE, sharp.shape)
     return sharp, gaussian_filter(sharp, SIGMA) + noise
