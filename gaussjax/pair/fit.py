@@ -28,7 +28,7 @@ from gaussjax.pair.evidence import Evidence, causes, gather_evidence
 from gaussjax.pair.extent import is_seamless, model_limits
 from gaussjax.pair.frame import Pair, Usable, centre_and_scale, on_coarse_grid
 from gaussjax.pair.iteration import implicit_fit, iterate
-from gaussjax.pair.leakage import leakage
+from gaussjax.pair.leakage import Leakage, leakage
 from gaussjax.pair.least_squares import LeastSquares
 from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import offset_of
@@ -310,7 +310,7 @@ class Optimum:
     evidence: Evidence
     # of a residual whose spectrum is known, which are then all that there are
     departures: Departures | None
-    leakage: jax.Array | None  # a change of the vector by what lies beyond the frame, `[k]`
+    leakage: Leakage | None  # of what lies beyond the frame, where a kernel reaches so far
     largest_margins: jax.Array  # px per axis that leave enough pixels to compare
     model: BlurModel = static()  # without anything that depends on the frame's shape
     ratios: tuple[float, ...] | None = static(default=None)  # fine px per px, across grids
@@ -404,7 +404,9 @@ def _departures(at: Optimum) -> Departures:
     rounding = rounding_variance(at.vector.dtype)
     found = directed(evidence.departures, rounding, causes(model))
     by_pixels = ROUNDING_FACTOR * rounding
-    noise = reference_noise_departure(evidence.noise, summary, at.rounding, by_pixels)
+    # What leaks in is smooth, too.
+    known = at.rounding if at.leakage is None else at.rounding + at.leakage.noise
+    noise = reference_noise_departure(evidence.noise, summary, known, by_pixels)
     p, k = model.num_variances, model.num_parameters
     found = found.joined(noise).joined(no_blur_at_all(evidence.noise, summary, at.vector[:p], k))
     return _with_conventions(found, evidence, rounding)
@@ -435,7 +437,9 @@ def judged(at: Optimum) -> Judged:
     # Rounding of a transfer function is the same everywhere: no mean over pixels makes it smaller.
     covariance = covariance + _COHERENT * summary.num_pixels * summary.rounding + by_level
     if at.leakage is not None:
-        departures = departures.joined(leaked_in(at.leakage, jnp.sqrt(diagonal(covariance))))
+        leak, errors = at.leakage, jnp.sqrt(diagonal(covariance))
+        found = leaked_in(leak.change, errors, leak.z_score, leak.share)
+        departures = departures.joined(found)
     return Judged(covariance, common, departures)
 
 

@@ -14,47 +14,91 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model import boundary as borders
-from gaussjax.model.fourier import forward_transform, inverse_transform, multiply
+from gaussjax.model.fourier import (
+    forward_transform,
+    inverse_transform,
+    multiply,
+    squared_magnitude,
+)
 from gaussjax.model.params import signed_power
 from gaussjax.numerics.linear_algebra import finite_or, inner_products, inverse_small, product
+from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import block_sums
 from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import level_of
+from gaussjax.statistics.noise import reference_noise
 
 # Blocks per axis, about.
 _BLOCKS = 8
+# What leaks in may be so many times the guess.
+_TWICE = 2.0
 
 
-def leakage(objective: Objective, fit: Fit) -> jax.Array | None:
-    """A change of the vector, ``[k]``, as large as leakage may make it; None where there is none.
+@pytree
+class Leakage:
+    """What leaks in, by a guess of it, and whether the residual holds it."""
 
-    Its standard deviations in ``s |s|`` (px^2), in the exponent and in the nuisances.
-    """
+    # of the vector, `[k]`: with the standard deviations of ``s |s|`` (px^2) and of the exponent
+    change: jax.Array
+    z_score: jax.Array  # of the guess in the residual, positive where it is there
+    share: jax.Array  # of the sum of squared residuals that it explains
+    noise: jax.Array  # variance of the noise in the sharp image for which it may be taken
+
+
+def leakage(objective: Objective, fit: Fit) -> Leakage | None:
+    """Of a fit; None where nothing leaks."""
     model, frame = objective.model, objective.frame
     if not model.has_exponent or frame.boundary != "valid":
         return None
     objective, fit = jax.lax.stop_gradient((objective, fit))
-    frame, vector, shape = objective.frame, fit.vector, frame.blurred.shape
+    vector, shape = fit.vector, objective.frame.blurred.shape
     residual, fields = objective.prediction(fit)
-    predicted = frame.blurred + residual - level_of(model, vector, frame)
-    wide = tuple(2 * n for n in shape)
-    corner = -jnp.asarray([n // 2 for n in shape], jnp.int32)
-    sharp = frame.blurred - frame.difference
-    mirrored = borders.box_of(sharp, corner, wide, "reflect", size=frame.size)
-    spectrum = multiply(model.response(vector, wide), forward_transform(mirrored, model.ndim))
-    other = inverse_transform(spectrum, wide)
-    other = other[tuple(slice(n // 2, n // 2 + n) for n in shape)]
     weights = objective.window(fit.margins).values
+    guess = _mirrored_prediction(objective, vector) - _prediction(objective, vector, residual)
     inverse = inverse_small(inner_products(weights[None] * fields, fields))
-    difference = weights * (other - predicted)
     length = max(max(shape) // _BLOCKS, 1)
     room = [(0, -n % length) for n in shape]
-    sums = block_sums([jnp.pad(difference * field, room) for field in fields], length)
-    changes = product(inverse, jnp.concatenate([jnp.sum(sums, axis=1)[:, None], sums], axis=1))
+    sums = block_sums([jnp.pad(weights * guess * field, room) for field in fields], length)
+    mean = jnp.sum(sums, axis=1)
+    changes = product(inverse, jnp.concatenate([mean[:, None], sums], axis=1))
 
     def natural(theta):
         return theta.at[0].set(signed_power(theta[0], 2 / theta[model.exponent_index]))
 
     slopes = jax.jacfwd(natural)(vector)
     deviations = jnp.sqrt(jnp.sum(product(slopes, changes) ** 2, axis=1))
-    return finite_or(product(inverse_small(slopes), deviations[:, None])[:, 0], 0)
+    change = product(inverse_small(slopes), deviations[:, None])[:, 0]
+    # What the fit has not taken up of the guess, in the residual B - predicted.
+    beside = guess - jnp.tensordot(changes[:, 0], fields, 1)
+    power, total = jnp.sum(weights * beside**2), -jnp.sum(weights * beside * residual)
+    squares, count = jnp.sum(weights * residual**2), jnp.sum(weights > 0)
+    scale = jnp.where(power * squares > 0, power * squares, jnp.inf)
+    part = total / jnp.sqrt(scale)  # the cosine of the angle between them
+    count = count.astype(part.dtype)
+    spectrum = squared_magnitude(forward_transform(weights * beside, model.ndim))
+    gain = squared_magnitude(model.response(vector, shape))
+    alike = reference_noise(spectrum, gain, [gain], shape, count, objective.frame.size)
+    return Leakage(
+        change=finite_or(change, 0),
+        z_score=part * jnp.sqrt(count),
+        share=part**2,
+        noise=_TWICE**2 * jnp.maximum(alike.part, 0) * power / jnp.maximum(count, 1),
+    )
+
+
+def _prediction(objective: Objective, vector: jax.Array, residual: jax.Array) -> jax.Array:
+    """Of the fit, without its level."""
+    level = level_of(objective.model, vector, objective.frame)
+    return objective.frame.blurred + residual - level
+
+
+def _mirrored_prediction(objective: Objective, vector: jax.Array) -> jax.Array:
+    """Of a scene that is mirrored at the edges of the frame, likewise."""
+    model, frame, shape = objective.model, objective.frame, objective.frame.blurred.shape
+    wide = tuple(2 * n for n in shape)
+    corner = -jnp.asarray([n // 2 for n in shape], jnp.int32)
+    sharp = frame.blurred - frame.difference
+    mirrored = borders.box_of(sharp, corner, wide, "reflect", size=frame.size)
+    spectrum = multiply(model.response(vector, wide), forward_transform(mirrored, model.ndim))
+    found = inverse_transform(spectrum, wide)
+    return found[tuple(slice(n // 2, n // 2 + n) for n in shape)]

@@ -259,21 +259,24 @@ def no_blur_at_all(
     )
 
 
-def leaked_in(change: jax.Array, errors: jax.Array) -> Departures:
-    """What a kernel's tail may bring in from beyond the frame: possible, but no evidence of it.
+def leaked_in(
+    change: jax.Array, errors: jax.Array, z_score: jax.Array, share: jax.Array
+) -> Departures:
+    """What a kernel's tail may bring in from beyond the frame: possible, even where none is seen.
 
     Args:
         change: of the fitted parameters, ``[k]``.
         errors: by noise, beside which a small change is none, ``[k]``.
+        z_score: of a guess of it in the residual.
+        share: of the squared residuals that this explains.
     """
     matters = jnp.any(jnp.abs(change) > WORTH_TELLING * errors)
-    nothing = jnp.zeros_like(change[:1])
     return Departures(
-        z_scores=jnp.where(matters, 1.01 * _BETTER**0.5, nothing),
+        z_scores=jnp.where(matters, jnp.maximum(z_score, 1.01 * _BETTER**0.5), 0)[None],
         effects=change[:, None],
-        shares=nothing,
-        serious=jnp.zeros(1, bool),
-        additive=nothing,
+        shares=jnp.where(z_score > 0, share, 0)[None],
+        serious=jnp.zeros(1, bool),  # the interval holds it
+        additive=jnp.zeros_like(z_score)[None],
         trials=(1,),
         causes=(Cause.LEAKAGE,),
     )
