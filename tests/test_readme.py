@@ -11,6 +11,7 @@ from experiments import (
     border,
     convergence,
     cramer_rao,
+    exponent,
     fleet,
     frequency_ratio,
     many_pairs,
@@ -475,6 +476,35 @@ def test_fleet_answer():
             value, unit = shown.split()
             assert_shown(value, pairs / rate / nodes / units[unit])
         assert sent == f"{found['reduction_bytes'] / 1e6:.2g} MB"
+
+
+def test_exponent_answer():
+    found = numbers("exponent")
+    exponents, leak = np.array(found["exponents"]), np.abs(found["leak"])
+    crops, periodic = (np.array(found["series"][name]) for name in ("valid", "periodic"))
+    near = np.abs(exponents - 2) < 0.21
+    null = np.array(found["null"])
+    inside = np.mean(leak[0] < 1.96 * leak[2] + 1e-6)
+    count = crops[0, 0].size
+    assert_said(
+        "study/exponent",
+        f"over {count} crops per exponent is {np.max(np.abs(crops[0, near])):.2g} for p from 1.8",
+        f"and {np.max(np.abs(crops[0])):.2g} for p from 1 to 3",
+        f"in whole periodic frames it is {np.max(np.abs(periodic[0])):.2g}",
+        f"cover {100 * exponent.covered(crops):.0f} % of the crops",
+        f"and {100 * exponent.covered(periodic):.0f} % of the periodic frames",
+        f"moves p by {np.max(leak[0]):.2g} at most",
+        f"which was {np.max(leak[2]):.2g} at most",
+        f"held {100 * inside:.0f} % of these errors",
+        f"{null.size} blurs of 80 px",
+        f"At the level of 1 % {100 * exponent.rejected(null, 0.01):.2g} % were rejected",
+        f"at 5 % {100 * exponent.rejected(null, 0.05):.2g} %",
+    )
+    # What was asked for.
+    assert np.max(np.abs(crops[0, near])) < exponent.LARGEST
+    assert np.max(np.abs(periodic[0])) < exponent.LARGEST
+    assert null.size >= 4000
+    assert abs(exponent.rejected(null, 0.01) - 0.01) < 0.004
 
 
 def test_blur_map_answer():

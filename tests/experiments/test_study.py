@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from smoke import run_smoke
 
-from experiments import border, convergence, cramer_rao, frequency_ratio, many_pairs, training
+from experiments import (
+    border,
+    convergence,
+    cramer_rao,
+    exponent,
+    frequency_ratio,
+    many_pairs,
+    training,
+)
 from experiments.__main__ import EXPERIMENTS, main
 from experiments.shared import cropped_pairs, stopwatch
 from experiments.speed import bars as speed_bars
@@ -217,6 +225,20 @@ def test_throughput(tmp_path, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert "no device 'nosuch' here" in lines[0]
+
+
+@pytest.mark.slow
+def test_exponent_supports_its_claims(tmp_path, capsys):
+    record, printed = run_smoke("exponent", tmp_path, capsys)
+    numbers = record["numbers"]
+    for series in numbers["series"].values():
+        assert np.max(np.abs(np.array(series)[0])) < exponent.LARGEST
+        assert exponent.covered(np.array(series)) >= 0.5
+    leak = np.abs(numbers["leak"])
+    assert np.all(leak[0] < 1.96 * leak[2] + 1e-5)
+    # Of 80 draws, at most 5 with a probability of .999.
+    assert exponent.rejected(np.array(numbers["null"]), 0.01) <= 5 / 80
+    assert "rejected at the level" in printed
 
 
 def test_unknown_names_are_refused(capsys):

@@ -56,6 +56,8 @@ def test_a_batch_of_crops_with_noise(x64, rng):
     assert np.all((low < scale) & (scale < high))
     p_value = found.gaussianity.p_value
     assert p_value[2] > 0.001
+    assert found.adequacy.cause[0] == Cause.LEAKAGE
+    assert found.adequacy.cause[2] != Cause.LEAKAGE
     assert np.all(np.delete(p_value, 2) < 1e-6)
 
 
@@ -71,46 +73,47 @@ def test_what_leaks_in_is_in_the_model_error(exponent, x64):
 
 
 def test_a_gaussian_leaks_nothing(x64):
+    # Hardly more, that is, than through its margin of 4 sigma.
     found = estimate(*crops(2.0, 2.0))
     np.testing.assert_allclose([found.sigma, found.exponent], 2, rtol=1e-4)
-    assert found.adequacy.cause != Cause.LEAKAGE
+    assert found.gaussianity.model_error < 1e-4
 
 
 def test_nuisances_noise_in_both_images_and_masks(x64, rng):
-    scene, scale, exponent = natural_scene((160, 160), 3), 1.5, 2.4
-    soft = 0.8 * blurred_by(scene, scale, exponent, (1.3, -0.6)) + 3
-    sharp = scene + 0.05 * rng.normal(size=scene.shape)
-    soft += 0.02 * rng.normal(size=scene.shape)
-    inside = (slice(20, 132),) * 2
-    mask = np.ones((112, 112), bool)
-    mask[50:54, 60:70] = False
+    # Of signals, whose fits are quick to compile.
+    scene, scale, exponent = natural_scene((4000,), 3), 1.5, 2.4
+    soft = 0.8 * blurred_by(scene, scale, exponent, (1.3,)) + 3
+    sharp = scene + 0.01 * rng.normal(size=scene.shape)
+    soft += 0.005 * rng.normal(size=scene.shape)
+    inside, mask = slice(200, 3800), np.ones(3600, bool)
+    mask[500:540] = False
     found = estimate(
         sharp[inside],
         soft[inside],
         gain=True,
         offset=True,
         shift=True,
-        noise_std=(0.05, 0.02),
+        noise_std=(0.01, 0.005),
         mask=mask,
     )
     assert found.status == Status.ESTIMATED
     low, high = found.gaussianity.interval(0.999)
-    assert low < exponent < high < low + 0.3
+    assert low < exponent < high < low + 0.5
     low, high = found.interval(0.999)
-    assert low < scale < high
-    np.testing.assert_allclose(found.params.shift, (1.3, -0.6), atol=0.02)
+    assert low < scale < high < low + 0.1
+    np.testing.assert_allclose(found.params.shift, 1.3, atol=0.02)
     np.testing.assert_allclose(found.params.gain, 0.8, atol=0.02)
 
 
 def test_the_exponent_differentiates_by_the_images(x64, rng):
-    scene = natural_scene((40, 40))
-    soft = blurred_by(scene, 1.5, 1.7) + 0.01 * rng.normal(size=scene.shape)
+    scene = natural_scene((300,))
+    soft = blurred_by(scene, 1.5, 1.7, (0.0,)) + 1e-3 * rng.normal(size=scene.shape)
     direction = rng.normal(size=scene.shape)
 
     def exponent(step):
         return estimate(scene, soft + step * direction, boundary="periodic").exponent
 
-    h = 1e-4
+    h = 1e-5
     expected = (exponent(h) - exponent(-h)) / (2 * h)
     np.testing.assert_allclose(jax.grad(exponent)(0.0), expected, rtol=1e-4)
 

@@ -61,7 +61,7 @@ def test_errors_of_the_scale_are_those_of_many_draws(swapped, x64, rng):
 
 
 def test_an_estimate_reports_its_widths(x64):
-    scene = natural_scene((64, 64))
+    scene = natural_scene((75, 63))
     params = gj.BlurParams(np.array([1.5]), exponent=np.array(1.0), family="generalised")
     pair = scene, gj.blur(scene, params)
     found = gj.estimate_blur(*pair, family="generalised", boundary="periodic")
