@@ -34,6 +34,7 @@ from gaussjax.model.arguments import (
     is_traced,
 )
 from gaussjax.model.kernels import as_kernel
+from gaussjax.model.options import GENERALISED
 from gaussjax.model.params import check_initial, project_family
 from gaussjax.model.sampling import as_coarse_grid
 from gaussjax.model.transfer import axis_margins
@@ -153,7 +154,10 @@ def _checked(options: dict[str, Any], references) -> dict[str, Any]:
 
 
 def _is_plain(fixed: dict[str, Any]) -> bool:
-    return all(k in _PLAIN or v == _DEFAULTS.get(k, fixed) for k, v in fixed.items())
+    # The common pass knows variances and gain only.
+    has_exponent = fixed.get("family") == GENERALISED
+    plain = all(k in _PLAIN or v == _DEFAULTS.get(k, fixed) for k, v in fixed.items())
+    return plain and not has_exponent
 
 
 @compiled(static_argnames="how")

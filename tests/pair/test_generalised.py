@@ -41,12 +41,12 @@ def test_periodic_frames_are_exact(sharper, dtype):
 
 
 def test_a_batch_of_crops_with_noise(x64, rng):
-    # All of it under vmap: one program.
+    # Which are taken by vmap.
     cases = [(1.0, 1.0), (1.5, 1.6), (2.0, 2.0), (1.2, 2.2), (2.0, 3.0)]
     pairs = [crops(*case, seed=k) for k, case in enumerate(cases)]
     sharp, soft = (jnp.asarray(np.stack(images)) for images in zip(*pairs, strict=True))
     soft += 0.01 * rng.normal(size=soft.shape)
-    found = jax.vmap(estimate)(sharp, soft)
+    found = gj.estimate_blurs(sharp, soft, family="generalised")
     scale, exponent = np.transpose(cases)
     low, high = found.gaussianity.interval(0.999)
     assert np.all(found.status == 0)
@@ -139,9 +139,9 @@ def test_options_that_it_does_not_take(options, message, rng):
         estimate(*images, **options)
 
 
-@pytest.mark.parametrize("many", [gj.estimate_blurs, gj.blur_map])
-def test_many_pairs_are_of_gaussians(many, rng):
-    shape = (2, 32, 32) if many is gj.estimate_blurs else (64, 64)
-    images = rng.normal(size=(2, *shape))
+def test_maps_and_data_sets_are_of_gaussians(rng):
+    images = rng.normal(size=(2, 64, 64))
     with pytest.raises(ValueError, match="fitted by estimate_blur"):
-        many(*images, family="generalised")
+        gj.blur_map(*images, family="generalised")
+    with pytest.raises(ValueError, match="fitted by estimate_blur"):
+        gj.fit_dataset([tuple(images)], family="generalised")
