@@ -35,7 +35,7 @@ def run(*, seed: int = 0, size: int | None = None) -> dict[str, Any]:
     """The estimate in float32, as JAX computes by default."""
     with jax.enable_x64(False):
         estimate = estimate_blur(*pair(seed, size), kernel=KERNEL)
-        printed = str(estimate).splitlines()
+        printed = str(estimate)
     return {
         "seed": seed,
         "size": size,
@@ -49,7 +49,7 @@ def run(*, seed: int = 0, size: int | None = None) -> dict[str, Any]:
 
 
 def table(numbers: dict[str, Any]) -> str:
-    return "\n".join([f"true sigma {numbers['true_sigma']} px", *numbers["printed"]])
+    return f"true sigma {numbers['true_sigma']} px\n{numbers['printed']}"
 
 
 def plot(numbers: dict[str, Any]) -> Figure:

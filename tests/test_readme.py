@@ -72,7 +72,7 @@ def test_links_of_the_readme_lead_somewhere():
 
 def test_the_first_example_prints_what_is_shown():
     found = numbers("first_look")
-    assert "```text\n" + "\n".join(found["printed"]) + "\n```" in page("README")
+    assert f"```text\n{found['printed']}\n```" in page("README")
     assert found["status"] == 0
     low, high = found["interval"]
     assert low < found["true_sigma"] < high
