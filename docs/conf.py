@@ -18,7 +18,7 @@ extensions = [
     "api_pages",
     "linked_names",
 ]
-exclude_patterns = ["_build", "extensions"]
+exclude_patterns = ["_build", "extensions", "paper"]
 
 autodoc_typehints = "none"  # the docstrings tell units and shapes, which types cannot
 autodoc_member_order = "bysource"

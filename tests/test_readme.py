@@ -37,8 +37,8 @@ def numbers(stem):
 
 
 def page(name):
-    """The text of a page below docs/, or of the README or the paper."""
-    path = f"{name}.md" if name in ("README", "paper") else f"docs/{name}.md"
+    """The text of a page below docs/, or of the README."""
+    path = "README.md" if name == "README" else f"docs/{name}.md"
     return (ROOT / path).read_text(encoding="utf-8")
 
 
@@ -104,7 +104,7 @@ def test_what_people_do_today():
             assert not time
     errors = [worst for _, worst, _, _ in table]
     assert_said(
-        "paper",
+        "paper/paper",
         f"is {errors[2]} % for the search with mirrored edges, {errors[3]} % for the weighted ratio"
         f" under a Hann window, and {errors[0]} % for `gaussjax`",
     )
@@ -305,7 +305,7 @@ def test_silent_errors_answer():
         f"Of {good} good pairs of known blur {silent} were trusted and wrong, of {spoilt} spoilt"
         f" ones {wrong}, and the 95 % interval held the truth in 95 %",
     )
-    assert_said("paper", f"Of {good} pairs of known blur", "none was wrong and trusted")
+    assert_said("paper/paper", f"Of {good} pairs of known blur", "none was wrong and trusted")
     assert silent == 0
     assert np.mean(silent_errors.is_honest(small)) < 0.5
 
