@@ -47,6 +47,7 @@ from gaussjax.pair.extent import is_seamless
 from gaussjax.pair.fit import judged_estimate
 from gaussjax.pair.frame import Pair, Usable, centre_and_scale
 from gaussjax.pair.similar_pair import check_motion
+from gaussjax.pair.spacing import check_spacing
 from gaussjax.spectra.orientation import SWAP_BELOW, swap_pair
 from gaussjax.statistics.quantisation import quantisation_steps, rounding_noise
 from gaussjax.statistics.result import BlurEstimate
@@ -141,6 +142,8 @@ def _checked(options: dict[str, Any], references) -> dict[str, Any]:
     shape = references.shape[1:]
     one = jax.ShapeDtypeStruct(shape, references.dtype)
     jax.eval_shape(partial(as_image, name="references"), one)
+    if given["spacing"] is not None:
+        checked["spacing"] = check_spacing(given["spacing"], len(shape), given)
     if given["motion"] is not None:
         check_motion(given["motion"], shape, given["boundary"], given["noise_std"])
     check_initial(given["initial"], len(shape), np.float32)

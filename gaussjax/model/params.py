@@ -26,6 +26,8 @@ class BlurParams:
         shift: ``[ndim]`` px in axis order, as ``scipy.ndimage.shift``, or None for 0.
         exponent: p of ``T = exp(-u |w|^p / 2)``, scalar; None but for "generalised".
         family: "isotropic", "axis_aligned", "full" or "generalised" (static).
+        spacing: size of a pixel along every axis, in a unit of length: an "isotropic" variance is
+            then in unit^2, and ``variance / spacing^2`` px^2 along an axis; None: in px^2 (static).
     """
 
     variance: jax.Array
@@ -34,6 +36,14 @@ class BlurParams:
     shift: jax.Array | None = None
     exponent: jax.Array | None = None
     family: AnyFamily = static(default="isotropic")
+    spacing: tuple[float, ...] | None = static(default=None)
+
+    def axis_variances(self, ndim: int) -> jax.Array:
+        """Variance along every axis, px^2, ``[ndim]``, of an isotropic or axis-aligned family."""
+        variances = jnp.broadcast_to(self.variance, (ndim,))
+        if self.spacing is None:
+            return variances
+        return variances / jnp.asarray(self.spacing, variances.dtype) ** 2
 
     def covariance_matrix(self, ndim: int) -> jax.Array:
         """Covariance S of the Gaussian, px^2, ``[ndim, ndim]``; generalised: ``s |s|`` times I."""
@@ -41,7 +51,7 @@ class BlurParams:
         if self.family == GENERALISED:
             return diagonal_matrix(jnp.broadcast_to(signed_square(self.sigma(ndim)), (ndim,)))
         if self.family != "full":
-            return diagonal_matrix(jnp.broadcast_to(self.variance, (ndim,)))
+            return diagonal_matrix(self.axis_variances(ndim))
         rows, columns = jnp.triu_indices(ndim)
         upper = jnp.zeros((ndim, ndim), self.variance.dtype).at[rows, columns].set(self.variance)
         return upper + jnp.triu(upper, 1).T
@@ -49,7 +59,8 @@ class BlurParams:
     def sigma(self, ndim: int) -> jax.Array:
         """Signed standard deviation, px: scalar, per axis, or principal with the largest first.
 
-        Generalised: the scale s, which is a standard deviation for p = 2 alone.
+        In the unit of ``spacing``, if it has one. Generalised: the scale s, which is a standard
+        deviation for p = 2 alone.
         """
         ndim = as_count(ndim, "ndim", 1, 3)
         if self.exponent is not None:
@@ -70,6 +81,7 @@ class BlurParams:
             shift=None if self.shift is None else -self.shift,
             exponent=self.exponent,
             family=self.family,
+            spacing=self.spacing,
         )
 
 
@@ -126,6 +138,13 @@ def as_params(params_or_sigma, ndim: int, dtype, name: str = "params") -> BlurPa
                 f"{name}.exponent must be a number for family 'generalised' and None for others;"
                 f" got {shown(given.exponent)} for family {given.family!r}"
             )
+        if given.spacing is not None and (
+            given.family != "isotropic" or len(given.spacing) != ndim
+        ):
+            raise ValueError(
+                f"{name}.spacing is of family 'isotropic', with one size for each axis; got"
+                f" {given.spacing} for family {given.family!r} in {ndim}-D"
+            )
         of = f"for family {given.family!r} in {ndim}-D"
         shapes = {
             "variance": (num_variances(given.family, ndim),),
@@ -142,7 +161,8 @@ def as_params(params_or_sigma, ndim: int, dtype, name: str = "params") -> BlurPa
             )
             for field, shape in shapes.items()
         }
-        return BlurParams(**jax.tree.map(_on_device, found), family=given.family)
+        on_device = jax.tree.map(_on_device, found)
+        return BlurParams(**on_device, family=given.family, spacing=given.spacing)
     wanted = f"must be a sigma in px: a scalar or one entry per axis, shape ({ndim},)"
     sigma = _as_parameter(params_or_sigma, name, [(), (ndim,)], wanted, dtype)
     with np.errstate(over="ignore"):

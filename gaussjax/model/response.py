@@ -44,6 +44,7 @@ class BlurModel:
     offset: bool = False  # fit it
     shift: bool = False  # fit it
     motion: bool = False  # fit a rotation and a scale beside the shift
+    spacing: tuple[float, ...] | None = None  # of pixels, for a blur that is round in a unit
 
     @property
     def ndim(self) -> int:
@@ -109,6 +110,7 @@ class BlurModel:
             shift=vector[self.shift_index :][: self.ndim] if self.shift else None,
             exponent=vector[self.exponent_index] if self.has_exponent else None,
             family=self.family,
+            spacing=self.spacing,
         )
 
     def margins(self, vector: jax.Array) -> jax.Array:

@@ -45,7 +45,7 @@ def gaussian_transfer(
     """Transfer function T of the Gaussian alone on the half-plane grid; see transfer_function.
 
     Args:
-        params: only ``variance``, ``exponent`` and ``family`` are used.
+        params: of the blur; its nuisances are not used.
         image_shape: the grid.
         kernel: the convention.
         reach: largest kernel radius in px; a wider sampled or integrated kernel is NaN.
@@ -71,7 +71,8 @@ def _axis_transfers(
     params: BlurParams, image_shape: tuple[int, ...], kernel: Kernel, reach: int
 ) -> list[jax.Array]:
     """T along every axis of the half-plane grid, of a separable family."""
-    variances = jnp.broadcast_to(params.variance, (len(image_shape),))
+    variances = params.axis_variances(len(image_shape))
+    is_round = params.family == "isotropic" and params.spacing is None
     if not kernel.is_finite:
         return [
             axis_transfer(kernel, variance, index, size, reach)
@@ -84,7 +85,7 @@ def _axis_transfers(
         zip(image_shape, frequency_indices(image_shape), strict=True)
     ):
         # T is even in w, and an isotropic blur is the same along axes of the same length.
-        if params.family != "isotropic" or size not in halves:
+        if not is_round or size not in halves:
             half = jnp.arange(size // 2 + 1)
             halves[size] = axis_transfer(kernel, variances[axis], half, size, reach)
         factors.append(halves[size][jnp.abs(index)])

@@ -42,11 +42,12 @@ def other_conventions(
 
     Returns:
         Images of the box's shape, and ``[k, m]``; zeros where the blur is wide. None of a full
-        covariance, whose sampled form exists for definite ones only, beside a fitted shift, or of a
-        kernel that has no other convention.
+        covariance, whose sampled form exists for definite ones only, beside a fitted shift, of
+        pixels with a spacing, or of a kernel that has no other convention.
     """
     dtype, p = reference.dtype, model.num_variances
-    if model.shift or model.has_exponent or (model.family == "full" and model.ndim > 1):
+    is_slanted = model.family == "full" and model.ndim > 1
+    if model.shift or model.has_exponent or is_slanted or model.spacing is not None:
         return [], jnp.zeros((len(vector), 0), dtype)
     narrow = jnp.all((vector[:p] > 0) & (vector[:p] < _WIDEST**2))
     # Where nothing is looked at, one for which everything is finite.

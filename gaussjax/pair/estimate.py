@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -29,12 +29,14 @@ from gaussjax.pair.frame import Usable, in_bucket
 from gaussjax.pair.grids import on_grids
 from gaussjax.pair.partial_frame import to_precision
 from gaussjax.pair.similar_pair import SimilarPair, check_motion, similar_pair, with_similarity
+from gaussjax.pair.spacing import in_spacing
 from gaussjax.statistics.quantisation import known_steps
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 
 
 @automatic_sharding
+@in_spacing
 @to_precision
 def estimate_blur(
     reference: ArrayLike,
@@ -57,6 +59,7 @@ def estimate_blur(
     sampling: float | Fraction | Sequence[float | Fraction] | None = None,
     pixel: Pixel = "area",
     centre: Literal["area", "first"] | float | Sequence[float] = "area",
+    spacing: float | Sequence[float] | None = None,  # taken care of by `in_spacing`
     initial: BlurParams | ArrayLike | None = None,
     precision: float | None = None,  # taken care of by `to_precision`
     buckets: bool = False,
@@ -121,6 +124,11 @@ def estimate_blur(
         centre: of the first pixel of ``blurred``, counted in pixels of the reference from the
             centre of its first: "area", where its area begins with theirs, ``(sampling - 1) / 2``;
             "first", 0, as in ``A[::4]``; or a number, or one for each axis.
+        spacing: size of a pixel along every axis, such as ``(2, 2, 4)`` mm, where the blur is the
+            same in all directions of space but pixels are not as wide as they are high: the
+            variance along an axis is ``sigma^2 / spacing^2`` px^2. Sigma, its errors, widths and
+            bounds are then in the unit of ``spacing``; ``covariance_matrix`` and shift stay in px.
+            For "isotropic" alone, without ``motion``, ``sampling`` and ``precision``.
         initial: start, sigma in px or BlurParams; the estimate does not depend on it.
         precision: relative standard error of sigma that is enough, such as 1e-3. Only as many tiles
             of the frame are then read as it takes, the most informative first, until noise, model
@@ -166,17 +174,16 @@ def estimate_blur(
         data = reference, moved.blurred, moved.usable
     if buckets and boundary == "valid" and motion is None and grid is None:
         data = in_bucket(*data)
-    nuisances = {"gain": gain, "offset": offset, "shift": shift or motion is not None}
+    model: dict[str, Any] = {"motion": motion is not None, "grid": grid, "spacing": spacing}
+    model |= {"gain": gain, "offset": offset, "shift": shift or motion is not None}
     options = Options(
         family=family,
         kernel=convention,
         boundary=boundary,
         loss=loss,
-        **nuisances,
+        **model,
         estimate_noise=estimate_noise,
         largest_radius=largest_radius(data[0].shape, convention, boundary, bounds),
-        motion=motion is not None,
-        grid=grid,
     )
     estimate = _estimate(*data, known_steps(*given), noise, bounds, initial, options=options)
     if moved is not None:

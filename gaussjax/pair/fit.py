@@ -79,6 +79,7 @@ class Options:
     largest_radius: int
     motion: bool = False  # of the images, beside the shift
     grid: CoarseGrid | None = None  # of the softer image on that of the reference
+    spacing: tuple[float, ...] | None = None  # of pixels, in that of the finest axis
 
     def model(self, image_shape: tuple[int, ...]) -> BlurModel:
         """The model of a pair of this shape."""
@@ -90,6 +91,7 @@ class Options:
             offset=self.offset,
             shift=self.shift,
             motion=self.motion,
+            spacing=self.spacing,
         )
 
 
@@ -226,6 +228,7 @@ def _pair(reference, blurred, unit, usable: Usable, swapped, options: Options) -
         boundary=options.boundary,
         pad=options.largest_radius,
         seamless=is_local
+        and options.spacing is None  # or a harmonic function would change
         and is_seamless(
             options.boundary,
             options.kernel,

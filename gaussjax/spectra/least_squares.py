@@ -74,7 +74,7 @@ def blur_sums(
     Args:
         power: P, half-plane, with 0 at the zero frequency, where T = 1 whatever the blur.
         cross: Re C, likewise.
-        params: only ``variance`` and ``family`` are used.
+        params: of the blur; its nuisances are not used.
         image_shape: of the images.
         kernel: the convention.
         reach: largest kernel radius in px.
@@ -84,7 +84,7 @@ def blur_sums(
         return _dense_sums(power, cross, params, image_shape, kernel, reach)
 
     def factors(variance):
-        moved = BlurParams(variance, family=params.family)
+        moved = BlurParams(variance, family=params.family, spacing=params.spacing)
         return response_factors(moved, image_shape, kernel, reach)
 
     # Every t_j depends on its own variance alone: one direction gives all their derivatives.
@@ -134,7 +134,7 @@ def blur_sums(
 
 def _dense_sums(power, cross, params: BlurParams, image_shape, kernel, reach) -> BlurSums:
     def transfer(variance):
-        moved = BlurParams(variance, family=params.family)
+        moved = BlurParams(variance, family=params.family, spacing=params.spacing)
         return (gaussian_transfer(moved, image_shape, kernel, reach),) * 2
 
     slopes, t = jax.jacfwd(transfer, has_aux=True)(params.variance)

@@ -152,8 +152,8 @@ def _least_squares(
     first = first * jnp.eye(model.ndim, dtype=small.dtype)
     one, still = jnp.ones((), small.dtype), jnp.zeros(model.ndim, small.dtype)
     vector = model.pack(project_family(first, model.family), one, 0, still)
-    # One variance has been found on the way.
-    if initial is not None or noisy or model.num_parameters > 1:
+    # One variance has been found on the way, of a blur that is round in px.
+    if initial is not None or noisy or model.num_parameters > 1 or model.spacing is not None:
         return _located(spectra, model, vector, noisy)
     return vector, jnp.asarray(0, jnp.int32)
 

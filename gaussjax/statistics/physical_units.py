@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
-from gaussjax.model.arguments import is_traced
+from gaussjax.checks import shown
+from gaussjax.model.arguments import as_real, is_traced
 from gaussjax.model.params import namespace, signed_sqrt
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.printed import with_errors
@@ -88,29 +89,33 @@ def in_units(
     matrix = areas * found
     lengths = [estimate.sigma, estimate.sigma_standard_error]
     lengths += [estimate.fwhm, estimate.fwhm_standard_error]
-    if len(set(sizes)) == 1:
-        scaled = [length * size[0] for length in lengths]
+    # Factors along the axes, of what may be in another unit already.
+    spacing = estimate.params.spacing or (1.0,) * len(sizes)
+    factors = [new / old for new, old in zip(sizes, spacing, strict=True)]
+    factor = size / namespace(found).asarray(spacing, found.dtype)
+    if np.allclose(factors, factors[0], rtol=1e-9):
+        scaled = [length * factor[0] for length in lengths]
     elif family == "full":
         principal = _principal(matrix, estimate.standard_error.variance, areas)
         scaled = [*principal, *(FWHM_PER_SIGMA * each for each in principal)]
     else:
         each = lengths if family == "axis_aligned" else [length[..., None] for length in lengths]
-        scaled = [length * _like(size, length) for length in each]
+        scaled = [length * _like(factor, length) for length in each]
     sigma, error, fwhm, fwhm_error = scaled
     return PhysicalBlur(sigma, error, fwhm, fwhm_error, matrix, sizes, unit)
 
 
 def pixel_sizes(pixel_size: float | Sequence[float], ndim: int, name: str) -> tuple[float, ...]:
     """Sizes along every axis, as positive numbers; errors name the argument ``name``."""
-    sizes = np.atleast_1d(pixel_size) if not is_traced(pixel_size) else np.array([None])
-    if sizes.dtype.kind not in "iuf" or isinstance(pixel_size, str):
-        raise TypeError(
-            f"{name} must be a positive number, or one for each axis, got {pixel_size!r}"
+    if is_traced(pixel_size):
+        raise TypeError(f"{name} must be known while a program is compiled; got a traced value")
+    sizes = np.asarray(as_real(pixel_size, name, "iuf"))
+    if sizes.shape not in ((), (ndim,)):
+        raise ValueError(
+            f"{name} must be one number, or {ndim}, one for each axis; got {shown(pixel_size)}"
         )
-    if sizes.ndim != 1 or len(sizes) not in (1, ndim):
-        raise ValueError(f"{name} must be one number, or {ndim}, one for each axis; got {sizes}")
-    if not all(math.isfinite(size) and size > 0 for size in sizes):
-        raise ValueError(f"{name} must be positive and finite, got {pixel_size!r}")
+    if not all(math.isfinite(size) and size > 0 for size in sizes.flat):
+        raise ValueError(f"{name} must be positive and finite; got {shown(pixel_size)}")
     return tuple(float(size) for size in np.broadcast_to(sizes, ndim))
 
 

@@ -41,6 +41,7 @@ class BlurEstimate:
         standard_error: of every parameter, the same structure and units (variance: px^2).
         sigma: px, signed: scalar (generalised: the scale s), ``[ndim]`` in axis order
             (axis_aligned) or principal, largest first (full). Negative: ``blurred`` is sharper.
+            With ``params.spacing`` in its unit, as errors, widths and ``mtf50`` are.
         sigma_standard_error: of ``sigma`` by noise, px, by propagation of the variance's.
         sigma_model_error: px by which the most harmful significant departure from the model may
             move sigma; 0 where none is significant, and from spectra, which keep no pixels.
@@ -111,10 +112,7 @@ class BlurEstimate:
             return half_contrast(self.exponent) / abs(self.sigma)
 
     def energy_radius(self, fraction: float = 0.5) -> jax.Array:
-        """Radius within which ``fraction`` of a round kernel lies ("enclosed energy"), px.
-
-        ValueError unless 0 < fraction < 1 and the family is "isotropic" or "generalised".
-        """
+        """Radius of a part of a round kernel, "enclosed energy", px; ValueError of any other."""
         ndim = self.covariance_matrix.shape[-1]
         return energy_radius_per_sigma(self.params, ndim, fraction) * abs(self.sigma)
 
@@ -158,9 +156,7 @@ class BlurEstimate:
         given. Normal in the variance, where the model is nearly linear, and mapped to sigma: near
         zero blur the interval is lopsided and may reach into negative sigma.
 
-        Raises:
-            TypeError: ``level`` is no real number.
-            ValueError: it is a number that is not between 0 and 1.
+        TypeError or ValueError unless ``level`` is a number between 0 and 1.
         """
         if is_traced(level):
             level = as_scalar(level, "level")
@@ -195,11 +191,12 @@ def _rows(estimate: BlurEstimate) -> list[tuple[str, str]]:
     if adequacy is not None and np.any(by_model > WORTH_TELLING * by_noise):
         sizes = ", ".join(f"{size:.2g}" for size in np.atleast_1d(by_model))
         sigma += f" (noise) +- {sizes} (model: {adequacy.cause_message})"
+    unit = "px" if estimate.params.spacing is None else "in the unit of spacing"
     _, high = estimate.interval()
     sharper = " (negative: the second image is the sharper one)" if np.any(high < 0) else ""
     rows = [
-        ("sigma" if estimate.gaussianity is None else "scale s", f"{sigma} px{sharper}"),
-        ("FWHM", with_errors(estimate.fwhm, estimate.fwhm_standard_error) + " px"),
+        ("sigma" if estimate.gaussianity is None else "scale s", f"{sigma} {unit}{sharper}"),
+        ("FWHM", with_errors(estimate.fwhm, estimate.fwhm_standard_error) + f" {unit}"),
     ]
     if estimate.gaussianity is not None:
         parts = (

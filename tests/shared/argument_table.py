@@ -91,6 +91,7 @@ INITIAL = PARAMS | {"None"}
 TILE = static("3", "np.int64(3)", "(5, 4)")
 STEP = static("None", "1", "3", "np.int64(3)", "(1, 2)", "(5, 4)")
 SHAPE = static("(5, 4)")
+SPACING = static("None", *PLAIN, str(1e9), *PAIR)
 
 # Ours
 SPECTRA = array("spectra", "spectra of another shape")
@@ -165,6 +166,7 @@ ARGUMENTS = {
         "boundary": BOUNDARY,
         "motion": static("None"),
         **GRID,
+        "spacing": SPACING,
         "precision": POSITIVE | {"None"},
         "buckets": FLAG,
     },
@@ -177,6 +179,7 @@ ARGUMENTS = {
         "weights": STACK_MAP,
         "motion": static("None"),
         **GRID,
+        "spacing": SPACING,
         "precision": static("None"),
         "buckets": FLAG,
     },
@@ -269,7 +272,8 @@ _INHERITED = {"Cause", "Status", "Verdict"}
 _NOT_YET = {"fit_transfer", "TransferEstimate.at"}
 _NOT_YET |= {"BlurEstimate.energy_radius", "BlurEstimate.in_units", "Gaussianity.interval"}
 _NOT_YET |= {"TransferEstimate.in_units", "TransferEstimate.resolution"}
-_INTERNAL = {"Kernel.margin_at", "Kernel.reach", "Kernel.support_at"}
+_INTERNAL = {"BlurParams.axis_variances"}
+_INTERNAL |= {"Kernel.margin_at", "Kernel.reach", "Kernel.support_at"}
 
 
 @dataclass(frozen=True)

@@ -88,8 +88,8 @@ def test_batches_are_scaled_as_singles():
 @pytest.mark.parametrize(
     ("size", "error", "reason"),
     [
-        ("0.5", TypeError, "pixel_size must be a positive number"),
-        (None, TypeError, "pixel_size must be a positive number"),
+        ("0.5", TypeError, "pixel_size must be an array of real numbers"),
+        (None, TypeError, "pixel_size must be an array of real numbers"),
         (0.0, ValueError, "positive and finite"),
         (np.nan, ValueError, "positive and finite"),
         ((1, 2, 3), ValueError, "one for each axis"),
