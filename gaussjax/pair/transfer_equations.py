@@ -131,7 +131,7 @@ class TransferEquations:
             seen = self.transform(self.window * field)
             return self.products(instrument, seen) - shared * self.powers(added)
 
-        return self._band(response, instrument)
+        return self._band(response, self.moved)
 
     def scatter(self, instrument: jax.Array, level: jax.Array) -> jax.Array:
         """Covariance of the equations by noise of this level, ``[n, n]``."""
@@ -144,11 +144,11 @@ class TransferEquations:
         root = jnp.sqrt(level.reshape(-1))
         return self._band(response, instrument) * root[:, None] * root[None, :]
 
-    def _band(self, response, instrument: jax.Array) -> jax.Array:
-        """The matrix of a linear map of coefficients."""
+    def _band(self, response, changed: jax.Array) -> jax.Array:
+        """The matrix of a linear map of coefficients, which are changes of this image's filter."""
         # Photographs have a million times the power at low frequencies: of changes alike, what the
         # window leaks of it would hide what high frequencies make of theirs.
-        power = self.powers(squared_magnitude(instrument))
+        power = self.powers(squared_magnitude(changed))
         size = jnp.sqrt(jnp.where(power > 0, power, 1))
         combs = jnp.asarray(self.spline.combs(), self.window.dtype) / size[None]
         _, responses = loops.scan(lambda carry, comb: (carry, response(comb)), 0, combs)

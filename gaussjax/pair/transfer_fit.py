@@ -68,7 +68,8 @@ def fit_transfer(
             as a loss of transfer.
         noise_std: None: noise in ``blurred`` only, of any level and colour (the estimator H1).
             ``(std_reference, std_blurred)`` of white noise in the unit of the images: noise in both
-            (Hv), or with 0 for ``blurred`` in the reference only (H2); only their ratio matters.
+            (Hv), or with 0 for ``blurred`` in the reference only (H2); only their ratio matters. 0
+            counts as a hundredth of the other: what T leaves less of is drawn to 0.
         mask: True where a pixel may be used, as in :func:`~gaussjax.estimate_blur`.
         num_bins: between 0 and pi rad/px. None: one for every 5 px of the shortest axis (of a
             signal 16, of a volume 3, along an axis 8), and at most 48. A kernel that reaches
@@ -176,7 +177,9 @@ def _fit_transfer(
     margins = jnp.asarray([n // 8 for n in shape], jnp.int32)
     if options.margin is not None:
         margins = jnp.full(ndim, options.margin, jnp.int32)
-    state = TransferState(nothing, nothing + 1, still, margins)
+    # At first nothing is known of T, and the instrument is A alone: of a wrong sign of T in it, the
+    # two halves of a mixture could cancel.
+    state = TransferState(nothing, jnp.full_like(nothing, jnp.inf), still, margins)
     rounds = _BENT_ROUNDS if options.shift or options.bent else _ROUNDS
     state = loops.fori_loop(0, rounds, one_round, state)
     return estimate_of(equations(state), state, options)

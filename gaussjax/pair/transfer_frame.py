@@ -16,7 +16,7 @@ from gaussjax.numerics.pytree import pytree
 _PAD = 32
 # Least noise of B, in variances of A's: where B has none at all, high frequencies that the filter
 # has emptied are no instrument.
-_LEAST_NOISE = 1e-6
+_LEAST_NOISE = 1e-4
 # Of the axes, what the window rises over: against leakage of the residual.
 _RAMP = 1 / 16
 

@@ -53,8 +53,9 @@ def solved(equations: TransferEquations, state: TransferState, *, total: bool) -
     leading = np.arange(spline.num_terms) % NUM_ORDERS == 0
     constant = jnp.asarray(leading[:, None], added.dtype)
     transfer = state.change + constant
-    tiny = jnp.finfo(added.dtype).tiny
-    known = transfer**2 / (transfer**2 + state.error**2 + tiny)
+    some = jnp.where(transfer != 0, transfer, 1)
+    distance = jnp.where(transfer != 0, state.error / some, jnp.inf)
+    known = 1 / (1 + distance**4)
     instrument = equations.instrument(spline.combine(terms, known * transfer))
     residual = equations.residual(added)
     level = equations.noise_level(residual)

@@ -158,7 +158,8 @@ def test_noise_in_both(x64, rng):
     plain = gj.fit_transfer(*noisy)
     assert np.mean(deviations(plain, truth)) < -1  # least squares reads noise of A as blur
     only = gj.fit_transfer(noisy[0], b, noise_std=(0.2, 0.0))
-    assert np.sqrt(np.mean(deviations(only, truth) ** 2)) < 1.6
+    # Noise of B counts as a hundredth of A's: the last bins, where T is smaller, are drawn to 0.
+    assert np.sqrt(np.mean(deviations(only, truth)[truth > 0.03] ** 2)) < 1.6
 
 
 def test_missing_pixels(x64, rng):
