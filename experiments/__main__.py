@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from experiments import (
     border,
+    chroma,
     conventions,
     convergence,
     cramer_rao,
@@ -41,6 +42,7 @@ EXPERIMENTS = {
         training,
         real_pairs,
         resized,
+        chroma,
         silent_errors,
         blur_map,
         many_pairs,

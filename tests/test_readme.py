@@ -9,6 +9,7 @@ import pytest
 
 from experiments import (
     border,
+    chroma,
     convergence,
     cramer_rao,
     exponent,
@@ -538,6 +539,20 @@ def test_resized_answer():
     assert_said(
         "study/resized", f"reads {volume['sigma']:.4f} +- {volume['standard_error']:.4f} px"
     )
+
+
+def test_chroma_answer():
+    found = numbers("chroma")
+    table = {tuple(cells[:2]): cells[2:] for cells in rows("study/chroma")}
+    for subsampling in chroma.HALVED:
+        for axis in chroma.AXES:
+            answers = chroma.chosen(found["answers"], subsampling, axis)
+            mtf50 = answers["mtf50"].astype(float)
+            fallen = int(np.sum(np.isfinite(mtf50)))
+            middle = f"{np.median(mtf50):.3f}" if fallen == len(mtf50) else "-"
+            sigma = f"{np.median(answers['sigma'].astype(float)):.2f}"
+            assert table[subsampling, axis] == [middle, sigma, f"{fallen} of {len(mtf50)}"]
+    assert_said("study/chroma", f"MTF50 is {found['known_mtf50']:.4f} cycles/px")
 
 
 def test_the_design_page_quotes_the_study():

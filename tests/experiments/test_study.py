@@ -106,6 +106,18 @@ def test_resized(tmp_path, capsys):
     assert abs(found["sigma"] - found["true_sigma"]) < 3 * found["standard_error"]
 
 
+def test_chroma(tmp_path, capsys):
+    record, _ = run_smoke("chroma", tmp_path, capsys)
+    numbers = record["numbers"]
+    answers = numbers["answers"]
+    for halved, mtf50, error in zip(
+        answers["halved"], answers["mtf50"], answers["mtf50_standard_error"], strict=True
+    ):
+        # Halved along x only; along y half of the contrast is never lost.
+        assert (mtf50 is None) != halved
+        assert not halved or abs(mtf50 - numbers["known_mtf50"]) < 4 * error
+
+
 def test_training(tmp_path, capsys):
     record, _ = run_smoke("training", tmp_path, capsys)
     numbers = record["numbers"]
