@@ -18,6 +18,9 @@ from gaussjax.spectra.start import Start, find_start
 # px^2, fine: the least variance that is evaluated. What the grid of B cannot show of A is noise to
 # a fit, and the inverse of a blur amplifies it: by e at the fine Nyquist frequency of an axis.
 LEAST_VARIANCE = -0.2
+# px^2, fine: blurs of more end the ringing of the jump at the frame's edge by themselves. There the
+# smooth part, which is harmonic on the pixels but not in the plane, costs more than it spares.
+RINGING_VARIANCE = 2.0
 # px^2, fine: the least to start from. The slope of the transfer function tells no direction there.
 _LEAST_START = 0.1
 

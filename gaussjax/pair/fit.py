@@ -21,7 +21,7 @@ from gaussjax.numerics.newton import coarse_tolerance
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.programs import compiled
 from gaussjax.numerics.pytree import pytree, static
-from gaussjax.pair.coarse_start import LEAST_VARIANCE, find_coarse_start
+from gaussjax.pair.coarse_start import LEAST_VARIANCE, RINGING_VARIANCE, find_coarse_start
 from gaussjax.pair.crop import Crop, most_informative_crop
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
 from gaussjax.pair.evidence import Evidence, causes, gather_evidence
@@ -137,6 +137,8 @@ def fit_pair(
     sharp, _ = swap_pair(start.swapped, *map(crop.of, seen))
     unit_of = _centre_and_scale(sharp, known.of_crop(crop), start.swapped, unit)
     pair = _pair(*images, unit_of, usable, start.swapped, options)
+    if grid is not None:
+        pair = replace(pair, rings=jnp.all(start.variance < RINGING_VARIANCE))
     per_pixel = (unit / pair.scale) ** 2 / energy
     objective, context = _objective(pair, model, start, noise, per_pixel, options)
     low, high = swap_bounds(lower, upper, start.swapped)

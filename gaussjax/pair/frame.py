@@ -52,7 +52,6 @@ class Frame:
     pad: int = static()  # extension in px
     boundary: str = static()  # one of `BOUNDARIES`
     grid: CoarseGrid | None = static(default=None)  # of B on that of A; None: they share one
-    seamless: bool = static(default=False)  # across grids: nothing rings at the edges
 
     @property
     def reference_shape(self) -> tuple[int, ...]:
@@ -77,10 +76,9 @@ class Frame:
     def _coarse_margins(self, model: BlurModel, vector: jax.Array, margins: jax.Array) -> jax.Array:
         """Of px of the reference, in px of B; wider where a fraction of a px rings at the edges."""
         assert self.grid is not None
-        if not self.seamless:
-            variances = diagonal(model.params(vector).covariance_matrix(model.ndim))
-            left = jnp.exp(-0.5 * jnp.pi**2 * jnp.maximum(jax.lax.stop_gradient(variances), 0))
-            margins = margins + jnp.ceil(_RINGING * jnp.minimum(left / _FAINT, 1))
+        variances = diagonal(model.params(vector).covariance_matrix(model.ndim))
+        left = jnp.exp(-0.5 * jnp.pi**2 * jnp.maximum(jax.lax.stop_gradient(variances), 0))
+        margins = margins + jnp.ceil(_RINGING * jnp.minimum(left / _FAINT, 1))
         largest = jnp.asarray(borders.largest_margins(self.image_shape), margins.dtype)
         return jnp.minimum(self.grid.coarse_margins(margins), largest)
 
@@ -179,7 +177,7 @@ def resampled_frame(
     scale: jax.Array,
     known: jax.Array | None = None,
     weights: jax.Array | None = None,
-    seamless: bool = False,
+    rings: jax.Array | None = None,
 ) -> Frame:
     """Frame of a fine and a coarse image, on the grid of the coarse one.
 
@@ -192,7 +190,8 @@ def resampled_frame(
         scale: of it.
         known: 1 where A is known, on its own grid; None: everywhere.
         weights: of the pixels of B, 0 where it is missing; None: all 1.
-        seamless: as in :func:`make_frame`; for local grids only.
+        rings: where this holds, the spectrum is that of the periodic part of A; for local grids
+            only. None: it never is.
     """
     if known is not None:
         reference = jnp.where(known > 0, reference, centre)
@@ -202,7 +201,9 @@ def resampled_frame(
     factors = grid.transfer(shape, fine.dtype)
     if grid.is_local:
         difference = unit * (blurred - grid.sampled(reference))
-        spectrum = grid.apply(factors, periodic_part(spectrum, fine) if seamless else spectrum)
+        if rings is not None:
+            spectrum = jnp.where(rings, periodic_part(spectrum, fine), spectrum)
+        spectrum = grid.apply(factors, spectrum)
     else:
         spectrum = grid.apply(factors, spectrum)
         sharp = inverse_transform(fold(grid, spectrum, shape), shape)
@@ -220,7 +221,6 @@ def resampled_frame(
         pad=0,
         boundary=boundary,
         grid=grid,
-        seamless=seamless,
     )
 
 
@@ -330,6 +330,8 @@ class Pair:
     boundary: str = static()  # one of `BOUNDARIES`
     pad: int = static()  # of its frame, px; matters to the padded boundaries only
     seamless: bool = static(default=False)  # its frame takes the periodic part of the reference
+    # ... across grids where the blur is so narrow that the jump at the frame's edge rings
+    rings: jax.Array | None = None
     grid: CoarseGrid | None = static(default=None)  # of B on that of A; None: they share one
 
     @property
@@ -356,7 +358,7 @@ class Pair:
             usable = replace(self.usable, reference=None).of_crop(crop)
             usable = replace(usable, reference=None if known is None else fine.of(known))
             images = fine.of(self.reference), crop.of(self.blurred)
-            return Pair(*images, usable, self.swapped, *unit, **form)
+            return Pair(*images, usable, self.swapped, *unit, rings=self.rings, **form)
         reference, blurred = of(self.reference, 0.0), of(self.blurred, 0.0)
         usable = self.usable.of_crop(crop, of)
         return Pair(reference, blurred, usable, self.swapped, *unit, **form)
@@ -398,5 +400,5 @@ class Pair:
             scale=self.scale,
             known=self.usable.reference,
             weights=reduce(jnp.multiply, maps) if maps else None,
-            seamless=self.seamless,
+            rings=self.rings if self.seamless else None,
         )
