@@ -55,8 +55,8 @@ def test_missing_pixels_of_either_image(x64):
     mask = known, known_coarse
     found = gj.estimate_blur(fine, coarse, sampling=4, mask=mask, weights=weights)
     np.testing.assert_allclose(found.sigma, 1.5, rtol=1e-5)
-    # Two coarse pixels on every side of a missing fine one: 4 sigma, and the pixels' own width.
-    assert 25 <= all_of_it.num_pixels - found.num_pixels - 4 <= 49
+    # Around a missing coarse pixel 4 sigma and half of its own width, up to whole ones: 2 to 3.5.
+    assert 25 <= all_of_it.num_pixels - found.num_pixels - 4 <= 8 * 7
 
 
 def test_robust_losses_between_two_grids(x64):
