@@ -72,7 +72,7 @@ def test_files_are_named_in_one_line(folder, capsys):
     assert error == "gaussjax: error: a\\x1b[31m\\nb.png: is empty\n"
 
 
-def test_sizes_per_axis_replace_those_of_the_header(sky, capsys):
+def test_lengths_and_b_in_the_unit_of_the_option(folder, capsys):
     scene = np.random.default_rng(3).random(300)
     np.save("a.npy", scene)
     np.save("b.npy", scipy.ndimage.gaussian_filter1d(scene, 2.0))
