@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.checks import as_positive
 from gaussjax.model.arguments import is_traced
 from gaussjax.model.options import check_option
 from gaussjax.model.transfer_spline import spline_rows
@@ -82,8 +83,7 @@ class TransferEstimate:
             ValueError: another name, or a level that is not above 0.
         """
         check_option(of, ("transfer", "coherence"), "of")
-        if not is_traced(level) and not float(level) > 0:
-            raise ValueError(f"level must be above 0, got {level}")
+        level = as_positive(level, "level")
         if of == "transfer":
             knots, _ = crossing(self.coefficients, self.covariance, level)
         else:
@@ -101,8 +101,7 @@ class TransferEstimate:
         Raises:
             ValueError: a size that is not a positive number.
         """
-        if not is_traced(pixel_size) and not 0 < float(pixel_size) < np.inf:
-            raise ValueError(f"pixel_size must be a positive number, got {pixel_size}")
+        pixel_size = as_positive(pixel_size, "pixel_size")
         change = pixel_size / self.pixel_size
         return replace(
             self,

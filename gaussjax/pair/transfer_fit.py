@@ -6,8 +6,10 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from gaussjax.checks import as_count
 from gaussjax.model import boundary as borders
 from gaussjax.model.arguments import (
+    as_flags,
     as_mask_pair,
     as_noise,
     as_pair,
@@ -71,18 +73,19 @@ def fit_transfer(
             (Hv), or with 0 for ``blurred`` in the reference only (H2); only their ratio matters. 0
             counts as a hundredth of the other: what T leaves less of is drawn to 0.
         mask: True where a pixel may be used, as in :func:`~gaussjax.estimate_blur`.
-        num_bins: between 0 and pi rad/px. None: one for every 5 px of the shortest axis (of a
-            signal 16, of a volume 3, along an axis 8), and at most 48. A kernel that reaches
-            farther than about ``num_bins`` px from its centre needs more.
+        num_bins: between 0 and pi rad/px, at most half of the shortest axis. None: one for every
+            5 px of the shortest axis (of a signal 16, of a volume 3, along an axis 8), and at most
+            48. A kernel that reaches farther than about ``num_bins`` px from its centre needs more.
         margin: px that are left out along every edge in "valid"; None: as far as a Gaussian reaches
-            whose transfer falls as early as this one. Long tails of a kernel need more.
+            whose transfer falls as early as this one. Long tails of a kernel need more. A quarter
+            of every axis has to be left.
 
     Returns:
         TransferEstimate: T with error bars, coherence, MTF50, and resolution in px or units. The
         error bars are for noise whose strength may depend on frequency.
 
     Raises:
-        TypeError: images that are not arrays of real numbers.
+        TypeError: images that are not arrays of real numbers, or an argument of another type.
         ValueError: shapes that differ, rank 0 or above 3, an unknown option, an axis that the
             images do not have, a number of bins or a margin that does not fit the frame, and
             outside of tracing NaN or infinite pixels that are not masked.
@@ -98,13 +101,14 @@ def fit_transfer(
     """
     reference, blurred = as_pair(reference, blurred)
     options = _options(reference.shape, direction, boundary, num_bins, margin)
+    gain, shift = as_flags(gain=gain, shift=shift)
     noise, estimated = as_noise(noise_std, reference.dtype)
     if estimated:
         raise ValueError(
             "noise_std='estimate' is not offered here: pass (std_reference, std_blurred), as"
             " estimate_blur(..., noise_std='estimate').noise_std may tell them"
         )
-    options = replace(options, gain=bool(gain), shift=bool(shift), bent=noise is not None)
+    options = replace(options, gain=gain, shift=shift, bent=noise is not None)
     known = as_mask_pair(mask, reference)
     for image, usable, name in zip(
         (reference, blurred), known, ("reference", "blurred"), strict=True
@@ -123,26 +127,17 @@ def _options(
         check_option(direction, ("radial",), "direction")
         axis = None
     else:
-        axis = int(direction)
-        if not -ndim <= axis < ndim:
-            raise ValueError(
-                f"direction must be 'radial' or an axis of the images, which have {ndim}; got"
-                f" {direction!r}"
-            )
-        axis = axis % ndim if ndim > 1 else None
+        wanted = "direction must be 'radial', or an axis of the images: it"
+        axis = as_count(direction, wanted, -ndim, ndim - 1) % ndim
+        axis = axis if ndim > 1 else None
     if num_bins is None:
         few = 8 if axis is not None else _PER_BIN[ndim - 1]
-        num_bins = min(_MOST_BINS, max(4, shortest // few))
-    if not 1 <= num_bins <= max(1, shortest // 2):
-        raise ValueError(
-            f"num_bins must be 1 to half of the shortest axis, {shortest // 2}; got {num_bins}"
-        )
-    if margin is not None and not 0 <= margin <= min(borders.largest_margins(shape)):
-        raise ValueError(
-            f"margin must be 0 to {min(borders.largest_margins(shape))} px, which leaves a quarter"
-            f" of every axis to compare; got {margin}"
-        )
-    return TransferOptions(int(num_bins), axis, boundary, False, False, margin, False)
+        num_bins = min(_MOST_BINS, max(4, shortest // few), shortest // 2)
+    # At most half of the shortest axis, and so that a quarter of every axis is left to compare.
+    num_bins = as_count(num_bins, "num_bins", 1, shortest // 2)
+    if margin is not None:
+        margin = as_count(margin, "margin", 0, min(borders.largest_margins(shape)))
+    return TransferOptions(num_bins, axis, boundary, False, False, margin, False)
 
 
 @partial(jax.jit, static_argnames="options")

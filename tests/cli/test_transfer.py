@@ -51,9 +51,9 @@ def test_images_with_nothing_in_common(folder, capsys):
     ("arguments", "message"),
     [
         (["--direction", "y"], "neither radial nor the number of an axis"),
-        (["--direction", "2"], "axis of the images, which have 2"),
-        (["--bins", "60"], "1 to half of the shortest axis, 48"),
-        (["--margin", "40"], "margin must be 0 to 36"),
+        (["--direction", "2"], "axis of the images: it must be a whole number"),
+        (["--bins", "60"], "whole number from 1 to 48"),
+        (["--margin", "40"], "margin must be a whole number from 0 to 36"),
         (["--margin", "4", "--boundary", "periodic"], "--margin"),
         (["--noise", "0", "0"], "not both 0"),
         (["--unit", "um"], "give the size and its unit"),

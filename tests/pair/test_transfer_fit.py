@@ -196,12 +196,12 @@ def test_signals_and_volumes_and_batches(x64, rng):
 def test_what_it_refuses():
     scene = np.zeros((32, 33))
     for options, message in (
-        ({"direction": 2}, "axis of the images, which have 2"),
+        ({"direction": 2}, "axis of the images: it must be a whole number from -2 to 1"),
         ({"direction": "x"}, "direction must be one of radial"),
         ({"boundary": "reflect"}, "valid, periodic"),
-        ({"num_bins": 17}, "1 to half of the shortest axis, 16"),
+        ({"num_bins": 17}, "num_bins must be a whole number from 1 to 16"),
         ({"num_bins": 0}, "num_bins"),
-        ({"margin": 13}, "margin must be 0 to 12"),
+        ({"margin": 13}, "margin must be a whole number from 0 to 12"),
         ({"noise_std": "estimate"}, "not offered here"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -209,7 +209,7 @@ def test_what_it_refuses():
     found = gj.TransferEstimate(*[jnp.ones(3)] * 14)
     with pytest.raises(ValueError, match="pixel_size"):
         found.in_units(0)
-    with pytest.raises(ValueError, match="level must be above 0"):
+    with pytest.raises(ValueError, match="level must be a finite number above 0"):
         found.resolution(0)
     with pytest.raises(ValueError, match="of must be one of"):
         found.resolution(of="phase")

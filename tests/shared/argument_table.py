@@ -213,6 +213,18 @@ ARGUMENTS = {
         "parameter": static("'log_sigma'"),
     },
     "fit_pointwise_ratio": {**RATIO, "amplitude": FLAG, "threshold": THRESHOLD},
+    "fit_transfer": {
+        "reference": FINITE_IMAGE,
+        "blurred": FINITE_IMAGE,
+        "direction": static("0", "1", "-1"),
+        "boundary": static("'valid'"),
+        "gain": FLAG,
+        "shift": FLAG,
+        "noise_std": array("None", *PAIR, traced=["(0, 0)", "(-1, 2)", "(nan, 1)"]),
+        "mask": MASK,
+        "num_bins": COUNT | {"None"},
+        "margin": COUNT | {"0", "None"},
+    },
     "image_loss": {
         "params": PARAMS - {str(1e9)},
         "reference": IMAGE,
@@ -269,7 +281,7 @@ MADE_BY_FUNCTIONS = {
 # Methods whose arguments are those of a class of the standard library.
 _INHERITED = {"Cause", "Status", "Verdict"}
 # Called in the midst of fits, with what the fits have checked.
-_NOT_YET = {"fit_transfer", "TransferEstimate.at"}
+_NOT_YET = {"TransferEstimate.at"}
 _NOT_YET |= {"BlurEstimate.energy_radius", "BlurEstimate.in_units", "Gaussianity.interval"}
 _NOT_YET |= {"TransferEstimate.in_units", "TransferEstimate.resolution"}
 _INTERNAL = {"BlurParams.axis_variances"}
@@ -360,6 +372,7 @@ def calls():
         "fit_pointwise_ratio": Call(
             gj.fit_pointwise_ratio, {"spectra": spectra}, (f"{ratio}._pointwise_ratio",)
         ),
+        "fit_transfer": Call(gj.fit_transfer, pair, ("gaussjax.pair.transfer_fit._fit_transfer",)),
         "image_loss": Call(
             gj.image_loss,
             {"params": 1.0, **pair, "boundary": "reflect"},
