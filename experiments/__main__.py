@@ -16,6 +16,7 @@ from experiments import (
     many_pairs,
     resized,
     training,
+    which_kernel,
 )
 from experiments.blur_map import study as blur_map
 from experiments.compare_estimators import study as compare_estimators
@@ -39,6 +40,7 @@ EXPERIMENTS = {
         convergence,
         conventions,
         exponent,
+        which_kernel,
         training,
         real_pairs,
         resized,

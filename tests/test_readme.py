@@ -18,6 +18,7 @@ from experiments import (
     many_pairs,
     resized,
     training,
+    which_kernel,
 )
 from experiments.__main__ import EXPERIMENTS
 from experiments.compare_estimators.table import errors_over_bound, failures, relative_errors, rms
@@ -329,6 +330,24 @@ def test_convergence_answer():
         assert np.isnan(convergence.reached(found, name, 1e-3)[0])
     arrived = np.isfinite(steps["Adam, variance"])
     assert list(np.array(found["starts"])[arrived]) == [1, 4]
+
+
+def test_which_kernel_answer():
+    found = numbers("which_kernel")
+    rates = which_kernel.rates(found)
+    table = rows("study/which_kernel")
+    names = [name.replace("$\\beta$", "beta") for name in rates]
+    assert [name for name, *_ in table] == names
+    for (_, *cells), rate in zip(table, rates.values(), strict=True):
+        assert cells == [f"{100 * each:.0f}" for each in rate]
+    (index,) = (k for k, noise in enumerate(found["noises"]) if noise == 0.01)
+    pairs = len(found["photographs"]) * found["draws"]
+    right = sum(round(rate[index] * pairs) for rate in rates.values())
+    assert_said(
+        "study/which_kernel",
+        f"{right} of {pairs * len(rates)} pairs with 1 % of noise",
+        f"lost to another kernel in {100 * which_kernel.lost_gaussians(found):.0f} %",
+    )
 
 
 def test_conventions_answer():

@@ -1,6 +1,7 @@
 """Reductions and enlargements as candidates of a comparison: the best factor and phase of each."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +15,7 @@ RESAMPLERS = {
 }
 _FACTORS = (1.25, 4 / 3, 1.5, 5 / 3, 2, 2.5, 3, 4, 5, 6, 8)
 _BOX = 128  # px of the box in which factors are compared
+_CHANCE = 30.0  # variances of the noise that factors and phases have to gain, to be no round ones
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,12 @@ class Lattice:
     phase: float
 
 
-def resampled(resampler: Resampler, convention: str, lattices: tuple[Lattice, ...], factor: float):
+Lattices = tuple[Lattice, ...]
+
+
+def resampled(
+    resampler: Resampler, convention: str, lattices: Lattices, factor: float
+) -> Candidate:
     """The candidate of a resampler on known lattices, one per axis."""
     name = f"{resampler.name} resize"
 
@@ -76,7 +83,8 @@ def best_resampled(
 ) -> Candidate | None:
     """The factor and the phases that come nearest, looked for in a box of the images.
 
-    Phases are those of a frame that was resampled as a whole, or any whole px of a whole factor.
+    Factors and phases are those of a frame that was resampled as a whole, whole factors at any
+    phase, and what is near to them.
 
     Args:
         resampler: what the tool does.
@@ -91,29 +99,35 @@ def best_resampled(
     sharp, soft = (image[box] for image in pair)
     margins = [int(0.375 * n) for n in sharp.shape]
     inside = tuple(slice(m, n - m) for m, n in zip(margins, sharp.shape, strict=True))
-    target = soft[inside]
 
-    def misfit(lattices: tuple[Lattice, ...]) -> float:
+    def residual(lattices: Lattices) -> np.ndarray:
         image = sharp
         for axis, lattice in enumerate(lattices):
             image, _ = _along(image, axis, resampler, lattice)
-        return float(np.sum((image[inside] - target) ** 2))
+        return soft[inside] - image[inside]
 
-    found = []
+    def misfit(lattices: Lattices) -> float:
+        return float(np.sum(residual(lattices) ** 2))
+
+    tried: list[Lattices] = []
     for factor in _FACTORS:
-        if resampler.reach(factor) <= min(margins):
-            whole = (_of_whole_frame(part, factor, rounded) for rounded in (math.floor, round))
-            found += [(misfit(lattices), factor, lattices) for lattices in dict.fromkeys(whole)]
-    if not found:
-        return None
-    found.sort(key=lambda each: each[0])
-    for _, factor, lattices in found[:2]:
+        if resampler.reach(factor) > min(margins):
+            continue
+        tried += {_of_whole_frame(part, factor, rounded) for rounded in (math.floor, round)}
         if factor == int(factor):
-            found.append(_cut_afterwards(misfit, factor, lattices))
-    _, factor, lattices = min(found, key=lambda each: each[0])
+            # A frame that was cut after it was resampled may begin anywhere.
+            somewhere = (Lattice(float(factor), 0.0),) * sharp.ndim
+            tried.append(_best_phases(misfit, somewhere))
+    if not tried:
+        return None
+    lattices = min(tried, key=misfit)
+    if _is_whole(lattices):
+        lattices = _best_phases(misfit, lattices)
+    lattices = _adjusted(residual, lattices)
+    factor = float(np.mean([each.factor for each in lattices]))
     lattices = tuple(
-        replace(lattice, phase=(lattice.phase + where.start) % lattice.factor)
-        for lattice, where in zip(lattices, box, strict=True)
+        Lattice(each.factor, (each.phase + where.start) % each.factor)
+        for each, where in zip(lattices, box, strict=True)
     )
     return resampled(resampler, convention, lattices, factor)
 
@@ -125,20 +139,48 @@ def _box(shape: tuple[int, ...], part: Part) -> tuple[tuple[slice, ...], Part]:
     return box, Part(starts, part.frame)
 
 
-def _of_whole_frame(part: Part, factor: float, rounded) -> tuple[Lattice, ...]:
+def _of_whole_frame(part: Part, factor: float, rounded: Callable[[float], int]) -> Lattices:
     """Lattices of a part of a frame that became a whole number of small pixels."""
     factors = [n / max(rounded(n / factor), 1) for n in part.frame]
     return tuple(Lattice(f, -a % f) for f, a in zip(factors, part.start, strict=True))
 
 
-def _cut_afterwards(misfit, factor: float, lattices: tuple[Lattice, ...]):
-    """The best phases in whole px, one axis after another."""
-    least = math.inf
-    for axis in range(len(lattices)):
-        tried = [
-            (*lattices[:axis], Lattice(factor, float(phase)), *lattices[axis + 1 :])
-            for phase in range(int(factor))
-        ]
-        misfits = [misfit(each) for each in tried]
-        least, lattices = min(misfits), tried[int(np.argmin(misfits))]
-    return least, factor, lattices
+def _is_whole(lattices: Lattices) -> bool:
+    """All axes have one whole factor."""
+    (factor, *others) = {each.factor for each in lattices}
+    return not others and factor == int(factor)
+
+
+def _best_phases(misfit: Callable[[Lattices], float], lattices: Lattices) -> Lattices:
+    """The best phases in halves of a px, one axis after another."""
+    for axis, lattice in enumerate(lattices):
+        phases = (replace(lattice, phase=0.5 * k) for k in range(int(2 * lattice.factor)))
+        tried = [(*lattices[:axis], each, *lattices[axis + 1 :]) for each in phases]
+        lattices = min(tried, key=misfit)
+    return lattices
+
+
+def _adjusted(residual: Callable[[Lattices], np.ndarray], lattices: Lattices) -> Lattices:
+    """Factors and phases by Gauss-Newton, if they gain what chance does not.
+
+    A photograph of 427 rows that was halved has the factor 427 / 214, wherever a part of it lies.
+    """
+    vector = np.array([(each.factor, each.phase) for each in lattices]).ravel()
+
+    def at(v: np.ndarray) -> np.ndarray:
+        return residual(tuple(Lattice(f, phase % f) for f, phase in v.reshape(-1, 2))).ravel()
+
+    first = best = at(vector)
+    steps = np.diag(np.tile([1e-4, 1e-3], len(lattices)))
+    found = vector
+    for _ in range(4):
+        slopes = np.stack([(at(found + each) - best) / np.sum(each) for each in steps], axis=-1)
+        trial = found - np.linalg.lstsq(slopes, best, rcond=1e-8)[0]
+        left = at(trial)
+        if not np.sum(left**2) < np.sum(best**2):
+            break
+        found, best = trial, left
+    gained = np.sum(first**2) - np.sum(best**2)
+    if gained < _CHANCE * np.sum(best**2) / best.size:
+        return lattices
+    return tuple(Lattice(float(f), float(phase % f)) for f, phase in found.reshape(-1, 2))

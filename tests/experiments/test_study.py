@@ -14,6 +14,7 @@ from experiments import (
     frequency_ratio,
     many_pairs,
     training,
+    which_kernel,
 )
 from experiments.__main__ import EXPERIMENTS, main
 from experiments.shared import cropped_pairs, stopwatch
@@ -116,6 +117,14 @@ def test_chroma(tmp_path, capsys):
         # Halved along x only; along y half of the contrast is never lost.
         assert (mtf50 is None) != halved
         assert not halved or abs(mtf50 - numbers["known_mtf50"]) < 4 * error
+
+
+def test_which_kernel(tmp_path, capsys):
+    record, printed = run_smoke("which_kernel", tmp_path, capsys)
+    numbers = record["numbers"]
+    assert all(np.all(rate == 1) for rate in which_kernel.rates(numbers).values())
+    assert which_kernel.lost_gaussians(numbers) == 0
+    assert "disk 3.5 px" in printed
 
 
 def test_training(tmp_path, capsys):
