@@ -22,6 +22,7 @@ from experiments.shared.common import BLACK, BLUE, GREY, ORANGE
 from experiments.shared.drawing import plain_ticks
 from experiments.shared.photographs import CROP, PHOTOGRAPHS, middle, random_square, scene
 from gaussjax import BlurParams, blur, estimate_blur
+from gaussjax.model.options import Boundary
 
 SCALE, NOISE = 2.0, 0.01  # px; of the contrast of A
 NULL_CROP, NULL_SCALES = 80, (1.0, 2.0)  # px
@@ -87,7 +88,7 @@ def blurred(image: np.ndarray, scale: float, exponent: float) -> np.ndarray:
     return periodic(mirrored, scale, exponent)[tuple(slice(n) for n in image.shape)]
 
 
-def found(sharp, soft, exponent: float, boundary: str) -> tuple[float, float, float]:
+def found(sharp, soft, exponent: float, boundary: Boundary) -> tuple[float, float, float]:
     """Error of p, its standard error, and its model error."""
     estimate = estimate_blur(sharp, soft, family="generalised", boundary=boundary)
     tested = estimate.gaussianity

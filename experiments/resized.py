@@ -41,7 +41,8 @@ def _opencv(method: int, image: np.ndarray, factor: int) -> np.ndarray:
 
 
 def _skimage(image: np.ndarray, factor: int) -> np.ndarray:
-    return transform.resize(image, [n // factor for n in image.shape], anti_aliasing=True)
+    shape = [n // factor for n in image.shape]
+    return np.asarray(transform.resize(image, shape, anti_aliasing=True))
 
 
 def _mean(image: np.ndarray, factor: int) -> np.ndarray:

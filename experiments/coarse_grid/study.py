@@ -22,6 +22,7 @@ from experiments.coarse_grid.scenes import GAIN, OFFSET, SHIFT, Waves, bounds
 from experiments.coarse_grid.table import table
 from experiments.shared import common
 from gaussjax import BlurEstimate, Verdict, estimate_blur
+from gaussjax.model.options import Pixel
 
 RATIOS = ("2", "3", "4", "8", "3/2", "5/2")
 SIGMAS = (0.7, 1.0, 2.0, 4.0, 8.0)
@@ -37,7 +38,7 @@ def run(
     scenes: Sequence[str] = ("random", "camera", "gravel"),
     noises: Sequence[float] = (0.01, 0.05),
     noisy_sigmas: Sequence[float] = (1.0, 4.0),
-    pixels: Sequence[str] = ("area", "point"),
+    pixels: Sequence[Pixel] = ("area", "point"),
     draws: int = 24,
     timed: Sequence[int] = (512,),
 ) -> dict[str, Any]:
@@ -110,7 +111,7 @@ def enlarged_cell(waves: Waves, sigma: float, random: np.random.Generator) -> di
     fine, coarse = waves.fine, waves.coarse(sigma)
     coarse = coarse + 0.01 * np.std(coarse) * random.standard_normal(coarse.shape)
     ratio = float(waves.ratio)
-    by_hand = ndimage.zoom(coarse, ratio, order=3, mode="nearest", grid_mode=True)
+    by_hand = np.asarray(ndimage.zoom(coarse, ratio, order=3, mode="nearest", grid_mode=True))
     one_grid, two_grids = estimate_blur(fine, by_hand), estimate_blur(fine, coarse, sampling=ratio)
     assert one_grid.adequacy is not None
     return {"by_hand": float(one_grid.sigma), "two_grids": float(two_grids.sigma)} | {
