@@ -30,10 +30,10 @@ def plot(numbers: dict[str, Any]) -> Figure:
             marker = "o" if what == "sigma" else "x"
             right.plot([ratio] * len(rows), values, marker, color=colour)
     left.set(xlabel="$\\sigma$ (px of A)", ylabel="largest relative error of $\\sigma$")
-    left.set_title("Without noise")
+    left.set_title("Without noise: area (solid), samples (dotted)", fontsize=9)
     left.legend(title="px of A per px of B", ncols=2, fontsize=8, title_fontsize=8)
     plain_ticks(left, x=sigmas)
     right.axhline(1, color=BLACK, linestyle=":", linewidth=1)
     right.set(xlabel="px of A per px of B", ylabel="rms error / Cramer-Rao bound", ylim=(0, 2))
-    right.set_title("1 and 5 % noise: $\\sigma$ (o), shift (x)")
+    right.set_title("1 and 5 % noise: $\\sigma$ (o), shift (x)", fontsize=9)
     return figure
