@@ -38,9 +38,9 @@ def test_the_one_sigma_of_oblong_voxels(found):
     assert "in the unit of spacing" in str(found)
 
 
-def test_a_round_blur_in_px_is_another_model(volumes, found):
-    other = estimate_blur(*volumes, kernel="sampled")
-    assert other.noise_variance > 3 * found.noise_variance
+def test_nothing_but_the_noise_is_left(found):
+    # A blur that is round in px would leave several times as much.
+    np.testing.assert_allclose(found.noise_variance, 1e-6, rtol=0.1)
 
 
 def test_the_unit_changes_no_more_than_the_unit(volumes, found):
@@ -75,7 +75,7 @@ def test_parameters_blur_as_they_say(volumes, found):
 
 
 def test_equal_sizes_are_a_blur_in_px(rng):
-    scene = rng.random((40, 44))
+    scene = rng.random(400)
     soft = scipy.ndimage.gaussian_filter(scene, 1.2) + 1e-3 * rng.standard_normal(scene.shape)
     plain = estimate_blur(scene, soft, kernel="sampled", bounds=(0.1, 3.0))
     found = estimate_blur(
