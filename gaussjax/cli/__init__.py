@@ -1,10 +1,19 @@
 """The ``gaussjax`` command: parse, read, call, print, exit code. May import every folder below."""
 
+import sys
 from collections.abc import Sequence
+
+INTERRUPTED = 130  # what a shell reports for a process ended by SIGINT
+INTERRUPTED_MESSAGE = "gaussjax: interrupted"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; see :func:`gaussjax.cli.app.main`. Installed scripts call this name."""
-    from gaussjax.cli.app import main as run
+    # Before anything else is imported: Ctrl-C may come meanwhile.
+    try:
+        from gaussjax.cli.app import main as run
 
-    return run(arguments)
+        return run(arguments)
+    except KeyboardInterrupt:
+        print(INTERRUPTED_MESSAGE, file=sys.stderr)
+        return INTERRUPTED

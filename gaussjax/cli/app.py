@@ -7,15 +7,16 @@ import, so that happens only once the arguments and the files have been found to
 
 import argparse
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import metadata
 from typing import NoReturn
 
+from gaussjax.checks import did_you_mean
 from gaussjax.cli import blur, dataset, estimate, transfer
 from gaussjax.cli import map as blur_map
 from gaussjax.cli.output import EXPECTED, FAILED, error_line
-from gaussjax.cli.process import INTERRUPTED, INTERRUPTED_MESSAGE
 
 # Each has add_parser, check (of its options, before any file is read) and run.
 _SUBCOMMANDS = (estimate, transfer, dataset, blur_map, blur)
@@ -40,9 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _give_up_printing()  # whoever read our output has gone
         return _BROKEN_PIPE
-    except KeyboardInterrupt:
-        print(INTERRUPTED_MESSAGE, file=sys.stderr)
-        return INTERRUPTED
     except EXPECTED as error:
         print(error_line(str(error) or type(error).__name__), file=sys.stderr)
         _give_up_printing()
@@ -71,7 +69,16 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     for command in _SUBCOMMANDS:
         subparser = command.add_parser(subparsers)
         subparser.set_defaults(parser=subparser, check=command.check, run=command.run)
-    options = parser.parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if not arguments:
+        parser.print_help()
+        parser.exit()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        known = tuple(options.parser.option_strings)
+        options.parser.error(
+            f"unrecognized arguments: {' '.join(unknown)}{did_you_mean(unknown[0], known)}"
+        )
     options.check(options.parser, options)  # errors point to the help of the subcommand
     return options
 
@@ -79,7 +86,17 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 class _Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line."""
 
+    @property
+    def option_strings(self) -> Iterable[str]:
+        """All that this command knows, with their dashes."""
+        return self._option_string_actions
+
     def error(self, message: str) -> NoReturn:
+        """One line, with the choice that was meant if it is near."""
+        wrong = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+        if wrong:
+            known = tuple(re.findall(r"[\w-]+", wrong[2]))
+            message += did_you_mean(wrong[1], known)
         self.exit(FAILED, f"{error_line(message)} (see {self.prog} --help)\n")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from gaussjax.cli import options as common
 from gaussjax.cli.estimate_channels import run_channels
 from gaussjax.cli.inputs import read_estimated
-from gaussjax.cli.output import OutputFile, report
+from gaussjax.cli.output import OutputFile, report, tell_waiting
 from gaussjax.cli.process import one_shot_process
 from gaussjax.model.options import BOUNDARIES, GENERALISED, MOTIONS, PADDED_BOUNDARIES
 
@@ -132,8 +132,10 @@ def run(options: argparse.Namespace) -> int:
             # NumPy's from here on: of JAX's, every operation on a number is a program to compile.
             outcome = Outcome(jax.device_get(estimate), pair[0].shape, notes, pixel_size)
             if options.plot:
+                tell_waiting("comparing families for the figure: up to a minute")
                 outcome = compared(pair, keywords, outcome)
             if options.plot or options.compare:
+                tell_waiting("comparing kernels")
                 outcome = with_kernels(pair, keywords, outcome)
             mask = keywords["mask"]
             figure = OutputFile(

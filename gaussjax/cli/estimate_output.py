@@ -68,7 +68,9 @@ def is_trusted(estimate: BlurEstimate) -> bool:
 def table(options: argparse.Namespace, outcome: Outcome) -> str:
     """The printed estimate, with what only the command line knows."""
     estimate, profile = outcome.estimate, outcome.profile
-    sigma, fwhm, *others = str(estimate).splitlines()
+    printed = str(estimate).splitlines()
+    refusal = [printed.pop(0)] if estimate.status else []
+    sigma, fwhm, *others = printed
     lengths = [sigma], [fwhm]
     physical = outcome.physical
     if physical is not None:
@@ -91,7 +93,7 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
         *(("note", note) for note in outcome.notes),
     ]
     first, second = reversed(lengths) if options.fwhm else lengths
-    return "\n".join([*first, *second, *others, *table_lines(rows)])
+    return "\n".join([*refusal, *first, *second, *others, *table_lines(rows)])
 
 
 def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:

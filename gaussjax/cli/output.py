@@ -65,6 +65,12 @@ def report(
     return code
 
 
+def tell_waiting(what: str) -> None:
+    """Say on a terminal what takes long."""
+    if sys.stderr.isatty():
+        print(f"gaussjax: {what}", file=sys.stderr, flush=True)
+
+
 def _printing_error(text: str) -> OSError | None:
     """Print a text; what went wrong, as when its reader has gone or the disk is full."""
     try:

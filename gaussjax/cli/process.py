@@ -9,11 +9,10 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 
+from gaussjax.cli import INTERRUPTED, INTERRUPTED_MESSAGE
 from gaussjax.io.pair_reader import usable_cores
 from gaussjax.numerics.kept_programs import keep_programs
 
-INTERRUPTED = 130  # what a shell reports for a process ended by SIGINT
-INTERRUPTED_MESSAGE = "gaussjax: interrupted"
 # Up to this many pixels compiling takes longer than what is compiled.
 _LARGEST_HASTY = 2048**2
 

@@ -23,11 +23,13 @@ from gaussjax.dataset.result import DatasetEstimate
 from gaussjax.dataset.start import first_start, next_start, total_sums
 from gaussjax.dataset.state import JointStart, PassSums, from_arrays, to_arrays
 from gaussjax.io.pair_stream import PairStream
-from gaussjax.model.arguments import as_flags, as_noise, check_fit_options, is_traced
+from gaussjax.model.arguments import as_noise, check_fit_options
+from gaussjax.model.array_checks import as_flags, check_known
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import PADDED_BOUNDARIES, Boundary, Family, KernelName
 from gaussjax.model.params import BlurParams
 from gaussjax.spectra.pooled_transfer import PooledTransfer, pooled_transfer
+from gaussjax.statistics.batch import Batch
 from gaussjax.statistics.covariate_regression import regress_on_covariates
 
 
@@ -114,7 +116,7 @@ def fit_dataset(
     if on_progress is not None:
         check_function(on_progress, "on_progress")
     _check_collection(pairs)
-    _check_known(pairs=pairs, noise_std=noise_std, initial=initial)
+    check_known("many pairs are streamed", noise_std=noise_std, initial=initial)
     levels = _noise_levels(noise_std, boundary)
     convention = as_kernel(kernel, truncate, radius)
     options = JointOptions(family, convention, boundary, gain, offset, noisy=levels is not None)
@@ -156,20 +158,16 @@ def _check_collection(pairs: Iterable) -> None:
     )
     # Not by iter(), which of a loader may start processes.
     iterable = hasattr(type(pairs), "__iter__") or hasattr(type(pairs), "__getitem__")
-    if isinstance(pairs, str | bytes | PathLike | Mapping | np.generic) or not iterable:
+    if isinstance(pairs, str | bytes | PathLike | Mapping | np.generic | Batch) or not iterable:
         raise TypeError(wanted)
     try:
         count = len(pairs) if isinstance(pairs, Sized) else None
     except TypeError:
         raise TypeError(wanted) from None
+    if isinstance(pairs, list | tuple):
+        check_known("many pairs are streamed", pairs=pairs)
     if count == 0:
         raise ValueError(f"{wanted}, which is empty")
-
-
-def _check_known(**given) -> None:
-    for name, value in given.items():
-        if isinstance(value, list | tuple | jax.Array | BlurParams) and is_traced(value):
-            raise ValueError(f"{name} must be known: many pairs are streamed, outside of jit")
 
 
 def _noise_levels(noise_std, boundary: str) -> tuple[float, float] | None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from gaussjax.checks import as_count
 from gaussjax.io.pair_reader import BadPair
-from gaussjax.numerics.pytree import pytree
+from gaussjax.numerics.pytree import pytree, short_repr
 from gaussjax.spectra.pooled_transfer import PooledTransfer
 from gaussjax.statistics.covariate_regression import CovariateRegression
 from gaussjax.statistics.printed import with_errors
@@ -63,7 +63,7 @@ class PairRecord:
         return self.counted & (self.status == Status.ESTIMATED)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class DatasetEstimate:
     """One blur for many pairs; NumPy arrays throughout.
 
@@ -159,6 +159,10 @@ class DatasetEstimate:
                 else Status(status).message
             )
         return found
+
+    def __repr__(self) -> str:
+        """A line: the joint blur, and how many pairs it is of."""
+        return short_repr(self, ("sigma", "sigma_standard_error", "num_pairs", "num_bad"))
 
     def __str__(self) -> str:
         """A short table."""

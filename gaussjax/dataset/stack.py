@@ -28,11 +28,10 @@ from gaussjax.model.arguments import (
     as_mask_pair,
     as_noise,
     as_pair,
-    as_real,
     as_weights,
     check_fit_options,
-    is_traced,
 )
+from gaussjax.model.array_checks import as_real, is_traced
 from gaussjax.model.kernels import as_kernel
 from gaussjax.model.options import GENERALISED
 from gaussjax.model.params import check_initial, project_family

@@ -20,14 +20,13 @@ from gaussjax.maps.tile_grid import TileGrid, make_grid
 from gaussjax.maps.variogram import Observations
 from gaussjax.model.arguments import (
     Mask,
-    as_flags,
     as_mask_pair,
     as_noise,
     as_pair,
     as_weights,
     check_fit_options,
-    is_traced,
 )
+from gaussjax.model.array_checks import as_flags, is_traced
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import Family, KernelName, LossName
 from gaussjax.model.params import BlurParams, check_initial, namespace, signed_sqrt, signed_square

@@ -1,6 +1,6 @@
-"""Checks of arrays that callers pass: static faults raise here, at trace time, naming the argument.
+"""Checks of what a fit is given: static faults raise here, at trace time, naming the argument.
 
-Single values are checked by :mod:`gaussjax.checks`.
+Arrays and numbers in general are checked by :mod:`gaussjax.model.array_checks`.
 """
 
 from collections.abc import Callable
@@ -9,10 +9,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from numpy.typing import ArrayLike
 
-from gaussjax.checks import as_count, as_flag, check_function, check_option, shown
+from gaussjax.checks import check_option, shown
+from gaussjax.model.array_checks import as_real, as_two_numbers, check_elementwise, is_traced
 from gaussjax.model.options import (
     ALL_FAMILIES,
     BOUNDARIES,
@@ -23,57 +23,9 @@ from gaussjax.model.options import (
     LossName,
     check_family,
 )
-from gaussjax.numerics.pytree import flatten
 
 # Of B, or of A and of B.
 Mask = ArrayLike | tuple[ArrayLike | None, ArrayLike | None]
-
-
-def is_traced(*values) -> bool:
-    """True when any array among ``values`` is known only while tracing, so has no value yet."""
-    return any(isinstance(value, Tracer) for value in flatten(values)[0])
-
-
-def as_array(value, name: str) -> Any:
-    """``value`` as an array, of NumPy if it is none yet; ValueError where it has no shape."""
-    if isinstance(value, jax.Array):
-        return value
-    try:
-        return jnp.asarray(value) if is_traced(value) else np.asarray(value)
-    except Exception as error:
-        raise ValueError(f"{name} must be an array; got {shown(value)}: {error}") from None
-
-
-def kind_of(dtype) -> str:
-    """The kind of a dtype, as NumPy's, with "f" for all floating types."""
-    if jnp.issubdtype(dtype, jnp.floating):
-        return "f"
-    try:
-        return np.dtype(dtype).kind
-    except TypeError:  # a type that only JAX has, as that of random keys
-        return "V"
-
-
-def as_real(value, name: str, kinds: str = "iufb") -> Any:
-    """``value`` as an array of real numbers; TypeError if it is none, or a masked array."""
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} is a masked array: pass its data, and the pixels to use as mask=~array.mask"
-        )
-    array = as_array(value, name)
-    kind = kind_of(array.dtype)
-    if kind not in kinds:
-        advice = "; pass its magnitude or real part" if kind == "c" else ""
-        raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}{advice}")
-    return array
-
-
-def as_scalar(value, name: str) -> Any:
-    """``value`` as a real number, traced or not."""
-    array = as_real(value, name, "iuf")
-    if array.shape != ():
-        raise ValueError(f"{name} must be one number; got {shown(value)}")
-    return array
 
 
 def as_image(image, name: str) -> jax.Array:
@@ -176,27 +128,6 @@ def _as_map(values, shape: tuple[int, ...], name: str) -> Any:
     return values
 
 
-def as_two_numbers(value, name: str, wanted: str) -> np.ndarray | None:
-    """Two real numbers as an array in float64; None while one of them is traced.
-
-    Args:
-        value: a tuple, a list or an array of two.
-        name: of the argument.
-        wanted: what it must be, in words.
-
-    Raises:
-        TypeError: no such collection, or not of real numbers.
-        ValueError: another number of them.
-    """
-    refusal = f"{name} must be {wanted}; got {shown(value)}"
-    if not isinstance(value, tuple | list | np.ndarray | jax.Array):
-        raise TypeError(refusal)
-    array = as_real(value, name, "iuf")
-    if array.shape != (2,):
-        raise ValueError(refusal)
-    return None if is_traced(array) else np.asarray(array, float)
-
-
 def as_noise(noise_std: Any, dtype) -> tuple[jax.Array | None, bool]:
     """Two noise levels or None, and whether they are only where to start from.
 
@@ -247,20 +178,6 @@ def check_finite(image: jax.Array, name: str, known: jax.Array | None = None) ->
             raise ValueError(f"{name} has {bad} NaN or infinite pixels; mask, replace or crop them")
 
 
-def as_shape(shape, name: str) -> tuple[int, ...]:
-    """The shape of an image as a tuple of ints."""
-    if not isinstance(shape, tuple | list):
-        raise TypeError(f"{name} must be a tuple of whole numbers; got {shown(shape)}")
-    if not 1 <= len(shape) <= 3:
-        raise ValueError(f"{name} must have 1 to 3 axes; got {shown(shape)}")
-    return tuple(as_count(n, f"every axis of {name}", 2, 2**31 - 1) for n in shape)
-
-
-def as_flags(**flags) -> tuple[bool, ...]:
-    """Each of them by :func:`~gaussjax.checks.as_flag`, in their order."""
-    return tuple(as_flag(value, name) for name, value in flags.items())
-
-
 def check_bounds(bounds) -> None:
     """Raise TypeError or ValueError unless ``bounds`` is None or (low, high) with low < high."""
     if bounds is None:
@@ -302,17 +219,3 @@ def check_fit_options(
         raise ValueError("bounds are on sigma per axis; family='full' takes none")
     if bounds is not None and family == GENERALISED:
         raise ValueError("bounds are on the sigma of a Gaussian; family='generalised' takes none")
-
-
-def check_elementwise(function: Callable, name: str, shape: tuple[int, ...]) -> None:
-    """Raise TypeError unless a function maps a traced array to real numbers of its shape."""
-    check_function(function, name)
-    wanted = f"{name} must be a hashable function of jax.numpy operations that keeps the shape"
-    try:
-        hash(function)
-        found = jax.eval_shape(function, jax.ShapeDtypeStruct(shape, jnp.result_type(float)))
-    except Exception as error:
-        reason = str(error).partition("\n")[0]
-        raise TypeError(f"{wanted}; of {shown(function)} it fails: {reason}") from error
-    if getattr(found, "shape", None) != shape or kind_of(found.dtype) not in "iuf":
-        raise TypeError(f"{wanted}; {shown(function)} returns {found}")

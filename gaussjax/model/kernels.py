@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.checks import as_count, as_positive, check_option
-from gaussjax.model.arguments import check_elementwise
+from gaussjax.model.array_checks import check_elementwise
 from gaussjax.model.options import KERNELS, LARGEST_TRUNCATE, KernelName
 from gaussjax.numerics import loops
 

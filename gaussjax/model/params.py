@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.checks import as_count, check_option, shown
-from gaussjax.model.arguments import as_real, is_traced
+from gaussjax.model.array_checks import as_real, is_traced
 from gaussjax.model.options import ALL_FAMILIES, GENERALISED, AnyFamily
 from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix
 from gaussjax.numerics.pytree import pytree, static

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.checks import as_number, check_option, shown
-from gaussjax.model.arguments import as_array, is_traced
+from gaussjax.checks import check_option
+from gaussjax.model.array_checks import as_numbers_per_axis, is_traced
 from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.options import PIXELS
 
@@ -132,12 +132,7 @@ def _numbers(given: Any, name: str, ndim: int) -> list[float]:
     """One finite number for each axis."""
     if is_traced(given):
         raise TypeError(f"{name} decides shapes: it has to be a number, not an array under jax.jit")
-    wanted = f"a number or one for each of the {ndim} axes, finite"
-    many = isinstance(given, tuple | list) or np.ndim(as_array(given, name)) == 1
-    values = list(given) if many else [given] * ndim
-    if len(values) != ndim:
-        raise ValueError(f"{name} must be {wanted}; got {shown(given)}")
-    return [as_number(value, name, wanted, math.isfinite) for value in values]
+    return list(as_numbers_per_axis(given, ndim, name, "finite", math.isfinite))
 
 
 def _check_fit(reference: Sequence[int], blurred: Sequence[int], ratios) -> None:

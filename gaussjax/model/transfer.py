@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 
 from gaussjax.checks import check_option
 from gaussjax.model import boundary as borders
-from gaussjax.model.arguments import as_image, as_shape, check_finite, is_traced, kind_of
+from gaussjax.model.arguments import as_image, check_finite
+from gaussjax.model.array_checks import as_shape, is_traced, kind_of
 from gaussjax.model.fourier import (
     along_axis,
     angular_frequencies,

@@ -10,14 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussjax.checks import as_flag
-from gaussjax.model.arguments import (
-    Mask,
-    as_flags,
-    as_noise,
-    check_finite,
-    check_fit_options,
-    is_traced,
-)
+from gaussjax.model.arguments import Mask, as_noise, check_finite, check_fit_options
+from gaussjax.model.array_checks import as_flags, is_traced
 from gaussjax.model.generalised import check_supported
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import AnyFamily, Boundary, KernelName, LossName, Motion, Pixel

@@ -1,7 +1,7 @@
 """What lies beyond a frame: how far a kernel may reach, and whether its edge leaves a seam."""
 
 from gaussjax.model import boundary as borders
-from gaussjax.model.arguments import is_traced
+from gaussjax.model.array_checks import is_traced
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import GENERALISED, PADDED_BOUNDARIES
 

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from gaussjax.model import boundary as borders
-from gaussjax.model.arguments import fill_with_mean, is_traced
+from gaussjax.model.arguments import fill_with_mean
+from gaussjax.model.array_checks import is_traced
 from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import AnyFamily, Boundary, LossName

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.model import boundary as borders
-from gaussjax.model.arguments import is_traced
+from gaussjax.model.array_checks import is_traced
 from gaussjax.model.buckets import bucket_shape, embed
 from gaussjax.model.folding import CoarseGrid, fold
 from gaussjax.model.fourier import forward_transform, inverse_transform

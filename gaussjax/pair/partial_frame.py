@@ -13,7 +13,8 @@ import numpy as np
 
 from gaussjax.checks import as_positive
 from gaussjax.io.numpy_files import cut_mapped
-from gaussjax.model.arguments import as_pair, as_real, is_traced
+from gaussjax.model.arguments import as_pair
+from gaussjax.model.array_checks import as_real, is_traced
 from gaussjax.model.options import GENERALISED
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.frame_part import FramePart

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.checks import as_positive
-from gaussjax.model.arguments import is_traced
+from gaussjax.checks import as_positive, check_type
+from gaussjax.model.array_checks import as_real, is_traced
 from gaussjax.model.options import check_option
 from gaussjax.model.transfer_spline import spline_rows
 from gaussjax.numerics.linear_algebra import product
@@ -65,6 +65,9 @@ class TransferEstimate:
 
     def at(self, frequency) -> tuple[jax.Array, jax.Array]:
         """T and its standard error at frequencies up to the last, ``[n]``, rad per px (unit)."""
+        frequency = as_real(frequency, "frequency", "iuf")
+        if frequency.ndim > 1:
+            raise ValueError(f"frequency must be a number or an array of rank 1; got {frequency}")
         spacing = self.frequency[0]
         knots = jnp.atleast_1d(jnp.asarray(frequency, self.coefficients.dtype)) / spacing
         rows, _ = spline_rows(knots, self.coefficients.size)
@@ -101,6 +104,7 @@ class TransferEstimate:
         Raises:
             ValueError: a size that is not a positive number.
         """
+        check_type(unit, str, "unit", "the name of one")
         pixel_size = as_positive(pixel_size, "pixel_size")
         change = pixel_size / self.pixel_size
         return replace(

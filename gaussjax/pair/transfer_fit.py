@@ -8,14 +8,8 @@ import jax.numpy as jnp
 
 from gaussjax.checks import as_count
 from gaussjax.model import boundary as borders
-from gaussjax.model.arguments import (
-    as_flags,
-    as_mask_pair,
-    as_noise,
-    as_pair,
-    check_finite,
-    fill_with_mean,
-)
+from gaussjax.model.arguments import as_mask_pair, as_noise, as_pair, check_finite, fill_with_mean
+from gaussjax.model.array_checks import as_flags
 from gaussjax.model.options import check_option
 from gaussjax.model.transfer_spline import TransferSpline
 from gaussjax.model.window import taper

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussjax.model.arguments import Mask, as_flags, as_noise, as_pair, as_weights, is_traced
+from gaussjax.model.arguments import Mask, as_noise, as_pair, as_weights
+from gaussjax.model.array_checks import as_flags, is_traced
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.pair.estimate import estimate_blur
 from gaussjax.report import directed_candidates, round_candidates

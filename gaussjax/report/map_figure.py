@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from gaussjax.checks import check_type
 from gaussjax.maps.blur_map import BlurMap
 from gaussjax.maps.table import check_isotropic
-from gaussjax.model.arguments import as_image, is_traced
+from gaussjax.model.arguments import as_image
+from gaussjax.model.array_checks import is_traced
 from gaussjax.report import style
 from gaussjax.statistics.status import Status
 

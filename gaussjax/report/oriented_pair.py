@@ -13,14 +13,8 @@ from numpy.typing import ArrayLike
 
 from gaussjax.checks import check_type
 from gaussjax.model import boundary as borders
-from gaussjax.model.arguments import (
-    Mask,
-    as_mask_pair,
-    as_pair,
-    check_finite,
-    fill_with_mean,
-    is_traced,
-)
+from gaussjax.model.arguments import Mask, as_mask_pair, as_pair, check_finite, fill_with_mean
+from gaussjax.model.array_checks import is_traced
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams
 from gaussjax.model.response import prediction_margins

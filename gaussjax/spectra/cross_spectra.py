@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussjax.checks import as_count, check_type, shown
-from gaussjax.model.arguments import as_pair, as_shape, kind_of
+from gaussjax.model.arguments import as_pair
+from gaussjax.model.array_checks import as_shape, kind_of
 from gaussjax.model.fourier import forward_transform, multiply, squared_magnitude
 from gaussjax.model.window import Window
 from gaussjax.numerics.pytree import pytree, static

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.checks import as_flag, shown
-from gaussjax.model.arguments import as_scalar, is_traced
+from gaussjax.model.array_checks import as_scalar, is_traced
 from gaussjax.model.fourier import half_plane_sum, squared_magnitude
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import Family, check_family

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model.arguments import is_traced
+from gaussjax.model.array_checks import is_traced
 from gaussjax.numerics.pytree import pytree
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.covariance import variance_error

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
-from gaussjax.checks import shown
-from gaussjax.model.arguments import as_real, is_traced
+from gaussjax.checks import check_type
+from gaussjax.model.array_checks import as_numbers_per_axis, is_traced
 from gaussjax.model.params import namespace, signed_sqrt
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.printed import with_errors
@@ -82,6 +82,7 @@ def in_units(
     Example:
         >>> estimate.in_units((0.06, 0.05), "arcsec").fwhm   # doctest: +SKIP
     """
+    check_type(unit, str, "unit", "the name of one")
     found, family = estimate.covariance_matrix, estimate.params.family
     sizes = pixel_sizes(pixel_size, found.shape[-1], "pixel_size")
     size = namespace(found).asarray(sizes, found.dtype)
@@ -107,16 +108,8 @@ def in_units(
 
 def pixel_sizes(pixel_size: float | Sequence[float], ndim: int, name: str) -> tuple[float, ...]:
     """Sizes along every axis, as positive numbers; errors name the argument ``name``."""
-    if is_traced(pixel_size):
-        raise TypeError(f"{name} must be known while a program is compiled; got a traced value")
-    sizes = np.asarray(as_real(pixel_size, name, "iuf"))
-    if sizes.shape not in ((), (ndim,)):
-        raise ValueError(
-            f"{name} must be one number, or {ndim}, one for each axis; got {shown(pixel_size)}"
-        )
-    if not all(math.isfinite(size) and size > 0 for size in sizes.flat):
-        raise ValueError(f"{name} must be positive and finite; got {shown(pixel_size)}")
-    return tuple(float(size) for size in np.broadcast_to(sizes, ndim))
+    wanted = "positive and finite"
+    return as_numbers_per_axis(pixel_size, ndim, name, wanted, lambda x: 0 < x < math.inf)
 
 
 def _like(values: jax.Array, batch: jax.Array) -> jax.Array:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
-from gaussjax.model.arguments import is_traced
+from gaussjax.model.array_checks import is_traced
 from gaussjax.numerics import loops
 
 

@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.checks import as_number
-from gaussjax.model.arguments import as_scalar, is_traced
+from gaussjax.model.array_checks import as_probability, is_traced
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import GENERALISED
 from gaussjax.model.params import BlurParams, namespace, signed_sqrt, signed_square
 from gaussjax.numerics.pytree import pytree, static
+from gaussjax.statistics.batch import Batch, batch_rows
 from gaussjax.statistics.covariance import variance_error
 from gaussjax.statistics.departures import WORTH_TELLING
 from gaussjax.statistics.frame_part import FramePart
@@ -21,7 +21,7 @@ from gaussjax.statistics.motion import Motion
 from gaussjax.statistics.physical_units import PhysicalBlur, in_units
 from gaussjax.statistics.printed import with_errors
 from gaussjax.statistics.quantiles import normal_quantile, student_quantile
-from gaussjax.statistics.status import Status
+from gaussjax.statistics.verdict import Verdict
 from gaussjax.statistics.widths import (
     energy_radius_per_sigma,
     fwhm_per_sigma,
@@ -31,7 +31,7 @@ from gaussjax.statistics.widths import (
 
 
 @pytree
-class BlurEstimate:
+class BlurEstimate(Batch):
     """An estimated blur with its error bar and status; arrays gain leading axes under ``vmap``.
 
     ``jax.device_get`` of it holds NumPy arrays, and then so do its properties.
@@ -144,11 +144,6 @@ class BlurEstimate:
         """True where B is blurred in every direction, as a physical blur has to."""
         return self.sigma_minor > 0
 
-    @property
-    def message(self) -> str | list[str]:
-        """The status in a sentence; a list of them for a batch. Not available under tracing."""
-        return Status.messages(self.status)
-
     def interval(self, level: float = 0.95) -> tuple[jax.Array, jax.Array]:
         """Confidence interval of ``sigma`` in px, (low, high), at probability ``level``.
 
@@ -158,10 +153,7 @@ class BlurEstimate:
 
         TypeError or ValueError unless ``level`` is a number between 0 and 1.
         """
-        if is_traced(level):
-            level = as_scalar(level, "level")
-        else:
-            level = as_number(level, "level", "between 0 and 1", lambda x: 0 < x < 1)
+        level = as_probability(level, "level")
         xp, dtype = jnp if is_traced(level) else namespace(self.sigma), self.sigma.dtype
         z = t = normal_quantile(level, dtype)
         if self.freedom is not None:
@@ -176,10 +168,13 @@ class BlurEstimate:
         return in_units(self, pixel_size, unit)
 
     def __str__(self) -> str:
-        """A short table; a batch or a traced estimate prints its shapes instead."""
-        if is_traced(self.status) or np.ndim(self.status):
-            return f"BlurEstimate(sigma={self.sigma}, status={self.status})"
-        rows = _rows(jax.device_get(self))  # or each operation on a number would be compiled first
+        """A short table, a refusal first; of a batch counts; of a traced estimate its shapes."""
+        if is_traced(self.status) or isinstance(self.status, jax.ShapeDtypeStruct):
+            return repr(self)
+        found = jax.device_get(self)  # or each operation on a number would be compiled first
+        verdict = None if found.adequacy is None else found.adequacy.verdict
+        batch = np.ndim(found.status) > 0
+        rows = batch_rows(found.sigma, found.status, verdict) if batch else _rows(found)
         return "\n".join(f"{name:<10}{text}" for name, text in rows)
 
 
@@ -233,10 +228,22 @@ def _rows(estimate: BlurEstimate) -> list[tuple[str, str]]:
         if family == GENERALISED:
             verdict = verdict.replace("a Gaussian", "a generalised Gaussian")
         rows += [("left over", f"{adequacy}"), ("verdict", verdict)]
-    rows.append(("status", f"{int(estimate.status)} {estimate.message}"))
+    status = "status", f"{int(estimate.status)} {estimate.message}"
+    # A value that was refused does not lead.
+    rows.insert(0 if estimate.status else len(rows), status)
     narrowed = " (input was float64; enable jax_enable_x64 to keep it)" if estimate.narrowed else ""
     rows.append(("precision", f"{estimate.sigma.dtype}{narrowed}"))
-    return rows
+    return [*rows, *_stack_hint(estimate)]
+
+
+def _stack_hint(estimate: BlurEstimate) -> list[tuple[str, str]]:
+    """What to do where images that are no volume may have been taken for one."""
+    verdict = None if estimate.adequacy is None else int(estimate.adequacy.verdict)
+    trusted = not estimate.status and verdict in (None, Verdict.EXPLAINED, Verdict.SHARPER)
+    if trusted or len(estimate.covariance_matrix) != 3:
+        return []
+    text = "read as one volume of three axes; of a stack of images use estimate_blurs or jax.vmap"
+    return [("note", text)]
 
 
 def _on_the_coarse_grid(estimate: BlurEstimate) -> str:

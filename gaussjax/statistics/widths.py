@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gaussjax.model.arguments import is_traced
+from gaussjax.checks import as_number
 from gaussjax.model.params import BlurParams, namespace
 from gaussjax.model.radial_kernel import energy_series, fwhm_series, log_width
 from gaussjax.statistics.gaussianity import Gaussianity
@@ -39,14 +39,13 @@ def energy_radius_per_sigma(params: BlurParams, ndim: int, fraction: float) -> A
     Raises:
         ValueError: a fraction that is traced or not between 0 and 1, or a blur that is not round.
     """
-    if is_traced(fraction) or not 0 < float(fraction) < 1:
-        raise ValueError(f"fraction must be a number between 0 and 1, got {fraction}")
+    fraction = as_number(fraction, "fraction", "between 0 and 1", lambda x: 0 < x < 1)
     if params.family not in ("isotropic", "generalised"):
         raise ValueError(
             "the radius of enclosed energy is of a round kernel: family must be 'isotropic' or"
             f" 'generalised', got {params.family!r}"
         )
-    series = energy_series(ndim, float(fraction))
+    series = energy_series(ndim, fraction)
     if params.exponent is None:
         return math.exp(log_width(series, np.float64(2))[0])
     return namespace(params.exponent).exp(log_width(series, params.exponent)[0])

@@ -601,3 +601,43 @@ def test_precision_reads_a_part_of_mapped_files_and_says_which(folder, capsys):
     assert "3 of 256 x 256 px, 41 % of 800 x 600 px" in capsys.readouterr().out
     for more in (["--plot", "x.png"], ["--boundary", "zero"], ["--precision", "0"]):
         error_line(capsys, 2, "estimate", "a.npy", "a.npy", "--precision", "1e-2", *more)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["estimte", "a.npy", "b.npy"], "estimate"),
+        (["estimate", "a.npy", "b.npy", "--kernl", "sampled"], "--kernel"),
+        (["estimate", "a.npy", "b.npy", "--kernel", "sampeld"], "sampled"),
+    ],
+)
+def test_what_was_meant_is_named(capsys, arguments, meant):
+    assert f"did you mean '{meant}'?" in error_line(capsys, 2, *arguments)
+
+
+def test_without_arguments_there_is_help(capsys):
+    with pytest.raises(SystemExit) as exit_of_argparse:
+        main([])
+    assert exit_of_argparse.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: gaussjax")
+
+
+def test_a_refused_estimate_does_not_lead_with_a_number(folder, capsys):
+    np.save("flat.npy", np.ones((48, 48)))
+    assert main(["estimate", "flat.npy", "flat.npy"]) == 1
+    assert capsys.readouterr().out.startswith("status    2 ")
+
+
+def test_an_interrupt_while_modules_are_imported_is_one_line():
+    script = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'gaussjax.cli.app':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "from gaussjax.cli import main\n"
+        "sys.exit(main([]))"
+    )
+    result = run_process(script)
+    assert (result.returncode, result.stderr) == (130, "gaussjax: interrupted\n")

@@ -3,7 +3,7 @@
 A public function or an argument that is missing here fails ``tests/test_arguments.py``.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from inspect import Parameter, signature
 from types import SimpleNamespace
 
@@ -51,6 +51,7 @@ LARGE = {str(1e9), str(10**30)}
 POSITIVE = static(*PLAIN, *LARGE)
 NOT_NEGATIVE = POSITIVE | {"0", "inf"}
 THRESHOLD = array("0", "0.5", traced=(*PLAIN, *LARGE, "-1", "-1.5", "nan", "inf", "-inf"))
+LEVEL = POSITIVE
 PROBABILITY = array("0.5", traced=(*PLAIN, *LARGE, "0", "-1", "-1.5", "nan", "inf", "-inf"))
 
 # Options
@@ -62,6 +63,7 @@ LOSS = static("'huber'", "a function")
 CALLABLES = ("a class", "a function", "a function that fails", "a function that is not hashable")
 WORDS = ("isotropic", "sampled", "reflect", "huber", "estimate", "valid", "float64", "log_sigma")
 PATHS = {"a word", "digits", "a NumPy word", "text of two lines", "a path", *map(repr, WORDS)}
+TEXT = static(*PATHS - {"a path"}, "no text", "text with a zero", "a long text")
 PATH = static(*PATHS, skipped=["a long text"])  # too long for the file system: an OSError
 
 # Arrays
@@ -91,7 +93,7 @@ INITIAL = PARAMS | {"None"}
 TILE = static("3", "np.int64(3)", "(5, 4)")
 STEP = static("None", "1", "3", "np.int64(3)", "(1, 2)", "(5, 4)")
 SHAPE = static("(5, 4)")
-SPACING = static("None", *PLAIN, str(1e9), *PAIR)
+SPACING = static("None", *PLAIN, *LARGE, *PAIR)
 
 # Ours
 SPECTRA = array("spectra", "spectra of another shape")
@@ -117,10 +119,16 @@ GRID = {"sampling": static("None", "1"), "pixel": static(), "centre": static()}
 RATIO = {"spectra": SPECTRA, "family": FAMILY}
 
 ARGUMENTS = {
+    "BlurEstimate.energy_radius": {"fraction": static("0.5")},
+    "BlurEstimate.in_units": {
+        "pixel_size": static(*PLAIN, str(1e9), *PAIR, skipped=[str(10**30)]),
+        "unit": TEXT,
+    },
     "BlurEstimate.interval": {"level": PROBABILITY},
     "BlurParams.covariance_matrix": {"ndim": COUNT},
     "BlurParams.sigma": {"ndim": COUNT},
     "DatasetEstimate.worst": {"count": ANY_COUNT},
+    "Gaussianity.interval": {"level": PROBABILITY},
     "Kernel": {"name": static("'sampled'"), "truncate": TRUNCATE, "radius": RADIUS},
     "PairSet.shard": {
         "index": COUNT - {"3", "np.int64(3)"} | {"0"},
@@ -128,6 +136,14 @@ ARGUMENTS = {
     },
     "PairSet.starting_at": {"position": ANY_COUNT},
     "Spectra.folded": {"least": COUNT | {str(10**30)}},
+    "TransferEstimate.at": {
+        "frequency": array(
+            *NUMBERS, *SIGNALS, "nan", "inf", "-inf", "()", "[]", "(nan, 1)", "[1.0]"
+        )
+        | {"a huge shape"}
+    },
+    "TransferEstimate.in_units": {"pixel_size": LEVEL, "unit": TEXT},
+    "TransferEstimate.resolution": {"level": LEVEL, "of": NOTHING},
     "add_spectra": {"first": array("spectra")},
     "blur": {
         "image": ANY_IMAGE,
@@ -281,9 +297,6 @@ MADE_BY_FUNCTIONS = {
 # Methods whose arguments are those of a class of the standard library.
 _INHERITED = {"Cause", "Status", "Verdict"}
 # Called in the midst of fits, with what the fits have checked.
-_NOT_YET = {"TransferEstimate.at"}
-_NOT_YET |= {"BlurEstimate.energy_radius", "BlurEstimate.in_units", "Gaussianity.interval"}
-_NOT_YET |= {"TransferEstimate.in_units", "TransferEstimate.resolution"}
 _INTERNAL = {"BlurParams.axis_variances"}
 _INTERNAL |= {"Kernel.margin_at", "Kernel.reach", "Kernel.support_at"}
 
@@ -311,11 +324,14 @@ def calls():
         None,
         make_grid(RAMP.shape, 8, 4),
     )
-    number = np.ones(3)
+    number = np.ones(3, np.float32)
     profile = gj.TransferProfile(*[number] * 6)
     comparison = gj.FamilyComparison(np.ones(2), ("none", "isotropic"))
     report = {**pair, "estimate": one}
     pairs = _pair_set()
+    filters = "gaussjax.pair.transfer_estimate"
+    parts = {f.name: number for f in fields(gj.TransferEstimate) if f.default is MISSING}
+    found_transfer = gj.TransferEstimate(**parts)
     solver = "gaussjax.spectra.iterative_fit"
     ratio = "gaussjax.spectra.frequency_ratio"
     fit = ("gaussjax.pair.estimate.estimate_within", "gaussjax.pair.partial_frame._search")
@@ -323,11 +339,19 @@ def calls():
     oriented = ("gaussjax.report.oriented_pair.is_swapped",)
     stacks = {"references": known["a batch"], "blurreds": known["a batch"]}
     return {
+        "BlurEstimate.energy_radius": Call(one.energy_radius),
+        "BlurEstimate.in_units": Call(one.in_units, {"pixel_size": 2.0}),
         "BlurEstimate.interval": Call(one.interval),
         "BlurParams.covariance_matrix": Call(one.params.covariance_matrix),
         "BlurParams.sigma": Call(one.params.sigma),
         "DatasetEstimate.worst": Call(_dataset().worst),
+        "Gaussianity.interval": Call(gj.Gaussianity(*np.ones((4, 1), np.float32)).interval),
         "Kernel": Call(gj.Kernel),
+        "TransferEstimate.at": Call(found_transfer.at, {}, (f"{filters}.spline_rows",)),
+        "TransferEstimate.in_units": Call(found_transfer.in_units, {"pixel_size": 2.0}),
+        "TransferEstimate.resolution": Call(
+            found_transfer.resolution, {}, (f"{filters}.crossing",)
+        ),
         "PairSet.shard": Call(pairs.shard, {"index": 0, "count": 2}),
         "PairSet.starting_at": Call(pairs.starting_at),
         "Spectra.folded": Call(spectra.folded),
@@ -369,10 +393,10 @@ def calls():
             {"spectra": spectra, "optimizer": optax.adam(0.1)},
             (f"{solver}._fit_optax",),
         ),
+        "fit_transfer": Call(gj.fit_transfer, pair, ("gaussjax.pair.transfer_fit._fit_transfer",)),
         "fit_pointwise_ratio": Call(
             gj.fit_pointwise_ratio, {"spectra": spectra}, (f"{ratio}._pointwise_ratio",)
         ),
-        "fit_transfer": Call(gj.fit_transfer, pair, ("gaussjax.pair.transfer_fit._fit_transfer",)),
         "image_loss": Call(
             gj.image_loss,
             {"params": 1.0, **pair, "boundary": "reflect"},
@@ -431,8 +455,7 @@ def public_arguments():
             if not method.startswith("_") and callable(function):
                 named = _arguments(function) - {"self"}
                 found |= {f"{name}.{method}": named} if named else {}
-    known = _INTERNAL | _NOT_YET
-    return {name: named for name, named in found.items() if name not in known}
+    return {name: named for name, named in found.items() if name not in _INTERNAL}
 
 
 def _arguments(function):
