@@ -118,7 +118,11 @@ def as_weights(weights, blurred: jax.Array | jax.ShapeDtypeStruct) -> jax.Array 
                 "weights must be finite and not negative, and some above 0; use mask to leave"
                 " pixels out"
             )
-    return jnp.asarray(weights).astype(blurred.dtype)
+    traced, weights = is_traced(weights), jnp.asarray(weights).astype(blurred.dtype)
+    if not traced:
+        return weights
+    fine = (weights >= 0) & jnp.isfinite(weights)
+    return jnp.where(fine, weights, jnp.asarray(jnp.nan, weights.dtype))  # a status tells
 
 
 def _as_map(values, shape: tuple[int, ...], name: str) -> Any:
@@ -146,7 +150,9 @@ def as_noise(noise_std: Any, dtype) -> tuple[jax.Array | None, bool]:
     wanted = f"None, 'estimate' or (std_reference, std_blurred){hint}"
     values = as_two_numbers(noise_std, "noise_std", wanted)
     if values is None:
-        return jnp.stack([jnp.asarray(noise_std[k], dtype) for k in range(2)]), False
+        levels = jnp.stack([jnp.asarray(noise_std[k], dtype) for k in range(2)])
+        right = jnp.all(levels >= 0) & jnp.any(levels > 0)
+        return jnp.where(right, levels, jnp.asarray(jnp.nan, dtype)), False  # a status tells
     # In NumPy: outside of a program each operation would be compiled by itself.
     if not (np.all((values >= 0) & np.isfinite(values)) and np.any(values > 0)):
         raise ValueError(

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import gaussjax as gj
+from gaussjax.model.arguments import as_noise, as_weights
 
 GOOD = np.random.default_rng(0).random((8, 9), np.float32)
 STATIC_FAULTS = [
@@ -104,3 +105,14 @@ def test_numbers_of_other_kinds_are_promoted(kind, dtype):
 def test_a_pair_of_two_precisions_takes_the_wider(x64):
     spectra = gj.pair_spectra(GOOD, GOOD.astype(np.float64))
     assert spectra.reference_power.dtype == np.float64
+
+
+@pytest.mark.parametrize("levels", [(-1.0, 1.0), (0.0, 0.0), (1.0, np.nan)])
+def test_wrong_noise_levels_under_jit_spoil_the_fit(levels):
+    traced = jax.jit(lambda noise: as_noise(noise, np.float32)[0])(levels)
+    assert np.any(np.isnan(traced))
+
+
+def test_wrong_weights_under_jit_spoil_the_fit():
+    weights = np.where(np.arange(GOOD.size).reshape(GOOD.shape) == 5, -1.0, 1.0)
+    assert np.count_nonzero(np.isnan(jax.jit(as_weights)(weights, GOOD))) == 1
