@@ -19,6 +19,7 @@ from experiments import (
     which_kernel,
 )
 from experiments.blur_map import study as blur_map
+from experiments.coarse_grid import study as coarse_grid
 from experiments.compare_estimators import study as compare_estimators
 from experiments.noisy_reference import study as noisy_reference
 from experiments.real_pairs import study as real_pairs
@@ -43,6 +44,7 @@ EXPERIMENTS = {
         which_kernel,
         training,
         real_pairs,
+        coarse_grid,
         resized,
         chroma,
         silent_errors,

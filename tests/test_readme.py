@@ -21,6 +21,7 @@ from experiments import (
     which_kernel,
 )
 from experiments.__main__ import EXPERIMENTS
+from experiments.coarse_grid import table as coarse_grid
 from experiments.compare_estimators.table import errors_over_bound, failures, relative_errors, rms
 from experiments.noisy_reference.table import noise_name, summarise
 from experiments.seed_protocol.table import judge
@@ -540,6 +541,37 @@ def test_blur_map_answer():
         f"values at the centres ({mean('ramp', 'shrunk'):.2g} %)",
         f"stay ({mean('step', 'position'):.1g} %, shrunk {mean('step', 'shrunk'):.2g} %)",
     )
+
+
+def test_coarse_grid_answer():
+    found = numbers("coarse_grid")
+    exact, noisy, enlarged = found["exact"], found["noisy"], found["enlarged"]
+
+    def worst(whole, least):
+        pairs = zip(exact["ratio"], exact["pixel"], exact["true"], strict=True)
+        cells = {cell for cell in pairs if ("/" in cell[0]) != whole and cell[2] >= least}
+        return max(coarse_grid.worst(exact, *cell) for cell in cells)
+
+    rms = np.sqrt(np.mean(np.square(noisy["rms"]), axis=0))
+    doubtful = np.array(enlarged["doubted"]) | (np.array(enlarged["bars_off"]) > 5)
+    read = {
+        true: np.mean(
+            [s for s, t in zip(enlarged["by_hand"], enlarged["true"], strict=True) if t == true]
+        )
+        for true in (1, 4)
+    }
+    assert_said(
+        "study/coarse_grid",
+        f"B has {found['size']} px",
+        f"is {worst(True, 0):.0e} for whole ratios and {worst(False, 0):.0e} for the others",
+        f"rms error of sigma is {rms[0]:.2f} times the Cramer-Rao bound, that of the shift"
+        f" {np.sqrt(np.mean(rms[1:] ** 2)):.2f} times",
+        f"over {len(noisy['cover'])} cells of {found['draws']} draws",
+        f"cover {100 * np.mean(noisy['cover']):.0f} % of the sigmas",
+        f"{np.sum(doubtful)} of {len(doubtful)} answers are doubted",
+        f"4 px reads {read[4]:.2f}, and one of 1 px {read[1]:.1f}",
+    )
+    assert max(worst(True, 2), worst(False, 2)) < 1e-7
 
 
 def test_resized_answer():

@@ -29,6 +29,23 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("reference", metavar="REFERENCE", help="file of the image before")
     parser.add_argument("blurred", metavar="BLURRED", help="file of the image after")
     common.add_part_options(parser)
+    _add_measurement_options(parser)
+    parser.add_argument(
+        "--linearize", action="store_true", help="decode sRGB to linear light first; see below"
+    )
+    common.add_pixel_size(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--plot",
+        type=common.figure_path,
+        metavar="FILE",
+        help="draw the transfer function with its error bars, and coherence; .png, .pdf or .svg",
+    )
+    return parser
+
+
+def _add_measurement_options(parser: argparse.ArgumentParser) -> None:
+    """What is measured, and how."""
     parser.add_argument(
         "--direction",
         type=_direction,
@@ -67,18 +84,6 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         metavar="PX",
         help="left out along every edge; default: as far as the filter reaches",
     )
-    parser.add_argument(
-        "--linearize", action="store_true", help="decode sRGB to linear light first; see below"
-    )
-    common.add_pixel_size(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument(
-        "--plot",
-        type=common.figure_path,
-        metavar="FILE",
-        help="draw the transfer function with its error bars, and coherence; .png, .pdf or .svg",
-    )
-    return parser
 
 
 def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
