@@ -432,7 +432,6 @@ def test_lengths_that_no_memory_would_hold(folder, capsys):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([], "command"),
         (["deblur"], "deblur"),
         (["estimate", "a.npy"], "BLURRED"),
         (["estimate", "a.npy", "a.npy", "--kernel", "box"], "box"),
