@@ -3,6 +3,7 @@
 Single values that never are have theirs in :mod:`gaussjax.checks`.
 """
 
+import numbers
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -79,10 +80,10 @@ def as_two_numbers(value, name: str, wanted: str) -> np.ndarray | None:
 
     Raises:
         TypeError: no such collection, or not of real numbers.
-        ValueError: another number of them.
+        ValueError: another number of them, one by itself included.
     """
     refusal = f"{name} must be {wanted}; got {shown(value)}"
-    if not isinstance(value, tuple | list | np.ndarray | jax.Array):
+    if not isinstance(value, tuple | list | np.ndarray | jax.Array | numbers.Real):
         raise TypeError(refusal)
     array = as_real(value, name, "iuf")
     if array.shape != (2,):
