@@ -15,7 +15,7 @@ figures: .venv/ready-experiments
 
 # Each process runs JAX with its own threads: many processes would only compete.
 test: .venv/ready-test
-	$(VENV_PYTHON) -m pytest -n auto --maxprocesses 4
+	$(VENV_PYTHON) -m pytest -n logical --maxprocesses 4
 
 lint: .venv/ready-dev .venv/ready-experiments
 	$(VENV_PYTHON) -m ruff check
