@@ -90,9 +90,13 @@ def test_equal_sizes_are_a_blur_in_px(rng):
 @pytest.mark.parametrize(
     ("options", "error", "reason"),
     [
-        ({"spacing": (1, 2, 3)}, ValueError, "spacing must be one number, or 2"),
-        ({"spacing": "mm"}, TypeError, "spacing must be an array of real numbers"),
-        ({"spacing": (1, -2)}, ValueError, "spacing must be positive"),
+        (
+            {"spacing": (1, 2, 3)},
+            ValueError,
+            "spacing must be a number or one for each of the 2 axes",
+        ),
+        ({"spacing": "mm"}, TypeError, "spacing must be a number or one for each"),
+        ({"spacing": (1, -2)}, ValueError, "spacing must be .* positive and finite"),
         ({"spacing": (1, 2), "family": "full"}, ValueError, "family='full'"),
         ({"spacing": (1, 2), "motion": "similarity"}, ValueError, "without motion"),
         ({"spacing": (1, 2), "sampling": 2}, ValueError, "without sampling"),

@@ -183,5 +183,5 @@ def test_what_it_refuses(x64):
     with pytest.raises(ValueError, match="outside of jit"):
         jax.jit(gj.transfer_profile)(scene, scene, estimate)
     batch = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), estimate)
-    with pytest.raises(ValueError, match="one pair"):
+    with pytest.raises(ValueError, match="one reference, one blurred image"):
         gj.transfer_profile(scene, scene, batch)

@@ -30,7 +30,7 @@ def test_the_test_of_a_gaussian():
 def test_the_interval_covers_noise_and_model():
     low, high = of(1.8, 0.03, 0.04).interval(0.95)
     np.testing.assert_allclose((low, high), 1.8 + np.array([-1, 1]) * 1.959964 * 0.05, rtol=1e-6)
-    with pytest.raises(ValueError, match="level must be a probability"):
+    with pytest.raises(ValueError, match="level must be between 0 and 1"):
         of(1.8, 0.03).interval(1.5)
 
 
@@ -78,5 +78,5 @@ def test_an_estimate_reports_its_widths(x64):
     assert gaussian.exponent is None
     half = 1.5 * math.sqrt(2 * math.log(2))
     np.testing.assert_allclose(gaussian.energy_radius(0.5), half, rtol=1e-4)
-    with pytest.raises(ValueError, match="fraction must be a number between 0 and 1"):
+    with pytest.raises(ValueError, match="fraction must be between 0 and 1"):
         gaussian.energy_radius(1)

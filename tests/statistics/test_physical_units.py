@@ -88,12 +88,12 @@ def test_batches_are_scaled_as_singles():
 @pytest.mark.parametrize(
     ("size", "error", "reason"),
     [
-        ("0.5", TypeError, "pixel_size must be an array of real numbers"),
-        (None, TypeError, "pixel_size must be an array of real numbers"),
+        ("0.5", TypeError, "pixel_size must be a number or one for each"),
+        (None, TypeError, "pixel_size must be a number or one for each"),
         (0.0, ValueError, "positive and finite"),
         (np.nan, ValueError, "positive and finite"),
-        ((1, 2, 3), ValueError, "one for each axis"),
-        ([[1.0, 2.0]], ValueError, "one for each axis"),
+        ((1, 2, 3), ValueError, "one for each of the 2 axes"),
+        ([[1.0, 2.0]], ValueError, "one for each of the 2 axes"),
     ],
 )
 def test_sizes_that_are_none(size, error, reason):
