@@ -115,11 +115,11 @@ def fit_dataset(
     state = None if state is None else as_path(state, "state")
     if on_progress is not None:
         check_function(on_progress, "on_progress")
-    _check_collection(pairs)
     check_known("many pairs are streamed", noise_std=noise_std, initial=initial)
     levels = _noise_levels(noise_std, boundary)
     convention = as_kernel(kernel, truncate, radius)
     options = JointOptions(family, convention, boundary, gain, offset, noisy=levels is not None)
+    _check_collection(pairs)
     file = StateFile(state)
     stream = PairStream(pairs, batched=batched)
     # Not the Kernel as a whole: of a radius that is a function only the name outlives a process.
@@ -167,7 +167,7 @@ def _check_collection(pairs: Iterable) -> None:
     if isinstance(pairs, list | tuple):
         check_known("many pairs are streamed", pairs=pairs)
     if count == 0:
-        raise ValueError(f"{wanted}, which is empty")
+        raise ValueError(f"{wanted}, which holds no pair")
 
 
 def _noise_levels(noise_std, boundary: str) -> tuple[float, float] | None:

@@ -219,7 +219,7 @@ def test_families_and_dimensions():
         ({"boundary": "zero", "noise_std": (1, 1)}, "needs boundary='valid' or 'periodic'"),
         ({"family": "round"}, "family must be one of"),
         ({"noise_std": "estimate"}, "two numbers for many pairs"),
-        ({"max_passes": 0}, "max_passes must be at least 1"),
+        ({"max_passes": 0}, "max_passes must be a whole number from 1"),
     ],
 )
 def test_static_faults_say_what_to_do(options, message):
