@@ -18,7 +18,7 @@ from processes import COMMAND, run_process
 
 from gaussjax.cli import main
 from gaussjax.cli.output import ProgressBar
-from gaussjax.dataset.fit import BOUNDARIES
+from gaussjax.model.options import BOUNDARIES
 
 SIDE, SIGMA = 32, 1.2
 SAMPLED = ["--kernel", "sampled"]  # SciPy's
