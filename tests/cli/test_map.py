@@ -111,7 +111,7 @@ def test_refused_tiles_exit_with_1(folder, capsys):
         (["a.npy"], "BLURRED"),
         (["a.npy", "missing.npy"], "No such file"),
         (["a.npy", "small.npy"], "same shape"),
-        (["text.png", "b.npy"], "text.png: is damaged"),
+        (["text.png", "b.npy"], "text.png: is text"),
         (["line.npy", "line.npy"], "two axes"),
         (
             ["a.npy", "b.npy", "--tile", "97"],
