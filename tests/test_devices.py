@@ -21,6 +21,7 @@ references = random.normal(size=(4, 32, 32)).cumsum(1).cumsum(2)
 blurreds = np.array(jax.vmap(lambda a: gaussjax.blur(a, 1.3))(references))
 blurreds += 0.01 * random.normal(size=blurreds.shape)
 images = references, blurreds
+stack, softer = images  # as the page calls them
 
 
 def of_spectra(fit):

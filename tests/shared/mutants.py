@@ -135,6 +135,11 @@ def errors_of(arguments, capture):
     return code, capture.read()
 
 
+def _peak():
+    """Largest resident memory so far, bytes."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
 def run(folder, seed, count):
     rng = np.random.default_rng(seed)
     os.chdir(folder)
@@ -145,7 +150,8 @@ def run(folder, seed, count):
         (Path(folder) / name).mkdir()
         with suppress(pytest.skip.Exception):  # its library is not installed
             made[name] = make(Path(folder) / name)[0]
-    names, most = sorted(made), 0
+    # Of a process that another one has started it begins at what that one held.
+    names, most = sorted(made), _peak()
     with tempfile.TemporaryFile() as capture:
         for number in range(count):
             name = names[number % len(names)]
@@ -157,7 +163,7 @@ def run(folder, seed, count):
             signal.alarm(120)  # a hang ends the process
             code, text = errors_of(["estimate", path.name, "other.npy"], capture)
             signal.alarm(0)
-            most = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            most = _peak()
             faults = {
                 "code": code != 2,
                 "lines": text.count(b"\n") != 1,
