@@ -67,13 +67,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         " periodic compares the whole frame and assumes that it repeats; reflect, nearest and zero"
         " compare it and assume what lies beyond",
     )
-    parser.add_argument(
-        "--noise",
-        nargs=2,
-        type=common.noise_level,
-        metavar="SD",
-        help=f"{common.NOISE_HELP}default: noise in BLURRED only",
-    )
+    common.add_noise_levels(parser)
     parser.add_argument(
         "--double",
         action="store_true",
@@ -156,8 +150,7 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
 def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse options that contradict each other or would be ignored."""
     common.check_kernel(parser, options)
-    if options.noise and not any(options.noise):
-        parser.error("--noise: give two standard deviations, not both 0")
+    common.check_noise_levels(parser, options)
     if options.save_every is not None and not options.resume:
         parser.error("--save-every belongs to --resume")
     outputs = [path for path in (options.csv, options.plot, options.resume) if path]

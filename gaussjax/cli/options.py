@@ -155,6 +155,23 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_noise_levels(parser: argparse.ArgumentParser) -> None:
+    """Two known noise levels."""
+    parser.add_argument(
+        "--noise",
+        nargs=2,
+        type=noise_level,
+        metavar="SD",
+        help=f"{NOISE_HELP}default: noise in BLURRED only",
+    )
+
+
+def check_noise_levels(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Refuse levels that say nothing of either image."""
+    if options.noise and not any(options.noise):
+        parser.error("--noise: give two standard deviations, not both 0")
+
+
 def add_sampling_options(parser: argparse.ArgumentParser) -> None:
     """How a BLURRED of fewer, larger pixels samples the scene."""
     parser.add_argument(

@@ -67,13 +67,7 @@ def _add_measurement_options(parser: argparse.ArgumentParser) -> None:
         help="a factor between the images is none of the filter's: divide by it",
     )
     parser.add_argument("--shift", action="store_true", help="fit a displacement of the images")
-    parser.add_argument(
-        "--noise",
-        nargs=2,
-        type=common.noise_level,
-        metavar="SD",
-        help=f"{common.NOISE_HELP}default: noise in BLURRED only",
-    )
+    common.add_noise_levels(parser)
     common.add_mask_options(parser)
     parser.add_argument(
         "--bins", type=common.count, help="frequencies, up to half a cycle per px; at most 48"
@@ -89,8 +83,7 @@ def _add_measurement_options(parser: argparse.ArgumentParser) -> None:
 def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse options that contradict each other."""
     common.check_pixel_size(parser, options)
-    if options.noise and not any(options.noise):
-        parser.error("--noise: give two standard deviations, not both 0")
+    common.check_noise_levels(parser, options)
     if options.margin is not None and options.boundary == "periodic":
         parser.error("--margin is left out along the edges, of which --boundary periodic has none")
 

@@ -15,11 +15,18 @@ from gaussjax.io.decoders import Decoded
 from gaussjax.io.errors import ImageFileError
 
 _COLOURS = ("red", "green", "blue")
-_JPEG = {
-    "Y": np.array([0.299, 0.587, 0.114]),
-    "Cb": np.array([-0.299, -0.587, 0.886]) / 1.772,
-    "Cr": np.array([0.701, -0.587, -0.114]) / 1.402,
-}
+BT601 = (0.299, 0.587, 0.114)  # weights of red, green and blue in the luma of JPEG
+
+
+def luma_and_chroma(luma: tuple[float, ...]) -> np.ndarray:
+    """From red, green and blue to Y, Cb and Cr, for the weights of a luma."""
+    weights = np.asarray(luma)
+    blue = (np.array([0, 0, 1]) - weights) / (2 * (1 - weights[2]))
+    red = (np.array([1, 0, 0]) - weights) / (2 * (1 - weights[0]))
+    return np.stack([weights, blue, red])
+
+
+_JPEG = dict(zip(("Y", "Cb", "Cr"), luma_and_chroma(BT601), strict=True))
 CHANNEL_NAMES = (*_COLOURS, *_JPEG)
 
 

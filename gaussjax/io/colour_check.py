@@ -8,15 +8,16 @@ import itertools
 
 import numpy as np
 
+from gaussjax.io.channels import BT601, luma_and_chroma
 from gaussjax.io.values import LUMINANCE
 
 _BLOCKS = 16  # along every axis
 _LEAST_SIDE = 4 * _BLOCKS  # px
 _CLEARLY = 10.0  # by which another explanation has to raise the logarithm of the likelihood
 _WORTH_TELLING = 0.01  # of the contrast of the blocks, which it has to explain
-_BT601, _BT709 = (0.299, 0.587, 0.114), tuple(LUMINANCE)
+_BT709 = tuple(LUMINANCE)
 _WEIGHTS = {
-    "BT.601 (0.299 R + 0.587 G + 0.114 B), as Pillow and OpenCV": _BT601,
+    "BT.601 (0.299 R + 0.587 G + 0.114 B), as Pillow and OpenCV": BT601,
     "equal weights, as ImageJ": (1 / 3, 1 / 3, 1 / 3),
 }
 
@@ -82,8 +83,8 @@ def _is_better(misfit: float, usual: float) -> bool:
 def _note_on_matrices(reference: np.ndarray, blurred: np.ndarray) -> str:
     usual = _misfit(reference, blurred)
     for one, other in itertools.permutations(("BT.601", "BT.709")):
-        weights = {"BT.601": _BT601, "BT.709": _BT709}
-        mixed = np.linalg.inv(_encoding(weights[other])) @ _encoding(weights[one])
+        weights = {"BT.601": BT601, "BT.709": _BT709}
+        mixed = np.linalg.inv(luma_and_chroma(weights[other])) @ luma_and_chroma(weights[one])
         misfit = _misfit(np.tensordot(mixed, reference, 1), blurred)
         if _is_better(misfit, usual):
             return (
@@ -91,14 +92,6 @@ def _note_on_matrices(reference: np.ndarray, blurred: np.ndarray) -> str:
                 f" {other}: convert both by the same matrix"
             )
     return ""
-
-
-def _encoding(weights: tuple[float, ...]) -> np.ndarray:
-    """From red, green and blue to Y, Cb and Cr."""
-    luma = np.asarray(weights)
-    blue = (np.array([0, 0, 1]) - luma) / (2 * (1 - luma[2]))
-    red = (np.array([1, 0, 0]) - luma) / (2 * (1 - luma[0]))
-    return np.stack([luma, blue, red])
 
 
 def _misfit(predicted: np.ndarray, found: np.ndarray) -> float:

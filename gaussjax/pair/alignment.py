@@ -28,6 +28,7 @@ from gaussjax.model.similarity import Similarity, motion_fields
 from gaussjax.model.window import taper
 from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import solve_small
+from gaussjax.pair.frame import centre_and_scale
 from gaussjax.spectra.cross_spectra import windowed_spectra
 from gaussjax.spectra.phase_correlation import correlation_peak
 
@@ -48,10 +49,8 @@ def align(reference: jax.Array, blurred: jax.Array, known: jax.Array | None = No
     """
     shape, dtype = reference.shape, reference.dtype
     weights = taper(shape, dtype).masked([known]).values
-    mean = jnp.sum(weights * reference) / jnp.maximum(jnp.sum(weights), 1)
-    unit = jnp.sqrt(jnp.sum(weights * (reference - mean) ** 2) / jnp.maximum(jnp.sum(weights), 1))
-    unit = jnp.where(unit > 0, unit, 1)
-    sharp, soft = ((image - mean) / unit for image in (reference, blurred))
+    centre, scale = centre_and_scale(reference, known)
+    sharp, soft = ((image - centre) / scale for image in (reference, blurred))
     spectra = windowed_spectra(sharp, soft, taper(shape, dtype), levels_differ=True, folded=False)
     start = Similarity.none(dtype).after(0.0, 0.0, correlation_peak(spectra))
     count = max(math.ceil(math.log2(min(shape) * _COARSEST)), 0) + 1

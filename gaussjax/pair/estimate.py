@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -162,21 +162,21 @@ def estimate_blur(
     narrowed = any(np.dtype(getattr(x, "dtype", "f4")) == np.float64 for x in given)
     check_initial(initial, reference.ndim, reference.dtype)
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
-    moved, data = None, (reference, blurred, usable)
-    if motion is not None:
-        moved = _moved(data, motion, boundary, noise_std)
-        data = reference, moved.blurred, moved.usable
-    if buckets and boundary == "valid" and motion is None and grid is None:
-        data = in_bucket(*data)
-    model: dict[str, Any] = {"motion": motion is not None, "grid": grid, "spacing": spacing}
-    model |= {"gain": gain, "offset": offset, "shift": shift or motion is not None}
+    buckets = buckets and boundary == "valid" and grid is None
+    data = reference, blurred, usable
+    data, moved = _on_frame(data, motion, boundary, noise_std, buckets=buckets)
     options = Options(
         family=family,
         kernel=convention,
         boundary=boundary,
         loss=loss,
-        **model,
+        gain=gain,
+        offset=offset,
+        shift=shift or motion is not None,
         estimate_noise=estimate_noise,
+        motion=motion is not None,
+        grid=grid,
+        spacing=spacing,
         largest_radius=largest_radius(data[0].shape, convention, boundary, bounds),
     )
     estimate = _estimate(*data, known_steps(*given), noise, bounds, initial, options=options)
@@ -199,10 +199,15 @@ def _estimate(
     return estimate_within(reaches, *data, steps, noise, bounds, initial, options=options)
 
 
-def _moved(data: tuple, motion: Motion, boundary: Boundary, noise_std) -> SimilarPair:
-    """The pair with B on the grid of A, as far as a motion can be fitted."""
+def _on_frame(
+    data: tuple, motion: Motion | None, boundary: Boundary, noise_std, *, buckets: bool
+) -> tuple[tuple, SimilarPair | None]:
+    """The pair as it is fitted: B on the grid of A where a motion is, else in a bucket if asked."""
+    if motion is None:
+        return in_bucket(*data) if buckets else data, None
     check_motion(motion, data[0].shape, boundary, noise_std)
-    return similar_pair(*data)
+    moved = similar_pair(*data)
+    return (data[0], moved.blurred, moved.usable), moved
 
 
 def _check_noise(noise_std, loss: LossName | Callable, weights) -> None:

@@ -10,9 +10,11 @@ import numpy as np
 from gaussjax.checks import as_positive, check_type
 from gaussjax.model.array_checks import as_real, is_traced
 from gaussjax.model.options import check_option
+from gaussjax.model.params import namespace
 from gaussjax.model.transfer_spline import spline_rows
 from gaussjax.numerics.linear_algebra import product
 from gaussjax.numerics.pytree import pytree, static
+from gaussjax.statistics.printed import with_errors
 
 # Standard error of T above which it counts as unknown: a crossing beyond means nothing.
 UNKNOWN = 0.25
@@ -160,14 +162,15 @@ def first_below(values: jax.Array, level) -> jax.Array:
 
     Nothing is looked for beyond a value that is NaN.
     """
+    xp = namespace(values)
     below = values < level
-    end = jnp.argmax(below)
-    before = values[jnp.maximum(end - 1, 0)]
+    end = xp.argmax(below)
+    before = values[xp.maximum(end - 1, 0)]
     drop = before - values[end]
-    part = jnp.where(drop > 0, (before - level) / jnp.where(drop > 0, drop, 1), 0)
-    index = jnp.maximum(end.astype(values.dtype) - 1 + part, 0)
-    unknown = jnp.cumsum(jnp.where(jnp.isnan(values), 1, 0))[end] > 0
-    return jnp.where(jnp.any(below) & ~unknown, index, jnp.nan)
+    part = xp.where(drop > 0, (before - level) / xp.where(drop > 0, drop, 1), 0)
+    index = xp.maximum(end.astype(values.dtype) - 1 + part, 0)
+    unknown = xp.cumsum(xp.where(xp.isnan(values), 1, 0))[end] > 0
+    return xp.where(xp.any(below) & ~unknown, index, xp.nan)
 
 
 def transfer_rows(found: TransferEstimate) -> list[tuple[str, str]]:
@@ -196,4 +199,4 @@ def transfer_rows(found: TransferEstimate) -> list[tuple[str, str]]:
 
 
 def _with_error(value: float, error: float, unit: str = "") -> str:
-    return f"{value:.6g} +- {error:.2g} {unit}".strip()
+    return f"{with_errors(value, error)} {unit}".strip()

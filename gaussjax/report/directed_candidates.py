@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from gaussjax.model import kernel_shapes
-from gaussjax.report.kernel_candidate import FWHM, WIDEST, Candidate, products
+from gaussjax.report.kernel_candidate import WIDEST, Candidate, products
+from gaussjax.statistics.widths import FWHM_PER_SIGMA
 
 _LEAST_VARIANCE = -0.05  # px^2; below it a covariance would amplify beyond bounds
 
@@ -84,7 +85,7 @@ def wider_gaussians(ndim: int) -> tuple[Candidate, ...]:
         names=tuple((f"sigma of axis {k}", "px") for k in range(ndim)),
         phrase=f"a Gaussian of {sizes} px along the axes",
         rms=_rms,
-        fwhm=lambda p: FWHM * _rms(p),
+        fwhm=lambda p: FWHM_PER_SIGMA * _rms(p),
         lower=(0.02,) * ndim,
         upper=(WIDEST,) * ndim,
     )
@@ -97,7 +98,7 @@ def wider_gaussians(ndim: int) -> tuple[Candidate, ...]:
         names=tuple((f"sigma {k + 1}", "px") for k in range(ndim)),
         phrase=f"a tilted Gaussian of {sizes} px",
         rms=lambda p: _rms(sigmas(p)),
-        fwhm=lambda p: FWHM * _rms(sigmas(p)),
+        fwhm=lambda p: FWHM_PER_SIGMA * _rms(sigmas(p)),
         shown=sigmas,
         lower=(-(WIDEST**2),) * len(round_one),
         upper=(WIDEST**2,) * len(round_one),

@@ -19,6 +19,7 @@ from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import gaussian_transfer, known_reach
 from gaussjax.numerics.pytree import pytree
+from gaussjax.pair.transfer_estimate import first_below
 from gaussjax.report.oriented_pair import OrientedPair, orient
 from gaussjax.spectra.radial_bins import RadialBins
 from gaussjax.statistics.result import BlurEstimate
@@ -61,13 +62,10 @@ class TransferProfile:
         known = np.isfinite(self.transfer)
         transfer = np.concatenate([[1.0], np.asarray(self.transfer, float)[known]])
         frequency = np.concatenate([[0.0], np.asarray(self.frequency, float)[known]])
-        below = np.flatnonzero(transfer < 0.5)
-        if not below.size:
+        index = first_below(transfer, 0.5)
+        if np.isnan(index):
             return math.nan
-        end = int(below[0])
-        part = (transfer[end - 1] - 0.5) / (transfer[end - 1] - transfer[end])
-        crossing = frequency[end - 1] + part * (frequency[end] - frequency[end - 1])
-        return float(crossing / (2 * math.pi))
+        return float(np.interp(index, np.arange(frequency.size), frequency) / (2 * math.pi))
 
 
 def transfer_profile(

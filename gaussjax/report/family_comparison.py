@@ -20,12 +20,11 @@ from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import known_reach, system_response
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.estimate import estimate_blur
-from gaussjax.report.oriented_pair import OrientedPair, orient
+from gaussjax.report.oriented_pair import ROUNDING, OrientedPair, orient
 from gaussjax.statistics.noise import floored_noise, leaked
 from gaussjax.statistics.result import BlurEstimate
 
 _NO_SIGMA = 0.01  # px: as good as no blur
-_ROUNDING = 1000  # eps of the contrast: smaller residuals are rounding, not a misfit
 
 
 @pytree
@@ -199,7 +198,7 @@ def _deviance(
     residual = pair.soft - pair.predicted(params, kernel)
     if levels is None:
         num_pixels = jnp.sum(window > 0).astype(window.dtype)
-        rounding = (_ROUNDING * float(jnp.finfo(window.dtype).eps)) ** 2 * jnp.var(pair.sharp)
+        rounding = (ROUNDING * float(jnp.finfo(window.dtype).eps)) ** 2 * jnp.var(pair.sharp)
         return num_pixels * jnp.log(jnp.sum(window * residual**2) / num_pixels + rounding)
     unit = jnp.std(pair.sharp)
     unit = jnp.where(unit > 0, unit, 1)

@@ -8,8 +8,8 @@ import numpy as np
 
 from gaussjax.model import kernel_shapes
 from gaussjax.model.kernel_shapes import Frequencies
+from gaussjax.statistics.widths import FWHM_PER_SIGMA
 
-FWHM = 2 * math.sqrt(2 * math.log(2))  # of a Gaussian, in sigmas
 WIDEST = 200.0  # px, of any kernel
 LEAK = 1e-3  # part of the mass beyond the support of a kernel without an end
 _SCAN = np.geomspace(0.4, 2.2, 24)  # widths that a fit may start from, over the Gaussian's
@@ -86,7 +86,7 @@ def one_sigma(
         names=(("sigma", "px"),),
         phrase=phrase,
         rms=lambda p: p[0],
-        fwhm=lambda p: FWHM * p[0],
+        fwhm=lambda p: FWHM_PER_SIGMA * p[0],
     )
 
 

@@ -11,7 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
+from gaussjax.model.boundary import fast_length
 from gaussjax.model.buckets import embed
+from gaussjax.model.fourier import plane_counts, spectrum_shape
 from gaussjax.model.kernel_shapes import Frequencies
 from gaussjax.report.kernel_candidate import Candidate
 
@@ -92,7 +94,8 @@ class KernelPair:
     @cached_property
     def frame_shape(self) -> tuple[int, ...]:
         """A little larger than the images, which fade into their mirror images there: no jump."""
-        return tuple(_even_composite(n + max(8, min(32, n // 8))) for n in self.sharp.shape)
+        wanted = (n + max(8, min(32, n // 8)) for n in self.sharp.shape)
+        return tuple(2 * fast_length(-(-n // 2)) for n in wanted)  # even: real transforms are quick
 
     @cached_property
     def spectrum(self) -> np.ndarray:
@@ -154,19 +157,6 @@ class KernelPair:
             rows += [gain * self.image(-1j * w * blurred[0]) for w in self.w]
         mixing += [np.zeros(len(blurred))] * (len(rows) - len(mixing))
         return np.stack(rows), np.stack(mixing)
-
-
-def _even_composite(least: int) -> int:
-    """The next even length of which a transform is fast."""
-    size = least + least % 2
-    while True:
-        rest = size
-        for factor in (2, 3, 5):
-            while rest % factor == 0:
-                rest //= factor
-        if rest == 1:
-            return size
-        size += 2
 
 
 def with_derivatives(
@@ -239,9 +229,7 @@ def evaluated(
 
 def _products_over_plane(transfers: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     """Means over all frequencies of products of transfer functions on the half plane."""
-    half = (*shape[:-1], shape[-1] // 2 + 1)
-    rows = np.stack([np.broadcast_to(each, half) for each in transfers])
-    weights = np.ones(half[-1])
-    weights[1 : (shape[-1] + 1) // 2] = 2
-    rows, weighted = rows.reshape(len(rows), -1), (weights * rows).reshape(len(rows), -1)
+    rows = np.stack([np.broadcast_to(each, spectrum_shape(shape)) for each in transfers])
+    weighted = (plane_counts(shape[-1]) * rows).reshape(len(rows), -1)
+    rows = rows.reshape(len(rows), -1)
     return weighted @ rows.T / np.prod(shape)

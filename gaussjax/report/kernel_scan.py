@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gaussjax.model.fourier import plane_counts
 from gaussjax.model.kernel_shapes import Frequencies, gaussian
 from gaussjax.report.kernel_candidate import Candidate
 from gaussjax.report.kernel_fit import KernelPair, solved, with_derivatives
@@ -70,8 +71,7 @@ def binned_spectra(pair: KernelPair, window: np.ndarray, sigma: float) -> Binned
     power = np.abs(sharp) ** 2
     noise = pair.noise_variance * np.sum(window**2)
     cross = transfer * power + np.real(np.conj(sharp) * rest)
-    both = np.stack([power - noise, cross])
-    both[..., 1 : (shape[-1] + 1) // 2] *= 2
+    both = plane_counts(shape[-1]) * np.stack([power - noise, cross])
     bins = [_bins(n, k == len(shape) - 1) for k, n in enumerate(shape)]
     for axis, (starts, order, _) in enumerate(bins, start=1):
         both = np.add.reduceat(np.take(both, order, axis), starts, axis)

@@ -8,11 +8,11 @@ import numpy as np
 
 from gaussjax.model.options import FAMILIES
 from gaussjax.report.kernel_fit import Found, KernelPair
+from gaussjax.report.oriented_pair import ROUNDING
 from gaussjax.report.round_candidates import GAUSSIAN
 from gaussjax.statistics.held_out import LEVEL, excess, held_out, holm
 
 _BLOCK = 8  # px
-_ROUNDING = 1000  # eps of the contrast: smaller residuals are rounding, not a misfit
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def judged(
     scores = [held_out(f.rows, pair.noise_variance * f.noise, window, size) for f in found]
     totals = np.array([np.sum(each.squares) for each in scores])
     first = int(np.argmin(totals))
-    rounding = (_ROUNDING * eps) ** 2 * float(np.var(pair.sharp[inside]))
+    rounding = (ROUNDING * eps) ** 2 * float(np.var(pair.sharp[inside]))
     variance = max(float(totals[first] / np.sum(window)), rounding)
     soft = pair.soft[inside]
     mean = np.sum(window * soft) / np.sum(window)

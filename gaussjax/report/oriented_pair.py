@@ -24,6 +24,9 @@ from gaussjax.numerics.pytree import pytree, static
 from gaussjax.spectra.orientation import is_swapped, swap_params
 from gaussjax.statistics.result import BlurEstimate
 
+# In eps of the contrast: smaller residuals are rounding, not a misfit.
+ROUNDING = 1000
+
 
 @pytree
 class OrientedPair:

@@ -10,13 +10,13 @@ import numpy as np
 from gaussjax.model import blur_tools, kernel_shapes
 from gaussjax.model.kernels import Kernel, taps
 from gaussjax.report.kernel_candidate import (
-    FWHM,
     Candidate,
     one_sigma,
     rms_of_taps,
     separable,
     widths,
 )
+from gaussjax.statistics.widths import FWHM_PER_SIGMA
 
 GAUSSIAN = "Gaussian"  # the name of one of one sigma
 _LONGEST_LISTED = 12  # px
@@ -160,7 +160,7 @@ TOOLS = (
         names=(("sigma", "px"), ("boxes", "px")),
         phrase="Skia's three boxes of {1:.0f} px (sigma {0:.3g})",
         rms=lambda p: math.sqrt(blur_tools.skia_variance(int(p[0]))),
-        fwhm=lambda p: FWHM * math.sqrt(blur_tools.skia_variance(int(p[0]))),
+        fwhm=lambda p: FWHM_PER_SIGMA * math.sqrt(blur_tools.skia_variance(int(p[0]))),
         shown=lambda p: np.array([blur_tools.skia_sigma(int(p[0])), p[0]]),
         is_listed=True,
     ),

@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from gaussjax.model import kernel_shapes
-from gaussjax.report.kernel_candidate import FWHM, LEAK, WIDEST, Candidate, products
+from gaussjax.report.kernel_candidate import LEAK, WIDEST, Candidate, products
+from gaussjax.statistics.widths import FWHM_PER_SIGMA
 
 
 def heavy_tails(ndim: int) -> tuple[Candidate, ...]:
@@ -43,7 +44,7 @@ def heavy_tails(ndim: int) -> tuple[Candidate, ...]:
         names=(("scale", "px"), ("exponent", "")),
         phrase="exp(-(s |w|)^p / 2) with s = {0:.3g} px and p = {1:.3g}",
         rms=lambda p: p[0] if abs(p[1] - 2) < 1e-3 else math.nan,
-        fwhm=lambda p: FWHM * p[0] if abs(p[1] - 2) < 1e-3 else math.nan,
+        fwhm=lambda p: FWHM_PER_SIGMA * p[0] if abs(p[1] - 2) < 1e-3 else math.nan,
         lower=(0.05, 0.5),
         upper=(WIDEST, 6.0),
     )
@@ -58,7 +59,7 @@ def heavy_tails(ndim: int) -> tuple[Candidate, ...]:
         names=(("sigma", "px"), ("sigma of the halo", "px"), ("share of the halo", "")),
         phrase="a Gaussian of {0:.3g} px with {2:.2g} of the light in a halo of {1:.3g} px",
         rms=lambda p: p[0] * math.sqrt(max(1 + p[2] * (p[1] ** 2 - 1), 0)),
-        fwhm=lambda p: FWHM * p[0],
+        fwhm=lambda p: FWHM_PER_SIGMA * p[0],
         shown=lambda p: np.array([p[0], p[0] * p[1], p[2]]),
         lower=(0.05, 1.05, -0.5),
         upper=(WIDEST, 12.0, 0.95),

@@ -7,6 +7,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import scipy.ndimage
+from command import error_line
 
 import gaussjax as gj
 from gaussjax.cli import main
@@ -57,11 +58,4 @@ def test_in_python_channels_are_mapped_over():
     ],
 )
 def test_errors_are_one_line(capsys, arguments, message):
-    try:
-        code = main(["estimate", "a.png", "b.png", *arguments])
-    except SystemExit as exit_of_argparse:
-        code = exit_of_argparse.code
-    output = capsys.readouterr()
-    assert code == 2
-    assert output.err.count("\n") == 1
-    assert message in output.err
+    assert message in error_line(capsys, "estimate", "a.png", "b.png", *arguments)

@@ -13,6 +13,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import scipy.ndimage
+from command import error_line
 from problems import PHOTOGRAPHS, photograph
 from processes import COMMAND, run_process
 
@@ -68,19 +69,6 @@ def run(capsys, *arguments, command=("a", "b")):
 def rows(path):
     with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
-
-
-def error_line(capsys, *arguments):
-    """The one line on stderr of a command that ends as bad input."""
-    try:
-        code = main(["dataset", *arguments])
-    except SystemExit as exit_of_argparse:
-        code = exit_of_argparse.code
-    output = capsys.readouterr()
-    assert (code, output.out) == (2, "")
-    assert output.err.startswith("gaussjax: error: ")
-    assert output.err.count("\n") == 1
-    return output.err
 
 
 def test_record_and_rows(folder, capsys):
@@ -194,7 +182,9 @@ def test_what_is_left_out_is_named(folder, capsys):
     assert output.out == ""
     last = output.err.splitlines()[-1]
     assert "more pairs cannot be used (4 so far) than max_bad allows (3)" in last
-    assert "(1) than --max-bad allows (0)" in error_line(capsys, "a", "b", "--max-bad", "0")
+    assert "(1) than --max-bad allows (0)" in error_line(
+        capsys, "dataset", "a", "b", "--max-bad", "0"
+    )
 
 
 def test_of_many_the_first_are_named(folder, capsys):
@@ -253,7 +243,7 @@ def test_bad_sources(folder, capsys):
         (["small.npy", "other.npy"], "stacks of shape (3, 32, 32) and (2, 32, 32)"),
         (["missing.csv"], "no pair can be used"),
     ]:
-        assert reason in error_line(capsys, *sources)
+        assert reason in error_line(capsys, "dataset", *sources)
 
 
 @pytest.mark.parametrize(
@@ -281,7 +271,7 @@ def test_bad_sources(folder, capsys):
     ],
 )
 def test_bad_arguments(folder, capsys, arguments, reason):
-    line = error_line(capsys, *arguments)
+    line = error_line(capsys, "dataset", *arguments)
     assert reason in line
     assert "gaussjax --help" not in line
 
@@ -340,14 +330,16 @@ def test_a_state_is_of_its_data_and_options(folder, capsys):
         (["--double"], "data"),
         (["--initial", "2"], "options"),
     ]:
-        line = error_line(capsys, "a", "b", *SAMPLED, "--resume", "run.state", *more)
+        line = error_line(capsys, "dataset", "a", "b", *SAMPLED, "--resume", "run.state", *more)
         assert f"run.state: was begun with other {what}" in line
     np.save("b/p19.npy", np.load("b/p19.npy")[::-1])
-    assert "other data" in error_line(capsys, "a", "b", *SAMPLED, "--resume", "run.state")
+    assert "other data" in error_line(
+        capsys, "dataset", "a", "b", *SAMPLED, "--resume", "run.state"
+    )
     Path("text.state").write_text("hello")
     Path("cut.state").write_bytes(before[:2000])
     for name in ("text.state", "cut.state"):
-        line = error_line(capsys, "a", "b", *SAMPLED, "--resume", name)
+        line = error_line(capsys, "dataset", "a", "b", *SAMPLED, "--resume", name)
         assert f"{name}: is no state of a joint fit" in line
     assert Path("run.state").read_bytes() == before
 

@@ -6,6 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import scipy.ndimage
+from command import error_line
 from image_kinds import library
 
 from gaussjax.cli import main
@@ -99,13 +100,7 @@ def test_lengths_and_b_in_the_unit_of_the_option(folder, capsys):
 )
 def test_sizes_that_are_none(folder, capsys, options, reason):
     np.save("a.npy", np.arange(300.0))
-    code = None
-    try:
-        code = main(["estimate", "a.npy", "a.npy", *options])
-    except SystemExit as exit_of_argparse:
-        code = exit_of_argparse.code
-    assert code == 2
-    assert reason in capsys.readouterr().err
+    assert reason in error_line(capsys, "estimate", "a.npy", "a.npy", *options)
 
 
 def test_depths_that_differ_are_a_note(folder):

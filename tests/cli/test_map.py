@@ -7,6 +7,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import scipy.ndimage
+from command import error_line
 from problems import photograph
 
 from gaussjax.cli import main
@@ -24,18 +25,6 @@ def folder(tmp_path, monkeypatch, rng):
     soft = scipy.ndimage.gaussian_filter(scene, SIGMA)
     np.save("b.npy", soft + 1e-3 * rng.normal(size=scene.shape))
     return tmp_path
-
-
-def error_line(capsys, *arguments):
-    try:
-        code = main(["map", *arguments])
-    except SystemExit as exit_of_argparse:
-        code = exit_of_argparse.code
-    output = capsys.readouterr()
-    assert (code, output.out) == (2, "")
-    assert output.err.startswith("gaussjax: error: ")
-    assert output.err.count("\n") == 1
-    return output.err
 
 
 def test_json_csv_and_figure(folder, capsys):
@@ -135,4 +124,4 @@ def test_bad_input(folder, capsys, arguments, reason):
     (folder / "text.png").write_text("hello")
     np.save("small.npy", np.ones((64, 64)))
     np.save("line.npy", np.ones(200))
-    assert reason in error_line(capsys, *arguments)
+    assert reason in error_line(capsys, "map", *arguments)

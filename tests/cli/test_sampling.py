@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from coarse_pairs import coarse_pair
+from command import error_line
 
 from gaussjax.cli import main
 
@@ -40,9 +41,4 @@ def test_files_on_two_grids(folder, capsys):
     ],
 )
 def test_bad_sampling_is_one_line(folder, capsys, options, message):
-    try:
-        code = main(["estimate", "fine.npy", "coarse.npy", *options])
-    except SystemExit as exit_of_argparse:
-        code = exit_of_argparse.code
-    assert code == 2
-    assert message in capsys.readouterr().err
+    assert message in error_line(capsys, "estimate", "fine.npy", "coarse.npy", *options)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import scipy.ndimage
+from command import error_line
 
 from gaussjax.cli import main
 
@@ -60,11 +61,4 @@ def test_images_with_nothing_in_common(folder, capsys):
     ],
 )
 def test_errors_are_one_line(folder, capsys, arguments, message):
-    try:
-        code = main(["transfer", "a.npy", "b.npy", *arguments])
-    except SystemExit as exit_of_argparse:
-        code = exit_of_argparse.code
-    output = capsys.readouterr()
-    assert code == 2
-    assert output.err.count("\n") == 1
-    assert message in output.err
+    assert message in error_line(capsys, "transfer", "a.npy", "b.npy", *arguments)
