@@ -55,9 +55,10 @@ def iterate(
     vector = jnp.clip(start, lower, upper)
     margins = jnp.full(objective.model.ndim, -1, start.dtype)
     infinite = jnp.full((), jnp.inf, start.dtype)
-    # Room for what the first pass fills: not zeros, which would be written out.
+    # Room for what the first pass fills. Not `lax.empty`, which is batched wherever a `vmap` is, so
+    # that `jacfwd` would find a batch in the value.
     like = jax.eval_shape(objective.linearize, vector, margins)
-    room = jax.tree.map(lambda leaf: jax.lax.empty(leaf.shape, leaf.dtype), like)
+    room = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
     no, none = jnp.asarray(False), jnp.asarray(0, jnp.int32)
     initial = Fit(vector, context, margins, room, infinite, infinite, no, none)
     fit, _ = loops.while_loop(unfinished, one_pass, (initial, jnp.asarray(0)))

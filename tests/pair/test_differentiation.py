@@ -87,6 +87,18 @@ def test_gradients_map_over_batches(x64):
         np.testing.assert_allclose(mapped[k], alone, rtol=1e-7, atol=1e-12)
 
 
+def test_forward_derivatives_are_the_reverse_ones(x64):
+    reference, blurred = noisy_pair(48)
+
+    def both(weights):
+        found = gj.estimate_blur(reference, weights[0] * blurred + weights[1], gain=True)
+        return found.sigma, found.params.gain
+
+    forward, reverse = (f(both)(np.array([1.0, 0.01])) for f in (jax.jacfwd, jax.jacrev))
+    for one, other in zip(forward, reverse, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-12)
+
+
 def test_by_the_noise_levels(x64):
     images, function = noisy_pair(), total_and_gradients("given")
     *_, gradient = function(*images, STDS)[1]
