@@ -19,14 +19,14 @@ from scipy import ndimage
 from skimage import transform
 
 from experiments.shared import common
-from experiments.shared.common import BLUE, GREY, ORANGE, VERMILION
+from experiments.shared.common import GREY
+from experiments.shared.drawing import SAID, said
 from experiments.shared.photographs import PHOTOGRAPHS, middle, scene
 from gaussjax import Status, Verdict, estimate_blur
 from gaussjax.model.synthetic import random_scene
 
 FACTORS = (2, 4)
 SIGMA, SIZE, MARGIN = 1.5, 48, 16  # fine px: of the volume's blur, its size, what is cut off
-COLOURS = {"explained": BLUE, "sharper": VERMILION, "poorly": ORANGE, "declined": GREY}
 
 
 def _pillow(method: PIL.Image.Resampling, image: np.ndarray, factor: int) -> np.ndarray:
@@ -103,14 +103,6 @@ def _answer(estimate) -> dict[str, Any]:
     }
 
 
-def said(answers: dict[str, Any]) -> np.ndarray:
-    """A key of ``COLOURS`` for every answer."""
-    names = {"EXPLAINED": "explained", "SHARPER": "sharper", "NOT_IDENTIFIABLE": "declined"}
-    pairs = zip(answers["verdict"], answers["status"], strict=True)
-    told = ("ESTIMATED", "AT_BOUND")
-    return np.array([names.get(v, "poorly") if s in told else "declined" for v, s in pairs])
-
-
 def chosen(answers: dict[str, Any], tool: str, factor: int) -> dict[str, np.ndarray]:
     """Of one tool and one factor."""
     here = (np.array(answers["tool"]) == tool) & (np.array(answers["factor"]) == factor)
@@ -149,16 +141,16 @@ def plot(numbers: dict[str, Any]) -> Figure:
             found = chosen(answers, tool, factor)
             verdicts = said(found)
             place = row + np.linspace(-0.3, 0.3, len(verdicts))
-            for name, colour in COLOURS.items():
+            for name, (colour, marker) in SAID.items():
                 here = verdicts == name
-                axes.plot(found["sigma"][here] / factor, place[here], "o", color=colour, ms=3.5)
+                axes.plot(found["sigma"][here] / factor, place[here], marker, color=colour, ms=3.5)
         axes.axvline(0, color=GREY, linewidth=1)
         axes.set_yticks(range(len(tools)), tools)
         axes.set_ylim(len(tools) - 0.5, -0.5)
         axes.set_title(f"reduced by {factor}", loc="left")
         axes.set_xlabel("$\\sigma$ (coarse px)")
-    used = [name for name in COLOURS if name in said(answers)]
-    handles = [panels[0].plot([], [], "o", color=COLOURS[name], label=name)[0] for name in used]
+    used = [(name, *style) for name, style in SAID.items() if name in said(answers)]
+    handles = [panels[0].plot([], [], m, color=c, label=name)[0] for name, c, m in used]
     figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
     return figure
 

@@ -7,16 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.real_pairs.table import attempts, chosen
-from experiments.shared.common import BLACK, BLUE, GREY, ORANGE, PURPLE, VERMILION
-
-# What the estimate says of itself: its verdict, unless its status declines it.
-SAID = {
-    "explained": (BLUE, "o"),
-    "explained poorly": (ORANGE, "s"),
-    "misaligned": (VERMILION, "^"),
-    "sharper": (PURPLE, "D"),
-    "declined": (GREY, "X"),
-}
+from experiments.shared.common import BLACK
+from experiments.shared.drawing import SAID, said
 
 
 def plot(numbers: dict[str, Any]) -> Figure:
@@ -58,10 +50,10 @@ def plot(numbers: dict[str, Any]) -> Figure:
     sigma.set_title("No true $\\sigma$", loc="left")
     sigma.set_xlim(left=0)
     sigma.set_xlabel("fitted $\\sigma$ (px)")
-    everything = np.concatenate([_said(each) for each in (known, processed)])
-    used = {said: style for said, style in SAID.items() if said in everything}
-    for said, (colour, marker) in used.items():
-        error.plot([], [], marker, color=colour, label=said)
+    everything = np.concatenate([said(each) for each in (known, processed)])
+    used = {name: style for name, style in SAID.items() if name in everything}
+    for name, (colour, marker) in used.items():
+        error.plot([], [], marker, color=colour, label=name)
     title = "A dot per photograph; what the estimate says of itself:"
     figure.legend(loc="outside upper center", ncols=len(used), title=title)
     return figure
@@ -70,20 +62,12 @@ def plot(numbers: dict[str, Any]) -> Figure:
 def _dots(axes: Axes, row: int, values, found: dict[str, np.ndarray], scale=None) -> None:
     """A dot per photograph, one below the other; with ``scale`` the standard error in its unit."""
     offsets = row + np.linspace(-0.32, 0.32, len(values)) if len(values) > 1 else np.array([row])
-    said = _said(found)
+    answers = said(found)
     for name, (colour, marker) in SAID.items():
-        here = said == name
+        here = answers == name
         bars = None if scale is None else (scale * found["standard_error"])[here]
         style = {"color": colour, "markersize": 3, "elinewidth": 0.8}
         axes.errorbar(values[here], offsets[here], xerr=bars, fmt=marker, **style)
-
-
-def _said(answers: dict[str, Any]) -> np.ndarray:
-    """The key of ``SAID`` for every answer."""
-    verdicts = [verdict.lower().replace("_", " ") for verdict in answers["verdict"]]
-    estimated = np.array(answers["status"]) == "ESTIMATED"
-    drawn = estimated & np.isin(verdicts, list(SAID))
-    return np.where(drawn, verdicts, "declined")
 
 
 def _rows(axes: Axes, labels: list[str], firsts: list[int]) -> None:

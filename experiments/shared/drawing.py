@@ -1,4 +1,4 @@
-"""What several figures share: colours of estimators, names of lines, widths, ticks and numbers."""
+"""What several figures share: colours of estimators and verdicts, names of lines, ticks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,12 +22,29 @@ ESTIMATOR_COLOURS = {
     "OpenCV": GREY,
 }
 
+# What the estimate says of itself: its verdict, unless its status declines it.
+SAID = {
+    "explained": (BLUE, "o"),
+    "explained poorly": (ORANGE, "s"),
+    "misaligned": (VERMILION, "^"),
+    "sharper": (PURPLE, "D"),
+    "declined": (GREY, "X"),
+}
+
 Values = Sequence[float] | np.ndarray
 
 
 def estimator_colour(name: str) -> str:
     """The colour of an estimator, from a name that may hold its border treatment and options."""
     return next(colour for part, colour in ESTIMATOR_COLOURS.items() if part in name)
+
+
+def said(answers: dict[str, Any]) -> np.ndarray:
+    """The key of ``SAID`` for every answer."""
+    verdicts = [verdict.lower().replace("_", " ") for verdict in answers["verdict"]]
+    estimated = np.array(answers["status"]) == "ESTIMATED"
+    drawn = estimated & np.isin(verdicts, list(SAID))
+    return np.where(drawn, verdicts, "declined")
 
 
 def border_dashes(name: str) -> str:
