@@ -13,9 +13,10 @@ run: .venv/ready-experiments
 figures: .venv/ready-experiments
 	$(VENV_PYTHON) -m experiments
 
-# Each process runs JAX with its own threads: many processes would only compete.
+# Each process runs JAX with its own threads: many processes would only compete. Files in their order: by the number of
+# their tests the few that take minutes would come last, when there is nothing left to do beside them.
 test: .venv/ready-test
-	$(VENV_PYTHON) -m pytest -n logical --maxprocesses 4
+	$(VENV_PYTHON) -m pytest -n logical --maxprocesses 4 --no-loadscope-reorder
 
 lint: .venv/ready-dev .venv/ready-experiments
 	$(VENV_PYTHON) -m ruff check
