@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from gaussjax.dataset.fit import fit_dataset
     from gaussjax.dataset.result import DatasetEstimate
     from gaussjax.dataset.stack import estimate_blurs
+    from gaussjax.io.images import ImageFile, read_image
     from gaussjax.io.pair_set import PairSet, open_pairs
     from gaussjax.maps.blur_map import BlurMap, blur_map
     from gaussjax.maps.table import map_rows
@@ -51,6 +52,7 @@ _HOMES = {
     "Kernel": "model.kernels",
     "FamilyComparison": "report.family_comparison",
     "Gaussianity": "statistics.gaussianity",
+    "ImageFile": "io.images",
     "KernelComparison": "report.kernel_scores",
     "KernelFit": "report.kernel_scores",
     "PairSet": "io.pair_set",
@@ -81,6 +83,7 @@ _HOMES = {
     "map_rows": "maps.table",
     "open_pairs": "io.pair_set",
     "pair_spectra": "spectra.cross_spectra",
+    "read_image": "io.images",
     "sum_spectra": "spectra.cross_spectra",
     "transfer_function": "model.transfer",
     "transfer_profile": "report.empirical_transfer",
@@ -95,6 +98,7 @@ __all__ = [
     "DatasetEstimate",
     "FamilyComparison",
     "Gaussianity",
+    "ImageFile",
     "Kernel",
     "KernelComparison",
     "KernelFit",
@@ -126,6 +130,7 @@ __all__ = [
     "map_rows",
     "open_pairs",
     "pair_spectra",
+    "read_image",
     "sum_spectra",
     "transfer_function",
     "transfer_profile",

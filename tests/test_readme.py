@@ -309,8 +309,8 @@ def test_silent_errors_answer():
     )
     assert_said(
         "README",
-        f"Of {good} good pairs of known blur {silent} were trusted and wrong, of {spoilt} spoilt"
-        f" ones {wrong}, and the 95 % interval held the truth in 95 %",
+        f"Trusted and wrong were {silent} of {good} good pairs and {wrong} of {spoilt} spoilt ones;"
+        " the 95 % interval held the truth in 95 %",
     )
     assert_said("paper/paper", f"Of {good} pairs of known blur", "none was wrong and trusted")
     assert silent == 0

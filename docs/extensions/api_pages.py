@@ -12,7 +12,7 @@ TOPICS = {
     "model": "Blur and kernels",
     "statistics": "Results",
     "dataset": "Many pairs",
-    "io": "Files of pairs",
+    "io": "Files",
     "maps": "Maps",
     "report": "Beside an estimate: transfer functions, comparisons, figures",
     "spectra": "Periodic images: spectra",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gaussjax.checks import as_count, as_flag, as_path, check_type
 from gaussjax.io.channels import all_channels, page_of
 from gaussjax.io.colour_check import block_means
 from gaussjax.io.decoders import Decoded, PixelSize, full_scale
@@ -26,20 +27,36 @@ from gaussjax.io.values import to_values, turn_upright
 _RANKS = {".png": (2,), ".tif": (2, 3), ".npy": (1, 2, 3)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImageFile:
-    """An image read from a file."""
+    """An image read from a file.
 
-    values: np.ndarray  # float64, `[y, x]`, or rank 1 to 3 where the file (.npy, TIFF stack) has it
-    dtype: np.dtype  # type of the samples in the file
-    # what was done on the way, one phrase each: colour, alpha, orientation, ...
+    Attributes:
+        values: float64, ``[y, x]``, or rank 1 to 3 where the file (.npy, TIFF stack) has it.
+        dtype: type of the samples in the file.
+        notes: what was done on the way, one phrase each: colour, alpha, orientation.
+        known: False where the file has no data, as a mask wants it; None: it has everywhere.
+        pixel_size: ``sizes`` along every axis and their ``unit``, by the header; None where that
+            has none.
+        are_flags: of a data-quality plane: 0 is a good pixel.
+        full_scale: the value that stands for white; None: it is not known, or 1.
+        blocks: means over blocks, ``[3, n, n]`` of colour, ``[n, n]`` of grey; None of small images
+            and volumes.
+    """
+
+    values: np.ndarray
+    dtype: np.dtype
     notes: tuple[str, ...]
-    known: np.ndarray | None = None  # False where the file has no data; None: it has everywhere
-    pixel_size: PixelSize | None = None  # by its header; None where that has none
-    are_flags: bool = False  # of a data-quality plane: 0 is a good pixel
-    full_scale: int | None = None  # the value that stands for white; None: it is not known, or 1
-    # means over blocks, `[3, n, n]` of colour, `[n, n]` of grey; None of small images and volumes
+    known: np.ndarray | None = None
+    pixel_size: PixelSize | None = None
+    are_flags: bool = False
+    full_scale: int | None = None
     blocks: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        """Without the pixels."""
+        size = " x ".join(map(str, self.values.shape))
+        return f"ImageFile({'; '.join((f'{size} px of {self.dtype}', *self.notes))})"
 
 
 def read_image(
@@ -49,11 +66,14 @@ def read_image(
     channel: str | None = None,
     page: int | None = None,
 ) -> ImageFile:
-    """Read an image file of any kind in :mod:`gaussjax.io.kinds`; the content decides.
+    """Read an image file as the command does: by its content, colour reduced to luminance.
+
+    ``a, b = read_image("A.fits"), read_image("B.fits[SCI]")``, and then
+    ``estimate_blur(a.values, b.values, mask=(a.known, b.known))``.
 
     Args:
-        path: of a regular file or a Zarr store, perhaps with what is selected of it:
-            ``x.fits[DQ]``, ``x.npz[image]``.
+        path: of a file of any kind in :mod:`gaussjax.io.kinds` or a Zarr store, perhaps with what
+            is selected of it: ``x.fits[DQ]``, ``x.npz[image]``.
         linearize: decode 8- and 16-bit samples from sRGB to linear light, 0 to 1, before colour
             is reduced to luminance. Float samples are taken to be linear already.
         channel: of the last axis, instead of luminance: see :mod:`gaussjax.io.channels`.
@@ -61,7 +81,13 @@ def read_image(
 
     Raises:
         ImageFileError: in one line that names the file, whatever is wrong with it.
+        TypeError: arguments of another type.
+        ValueError: an empty path, or a page below 0.
     """
+    path, linearize = as_path(path, "path"), as_flag(linearize, "linearize")
+    page = None if page is None else as_count(page, "page")
+    if channel is not None:
+        check_type(channel, str, "channel", "one of its names or None")
     with one_line_errors(Path(path)):
         with warnings.catch_warnings(record=True) as complaints:
             warnings.simplefilter("always")

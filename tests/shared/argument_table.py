@@ -259,6 +259,12 @@ ARGUMENTS = {
         "dtype": static("'float64'"),
     },
     "pair_spectra": {"reference": IMAGE, "blurred": IMAGE},
+    "read_image": {
+        "path": PATH,
+        "linearize": FLAG,
+        "channel": TEXT | {"None", "text with a zero", "no text"},
+        "page": ANY_COUNT | {"None"},
+    },
     "sum_spectra": {"batch": array("spectra of a batch")},
     "transfer_function": {"params": PARAMS, "image_shape": SHAPE, **KERNEL_OPTIONS},
     "transfer_profile": {
@@ -285,6 +291,7 @@ MADE_BY_FUNCTIONS = {
     "DatasetEstimate",
     "FamilyComparison",
     "Gaussianity",
+    "ImageFile",
     "KernelComparison",
     "KernelFit",
     "PairSet",
@@ -415,6 +422,7 @@ def calls():
         "pair_spectra": Call(
             gj.pair_spectra, pair, ("gaussjax.spectra.cross_spectra._pair_spectra",)
         ),
+        "read_image": Call(gj.read_image, {"path": "a"}, ("gaussjax.io.images.one_line_errors",)),
         "sum_spectra": Call(
             gj.sum_spectra, {"batch": batch}, ("gaussjax.spectra.cross_spectra.squared_magnitude",)
         ),
