@@ -1,5 +1,6 @@
 """What an estimate may cost, in units of two FFTs, and the measured cost."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -108,11 +109,12 @@ def rows(numbers: dict[str, Any]) -> list[Row]:
 
 
 def batch_ratios(numbers: dict[str, Any], part: str, index: int = 0) -> np.ndarray:
-    """The "seconds" of a batch, or of its "transforms" alone, over its floor, by process."""
+    """The "seconds" of a batch, or those "mapped" by ``vmap``, over its floor, by process."""
 
     def of_one(process: dict[str, Any]) -> float:
         batch = process["batches"][index]
-        return batch[part] / min(batch["floor"].values())
+        seconds = math.nan if batch[part] is None else batch[part]
+        return seconds / min(batch["floor"].values())
 
     return by_process(numbers, of_one)
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 from tqdm import tqdm
 
@@ -19,19 +20,11 @@ from experiments.shared.stopwatch import FLOORS, floors, on_device, seconds_in_t
 from experiments.speed.figure import plot
 from experiments.speed.fresh_processes import afresh, cold_start, peak_memory, with_huge_pages
 from experiments.speed.table import table
-from experiments.speed.timed_fits import (
-    BATCHED,
-    CHUNKED,
-    FITS,
-    SEARCHES,
-    SPECTRA,
-    alone,
-    passes,
-    search,
-    transforms,
-)
+from experiments.speed.timed_fits import FITS, MAPPED, SEARCHES, SPECTRA, alone, passes, search
+from gaussjax import estimate_blurs
 
 SIGMA, PATCH_SIGMA = 2.0, 1.0  # px
+MOST_MAPPED = 256  # pairs that `vmap` is given, too, beside `estimate_blurs`
 LARGEST = {  # px per side, of what takes minutes beyond
     "estimate_blur, noise_std": 2048,
     "estimate_blur, full + gain + shift": 1024,
@@ -139,19 +132,16 @@ def _singles(
 def _batch(count: int, size: int, rounds: int, random: np.random.Generator) -> dict[str, Any]:
     """Seconds of ``count`` pairs, the median error of those answered, and how many are not."""
     stacks = cropped_patches(size, count, PATCH_SIGMA, random)
-    fit = BATCHED if count <= 256 else CHUNKED
-    calls = {
-        **floors(stacks),
-        "transforms": on_device(transforms, *stacks),
-        "estimate_blur": on_device(fit, *stacks),
-    }
+    calls = {**floors(stacks), "estimate_blurs": on_device(estimate_blurs, *stacks)}
+    if count <= MOST_MAPPED:
+        calls["vmap"] = on_device(MAPPED, *stacks)
     _, times, results = seconds_in_turn(calls, rounds)
-    sigma, status = (np.asarray(getattr(results["estimate_blur"], n)) for n in ("sigma", "status"))
-    analysis = fit.lower(*stacks).compile().memory_analysis()
+    sigma, status = (np.asarray(getattr(results["estimate_blurs"], n)) for n in ("sigma", "status"))
+    analysis = jax.jit(estimate_blurs).lower(*stacks).compile().memory_analysis()
     return {
         "floor": {name: times[name] for name in FLOORS},
-        "transforms": times["transforms"],
-        "seconds": times["estimate_blur"],
+        "seconds": times["estimate_blurs"],
+        "mapped": times.get("vmap"),
         "error": float(np.median(np.abs(sigma[status == 0] / PATCH_SIGMA - 1))),
         "refused": int(np.sum(status != 0)),
         "temporary_bytes": analysis and analysis.temp_size_in_bytes,

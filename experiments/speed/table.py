@@ -61,9 +61,9 @@ def table(numbers: dict[str, Any]) -> str:
         seconds = np.median(by_process(numbers, lambda one, k=index: one["batches"][k]["seconds"]))
         lines.append(
             f"{each['pairs']} pairs of {each['size']} px: {1e3 * seconds:.3g} ms,"
-            f" {np.median(batch_ratios(numbers, 'seconds', index)):.2g} times the floor, of which"
-            f" {np.median(batch_ratios(numbers, 'transforms', index)):.2g} for transforms, median"
-            f" error {100 * each['error']:.2g} %, {each['refused']} refused, temporary memory"
+            f" {np.median(batch_ratios(numbers, 'seconds', index)):.2g} times the floor (by vmap"
+            f" {np.median(batch_ratios(numbers, 'mapped', index)):.2g}), median error"
+            f" {100 * each['error']:.2g} %, {each['refused']} refused, temporary memory"
             f" {each['temporary_bytes'] / each['image_bytes']:.2g} times the images"
         )
     starts = {name: np.median(v) for name, v in numbers["start"]["seconds"].items()}

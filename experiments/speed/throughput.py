@@ -20,7 +20,7 @@ from experiments.shared import common
 from experiments.shared.common import BLACK, BLUE, GREEN, PURPLE
 from experiments.shared.cropped_pairs import cropped_patches
 from experiments.shared.stopwatch import on_device, seconds_in_turn
-from experiments.speed.timed_fits import BATCHED, FITS
+from experiments.speed.timed_fits import FITS, MAPPED
 from gaussjax import estimate_blurs
 
 SIGMA = 1.0  # px
@@ -73,7 +73,7 @@ def _fits(count: int) -> dict[str, Callable]:
     return {
         "two FFTs": jax.jit(lambda a, b: jnp.fft.rfft2(jnp.stack([a, b]))),
         **mapped,
-        "estimate_blur": BATCHED if count == 1 else estimate_blurs,
+        "estimate_blur": MAPPED if count == 1 else estimate_blurs,
     }
 
 

@@ -92,20 +92,7 @@ def passes(a: jax.Array, b: jax.Array, sigma: jax.Array) -> tuple[jax.Array, jax
     return variance, loss(BlurParams(variance[None]), spectra)
 
 
-BATCHED = jax.jit(jax.vmap(estimate_blur))
-CHUNK = 500  # pairs of a larger batch that are fitted at once, so that they stay in the caches
-CHUNKED = jax.jit(lambda a, b: jax.lax.map(lambda p: estimate_blur(*p), (a, b), batch_size=CHUNK))
-
-
-@jax.jit
-def transforms(a: jax.Array, b: jax.Array) -> list[jax.Array]:
-    """The transforms of ``BATCHED`` alone: both images, A once more, and two passes of two back."""
-    start = [jnp.fft.rfft2(image) for image in (a, b)]
-    spectrum = jnp.fft.rfft2(2 * a)
-    first = [jnp.fft.irfft2(factor * spectrum) for factor in (1, 2)]
-    # A second pass needs the first one's result.
-    step = sum(image[:, :1, :1] for image in first)
-    return [*start, *(jnp.fft.irfft2((factor + step) * spectrum) for factor in (1, 2))]
+MAPPED = jax.jit(jax.vmap(estimate_blur))
 
 
 # On numpy arrays of float32.
