@@ -1,10 +1,14 @@
 """Decompression bombs: small files that would fill the memory, by what they promise or hold."""
 
+import bz2
 import gzip
 import io
+import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from gaussjax.io.errors import ImageFileError
 
@@ -12,7 +16,6 @@ _HARMLESS = 2**26  # bytes, of packed data that may be blank
 _LARGEST_RATIO = 200  # of what is not; deflate packs zeros by 1000
 _BLOCK = 2**20
 _ZSTD = b"\x28\xb5\x2f\xfd"
-_START_OF_FRAME = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # codes of JPEG markers
 
 
 def refuse_bomb(count: int, unit: str) -> None:
@@ -44,36 +47,61 @@ def unpacked(path: Path) -> io.BytesIO:
     return content
 
 
-def refuse_inflated(packed: bytes, most: int) -> None:
-    """Refuse a gzip, zlib or zstd stream of more than ``most`` bytes; what is damaged passes."""
-    too_long = False
-    try:
-        if packed.startswith(_ZSTD):
-            import imagecodecs
+def refuse_inflated(packed: bytes, most: int, packing: str | None = None) -> None:
+    """Refuse a packed stream of more than ``most`` bytes; what is damaged passes.
 
-            imagecodecs.zstd_decode(packed, out=most)
-            return
-        inflater = zlib.decompressobj(wbits=47)  # either header
-        inflater.decompress(packed, most)
-        too_long = not inflater.eof and inflater.decompress(inflater.unconsumed_tail, 1) != b""
-    except (zlib.error, RuntimeError) as error:  # of imagecodecs, whose errors say no more
-        too_long = "too small" in str(error)
+    Args:
+        packed: the stream, or some of them in a row.
+        most: bytes that it may unpack to.
+        packing: one of ``PACKINGS``; None: gzip, zlib or zstd, as its first bytes tell.
+    """
+    if packing is None:
+        packing = "zstd" if packed.startswith(_ZSTD) else "zlib"
+    try:
+        too_long = PACKINGS[packing](packed, most)
+    except (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError):
+        too_long = False
     if too_long:
         raise ImageFileError(f"holds a part of more than {most} bytes: a decompression bomb?")
 
 
-def jpeg_size(start: bytes) -> int | None:
-    """Pixels of a JPEG stream, by its first bytes; None if they do not tell."""
-    for code, body in _jpeg_segments(start):
-        if code in _START_OF_FRAME and len(body) >= 5:
-            return int.from_bytes(body[1:3], "big") * int.from_bytes(body[3:5], "big")
-    return None
+def _streams_exceed(start: Callable[[], Any], packed: bytes, most: int) -> bool:
+    """Whether streams in a row unpack to more; between those of gzip there may be zeros."""
+    count = 0
+    while packed:
+        stream = start()
+        count += len(stream.decompress(packed, most + 1 - count))
+        if count > most:
+            return True
+        packed = stream.unused_data.lstrip(b"\0")
+    return False
 
 
-def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Codes and contents of the marker segments before the first scan."""
-    place = 2
-    while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != 0xDA:
-        size = int.from_bytes(data[place + 2 : place + 4], "big")
-        yield data[place + 1], data[place + 4 : place + 2 + size]
-        place += 2 + size
+def _zstd_exceeds(packed: bytes, most: int) -> bool:
+    import imagecodecs
+
+    try:
+        imagecodecs.zstd_decode(packed, out=most)
+    except RuntimeError as error:  # imagecodecs tells kinds of errors by their words
+        return "too small" in str(error)
+    return False
+
+
+def _blosc_exceeds(packed: bytes, most: int) -> bool:
+    return int.from_bytes(packed[4:8], "little") > most  # as much is set aside for it
+
+
+def _lz4_exceeds(packed: bytes, most: int) -> bool:
+    return int.from_bytes(packed[:4], "little") > most  # likewise, by numcodecs
+
+
+# Whether a stream of this kind unpacks to more bytes than the second argument.
+PACKINGS: dict[str, Callable[[bytes, int], bool]] = {
+    "zlib": partial(_streams_exceed, partial(zlib.decompressobj, wbits=47)),  # either header
+    "gzip": partial(_streams_exceed, partial(zlib.decompressobj, wbits=47)),
+    "bz2": partial(_streams_exceed, bz2.BZ2Decompressor),
+    "lzma": partial(_streams_exceed, lzma.LZMADecompressor),
+    "zstd": _zstd_exceeds,
+    "blosc": _blosc_exceeds,
+    "lz4": _lz4_exceeds,
+}

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.io.bombs import jpeg_size, refuse_bomb
+from gaussjax.io.bombs import refuse_bomb
+from gaussjax.io.coded_sizes import coded_size
 from gaussjax.io.decoders import (
     ORIENTATION_TAG,
     Decoded,
@@ -20,7 +21,11 @@ from gaussjax.io.errors import ImageFileError
 
 _STACK_AXES = "ZQI"  # depth, and tifffile's letters for pages of unknown meaning
 _DNG_VERSION_TAG = 50706
-_JPEG_HEADER = 65536  # bytes in which the size of a strip is looked for
+# Compressions whose strips hold a size of their own: all other packing ends where the strip does.
+_SELF_SIZED = {6, 7, 33007, 34892, 33003, 33004, 33005, 34712, 34933, 34934, 22610} | {
+    *(50001, 34927),
+    *(50002, 52546, 34887),
+}
 _UNITS = {"µm": "um", "μm": "um", "micron": "um", "\\u00B5m": "um", "inch": "in", "pixel": ""}
 
 
@@ -38,8 +43,8 @@ def decode_tiff(path: Path, selection: str | None = None) -> Decoded:
         photometric = _name(page.photometric)
         _refuse_raw(page, photometric)
         is_jpeg = _name(page.compression) in ("JPEG", "OJPEG")
-        if is_jpeg:
-            _refuse_large_strips(series)
+        if page.compression in _SELF_SIZED:
+            _refuse_large_strips(series, is_jpeg)
         samples = series.asarray()
         orientation = page.tags.valueof(ORIENTATION_TAG, 1)
         bits, colormap = page.bitspersample, page.colormap
@@ -110,16 +115,18 @@ def _refuse_raw(page: Any, photometric: str) -> None:
         )
 
 
-def _refuse_large_strips(series: Any) -> None:
-    """Refuse JPEG strips of far more pixels than theirs: all other packing ends where they do."""
+def _refuse_large_strips(series: Any, is_jpeg: bool) -> None:
+    """Refuse strips of far more pixels than theirs; a header of JPEG may stand in a tag."""
     for page in filter(None, series.pages):
-        pixels = int(np.prod(page.chunks[:2]))
+        samples = int(np.prod(page.chunks))
         for offset, size in zip(page.dataoffsets, page.databytecounts, strict=True):
             page.parent.filehandle.seek(offset)
-            found = jpeg_size(page.parent.filehandle.read(min(size, _JPEG_HEADER)))
-            if found is not None and found > 4 * pixels:
+            found = coded_size(page.parent.filehandle.read(size)) if size else 0
+            if found is None and not is_jpeg:
+                raise ImageFileError("holds a strip that does not tell its size; save it unpacked")
+            if found is not None and found > 4 * samples:
                 raise ImageFileError(
-                    f"holds a strip of {found} pixels for {pixels}: a decompression bomb?"
+                    f"holds a strip of {found} samples for {samples}: a decompression bomb?"
                 )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.io.bombs import refuse_bomb, refuse_inflated
+from gaussjax.io.bombs import refuse_bomb
 from gaussjax.io.decoders import (
     Decoded,
     PixelSize,
@@ -16,9 +16,9 @@ from gaussjax.io.decoders import (
 )
 from gaussjax.io.errors import ImageFileError
 from gaussjax.io.selection import chosen_name
+from gaussjax.io.zarr_chunks import refuse_packed_bombs
 
 _MARKS = ("zarr.json", ".zarray", ".zgroup")
-_SMALL = 65536  # bytes: no file of metadata inflates to more
 _UNITS = {"micrometer": "um", "nanometer": "nm", "millimeter": "mm", "meter": "m"}
 
 
@@ -45,10 +45,7 @@ def decode_zarr(path: Path, selection: str | None = None) -> Decoded:
     files = [file for file in path.rglob("*") if file.is_file()]
     if math.prod(node.shape) * node.dtype.itemsize > sum(file.stat().st_size for file in files):
         refuse_bomb(math.prod(node.shape), "samples")
-    most = math.prod(node.shards or node.chunks) * node.dtype.itemsize
-    for file in (path / node.path).rglob("*"):
-        if file.is_file():
-            refuse_inflated(file.read_bytes(), max(most, _SMALL))
+    refuse_packed_bombs(path / node.path, node.metadata.to_dict(), node.dtype.itemsize)
     samples = np.asarray(node[...])
     kept = [k for k, length in enumerate(samples.shape) if length > 1 or samples.ndim <= 2]
     samples = without_lone_axes(samples, notes)
