@@ -13,11 +13,10 @@ import numpy as np
 
 from experiments.silent_errors.pairs import Pair
 from gaussjax import BlurEstimate, Cause, Status, estimate_blur
-from gaussjax.statistics.verdict import Verdict
+from gaussjax.statistics.verdict import TRUSTED
 
 RELATIVE, ABSOLUTE = 0.01, 0.01  # of sigma, and px: errors that nobody minds
 HALF_WIDTHS = 2.0
-TRUSTED = (Verdict.EXPLAINED, Verdict.SHARPER)
 
 
 class Said(enum.StrEnum):

@@ -50,14 +50,15 @@ def _one(options: argparse.Namespace, name: str) -> argparse.Namespace:
 
 
 def _table(options: argparse.Namespace, channels: Channels) -> str:
-    """A line for every channel, then the table of each."""
-    from gaussjax.cli.estimate_output import table
+    """A line for every channel, what is wrong before its sigma, then the table of each."""
+    from gaussjax.cli.estimate_output import parted, table
 
     width = 2 + max(map(len, channels.outcomes))
     lines = []
     for name, outcome in channels.outcomes.items():
-        sigma = str(outcome.estimate).splitlines()[0].split(maxsplit=1)[1]
-        lines += table_lines([("channel", f"{name:<{width}}{sigma}")])
+        problems, (sigma, *_) = parted(outcome.estimate)
+        told = [line.split(maxsplit=1)[1] for line in (*problems, sigma)]
+        lines += table_lines([("channel", f"{name:<{width}}{': '.join(told)}")])
     for name, outcome in channels.outcomes.items():
         lines += ["", *table_lines([("channel", name)]), table(options, outcome)]
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from gaussjax.statistics.physical_units import PhysicalBlur
 from gaussjax.statistics.printed import with_errors
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
-from gaussjax.statistics.verdict import Verdict
+from gaussjax.statistics.verdict import TRUSTED, Verdict
 
 if TYPE_CHECKING:
     from gaussjax.report.empirical_transfer import TransferProfile
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from gaussjax.report.kernel_scores import KernelComparison, KernelFit
 
 
-TRUSTED = (Verdict.EXPLAINED, Verdict.SHARPER)
 _MOTION = ("angle", "scale", "angle_standard_error", "scale_standard_error")
 _KERNEL = (
     *("name", "convention", "phrase", "units", "rms", "fwhm", "score"),
@@ -68,9 +67,7 @@ def is_trusted(estimate: BlurEstimate) -> bool:
 def table(options: argparse.Namespace, outcome: Outcome) -> str:
     """The printed estimate, with what only the command line knows."""
     estimate, profile = outcome.estimate, outcome.profile
-    printed = str(estimate).splitlines()
-    refusal = [printed.pop(0)] if estimate.status else []
-    sigma, fwhm, *others = printed
+    problems, (sigma, fwhm, *others) = parted(estimate)
     lengths = [sigma], [fwhm]
     physical = outcome.physical
     if physical is not None:
@@ -81,19 +78,26 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
         blur = physical or estimate.in_units(1, "px")
         text = with_errors(blur.b_factor, blur.b_factor_standard_error)
         others = [*table_lines([("B", f"{text} {blur.unit}^2")]), *others]
-    mtf50 = ", ".join(f"{value:.6g}" for value in np.atleast_1d(estimate.mtf50))
+    mtf50 = with_errors(estimate.mtf50, estimate.mtf50_standard_error)
     families = "" if outcome.comparison is None else str(outcome.comparison)
     kernels = "" if outcome.kernels is None else str(outcome.kernels)
     rows = [
         ("MTF50", f"{mtf50} cycles/px"),
-        ("measured", profile and f"MTF50 {profile.mtf50:.6g} cycles/px"),
+        ("measured", profile and f"MTF50 {profile.mtf50:.4g} cycles/px"),
         *(("families", line) for line in families.splitlines()),
         *(("kernels", line) for line in kernels.splitlines()),
         ("frame", f"{' x '.join(map(str, outcome.shape))} px, boundary {options.boundary}"),
         *(("note", note) for note in outcome.notes),
     ]
     first, second = reversed(lengths) if options.fwhm else lengths
-    return "\n".join([*refusal, *first, *second, *others, *table_lines(rows)])
+    return "\n".join([*problems, *first, *second, *others, *table_lines(rows)])
+
+
+def parted(estimate: BlurEstimate) -> tuple[list[str], list[str]]:
+    """The printed lines: what is wrong, and the others, of which sigma is the first."""
+    lines = str(estimate).splitlines()
+    start = next(k for k, line in enumerate(lines) if line.startswith(("sigma", "scale s")))
+    return lines[:start], lines[start:]
 
 
 def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
@@ -115,7 +119,7 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         found |= attributes(estimate.standard_error, **{f"{name}_standard_error": name})
     return {
         **found,
-        **attributes(estimate, "mtf50", "loss", "noise_std", "num_steps"),
+        **attributes(estimate, "mtf50", "mtf50_standard_error", "loss", "noise_std", "num_steps"),
         "sampling": estimate.sampling,
         "angle": estimate.angle if len(outcome.shape) == 2 else None,
         "part": estimate.part and _part_record(estimate.part),

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.cli.estimate_output import TRUSTED
 from gaussjax.cli.output import attributes, table_lines
 from gaussjax.maps.blur_map import BlurMap
 from gaussjax.statistics.cause import Cause
+from gaussjax.statistics.printed import as_error, span
 from gaussjax.statistics.status import Status
-from gaussjax.statistics.verdict import Verdict
+from gaussjax.statistics.verdict import TRUSTED, Verdict
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,16 @@ class Outcome:
 
 
 def table(options: argparse.Namespace, outcome: Outcome) -> str:
-    """Least, median and largest sigma, and which tiles were refused."""
+    """Least, median and largest sigma, and which tiles were refused; first if they are many."""
     found, estimated = outcome.blur_map, outcome.are_estimated
-    rows = _spreads("sigma", found.sigma[estimated])
+    errors = found.sigma_standard_error
+    rows = _spreads("sigma", found.sigma[estimated], errors[estimated])
     if found.shrunk_sigma is not None:
-        rows += _spreads("shrunk", found.shrunk_sigma.reshape(-1))
+        shrunk = np.ravel(found.shrunk_sigma), np.ravel(found.shrunk_standard_error)
+        rows += _spreads("shrunk", *shrunk)
     if np.any(estimated):
-        errors = np.median(found.sigma_standard_error[estimated], axis=0)
-        text = ", ".join(f"{error:.2g}" for error in np.atleast_1d(errors))
+        middle = np.atleast_1d(np.median(errors[estimated], axis=0))
+        text = ", ".join(map(as_error, middle))
         rows.append(("error", f"{text} px, the median standard error"))
         rows.append(("one blur", f"p = {float(found.one_blur_p_value):.2g}"))
     refused = Counter(Status(int(k)).name.lower() for k in found.status[~estimated])
@@ -68,25 +70,28 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
     doubted = sum(number for _, number in outcome.doubts)
     grid = found.grid
     tiles = f"{_product(grid.counts)} of {_product(grid.tile)} px"
-    rows += [
-        ("tiles", f"{tiles}, {_product(f'{step:.4g}' for step in grid.spacings)} px apart"),
+    problems = [
         ("refused", f"{refused.total()} of {estimated.size}{reasons and ': '}{reasons}"),
         ("doubted", f"{doubted} of {estimated.size}{doubts and ': '}{doubts}"),
+    ]
+    rows = [
+        *([] if outcome.is_trusted else problems),
+        *rows,
+        ("tiles", f"{tiles}, {_product(f'{step:.4g}' for step in grid.spacings)} px apart"),
+        *(problems if outcome.is_trusted else []),
         ("frame", f"{_product(grid.shape)} px"),
         *(("note", note) for note in outcome.notes),
     ]
     return "\n".join(table_lines(rows))
 
 
-def _spreads(name: str, sigmas: Any) -> list[tuple[str, str]]:
-    """A row for every sigma of a tile."""
+def _spreads(name: str, sigmas: Any, errors: Any) -> list[tuple[str, str]]:
+    """A row for every sigma of a tile, in the digits of the median error."""
     rows = []
-    for k, column in enumerate(np.atleast_2d(sigmas.T)):
-        values = column[np.isfinite(column)]
-        text = "of no tile"
-        if values.size:
-            low, middle, high = np.min(values), np.median(values), np.max(values)
-            text = f"{low:.6g} to {high:.6g} px, median {middle:.6g} px"
+    columns = zip(np.atleast_2d(sigmas.T), np.atleast_2d(errors.T), strict=True)
+    for k, (column, bars) in enumerate(columns):
+        known = np.isfinite(column)
+        text = f"{span(column[known], np.median(bars[known]))} px" if known.any() else "of no tile"
         rows.append((name, text if sigmas.ndim == 1 else f"{text} ({k})"))
     return rows
 

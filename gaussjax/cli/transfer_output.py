@@ -11,6 +11,10 @@ from gaussjax.io.decoders import PixelSize
 from gaussjax.pair.transfer_estimate import TransferEstimate, transfer_rows
 
 _HALF = 0.5  # of the power, that A has to explain somewhere
+_UNRELATED = (
+    "the images have too little in common: nowhere does the first explain half of the power of the"
+    " second"
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
     """The printed estimate, in units where they are known."""
     found = outcome.in_units(options.direction) or outcome.found
     rows = [
+        ("verdict", None if outcome.is_trusted else _UNRELATED),
         *transfer_rows(found),
         ("frame", f"{' x '.join(map(str, outcome.shape))} px, boundary {options.boundary}"),
         *(("note", note) for note in outcome.notes),

@@ -7,7 +7,7 @@ import numpy as np
 
 from gaussjax.dataset.joint_fit import JointFit
 from gaussjax.statistics.quantiles import binomial_tail
-from gaussjax.statistics.verdict import Verdict
+from gaussjax.statistics.verdict import TRUSTED, Verdict
 
 # Pairs that the model describes are doubted with this probability. A set is doubted if chance
 # leaves so many of them with less than this one, and they are more than this part.
@@ -42,7 +42,7 @@ def joint_judgement(fit: JointFit, total: Callable[[np.ndarray], np.ndarray]) ->
     assert fit.estimate.adequacy is not None  # it is made with one
     verdict = int(fit.estimate.adequacy.verdict)
     doubted = num_moved + num_poor
-    if verdict in (Verdict.EXPLAINED, Verdict.SHARPER):
+    if verdict in TRUSTED:
         by_chance = binomial_tail(doubted, num_told, _DOUBTED_BY_CHANCE)
         if by_chance < _LEVEL and doubted > _TOLERABLE_PART * num_told:
             mostly_moved = num_moved > num_poor

@@ -10,7 +10,7 @@ from gaussjax.io.pair_reader import BadPair
 from gaussjax.numerics.pytree import pytree, short_repr
 from gaussjax.spectra.pooled_transfer import PooledTransfer
 from gaussjax.statistics.covariate_regression import CovariateRegression
-from gaussjax.statistics.printed import with_errors
+from gaussjax.statistics.printed import to_error, with_errors
 from gaussjax.statistics.random_effects import RandomEffects
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
@@ -166,7 +166,9 @@ class DatasetEstimate:
 
     def __str__(self) -> str:
         """A short table."""
-        spread = ", ".join(f"{s:.4g}" for s in np.atleast_1d(self.scatter))
+        low, high = self.effects.scatter_interval
+        bars = np.atleast_1d((high - low) / 4)  # 95 % are two standard errors either way
+        spread = ", ".join(map(to_error, np.atleast_1d(self.scatter), bars))
         excess = ", ".join(f"{h:.4g}" for h in np.atleast_1d(self.heterogeneity))
         rows = {
             "scatter": f"{spread} px between pairs (chi-square per pair {excess}; 1: one sigma)",

@@ -34,6 +34,7 @@ from gaussjax.numerics.pytree import pytree, static
 from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.covariance import sigma_error, variance_error
+from gaussjax.statistics.printed import span
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 
@@ -106,11 +107,12 @@ class BlurMap:
         text = f"{ny} x {nx} tiles of {' x '.join(map(str, self.grid.tile))} px"
         if is_traced(self.status):
             return f"BlurMap({text})"
-        sigma = np.asarray(self.sigma)[np.asarray(self.status) == Status.ESTIMATED]
+        fine = np.asarray(self.status) == Status.ESTIMATED
+        sigma, errors = (np.asarray(x)[fine] for x in (self.sigma, self.sigma_standard_error))
         text += f", {len(sigma)} estimated"
         if not sigma.size:
             return text
-        text += f": sigma {sigma.min():.4g} to {sigma.max():.4g} px"
+        text += f": sigma {span(sigma, np.median(errors))} px"
         return text + f", p = {float(self.one_blur_p_value):.2g} for one blur"
 
     def _where_estimated(self, values: jax.Array) -> jax.Array:

@@ -22,7 +22,7 @@ from gaussjax.statistics.quantiles import chi_square_tail, normal_quantile, stud
 from gaussjax.statistics.random_effects import Estimates
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
-from gaussjax.statistics.verdict import Verdict
+from gaussjax.statistics.verdict import TRUSTED, Verdict
 
 F = TypeVar("F", bound=Callable[..., Any])
 Corner = tuple[int, ...]
@@ -254,7 +254,7 @@ def _joined(told: list[BlurEstimate], first: int) -> BlurEstimate:
     assert many.adequacy is not None  # the pixels were seen
     codes = many.status, many.adequacy.verdict, many.adequacy.cause
     status, verdict, cause = (np.bincount(x.astype(int)).argmax() for x in codes)
-    if np.any(by_root.varies) and verdict in (Verdict.EXPLAINED, Verdict.SHARPER):
+    if np.any(by_root.varies) and verdict in TRUSTED:
         verdict, cause = Verdict.EXPLAINED_POORLY, Cause.VARYING_BLUR
     # Twice the median of p-values is one, too, however they depend on each other.
     p_value = np.minimum(2 * np.median(many.adequacy.p_value), 1)

@@ -14,7 +14,7 @@ from gaussjax.model.params import namespace
 from gaussjax.model.transfer_spline import spline_rows
 from gaussjax.numerics.linear_algebra import product
 from gaussjax.numerics.pytree import pytree, static
-from gaussjax.statistics.printed import with_errors
+from gaussjax.statistics.printed import as_error, to_error, with_errors
 
 # Standard error of T above which it counts as unknown: a crossing beyond means nothing.
 UNKNOWN = 0.25
@@ -176,27 +176,23 @@ def first_below(values: jax.Array, level) -> jax.Array:
 def transfer_rows(found: TransferEstimate) -> list[tuple[str, str]]:
     """Names and texts of the printed table; the estimate holds NumPy arrays."""
     unit = found.unit
-    mtf50, error = float(found.mtf50), float(found.mtf50_standard_error)
-    rows = [("MTF50", _with_error(mtf50, error, f"cycles/{unit}"))]
+    mtf50, error = found.mtf50, found.mtf50_standard_error
+    rows = [("MTF50", f"{with_errors(mtf50, error)} cycles/{unit}")]
     if np.isfinite(mtf50):
-        rows.append(("period", f"{1 / mtf50:.6g} {unit}"))
-    rows.append(("gain", _with_error(float(found.gain), float(found.gain_standard_error))))
+        rows.append(("period", f"{to_error(1 / mtf50, error / mtf50**2)} {unit}"))
+    rows.append(("gain", with_errors(found.gain, found.gain_standard_error)))
     shift, error = found.shift, found.shift_standard_error
     if shift is not None and error is not None:
-        pairs = zip(shift, error, strict=True)
-        rows.append(("shift", ", ".join(_with_error(float(s), float(e), "px") for s, e in pairs)))
+        rows.append(("shift", f"{with_errors(shift, error)} px"))
     for of, level in (("transfer", 0.1), ("coherence", 0.5)):
         period = float(found.resolution(level, of=of))
         if np.isfinite(period):
-            rows.append(("", f"{of} falls below {level:g} at a period of {period:.6g} {unit}"))
+            rows.append(("", f"{of} falls below {level:g} at a period of {period:.4g} {unit}"))
     rows.append(("", f"cycles/{unit:<6}transfer  +-         coherence"))
     chosen = np.unique(np.linspace(0, found.frequency.size - 1, 8).round().astype(int))
     for k in chosen:
         cycles = found.frequency[k] / (2 * np.pi)
-        values = f"{found.transfer[k]:<10.4f}{found.standard_error[k]:<11.2g}"
+        value, error = found.transfer[k], found.standard_error[k]
+        values = f"{to_error(value, error):<9} {as_error(error):<10} "
         rows.append(("", f"{cycles:<13.4g}{values}{found.coherence[k]:.4f}"))
     return rows
-
-
-def _with_error(value: float, error: float, unit: str = "") -> str:
-    return f"{with_errors(value, error)} {unit}".strip()

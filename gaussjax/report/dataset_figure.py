@@ -8,8 +8,9 @@ from gaussjax.dataset.result import DatasetEstimate
 from gaussjax.report import style
 from gaussjax.report.regression_panel import draw_regression
 from gaussjax.report.transfer_panel import draw_transfer
+from gaussjax.statistics.printed import with_errors
 from gaussjax.statistics.status import Status
-from gaussjax.statistics.verdict import Verdict
+from gaussjax.statistics.verdict import TRUSTED, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,7 +69,7 @@ def _title(estimate: DatasetEstimate, num_estimated: int) -> str:
     assert adequacy is not None  # a joint fit has one
     said = [status.name] if status != Status.ESTIMATED else []
     verdict = Verdict(int(adequacy.verdict))
-    if verdict not in (Verdict.EXPLAINED, Verdict.SHARPER):
+    if verdict not in TRUSTED:
         said += [verdict.name]
     words = ", ".join(said).lower().replace("_", " ")
     return f"{text}\n{words}" if words else text
@@ -97,7 +98,8 @@ def _panel(
         band = {"color": style.ORANGE, "alpha": 0.2, "linewidth": 0}
         axes.axvspan(joint - scatter, joint + scatter, label=label, **band)
     if np.isfinite(joint):
-        text = f"joint ${name}$ = {joint:.6g} \u00b1 {error:.2g} px"
+        bar = with_errors(joint, error, sign="\u00b1")
+        text = f"joint ${name}$ = {bar} px"
         axes.axvline(joint, color=style.VERMILION, linewidth=1.5, label=text)
         if np.isfinite(error):
             height = 0.96 * axes.get_ylim()[1]

@@ -11,6 +11,7 @@ from gaussjax.report.kernel_fit import Found, KernelPair
 from gaussjax.report.oriented_pair import ROUNDING
 from gaussjax.report.round_candidates import GAUSSIAN
 from gaussjax.statistics.held_out import LEVEL, excess, held_out, holm
+from gaussjax.statistics.printed import with_errors
 
 _BLOCK = 8  # px
 
@@ -125,7 +126,7 @@ class KernelComparison:
         """The sentence, and a row for the best form of every shape."""
         rows = [self.message]
         for each in self.shapes:
-            excess = f"+{each.excess:.4g} +- {each.excess_error:.2g}"
+            excess = f"+{with_errors(each.excess, each.excess_error)}"
             mark = "=" if each.is_tied else " "
             rows.append(f"{mark} {each.name:<15}{excess:<22}{_parameters(each)}")
         return "\n".join(rows)
@@ -140,8 +141,8 @@ def _parameters(fit: KernelFit) -> str:
     parts = []
     values = zip(fit.parameter_names, fit.parameters, fit.standard_errors, fit.units, strict=True)
     for name, value, error, unit in values:
-        bar = f" +- {error:.2g}" if math.isfinite(error) else ""
-        parts.append(f"{name} {value:.4g}{bar} {unit}".strip())
+        text = with_errors(value, error) if math.isfinite(error) else f"{value:.4g}"
+        parts.append(f"{name} {text} {unit}".strip())
     return ", ".join(parts) + (f" ({fit.convention})" if fit.convention else "")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from gaussjax.pair.transfer_estimate import TransferEstimate
 from gaussjax.report import style
+from gaussjax.statistics.printed import with_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +47,8 @@ def draw_measured_transfer(found: TransferEstimate, direction: str | int = "radi
         axes.plot([mtf50] * 2, [bottom, 0.5], color=style.VERMILION, linewidth=1)
         axes.plot(mtf50, 0.5, "D", color=style.VERMILION, markersize=5)
         place = {"xytext": (8, 4), "textcoords": "offset points", "color": style.VERMILION}
-        text = f"MTF50 {mtf50:.4g} \u00b1 {float(found.mtf50_standard_error):.1g}"
+        bar = with_errors(mtf50, found.mtf50_standard_error, sign="\u00b1")
+        text = f"MTF50 {bar}"
         axes.annotate(text, (mtf50, 0.5), fontsize=9, **place)
     along = "" if direction == "radial" else f" along axis {direction}"
     axes.set_xlabel(f"spatial frequency{along} (cycles/px)", fontsize=9)

@@ -17,6 +17,7 @@ from gaussjax.report.family_comparison import FamilyComparison
 from gaussjax.report.kernel_panel import draw_kernels
 from gaussjax.report.kernel_scores import KernelComparison
 from gaussjax.report.oriented_pair import orient
+from gaussjax.statistics.printed import with_errors
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 
@@ -114,7 +115,7 @@ def _title(estimate: BlurEstimate, profile: TransferProfile, comparison: FamilyC
     lines = [fill(_capitalised(sentence), 110) for sentence in sentences]
     values, errors = np.atleast_1d(estimate.sigma), np.atleast_1d(estimate.sigma_standard_error)
     sigma = ", ".join(
-        f"{v:.4g} \u00b1 {e:.2g}" if np.isfinite(e) else f"{v:.4g}"
+        with_errors(v, e, sign="\u00b1") if np.isfinite(e) else f"{v:.4g}"
         for v, e in zip(values, errors, strict=True)
     )
     figures = [f"$\\sigma$ = {sigma} px"]

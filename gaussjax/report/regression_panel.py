@@ -6,6 +6,7 @@ import numpy as np
 
 from gaussjax.report import style
 from gaussjax.statistics.covariate_regression import CovariateRegression
+from gaussjax.statistics.printed import with_errors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +58,8 @@ def draw_regression(
         for each in (fit.coefficients, fit.standard_error)
     )
     p_value = fit.p_value.reshape(len(fit.names), -1)[place, component]
-    text = f"{slope:.3g} \u00b1 {error:.2g} px per unit, p = {p_value:.2g}"
+    bar = with_errors(slope, error, sign="\u00b1")
+    text = f"{bar} px per unit, p = {p_value:.2g}"
     axes.plot(along, line, color=style.VERMILION, linewidth=1.5, label=text)
     axes.fill_between(along, low, high, color=style.VERMILION, alpha=0.2, linewidth=0)
     axes.set_xlabel(name)

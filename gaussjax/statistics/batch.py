@@ -11,6 +11,7 @@ from gaussjax.checks import shown
 from gaussjax.model.array_checks import is_traced
 from gaussjax.numerics.pytree import short_repr
 from gaussjax.statistics.codes import Code
+from gaussjax.statistics.printed import as_error, span
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
 
@@ -55,21 +56,22 @@ class Batch:
         return short_repr(self, ("sigma", "sigma_standard_error", "status"))
 
 
-def batch_rows(sigma: np.ndarray, status: np.ndarray, verdict: Any) -> list[tuple[str, str]]:
+def batch_rows(batch: Any, verdict: Any) -> list[tuple[str, str]]:
     """The printed table of a batch: how many estimates, their sigmas, statuses and verdicts.
 
     Args:
-        sigma: ``[*batch, ...]``.
-        status: of each, ``[*batch]``.
+        batch: estimates, as NumPy arrays.
         verdict: of each, or None.
     """
+    sigma, error, status = batch.sigma, batch.sigma_standard_error, batch.status
     fine = status == Status.ESTIMATED
     rows = [("estimates", f"{' x '.join(map(str, status.shape))}, of which [0] is the first")]
     if np.any(fine):
-        values = sigma[fine].reshape(np.count_nonzero(fine), -1)
-        spans = zip(values.min(0), np.median(values, 0), values.max(0), strict=True)
-        text = ", ".join(f"{low:.4g} to {high:.4g} (median {m:.4g})" for low, m, high in spans)
+        middle = np.atleast_1d(np.median(error[fine], axis=0))
+        columns = zip(np.atleast_2d(sigma[fine].T), middle, strict=True)
+        text = ", ".join(span(column, bar) for column, bar in columns)
         rows.append(("sigma", f"{text} px, of those that are estimated"))
+        rows.append(("error", f"{', '.join(map(as_error, middle))} px, the median standard error"))
     rows.append(("status", counted(Status, status)))
     return rows if verdict is None else [*rows, ("verdict", counted(Verdict, verdict))]
 

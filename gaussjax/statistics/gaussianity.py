@@ -9,6 +9,7 @@ from gaussjax.model.params import BlurParams, namespace
 from gaussjax.numerics.linear_algebra import product
 from gaussjax.numerics.pytree import pytree
 from gaussjax.statistics.departures import LEVEL, WORTH_TELLING, Departures
+from gaussjax.statistics.printed import as_error, with_errors
 from gaussjax.statistics.quantiles import normal_probability, normal_quantile
 
 
@@ -44,9 +45,11 @@ class Gaussianity:
         """The exponent, its errors and what the test says; a batch or a traced one: its shapes."""
         if is_traced(self.exponent) or np.ndim(self.exponent):
             return f"Gaussianity(exponent={self.exponent})"
-        text = f"{float(self.exponent):.6g} +- {float(self.standard_error):.2g}"
-        if self.model_error > WORTH_TELLING * self.standard_error:
-            text += f" (noise) +- {float(self.model_error):.2g} (model)"
+        is_doubted = bool(self.model_error > WORTH_TELLING * self.standard_error)
+        other = self.model_error if is_doubted else 0.0
+        text = with_errors(self.exponent, self.standard_error, other)
+        if is_doubted:
+            text += f" (noise) +- {as_error(self.model_error)} (model)"
         p_value = float(self.p_value)
         # Where a model error may be all that keeps p from 2, noise alone is no proof.
         low, high = map(float, self.interval(1 - LEVEL))

@@ -19,13 +19,14 @@ from gaussjax.statistics.gaussianity import Gaussianity
 from gaussjax.statistics.goodness_of_fit import Adequacy
 from gaussjax.statistics.motion import Motion
 from gaussjax.statistics.physical_units import PhysicalBlur, in_units
-from gaussjax.statistics.printed import with_errors
+from gaussjax.statistics.printed import as_error, to_error, with_errors
 from gaussjax.statistics.quantiles import normal_quantile, student_quantile
-from gaussjax.statistics.verdict import Verdict
+from gaussjax.statistics.verdict import TRUSTED
 from gaussjax.statistics.widths import (
     energy_radius_per_sigma,
     fwhm_per_sigma,
     half_contrast,
+    half_contrast_error,
     width_error,
 )
 
@@ -109,12 +110,17 @@ class BlurEstimate(Batch):
         frequency, of the continuous kernel; see ``transfer_profile`` for the empirical.
         """
         with np.errstate(divide="ignore"):
-            return half_contrast(self.exponent) / abs(self.sigma)
+            return half_contrast(self.exponent)[0] / abs(self.sigma)
+
+    @property
+    def mtf50_standard_error(self) -> jax.Array:
+        """Of ``mtf50`` by noise, cycles/px."""
+        return half_contrast_error(self.sigma, self.sigma_standard_error, self.gaussianity)
 
     def energy_radius(self, fraction: float = 0.5) -> jax.Array:
         """Radius of a part of a round kernel, "enclosed energy", px; ValueError of any other."""
         ndim = self.covariance_matrix.shape[-1]
-        return energy_radius_per_sigma(self.params, ndim, fraction) * abs(self.sigma)
+        return energy_radius_per_sigma(self.params, ndim, fraction)[0] * abs(self.sigma)
 
     @property
     def sigma_major(self) -> jax.Array:
@@ -168,13 +174,13 @@ class BlurEstimate(Batch):
         return in_units(self, pixel_size, unit)
 
     def __str__(self) -> str:
-        """A short table, a refusal first; of a batch counts; of a traced estimate its shapes."""
+        """A short table, problems first; of a batch counts; of a traced estimate its shapes."""
         if is_traced(self.status) or isinstance(self.status, jax.ShapeDtypeStruct):
             return repr(self)
         found = jax.device_get(self)  # or each operation on a number would be compiled first
         verdict = None if found.adequacy is None else found.adequacy.verdict
         batch = np.ndim(found.status) > 0
-        rows = batch_rows(found.sigma, found.status, verdict) if batch else _rows(found)
+        rows = batch_rows(found, verdict) if batch else _rows(found)
         return "\n".join(f"{name:<10}{text}" for name, text in rows)
 
 
@@ -182,9 +188,10 @@ def _rows(estimate: BlurEstimate) -> list[tuple[str, str]]:
     """The printed table, of an estimate whose arrays are NumPy's."""
     adequacy, family = estimate.adequacy, estimate.params.family
     by_noise, by_model = estimate.sigma_standard_error, estimate.sigma_model_error
-    sigma = with_errors(estimate.sigma, by_noise)
-    if adequacy is not None and np.any(by_model > WORTH_TELLING * by_noise):
-        sizes = ", ".join(f"{size:.2g}" for size in np.atleast_1d(by_model))
+    by_both = adequacy is not None and bool(np.any(by_model > WORTH_TELLING * by_noise))
+    sigma = with_errors(estimate.sigma, by_noise, by_model if by_both else 0.0)
+    if adequacy is not None and by_both:
+        sizes = ", ".join(map(as_error, np.atleast_1d(by_model)))
         sigma += f" (noise) +- {sizes} (model: {adequacy.cause_message})"
     unit = "px" if estimate.params.spacing is None else "in the unit of spacing"
     _, high = estimate.interval()
@@ -194,20 +201,9 @@ def _rows(estimate: BlurEstimate) -> list[tuple[str, str]]:
         ("FWHM", with_errors(estimate.fwhm, estimate.fwhm_standard_error) + f" {unit}"),
     ]
     if estimate.gaussianity is not None:
-        parts = (
-            f"{fraction:.0%} within {estimate.energy_radius(fraction):.4g} px"
-            for fraction in (0.5, 0.8)
-        )
-        rows += [("energy", ", ".join(parts)), ("exponent", f"{estimate.gaussianity}")]
-    for name, unit in (("gain", ""), ("offset", ""), ("shift", " px")):
-        value = getattr(estimate.params, name)
-        if value is not None:
-            rows.append((name, with_errors(value, getattr(estimate.standard_error, name)) + unit))
-    if estimate.motion is not None:
-        motion = estimate.motion
-        angles = np.degrees(motion.angle), np.degrees(motion.angle_standard_error)
-        rows.append(("rotation", with_errors(*angles) + " degrees"))
-        rows.append(("scale", with_errors(motion.scale, motion.scale_standard_error)))
+        parts = ", ".join(_energy(estimate, fraction) for fraction in (0.5, 0.8))
+        rows += [("energy", parts), ("exponent", f"{estimate.gaussianity}")]
+    rows += _nuisances(estimate)
     if family == "full" and len(estimate.covariance_matrix) == 2:
         rows.append(("angle", f"{np.degrees(float(estimate.angle)):.1f} degrees"))
         if not estimate.is_positive_definite:
@@ -223,23 +219,49 @@ def _rows(estimate: BlurEstimate) -> list[tuple[str, str]]:
         rows.append(("read", f"{estimate.part}"))
     if min(noise) > 0:
         rows.append(("noise", f"{noise[0]:.4g} and {noise[1]:.4g} rms"))
+    problems = []
     if adequacy is not None:
         verdict = f"{adequacy.message}"
         if family == GENERALISED:
             verdict = verdict.replace("a Gaussian", "a generalised Gaussian")
-        rows += [("left over", f"{adequacy}"), ("verdict", verdict)]
+        rows.append(("left over", f"{adequacy}"))
+        (rows if adequacy.verdict in TRUSTED else problems).append(("verdict", verdict))
     status = "status", f"{int(estimate.status)} {estimate.message}"
-    # A value that was refused does not lead.
-    rows.insert(0 if estimate.status else len(rows), status)
+    (problems if estimate.status else rows).append(status)
     narrowed = " (input was float64; enable jax_enable_x64 to keep it)" if estimate.narrowed else ""
     rows.append(("precision", f"{estimate.sigma.dtype}{narrowed}"))
-    return [*rows, *_stack_hint(estimate)]
+    # A value that is refused or doubted does not lead.
+    return [*reversed(problems), *rows, *_stack_hint(estimate)]
+
+
+def _nuisances(estimate: BlurEstimate) -> list[tuple[str, str]]:
+    """What was fitted beside the blur."""
+    rows = []
+    for name, unit in (("gain", ""), ("offset", ""), ("shift", " px")):
+        value = getattr(estimate.params, name)
+        if value is not None:
+            rows.append((name, with_errors(value, getattr(estimate.standard_error, name)) + unit))
+    if estimate.motion is not None:
+        motion = estimate.motion
+        angles = np.degrees(motion.angle), np.degrees(motion.angle_standard_error)
+        rows.append(("rotation", with_errors(*angles) + " degrees"))
+        rows.append(("scale", with_errors(motion.scale, motion.scale_standard_error)))
+    return rows
+
+
+def _energy(estimate: BlurEstimate, fraction: float) -> str:
+    """The radius within which a part of the kernel lies, to its error bar."""
+    ndim = estimate.covariance_matrix.shape[-1]
+    factor = energy_radius_per_sigma(estimate.params, ndim, fraction)
+    sigma = abs(estimate.sigma), estimate.sigma_standard_error
+    error = width_error(*sigma, *factor, estimate.gaussianity)
+    return f"{fraction:.0%} within {to_error(estimate.energy_radius(fraction), error)} px"
 
 
 def _stack_hint(estimate: BlurEstimate) -> list[tuple[str, str]]:
     """What to do where images that are no volume may have been taken for one."""
-    verdict = None if estimate.adequacy is None else int(estimate.adequacy.verdict)
-    trusted = not estimate.status and verdict in (None, Verdict.EXPLAINED, Verdict.SHARPER)
+    is_doubted = estimate.adequacy is not None and estimate.adequacy.verdict not in TRUSTED
+    trusted = not estimate.status and not is_doubted
     if trusted or len(estimate.covariance_matrix) != 3:
         return []
     text = "read as one volume of three axes; of a stack of images use estimate_blurs or jax.vmap"

@@ -12,3 +12,6 @@ class Verdict(Code):
     NOT_IDENTIFIABLE = 3, "the pair does not tell its blur"
     MISALIGNED = 4, "the images are misaligned: fit the shift, or register them first"
     HETEROGENEOUS = 5, "the pairs do not have one blur: see the scatter and the population mean"
+
+
+TRUSTED = (Verdict.EXPLAINED, Verdict.SHARPER)  # those that do not doubt an estimate

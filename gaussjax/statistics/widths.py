@@ -26,15 +26,30 @@ def fwhm_per_sigma(exponent: jax.Array | None, ndim: int) -> tuple[Any, Any]:
     return namespace(exponent).exp(log), slope
 
 
-def half_contrast(exponent: jax.Array | None) -> Any:
-    """Frequency (cycles/px) times s at which T is 1/2: ``(2 ln 2)^(1 / p) / (2 pi)``."""
+def half_contrast(exponent: jax.Array | None) -> tuple[Any, Any]:
+    """Frequency (cycles/px) times s at which T is 1/2: ``(2 ln 2)^(1 / p) / (2 pi)``.
+
+    And the derivative of its logarithm by p, ``-ln(2 ln 2) / p^2``.
+    """
     if exponent is None:
-        return FWHM_PER_SIGMA / (4 * np.pi)
-    return math.log(4) ** (1 / exponent) / (2 * math.pi)
+        return FWHM_PER_SIGMA / (4 * np.pi), 0.0
+    slope = -math.log(math.log(4)) / exponent**2
+    return math.log(4) ** (1 / exponent) / (2 * math.pi), slope
 
 
-def energy_radius_per_sigma(params: BlurParams, ndim: int, fraction: float) -> Any:
+def half_contrast_error(sigma, sigma_error, found: Gaussianity | None) -> Any:
+    """Standard error of the frequency at which T is 1/2; NaN or infinite where sigma is 0."""
+    factor, slope = half_contrast(None if found is None else found.exponent)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # Of the logarithm, in which the frequency falls as sigma rises.
+        part = width_error(1.0, -sigma_error / sigma, 1.0, slope, found)
+        return factor / abs(sigma) * abs(part)
+
+
+def energy_radius_per_sigma(params: BlurParams, ndim: int, fraction: float) -> tuple[Any, Any]:
     """Radius within which this part of the kernel's sum lies, in units of s.
+
+    And the derivative of its logarithm by p.
 
     Raises:
         ValueError: a fraction that is traced or not between 0 and 1, or a blur that is not round.
@@ -47,8 +62,9 @@ def energy_radius_per_sigma(params: BlurParams, ndim: int, fraction: float) -> A
         )
     series = energy_series(ndim, fraction)
     if params.exponent is None:
-        return math.exp(log_width(series, np.float64(2))[0])
-    return namespace(params.exponent).exp(log_width(series, params.exponent)[0])
+        return math.exp(log_width(series, np.float64(2))[0]), 0.0
+    log, slope = log_width(series, params.exponent)
+    return namespace(params.exponent).exp(log), slope
 
 
 def width_error(sigma, sigma_error, per_sigma, slope, found: Gaussianity | None) -> Any:

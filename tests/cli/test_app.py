@@ -271,7 +271,7 @@ def test_lengths_in_a_unit_and_fwhm_first(folder, capsys):
     assert [row[-1] for row in rows[:4]] == ["px", "arcsec", "px", "arcsec"]
     (mtf50,) = (row for row in rows if row[0] == "MTF50")
     assert float(mtf50[1]) == pytest.approx(0.0937, rel=1e-3)
-    assert mtf50[2] == "cycles/px"
+    assert (mtf50[2], mtf50[4]) == ("+-", "cycles/px")
 
 
 def test_plot(folder, capsys, rng):
@@ -612,6 +612,16 @@ def test_a_refused_estimate_does_not_lead_with_a_number(folder, capsys):
     np.save("flat.npy", np.ones((48, 48)))
     assert main(["estimate", "flat.npy", "flat.npy"]) == 1
     assert capsys.readouterr().out.startswith("status    2 ")
+
+
+def test_a_doubted_estimate_does_not_lead_with_a_number(folder, capsys):
+    np.save("c.npy", np.roll(np.load("a.npy"), 2, axis=0))
+    assert main(["estimate", "a.npy", "c.npy", "--b-factor", "--fwhm"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    told = [line.split()[0] for line in lines if not line.startswith("note")]
+    assert told[:4] == ["verdict", "FWHM", "sigma", "B"]
+    assert "misaligned" in lines[0]
+    assert told.count("verdict") == told.count("status") == 1
 
 
 def test_an_interrupt_while_modules_are_imported_is_one_line():

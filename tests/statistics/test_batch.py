@@ -29,7 +29,7 @@ def test_one_of_a_batch(batch):
     assert one.sigma == 2
     assert one.fwhm == pytest.approx(2 * 2.3548, rel=1e-4)
     assert one.message == "estimated"
-    assert str(one).startswith("sigma     2 ")
+    assert str(one).startswith("sigma     2.0 ")
     assert batch[-1].sigma == 4
     assert [float(each.sigma) for each in batch] == [1, 2, 3, 4]
     np.testing.assert_array_equal(batch[batch.status == 0].sigma, [1, 2, 4])
@@ -51,8 +51,9 @@ def test_one_of_a_traced_batch(batch):
 def test_a_batch_prints_counts(batch):
     lines = str(batch).splitlines()
     assert lines[0].split()[:2] == ["estimates", "4,"]
-    assert lines[1].startswith("sigma     1 to 4 (median 2)")
-    assert lines[2] == "status    3 estimated, 1 not identifiable"
+    assert lines[1].startswith("sigma     1.0 to 4.0 (median 2.0) px")
+    assert lines[2] == "error     1.0 px, the median standard error"
+    assert lines[3] == "status    3 estimated, 1 not identifiable"
 
 
 def test_repr_is_short(batch):

@@ -60,6 +60,20 @@ def test_errors_of_the_scale_are_those_of_many_draws(swapped, x64, rng):
     np.testing.assert_allclose(got, np.std(widths), rtol=0.06)
 
 
+def check_mtf50_error(found):
+    """By derivatives of the closed form, and the covariance of s and p."""
+    g = found.gaussianity
+
+    def frequency(s, p):
+        return math.log(4) ** (1 / p) / (2 * math.pi * s)
+
+    slopes = np.array(jax.grad(frequency, (0, 1))(found.sigma, g.exponent))
+    errors = np.array([found.sigma_standard_error, g.standard_error])
+    mixed = np.outer(errors, errors) * np.array([[1, g.correlation], [g.correlation, 1]])
+    expected = np.sqrt(slopes @ mixed @ slopes)
+    np.testing.assert_allclose(found.mtf50_standard_error, expected, rtol=1e-6)
+
+
 def test_an_estimate_reports_its_widths(x64):
     scene = natural_scene((75, 63))
     params = gj.BlurParams(np.array([1.5]), exponent=np.array(1.0), family="generalised")
@@ -68,10 +82,13 @@ def test_an_estimate_reports_its_widths(x64):
     # A Moffat function of beta 1.5 and the core radius s / 2.
     np.testing.assert_allclose(found.fwhm, 1.5 * math.sqrt(2 ** (2 / 3) - 1), rtol=1e-4)
     np.testing.assert_allclose(found.mtf50, math.log(4) / (2 * math.pi * 1.5), rtol=1e-4)
+    check_mtf50_error(found)
     np.testing.assert_allclose(found.energy_radius(0.5), 0.75 * math.sqrt(3), rtol=1e-4)
     text = str(found)
-    assert text.startswith("scale s   1.5")
-    assert "exponent  1 +-" in text
+    rows = {line[:10].strip(): line[10:] for line in text.splitlines()}
+    for name, value in (("scale s", 1.5), ("exponent", 1.0), ("energy", 0.75 * math.sqrt(3))):
+        number = rows[name].removeprefix("50% within ").split()[0]
+        assert float(number) == pytest.approx(value, rel=1e-4)
     assert "no Gaussian" in text
     assert "a generalised Gaussian blur explains the pair" in text
     gaussian = gj.estimate_blur(scene, gj.blur(scene, 1.5), boundary="periodic")

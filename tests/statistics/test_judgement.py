@@ -193,14 +193,19 @@ def test_a_model_error_may_reach_beyond_no_blur(estimate):
     assert low < -SIGMA < SIGMA < high
 
 
-def test_the_first_line_tells_noise_and_model_apart(estimate):
-    first = str(estimate).splitlines()[0]
+def sigma_line(estimate):
+    return next(line for line in str(estimate).splitlines() if line.startswith("sigma"))
+
+
+def test_the_line_of_sigma_tells_noise_and_model_apart(estimate):
+    first = sigma_line(estimate)
     sentence = Cause.NOISE_IN_REFERENCE.message
-    assert first.startswith("sigma     2 +- 0.003")
-    assert f" (noise) +- 0.02 (model: {sentence})" in first
+    # The model's error leaves no digits of the value that the noise alone would.
+    assert first.startswith("sigma     2.000 +- 0.0030 ")
+    assert f" (noise) +- 0.020 (model: {sentence})" in first
     assert "px" in first
-    plain = str(replace(estimate, sigma_model_error=np.asarray(0.0))).splitlines()[0]
-    assert plain == "sigma     2 +- 0.003 px"
+    plain = sigma_line(replace(estimate, sigma_model_error=np.asarray(0.0)))
+    assert plain == "sigma     2.0000 +- 0.0030 px"
     axes = replace(
         estimate,
         params=replace(estimate.params, variance=np.asarray([4.0, 9.0]), family="axis_aligned"),
@@ -208,7 +213,7 @@ def test_the_first_line_tells_noise_and_model_apart(estimate):
         sigma_standard_error=np.asarray([0.003, 0.004]),
         sigma_model_error=np.asarray([0.0, 0.05]),
     )
-    assert "(noise) +- 0, 0.05 (model: " in str(axes).splitlines()[0]
+    assert "(noise) +- 0, 0.050 (model: " in sigma_line(axes)
 
 
 def test_every_cause_has_a_sentence_of_its_own():

@@ -36,7 +36,7 @@ def test_square_pixels_scale_all_lengths():
     np.testing.assert_allclose(blur.b_factor, 8 * np.pi**2 * 0.01, rtol=1e-6)
     relative = blur.b_factor_standard_error / blur.b_factor
     np.testing.assert_allclose(relative, 2 * blur.sigma_standard_error / blur.sigma, rtol=1e-6)
-    assert str(blur) == "sigma     0.1 +- 5e-05 arcsec\nFWHM      0.235482 +- 0.00012 arcsec"
+    assert str(blur) == "sigma     0.100000 +- 0.000050 arcsec\nFWHM      0.23548 +- 0.00012 arcsec"
 
 
 def test_b_is_that_of_the_transfer_function():

@@ -101,7 +101,9 @@ def test_fwhm_is_where_the_gaussian_halves(estimate):
 def test_it_prints_a_short_table(estimate):
     lines = str(estimate).splitlines()
     assert len(lines) <= 8
-    assert f"{float(estimate.sigma):.6g} +- " in lines[0]
+    value, error = map(float, lines[0].removeprefix("sigma").removesuffix("px").split("+-"))
+    assert value == pytest.approx(float(estimate.sigma), abs=0.05 * error)
+    assert error == pytest.approx(float(estimate.sigma_standard_error), rel=0.05)
     assert lines[0].endswith(" px")
     assert "continuous" in str(estimate)
     assert "float64" in str(estimate)
