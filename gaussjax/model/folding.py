@@ -93,7 +93,7 @@ class CoarseGrid:
         found = []
         for axis, (factor, half) in enumerate(self._axes(shape)):
             values = half * factor / self.steps[axis]
-            values = jnp.asarray(values, jnp.result_type(dtype, np.complex64))
+            values = jnp.asarray(values, np.result_type(dtype, np.complex64))
             found.append(along_axis(values, axis, self.ndim))
         return found
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.folding import CoarseGrid
-from gaussjax.model.params import BlurParams, as_params, project_family
+from gaussjax.model.params import BlurParams, as_params, project_family, signed_power
 from gaussjax.model.response import BlurModel
 from gaussjax.spectra.cross_spectra import Spectra
 from gaussjax.spectra.start import Start, find_start
@@ -60,15 +60,18 @@ def find_coarse_start(
         noise=None if noise is None else noise / spread,
         estimate_noise=estimate_noise,
     )
-    found = BlurParams(start.variance, family=model.family).covariance_matrix(ndim)
-    found = project_family(found * jnp.outer(ratio, ratio), model.family)
-    least = project_family(_LEAST_START * jnp.eye(ndim, dtype=dtype), model.family)
+    power = start.exponent if model.has_exponent else None
+    family = "isotropic" if model.has_exponent else model.family
+    coarse = start.variance if power is None else signed_power(start.variance, 2 / power)
+    found = BlurParams(coarse, family=family).covariance_matrix(ndim)
+    found = project_family(found * jnp.outer(ratio, ratio), family)
+    least = project_family(_LEAST_START * jnp.eye(ndim, dtype=dtype), family)
     # Off the diagonal nothing is known where a variance is that small.
     small = jnp.any((least > 0) & (found < least))
     enough = jnp.where(least > 0, jnp.maximum(found, least), jnp.where(small, 0, found))
     return replace(
         start,
-        variance=enough,
+        variance=enough if power is None else signed_power(enough, power / 2),
         shift=start.shift * ratio,
         noise=start.noise * spread,
         ceiling=start.ceiling * spread,

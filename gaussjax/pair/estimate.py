@@ -157,7 +157,7 @@ def estimate_blur(
     check_supported(family, convention.name, boundary)
     _check_noise(noise_std, loss, weights)
     given = reference, blurred
-    on_grid = (mask, weights), (sampling, pixel, centre), boundary, bounds, family, motion
+    on_grid = (mask, weights), (sampling, pixel, centre), boundary, bounds, motion
     reference, blurred, usable, grid = on_grids(reference, blurred, *on_grid)
     narrowed = any(np.dtype(getattr(x, "dtype", "f4")) == np.float64 for x in given)
     check_initial(initial, reference.ndim, reference.dtype)

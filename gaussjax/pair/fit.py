@@ -361,7 +361,7 @@ def find_optimum(objective: Objective, pair: Pair, fit: Fit, crop: Crop, known) 
         summary=objective.summary(fit),
         evidence=evidence,
         departures=departures,
-        leakage=leakage(objective, fit),
+        leakage=leakage(objective, pair, fit),
         largest_margins=jnp.asarray(largest, jnp.int32),
         model=replace(model, reach=0, largest_margins=(0,) * model.ndim),
         ratios=None if pair.grid is None else pair.grid.steps,

@@ -76,8 +76,12 @@ class Frame:
     def _coarse_margins(self, model: BlurModel, vector: jax.Array, margins: jax.Array) -> jax.Array:
         """Of px of the reference, in px of B; wider where a fraction of a px rings at the edges."""
         assert self.grid is not None
-        variances = diagonal(model.params(vector).covariance_matrix(model.ndim))
-        left = jnp.exp(-0.5 * jnp.pi**2 * jnp.maximum(jax.lax.stop_gradient(variances), 0))
+        params = jax.lax.stop_gradient(model.params(vector))
+        if params.exponent is None:
+            powers = jnp.pi**2 * diagonal(params.covariance_matrix(model.ndim))
+        else:
+            powers = jnp.pi**params.exponent * params.variance
+        left = jnp.exp(-0.5 * jnp.maximum(powers, 0))
         margins = margins + jnp.ceil(_RINGING * jnp.minimum(left / _FAINT, 1))
         largest = jnp.asarray(borders.largest_margins(self.image_shape), margins.dtype)
         return jnp.minimum(self.grid.coarse_margins(margins), largest)

@@ -5,7 +5,7 @@ import numpy as np
 
 from gaussjax.model.arguments import as_image, as_mask_pair, as_pair, as_weights
 from gaussjax.model.folding import CoarseGrid
-from gaussjax.model.options import GENERALISED, PADDED_BOUNDARIES
+from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.sampling import (
     as_coarse_grid,
     check_finer,
@@ -16,7 +16,7 @@ from gaussjax.pair.frame import Usable
 
 
 def on_grids(
-    reference, blurred, maps: tuple, sampling: tuple, boundary: str, bounds, family: str, motion
+    reference, blurred, maps: tuple, sampling: tuple, boundary: str, bounds=None, motion=None
 ) -> tuple[jax.Array, jax.Array, Usable, CoarseGrid | None]:
     """The checked images and maps, and the grid of the softer image, if it has one of its own.
 
@@ -27,7 +27,6 @@ def on_grids(
         sampling: its sampling, pixel and centre.
         boundary: one of ``BOUNDARIES``.
         bounds: on sigma, or None.
-        family: of the blur.
         motion: as of :func:`~gaussjax.estimate_blur`, or None.
 
     Returns:
@@ -49,10 +48,9 @@ def on_grids(
             "across grids boundary must be 'valid' or 'periodic': what lies beyond the edges is not"
             f" made up; got {boundary!r}"
         )
-    if family == GENERALISED or motion is not None:
+    if motion is not None:
         raise ValueError(
-            "across grids the blur is a Gaussian, and the images do not turn: leave out"
-            f" sampling, or family={family!r} and motion={motion!r}"
+            f"across grids the images do not turn: leave out sampling, or motion={motion!r}"
         )
     check_positive_bounds(bounds)
     usable = Usable(*as_mask_pair(mask, a, b), as_weights(weights, b))

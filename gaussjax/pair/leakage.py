@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model import boundary as borders
+from gaussjax.model.folding import fold
 from gaussjax.model.fourier import (
     forward_transform,
     inverse_transform,
@@ -24,6 +25,8 @@ from gaussjax.model.params import signed_power
 from gaussjax.numerics.linear_algebra import finite_or, inner_products, inverse_small, product
 from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import block_sums
+from gaussjax.pair.frame import Frame, Pair
+from gaussjax.pair.noise_gain import noise_gains
 from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import level_of
 from gaussjax.statistics.noise import reference_noise
@@ -45,16 +48,17 @@ class Leakage:
     noise: jax.Array  # variance of the noise in the sharp image for which it may be taken
 
 
-def leakage(objective: Objective, fit: Fit) -> Leakage | None:
-    """Of a fit; None where nothing leaks."""
+def leakage(objective: Objective, pair: Pair, fit: Fit) -> Leakage | None:
+    """Of a fit of a pair; None where nothing leaks."""
     model, frame = objective.model, objective.frame
     if not model.has_exponent or frame.boundary != "valid":
         return None
-    objective, fit = jax.lax.stop_gradient((objective, fit))
+    objective, pair, fit = jax.lax.stop_gradient((objective, pair, fit))
     vector, shape = fit.vector, objective.frame.blurred.shape
     residual, fields = objective.prediction(fit)
     weights = objective.window(fit.margins).values
-    guess = _mirrored_prediction(objective, vector) - _prediction(objective, vector, residual)
+    mirrored = _mirrored_prediction(objective, _sharp(objective.frame, pair), vector)
+    guess = mirrored - _prediction(objective, vector, residual)
     inverse = inverse_small(inner_products(weights[None] * fields, fields))
     length = max(max(shape) // _BLOCKS, 1)
     room = [(0, -n % length) for n in shape]
@@ -76,7 +80,7 @@ def leakage(objective: Objective, fit: Fit) -> Leakage | None:
     part = total / jnp.sqrt(scale)  # the cosine of the angle between them
     count = count.astype(part.dtype)
     spectrum = squared_magnitude(forward_transform(weights * beside, model.ndim))
-    gain = squared_magnitude(model.response(vector, shape))
+    gain, _ = noise_gains(frame, model.response(vector, frame.reference_shape))
     alike = reference_noise(spectrum, gain, [gain], shape, count, objective.frame.size)
     return Leakage(
         change=finite_or(change, 0),
@@ -92,13 +96,30 @@ def _prediction(objective: Objective, vector: jax.Array, residual: jax.Array) ->
     return objective.frame.blurred + residual - level
 
 
-def _mirrored_prediction(objective: Objective, vector: jax.Array) -> jax.Array:
+def _sharp(frame: Frame, pair: Pair) -> jax.Array:
+    """The sharper image on its own grid, in the scale of the frame."""
+    if frame.grid is None:
+        return frame.blurred - frame.difference
+    sharp = (pair.reference - frame.centre) / frame.scale
+    return sharp if frame.known is None else jnp.where(frame.known > 0, sharp, 0)
+
+
+def _mirrored_prediction(objective: Objective, sharp: jax.Array, vector: jax.Array) -> jax.Array:
     """Of a scene that is mirrored at the edges of the frame, likewise."""
-    model, frame, shape = objective.model, objective.frame, objective.frame.blurred.shape
+    model, frame, grid = objective.model, objective.frame, objective.frame.grid
+    shape = frame.blurred.shape
     wide = tuple(2 * n for n in shape)
-    corner = -jnp.asarray([n // 2 for n in shape], jnp.int32)
-    sharp = frame.blurred - frame.difference
-    mirrored = borders.box_of(sharp, corner, wide, "reflect", size=frame.size)
-    spectrum = multiply(model.response(vector, wide), forward_transform(mirrored, model.ndim))
+    first = tuple(n // 2 for n in shape)
+    fine, corner = wide, first
+    if grid is not None:
+        # Of a coarse px that is a whole number of fine ones.
+        steps = [r.denominator for r in grid.ratios]
+        first = tuple(n // q * q for n, q in zip(first, steps, strict=True))
+        fine, corner = grid.fine_shape(wide), grid.fine_shape(first)
+    corner = -jnp.asarray(corner, jnp.int32)
+    mirrored = borders.box_of(sharp, corner, fine, "reflect", size=frame.size)
+    spectrum = multiply(model.response(vector, fine), forward_transform(mirrored, model.ndim))
+    if grid is not None:
+        spectrum = fold(grid, grid.apply(grid.transfer(wide, sharp.dtype), spectrum), wide)
     found = inverse_transform(spectrum, wide)
-    return found[tuple(slice(n // 2, n // 2 + n) for n in shape)]
+    return found[tuple(slice(k, k + n) for k, n in zip(first, shape, strict=True))]

@@ -106,6 +106,37 @@ def test_nuisances_noise_in_both_images_and_masks(x64, rng):
     np.testing.assert_allclose(found.params.gain, 0.8, atol=0.02)
 
 
+def means(image, ratio):
+    """Of the blocks of ratio x ratio px: what larger pixels see."""
+    rows, columns = (n // ratio for n in image.shape)
+    return image.reshape(rows, ratio, columns, ratio).mean((1, 3))
+
+
+def test_periodic_frames_of_two_grids_are_exact(x64):
+    scene = natural_scene((72, 96), slope=0.5)
+    for ratio, scale, exponent in [(2, 1.5, 1.8), (3, 2.0, 5 / 3), (2, 2.0, 2.0), (3, 1.5, 2.4)]:
+        soft = means(blurred_by(scene, scale, exponent), ratio)
+        found = estimate(scene, soft, sampling=ratio, boundary="periodic")
+        assert found.status == Status.ESTIMATED
+        np.testing.assert_allclose([found.sigma, found.exponent], [scale, exponent], rtol=1e-6)
+
+
+def test_crops_of_two_grids(x64, rng):
+    # Without noise all that is left is the tail, of which a Gaussian has none.
+    for ratio, exponent in [(2, 2.0), (3, 2.0), (2, 5 / 3), (2, 1.8)]:
+        sharp, soft = crops(2.0, exponent, size=192)
+        found = estimate(sharp, means(soft, ratio), sampling=ratio)
+        off = abs(float(found.exponent) - exponent)
+        assert off < 1.96 * np.hypot(found.gaussianity.model_error, 2e-4)
+        assert abs(float(found.sigma) - 2) < 1.96 * found.sigma_model_error + 1e-3
+        assert found.gaussianity.model_error < (1e-3 if exponent == 2 else 0.05)
+    noisy = means(soft, 2) + 0.01 * rng.normal(size=(96, 96))
+    found = estimate(sharp, noisy, sampling=2)
+    low, high = found.gaussianity.interval(0.999)
+    assert low < 1.8 < high < low + 0.3
+    assert found.gaussianity.p_value < 0.01
+
+
 def test_the_exponent_differentiates_by_the_images(x64, rng):
     scene = natural_scene((300,))
     soft = blurred_by(scene, 1.5, 1.7) + 1e-3 * rng.normal(size=scene.shape)
