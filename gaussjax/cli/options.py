@@ -116,13 +116,7 @@ def add_pair_options(parser: argparse.ArgumentParser, *, generalised: bool = Fal
         default="squared",
         help="of the residual; absolute and huber are robust to outliers; default: %(default)s",
     )
-    parser.add_argument(
-        "--noise",
-        nargs="+",
-        type=noise,
-        metavar="SD",
-        help=f"{NOISE_HELP}or the word estimate; default: noise in BLURRED only",
-    )
+    add_noise(parser)
     add_mask_options(parser)
 
 
@@ -153,6 +147,29 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mask-reference", metavar="FILE", help="the same for REFERENCE; others may be NaN"
     )
+
+
+def add_noise(parser: argparse.ArgumentParser) -> None:
+    """Two known noise levels, or the word "estimate"."""
+    parser.add_argument(
+        "--noise",
+        nargs="+",
+        type=noise,
+        metavar="SD",
+        help=f"{NOISE_HELP}or the word estimate; default: noise in BLURRED only",
+    )
+
+
+def check_noise(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Make noise a pair, "estimate" or None; refuse all others."""
+    if options.noise is None:
+        return
+    if options.noise == ["estimate"]:
+        options.noise = "estimate"
+    elif len(options.noise) != 2 or "estimate" in options.noise or not any(options.noise):
+        parser.error("--noise: give two standard deviations, not both 0, or the word estimate")
+    else:
+        options.noise = tuple(options.noise)
 
 
 def add_noise_levels(parser: argparse.ArgumentParser) -> None:
@@ -259,16 +276,9 @@ def check_pair_options(parser: argparse.ArgumentParser, options: argparse.Namesp
         parser.error("--bounds: LOW must be less than HIGH")
     if options.family == GENERALISED and (options.bounds or options.kernel != "continuous"):
         parser.error("--family generalised goes without --bounds, and with --kernel continuous")
-    if options.noise is None:
-        return
-    if options.loss != "squared":
+    if options.noise is not None and options.loss != "squared":
         parser.error("--noise goes with --loss squared")
-    if options.noise == ["estimate"]:
-        options.noise = "estimate"
-    elif len(options.noise) != 2 or "estimate" in options.noise or not any(options.noise):
-        parser.error("--noise: give two standard deviations, not both 0, or the word estimate")
-    else:
-        options.noise = tuple(options.noise)
+    check_noise(parser, options)
 
 
 def kernel_keywords(options: argparse.Namespace) -> dict[str, Any]:

@@ -67,8 +67,9 @@ def _add_measurement_options(parser: argparse.ArgumentParser) -> None:
         help="a factor between the images is none of the filter's: divide by it",
     )
     parser.add_argument("--shift", action="store_true", help="fit a displacement of the images")
-    common.add_noise_levels(parser)
+    common.add_noise(parser)
     common.add_mask_options(parser)
+    common.add_sampling_options(parser)
     parser.add_argument(
         "--bins", type=common.count, help="frequencies, up to half a cycle per px; at most 48"
     )
@@ -76,14 +77,15 @@ def _add_measurement_options(parser: argparse.ArgumentParser) -> None:
         "--margin",
         type=common.count_or_zero,
         metavar="PX",
-        help="left out along every edge; default: as far as the filter reaches",
+        help="left out along every edge, of REFERENCE; default: as far as the filter reaches",
     )
 
 
 def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse options that contradict each other."""
     common.check_pixel_size(parser, options)
-    common.check_noise_levels(parser, options)
+    common.check_noise(parser, options)
+    common.check_sampling_options(parser, options)
     if options.margin is not None and options.boundary == "periodic":
         parser.error("--margin is left out along the edges, of which --boundary periodic has none")
 
@@ -96,7 +98,8 @@ def run(options: argparse.Namespace) -> int:
         "boundary": options.boundary,
         "gain": options.gain,
         "shift": options.shift,
-        "noise_std": options.noise and tuple(options.noise),
+        "noise_std": options.noise,
+        **common.sampling_keywords(options),
         "num_bins": options.bins,
         "margin": options.margin,
     }
@@ -108,7 +111,8 @@ def run(options: argparse.Namespace) -> int:
 
         with jax.enable_x64(True):  # the files have no precision to spare
             found = fit_transfer(*pair, mask=mask, **keywords)
-            outcome = Outcome(jax.device_get(found), pair[0].shape, notes, size)
+            shapes = pair[0].shape, pair[1].shape
+            outcome = Outcome(jax.device_get(found), *shapes, notes, size)
             figure = OutputFile("figure", options.plot, lambda path: draw(path, options, outcome))
             return report(options, outcome, table, record, [figure])
 

@@ -22,7 +22,8 @@ class Outcome:
     """All that a run has found out."""
 
     found: TransferEstimate  # by `fit_transfer`; NumPy arrays
-    shape: tuple[int, ...]  # of the images
+    shape: tuple[int, ...]  # of the reference, and
+    blurred_shape: tuple[int, ...]  # of the other image
     notes: list[str]  # on the files
     pixel_size: PixelSize | None = None  # None: not known
 
@@ -43,10 +44,11 @@ class Outcome:
 def table(options: argparse.Namespace, outcome: Outcome) -> str:
     """The printed estimate, in units where they are known."""
     found = outcome.in_units(options.direction) or outcome.found
+    shapes = dict.fromkeys(" x ".join(map(str, s)) for s in (outcome.shape, outcome.blurred_shape))
     rows = [
         ("verdict", None if outcome.is_trusted else _UNRELATED),
         *transfer_rows(found),
-        ("frame", f"{' x '.join(map(str, outcome.shape))} px, boundary {options.boundary}"),
+        ("frame", f"{' px and '.join(shapes)} px, boundary {options.boundary}"),
         *(("note", note) for note in outcome.notes),
     ]
     return "\n".join(table_lines(rows))
@@ -73,7 +75,8 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         "unit": scaled and scaled.unit,
         **attributes(options, "direction", "boundary", "plot"),
         "linearized": options.linearize,
-        **attributes(outcome, "shape", "notes"),
+        **attributes(options, "sampling"),
+        **attributes(outcome, "shape", "blurred_shape", "notes"),
         "dtype": str(found.transfer.dtype),
     }
 

@@ -48,11 +48,13 @@ class TransferSpline:
         image_shape: of the frame that is transformed.
         num_bins: knots above 0, up to pi rad/px.
         axis: None for all directions alike, else the axis of the image.
+        folds: frequencies that are apart fold into one, so that no two B-splines are orthogonal.
     """
 
     image_shape: tuple[int, ...]
     num_bins: int
     axis: int | None = None
+    folds: bool = False
 
     @property
     def num_terms(self) -> int:
@@ -110,7 +112,13 @@ class TransferSpline:
         return jnp.abs(terms.first + k) + offset
 
     def combs(self) -> np.ndarray:
-        """Coefficients that hold every colour of every term, ``[terms * colours, terms, size]``."""
+        """Coefficients that hold every colour of every term, ``[terms * colours, terms, size]``.
+
+        Where frequencies fold every coefficient is a colour of its own.
+        """
+        if self.folds:
+            count = self.num_terms * self.size
+            return np.eye(count).reshape(count, self.num_terms, self.size)
         combs = np.zeros((self.num_terms, NUM_COLOURS, self.num_terms, self.size))
         for term in range(self.num_terms):
             for index in range(self.size):
@@ -124,6 +132,9 @@ class TransferSpline:
         Powell & J. K. Reid, "On the estimation of sparse Jacobian matrices", IMA J. Appl. Math.
         13(1), 1974.
         """
+        count = self.num_terms * self.size
+        if self.folds:
+            return responses.reshape(count, count).T
         responses = responses.reshape(self.num_terms, NUM_COLOURS, self.num_terms, self.size)
         index = np.arange(self.size)
         near = np.abs(index[:, None] - index[None, :]) < _NUM_NEIGHBOURS
@@ -132,8 +143,7 @@ class TransferSpline:
         linked = (group[:, None] == group[None, :])[:, None, :, None] & near[None, :, None, :]
         # [q, l, p, k] -> [p, k, q, l]
         found = responses[:, index % NUM_COLOURS].transpose(2, 3, 0, 1)
-        size = self.num_terms * self.size
-        return jnp.where(linked, found, 0).reshape(size, size)
+        return jnp.where(linked, found, 0).reshape(count, count)
 
 
 def spline_rows(knots: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:

@@ -14,6 +14,12 @@ of the estimator H_v; for v_A = 0 they are those of H_1, for v_B = 0 those of H_
 The slopes of the equations form a band: B-splines apart from each other are orthogonal but for
 what the window leaks. Seven changes of T, each of B-splines that are apart, tell it.
 
+Across grids the same equations are sums over coarse pixels. With a coarse pixel's aperture and
+place F(w), and alpha(w) the transform of what is compared, tiled over the fine frequencies, A in a
+band is the coarse image of ``F beta a``, and the instrument of two noisy images ``v_B a + v_A T
+conj(F) b``, b tiled: again it has no noise in common with the residual, whatever folds into that.
+Frequencies that fold into one make B-splines that are apart meet, so that all their slopes count.
+
 Source: J. S. Bendat & A. G. Piersol, "Random Data", 4th ed., Wiley 2010, ch. 6 (H_1, H_2); W. A.
 Fuller, "Measurement Error Models", Wiley 1987 (both noisy).
 """
@@ -23,12 +29,9 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.boundary import crop, embed
 from gaussjax.model.fourier import (
     angular_frequencies,
-    forward_transform,
     half_plane_weights,
-    inverse_transform,
     multiply,
     shift_phase,
     squared_magnitude,
@@ -37,6 +40,7 @@ from gaussjax.model.transfer_spline import NUM_ORDERS, Terms, TransferSpline
 from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import product
 from gaussjax.pair.transfer_frame import TransferFrame
+from gaussjax.pair.transfer_layout import Layout
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,8 @@ class TransferEquations:
     spline: TransferSpline
     terms: Terms
     frame: TransferFrame
-    pad: int  # by which the frame is continued
-    window: jax.Array  # W, of the image's shape
+    layout: Layout
+    window: jax.Array  # W, of the shape of B
     shift: jax.Array | None  # px, ``[ndim]``
 
     @property
@@ -61,6 +65,7 @@ class TransferEquations:
         v_a, v_b = self.frame.noise
         total = v_a + v_b
         own = multiply(v_b / total, self.moved)
+        transfer = self.layout.with_noise_gain(transfer)
         return own + multiply(v_a / total * transfer, self.frame.b)
 
     def residual(self, change: jax.Array) -> jax.Array:
@@ -69,41 +74,38 @@ class TransferEquations:
             added = multiply(change, self.frame.a)
         else:
             added = multiply(1 + change, self.moved) - self.frame.a
-        return self.centred(self.frame.difference - self.image(added))
-
-    def image(self, spectrum: jax.Array) -> jax.Array:
-        """The image of a spectrum, without what continues it."""
-        shape = self.window.shape
-        return crop(inverse_transform(spectrum, self.spline.image_shape), shape, self.pad)
+        return self.centred(self.frame.difference - self.layout.image(added))
 
     def centred(self, image: jax.Array) -> jax.Array:
         """An image about its mean in the window: a constant between A and B does not count."""
         total = jnp.sum(self.window)
         return image - jnp.sum(self.window * image) / jnp.where(total > 0, total, 1)
 
-    def transform(self, image: jax.Array) -> jax.Array:
-        """Transform of an image that is 0 beyond the edge."""
-        return forward_transform(embed(image, self.pad), image.ndim)
-
     def products(self, first: jax.Array, second: jax.Array) -> jax.Array:
-        """Sums of Re conj(first) second times every B-spline, with Parseval's weights."""
+        """Sums over px of the image of ``first`` in the band of every B-spline times another.
+
+        Args:
+            first: transform of a reference.
+            second: :meth:`Layout.transform` of the other.
+        """
+        weights = self.layout.product_weights(self.window.dtype)
         values = first.real * second.real + first.imag * second.imag
-        return self.powers(values)
+        return self.spline.sums(self.terms, weights * values)
 
     def powers(self, values: jax.Array) -> jax.Array:
-        """Sums of real values times every B-spline, with Parseval's weights, ``[terms, size]``."""
+        """Means of real values times every B-spline over the whole plane, ``[terms, size]``."""
         weights = half_plane_weights(self.spline.image_shape, values.dtype)
         return self.spline.sums(self.terms, weights * values)
 
     def noise_level(self, residual: jax.Array) -> jax.Array:
         """Variance per pixel of the residual's noise at every B-spline, ``[terms, size]``."""
-        power = squared_magnitude(self.transform(self.window * residual))
+        power = squared_magnitude(self.layout.transform(self.window * residual))
         ones = jnp.ones_like(power)
         frequencies = self.powers(ones)
         energy = jnp.sum(self.window**2)
         # As many independent frequencies as the window leaves, less one for every coefficient.
         part = energy**2 / jnp.maximum(jnp.sum(self.window**4), jnp.finfo(power.dtype).tiny)
-        count = frequencies * part
+        count = frequencies * part * self.layout.ratio
         per_knot = jnp.asarray(1 if self.spline.axis is None else NUM_ORDERS, power.dtype)
         left = count / jnp.maximum(count - per_knot, 0.5)
         scale = jnp.where(frequencies > 0, frequencies, 1) * jnp.where(energy > 0, energy, 1)
@@ -124,12 +126,14 @@ class TransferEquations:
         v_a, v_b = self.frame.noise
         # By Stein's lemma: noise that the instrument shares with the images, as T follows in both.
         shared = float(total) * v_a * v_b / (v_a + v_b) * jnp.sum(self.window)
+        weights = self.layout.product_weights(self.window.dtype)
 
         def response(comb):
             added = self.spline.combine(self.terms, comb)
-            field = self.centred(self.image(multiply(added, self.moved)))
-            seen = self.transform(self.window * field)
-            return self.products(instrument, seen) - shared * self.powers(added)
+            field = self.centred(self.layout.image(multiply(added, self.moved)))
+            seen = self.layout.transform(self.window * field)
+            noise = weights * self.layout.with_noise_gain(added)
+            return self.products(instrument, seen) - shared * self.spline.sums(self.terms, noise)
 
         return self._band(response, self.moved)
 
@@ -138,8 +142,8 @@ class TransferEquations:
 
         def response(comb):
             added = self.spline.combine(self.terms, comb)
-            field = self.centred(self.image(multiply(added, instrument)))
-            return self.products(instrument, self.transform(self.window**2 * field))
+            field = self.centred(self.layout.image(multiply(added, instrument)))
+            return self.products(instrument, self.layout.transform(self.window**2 * field))
 
         root = jnp.sqrt(level.reshape(-1))
         return self._band(response, instrument) * root[:, None] * root[None, :]
@@ -158,7 +162,7 @@ class TransferEquations:
         """Change of the shift by least squares, px, and its covariance over the noise level."""
         waves = angular_frequencies(self.spline.image_shape, self.window.dtype)
         turned = 1j * multiply(1 + change, self.moved)
-        fields = [self.centred(self.image(multiply(-wave, turned))) for wave in waves]
+        fields = [self.centred(self.layout.image(multiply(-wave, turned))) for wave in waves]
         rows = jnp.stack([field.reshape(-1) for field in fields])
         weighted = rows * self.window.reshape(1, -1)
         matrix = product(weighted, rows.T)

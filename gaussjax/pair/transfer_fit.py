@@ -1,23 +1,28 @@
 """The transfer function between two images without a family: what did this filter do?"""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 
 from gaussjax.checks import as_count
-from gaussjax.model import boundary as borders
-from gaussjax.model.arguments import as_mask_pair, as_noise, as_pair, check_finite, fill_with_mean
+from gaussjax.model.arguments import as_noise, check_finite, fill_with_mean
 from gaussjax.model.array_checks import as_flags
-from gaussjax.model.options import check_option
+from gaussjax.model.options import Pixel, check_option
 from gaussjax.model.transfer_spline import TransferSpline
 from gaussjax.model.window import taper
 from gaussjax.numerics import loops
 from gaussjax.numerics.sharding import automatic_sharding
+from gaussjax.pair.frame import on_coarse_grid
+from gaussjax.pair.grids import on_grids
 from gaussjax.pair.transfer_equations import TransferEquations
 from gaussjax.pair.transfer_estimate import TransferEstimate
-from gaussjax.pair.transfer_frame import Known, TransferOptions, padding, prepared, window_of
+from gaussjax.pair.transfer_frame import Known, TransferOptions, prepared, window_of
+from gaussjax.pair.transfer_layout import Layout
 from gaussjax.pair.transfer_rounds import TransferState, improved
 from gaussjax.pair.transfer_summary import estimate_of
 from gaussjax.spectra.cross_spectra import windowed_spectra
@@ -40,6 +45,9 @@ def fit_transfer(
     shift: bool = False,
     noise_std=None,
     mask=None,
+    sampling: float | Fraction | Sequence[float | Fraction] | None = None,
+    pixel: Pixel = "area",
+    centre: Literal["area", "first"] | float | Sequence[float] = "area",
     num_bins: int | None = None,
     margin: int | None = None,
 ) -> TransferEstimate:
@@ -53,7 +61,7 @@ def fit_transfer(
 
     Args:
         reference: A, real, rank 1 to 3.
-        blurred: B, of the same shape.
+        blurred: B, of the same shape, or on a coarser grid (``sampling``).
         direction: "radial": T of |w|, the mean over all directions by the power of A; or an axis of
             the images: T along it.
         boundary: "valid" compares only pixels that the kernel cannot reach from beyond the edge;
@@ -65,8 +73,18 @@ def fit_transfer(
         noise_std: None: noise in ``blurred`` only, of any level and colour (the estimator H1).
             ``(std_reference, std_blurred)`` of white noise in the unit of the images: noise in both
             (Hv), or with 0 for ``blurred`` in the reference only (H2); only their ratio matters. 0
-            counts as a hundredth of the other: what T leaves less of is drawn to 0.
+            counts as a hundredth of the other: what T leaves less of is drawn to 0. "estimate":
+            both levels are found, of white noise: the power of the residual is that of noise of B,
+            and of A times T^2. Where T hardly differs between frequencies, these are too much alike
+            to be told apart, and the error bars allow for it.
         mask: True where a pixel may be used, as in :func:`~gaussjax.estimate_blur`.
+        sampling: pixels of the reference per pixel of ``blurred``, as in
+            :func:`~gaussjax.estimate_blur`. Frequencies, shift and ``margin`` are then in px of the
+            reference, noise of either image is that of its own pixels. Frequencies beyond half a
+            cycle per coarse px fold into lower ones; A tells them apart as far as they are in B.
+        pixel: "area": a coarse pixel is the mean over its area, which is no part of T: that is the
+            filter alone. "point": it is a sample, and whatever its area does is in T.
+        centre: of the first coarse pixel, as in :func:`~gaussjax.estimate_blur`.
         num_bins: between 0 and pi rad/px, at most half of the shortest axis. None: one for every
             5 px of the shortest axis (of a signal 16, of a volume 3, along an axis 8), and at most
             48. A kernel that reaches farther than about ``num_bins`` px from its centre needs more.
@@ -93,29 +111,31 @@ def fit_transfer(
         found = gaussjax.fit_transfer(reference, blurred)
         found.mtf50, found.in_units(0.065).resolution(0.1)
     """
-    reference, blurred = as_pair(reference, blurred)
-    options = _options(reference.shape, direction, boundary, num_bins, margin)
+    check_option(boundary, ("valid", "periodic"), "boundary")
     gain, shift = as_flags(gain=gain, shift=shift)
+    on_grid = (mask, None), (sampling, pixel, centre), boundary
+    reference, blurred, usable, grid = on_grids(reference, blurred, *on_grid)
+    layout = Layout.of(blurred.shape, boundary, grid)
+    options = _options(reference.shape, layout, direction, boundary, num_bins, margin)
     noise, estimated = as_noise(noise_std, reference.dtype)
-    if estimated:
-        raise ValueError(
-            "noise_std='estimate' is not offered here: pass (std_reference, std_blurred), as"
-            " estimate_blur(..., noise_std='estimate').noise_std may tell them"
-        )
-    options = replace(options, gain=gain, shift=shift, bent=noise is not None)
-    known = as_mask_pair(mask, reference)
-    for image, usable, name in zip(
-        (reference, blurred), known, ("reference", "blurred"), strict=True
-    ):
-        check_finite(image, name, usable)
+    options = replace(
+        options, gain=gain, shift=shift, bent=noise is not None, estimate_noise=estimated
+    )
+    known = usable.reference, usable.blurred
+    check_finite(reference, "reference", known[0])
+    check_finite(blurred, "blurred", known[1])
     return _fit_transfer(reference, blurred, known, noise, options)
 
 
 def _options(
-    shape: tuple[int, ...], direction, boundary: str, num_bins: int | None, margin: int | None
+    shape: tuple[int, ...],
+    layout: Layout,
+    direction,
+    boundary: str,
+    num_bins: int | None,
+    margin: int | None,
 ) -> TransferOptions:
-    """Checked; ValueError names what does not fit."""
-    check_option(boundary, ("valid", "periodic"), "boundary")
+    """Checked; ValueError names what does not fit. ``shape`` is that of A."""
     ndim, shortest = len(shape), min(shape)
     if isinstance(direction, str):
         check_option(direction, ("radial",), "direction")
@@ -130,8 +150,17 @@ def _options(
     # At most half of the shortest axis, and so that a quarter of every axis is left to compare.
     num_bins = as_count(num_bins, "num_bins", 1, shortest // 2)
     if margin is not None:
-        margin = as_count(margin, "margin", 0, min(borders.largest_margins(shape)))
-    return TransferOptions(num_bins, axis, boundary, False, False, margin, False)
+        margin = as_count(margin, "margin", 0, layout.largest_margin)
+    return TransferOptions(
+        num_bins,
+        axis,
+        boundary,
+        gain=False,
+        shift=False,
+        margin=margin,
+        bent=False,
+        grid=layout.grid,
+    )
 
 
 @partial(jax.jit, static_argnames="options")
@@ -144,15 +173,18 @@ def _fit_transfer(
 ) -> TransferEstimate:
     """The estimate, once the arguments have been checked."""
     frame = prepared(reference, blurred, known, noise, options)
-    shape, dtype, ndim = reference.shape, reference.dtype, reference.ndim
-    pad = padding(shape, options)
-    spline = TransferSpline(borders.extended_shape(shape, pad), options.num_bins, options.axis)
+    shape, dtype, ndim, grid = blurred.shape, reference.dtype, reference.ndim, options.grid
+    layout = options.layout(shape)
+    spline = TransferSpline(
+        layout.reference_shape, options.num_bins, options.axis, folds=grid is not None
+    )
     terms = spline.terms(dtype)
 
     def equations(state):
         window = window_of(shape, state.margins, known, options, dtype)
         moved = state.shift if options.shift else None
-        return TransferEquations(spline, terms, frame, pad, window, moved)
+        given = replace(frame, noise=state.noise)
+        return TransferEquations(spline, terms, given, layout, window, moved)
 
     def one_round(_, state):
         return improved(equations(state), state, options)
@@ -160,15 +192,18 @@ def _fit_transfer(
     still = jnp.zeros(ndim, dtype)
     if options.shift:
         a, b = fill_with_mean(reference, known[0]), fill_with_mean(blurred, known[1])
+        a = a if grid is None else on_coarse_grid(grid, a, b)
         spectra = windowed_spectra(a, b, taper(shape, dtype), levels_differ=True)
         still = correlation_peak(spectra)
+        still = still if grid is None else still * jnp.asarray(grid.steps, dtype)
     nothing = jnp.zeros((spline.num_terms, spline.size), dtype)
     margins = jnp.asarray([n // 8 for n in shape], jnp.int32)
     if options.margin is not None:
-        margins = jnp.full(ndim, options.margin, jnp.int32)
+        margins = layout.margins(jnp.full(ndim, options.margin, dtype)).astype(jnp.int32)
     # At first nothing is known of T, and the instrument is A alone: of a wrong sign of T in it, the
     # two halves of a mixture could cancel.
-    state = TransferState(nothing, jnp.full_like(nothing, jnp.inf), still, margins)
+    unknown = jnp.full_like(nothing, jnp.inf)
+    state = TransferState(nothing, unknown, still, margins, frame.noise)
     rounds = _BENT_ROUNDS if options.shift or options.bent else _ROUNDS
     state = loops.fori_loop(0, rounds, one_round, state)
     return estimate_of(equations(state), state, options)

@@ -6,14 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model import boundary as borders
-from gaussjax.model.fourier import squared_magnitude
 from gaussjax.model.transfer_spline import NUM_ORDERS, spline_rows
 from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix, product
 from gaussjax.numerics.pytree import pytree
 from gaussjax.pair.transfer_equations import TransferEquations
 from gaussjax.pair.transfer_estimate import UNKNOWN, first_below
 from gaussjax.pair.transfer_frame import TransferOptions
+from gaussjax.pair.transfer_noise import noise_levels, residual_power
 
 # Standard deviation of T about 1 that is taken for granted where a pair tells nothing of it.
 PRIOR = 10.0
@@ -28,7 +27,8 @@ class TransferState:
     change: jax.Array  # coefficients of T - 1, ``[terms, size]``
     error: jax.Array  # about the standard errors of these
     shift: jax.Array  # px, ``[ndim]``
-    margins: jax.Array  # px per axis, ``[ndim]``
+    margins: jax.Array  # px of B per axis, ``[ndim]``
+    noise: jax.Array  # (v_A, v_B), ``[2]``
 
 
 @pytree
@@ -38,6 +38,7 @@ class Solved:
     change: jax.Array
     residual: jax.Array
     instrument: jax.Array
+    trusted: jax.Array  # coefficients of T as far as it is known, 0 elsewhere
     level: jax.Array  # of the noise
     variance: jax.Array  # of a coefficient, about, times its diagonal element
     ridge: jax.Array  # precision that is taken for granted, times the level
@@ -56,7 +57,8 @@ def solved(equations: TransferEquations, state: TransferState, *, total: bool) -
     some = jnp.where(transfer != 0, transfer, 1)
     distance = jnp.where(transfer != 0, state.error / some, jnp.inf)
     known = 1 / (1 + distance**4)
-    instrument = equations.instrument(spline.combine(terms, known * transfer))
+    trusted = known * transfer
+    instrument = equations.instrument(spline.combine(terms, trusted))
     residual = equations.residual(added)
     level = equations.noise_level(residual)
     slopes = equations.slopes(instrument, total=total)
@@ -66,11 +68,13 @@ def solved(equations: TransferEquations, state: TransferState, *, total: bool) -
     variance = level * _excess(equations, instrument)
     own = diagonal(slopes).reshape(level.shape)
     ridge = variance / PRIOR**2 + jnp.maximum(-2 * own, 0) + jnp.where(least > 0, least, 1)
-    score = equations.products(instrument, equations.transform(equations.window * residual))
+    seen = equations.layout.transform(equations.window * residual)
+    score = equations.products(instrument, seen)
     return Solved(
         change=state.change,
         residual=residual,
         instrument=instrument,
+        trusted=trusted,
         level=level,
         variance=variance,
         ridge=ridge,
@@ -96,16 +100,22 @@ def improved(
     margins = state.margins
     if options.margin is None:
         reach = _reach(change[0], error[0], options.num_bins)
-        largest = jnp.asarray(borders.largest_margins(residual.shape), reach.dtype)
-        margins = jnp.minimum(reach + jnp.ceil(jnp.abs(shift)), largest).astype(jnp.int32)
-    return TransferState(change, error, shift, margins)
+        reach = reach + jnp.ceil(jnp.abs(shift))
+        margins = equations.layout.margins(reach).astype(jnp.int32)
+    noise = state.noise
+    if options.estimate_noise:
+        seen = residual_power(equations, found.trusted, state.error)
+        levels = noise_levels(seen, noise, equations.frame.ceiling)
+        # At first the residual is all that T is going to explain.
+        noise = jnp.where(jnp.all(jnp.isinf(state.error)), noise, levels)
+    return TransferState(change, error, shift, margins, noise)
 
 
 def _excess(equations: TransferEquations, instrument: jax.Array) -> jax.Array:
     """Power of the instrument over its product with A, at every B-spline; 1 where it is A."""
     moved = equations.moved
     both = equations.products(instrument, moved)
-    own, other = (equations.powers(squared_magnitude(x)) for x in (instrument, moved))
+    own, other = (equations.products(x, x) for x in (instrument, moved))
     least = 0.01 * jnp.sqrt(own * other)  # of noise the product may be anything
     both = jnp.maximum(both, jnp.where(least > 0, least, 1))
     return own / both

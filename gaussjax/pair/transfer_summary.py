@@ -6,12 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model.fourier import squared_magnitude
+from gaussjax.model.fourier import multiply, squared_magnitude
 from gaussjax.model.transfer_spline import spline_rows
 from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix, product
 from gaussjax.pair.transfer_equations import TransferEquations
 from gaussjax.pair.transfer_estimate import TransferEstimate, crossing, spline_values
-from gaussjax.pair.transfer_frame import TransferOptions, continued
+from gaussjax.pair.transfer_frame import TransferOptions
+from gaussjax.pair.transfer_noise import levels_covariance, residual_power
 from gaussjax.pair.transfer_rounds import PRIOR, Solved, TransferState, solved
 
 # Standard error of T above which a pair tells nothing of it.
@@ -28,6 +29,8 @@ def estimate_of(
     scatter = scatter + diagonal_matrix((PRIOR * found.ridge.reshape(-1)) ** 2)
     inverse = jnp.linalg.inv(found.matrix)
     covariance = product(product(inverse, scatter), inverse.T)
+    if options.estimate_noise:
+        covariance = covariance + _by_levels(equations, found, state.error, inverse)
     size = bins + 2  # up to pi, of the first term: along the axis, or along all
     coefficients, covariance = 1 + state.change[0, :size], covariance[:size, :size]
     covariance = covariance + diagonal_matrix(_spline_error(coefficients) ** 2)
@@ -72,6 +75,28 @@ def estimate_of(
     )
 
 
+def _by_levels(
+    equations: TransferEquations, found: Solved, error: jax.Array, inverse: jax.Array
+) -> jax.Array:
+    """Covariance of the coefficients by the error of noise levels that were estimated.
+
+    At their root only the ratio of the levels moves them: by the noise that the instrument would
+    then have in common with the residual.
+    """
+    layout, frame, spline = equations.layout, equations.frame, equations.spline
+    transfer = spline.combine(equations.terms, found.trusted)
+    v_a, v_b = frame.noise
+    turn = jnp.stack([v_b, -v_a]) / (v_a + v_b)
+    weights = layout.product_weights(transfer.dtype)
+    shared = spline.sums(equations.terms, weights * layout.with_noise_gain(transfer))
+    moved = product(inverse, jnp.sum(equations.window) * shared.reshape(-1))
+    change = transfer * spline.combine(equations.terms, moved.reshape(found.change.shape))
+    imitated = layout.folded(layout.with_noise_gain(2 * change))
+    seen = residual_power(equations, found.trusted, error)
+    spread = levels_covariance(seen, frame.noise, frame.ceiling, imitated)
+    return jnp.outer(moved, moved) * jnp.sum(product(spread, turn) * turn)
+
+
 def _spline_error(coefficients: jax.Array) -> jax.Array:
     """What a cubic spline leaves of a smooth curve at every coefficient: spacing^4 T'''' / 720."""
     left = jnp.flip(coefficients[1:3])
@@ -83,18 +108,32 @@ def _spline_error(coefficients: jax.Array) -> jax.Array:
 
 
 def _coherence(equations: TransferEquations, found: Solved) -> jax.Array:
-    """|C|^2 / (P Q) at every B-spline of the first term."""
+    """|C|^2 / (P Q) at every B-spline of the first term.
+
+    Across grids Q holds what else folds into the frequency.
+    """
+    layout, moved = equations.layout, equations.moved
     transfer = 1 + equations.spline.combine(equations.terms, found.change)
-    power = squared_magnitude(equations.frame.a)
-    ones, total, passed = (
-        equations.powers(values)[0] for values in (power * 0 + 1, power, transfer**2 * power)
+    passed = multiply(transfer, moved)
+    all_passed = layout.tiled(layout.folded(passed))
+    gain = layout.tiled(layout.folded(layout.with_noise_gain(transfer**2)))
+    ones, own, passed, seen, gain, plain = (
+        equations.powers(values)[0]
+        for values in (
+            jnp.ones_like(transfer),
+            squared_magnitude(moved),
+            squared_magnitude(passed),
+            squared_magnitude(all_passed),
+            gain.real,
+            layout.with_noise_gain(jnp.ones_like(transfer)),
+        )
     )
-    energy = ones * jnp.sum(continued(jnp.ones_like(found.residual), equations.pad) ** 2)
-    energy = jnp.where(energy > 0, energy, 1)
-    total, passed = total / energy, passed / energy
+    ones = jnp.where(ones > 0, ones, 1)
+    energy = ones * layout.energy(ones.dtype)
+    own, passed, seen = (values / energy for values in (own, passed, seen))
     v_a = equations.frame.noise[0]
-    some = jnp.where(total > 0, total, 1)
-    signal = jnp.maximum(1 - v_a / some, 0)  # the part of A's power that is no noise
-    noise = jnp.maximum(found.level[0] - v_a * passed / some, 0)
-    whole = passed * signal + noise
+    some = jnp.where(own > 0, own, 1)
+    signal = jnp.maximum(1 - v_a * plain / (ones * some), 0)  # A's power that is no noise
+    by_a = v_a * gain / ones
+    whole = jnp.maximum(seen - by_a, 0) + jnp.maximum(found.level[0] - by_a, 0)
     return passed * signal**2 / jnp.where(whole > 0, whole, 1)
