@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from gaussjax.statistics.gaussianity import Gaussianity
     from gaussjax.statistics.goodness_of_fit import Adequacy
     from gaussjax.statistics.result import BlurEstimate
+    from gaussjax.statistics.shared_nuisances import SharedNuisances, share_nuisances
     from gaussjax.statistics.status import Status
     from gaussjax.statistics.verdict import Verdict
 
@@ -56,6 +57,7 @@ _HOMES = {
     "KernelComparison": "report.kernel_scores",
     "KernelFit": "report.kernel_scores",
     "PairSet": "io.pair_set",
+    "SharedNuisances": "statistics.shared_nuisances",
     "Spectra": "spectra.cross_spectra",
     "Status": "statistics.status",
     "TransferEstimate": "pair.transfer_estimate",
@@ -84,6 +86,7 @@ _HOMES = {
     "open_pairs": "io.pair_set",
     "pair_spectra": "spectra.cross_spectra",
     "read_image": "io.images",
+    "share_nuisances": "statistics.shared_nuisances",
     "sum_spectra": "spectra.cross_spectra",
     "transfer_function": "model.transfer",
     "transfer_profile": "report.empirical_transfer",
@@ -103,6 +106,7 @@ __all__ = [
     "KernelComparison",
     "KernelFit",
     "PairSet",
+    "SharedNuisances",
     "Spectra",
     "Status",
     "TransferEstimate",
@@ -131,6 +135,7 @@ __all__ = [
     "open_pairs",
     "pair_spectra",
     "read_image",
+    "share_nuisances",
     "sum_spectra",
     "transfer_function",
     "transfer_profile",

@@ -80,6 +80,12 @@ TRACED = {
     "transfer": lambda a, b: gj.fit_transfer(
         a, b, direction=1, gain=True, shift=True, noise_std=(0.01, 0.02), mask=KNOWN
     ),
+    "transfer of two grids": lambda a, b: gj.fit_transfer(
+        a, b[::2, ::2], sampling=2, shift=True, noise_std="estimate", mask=(KNOWN, None)
+    ),
+    "generalised on two grids": lambda a, b: gj.estimate_blur(
+        a, b[::2, ::2], sampling=2, family="generalised", gain=True
+    ),
     "losses": lambda a, b: [
         gj.loss(PARAMS, gj.pair_spectra(a, b)),
         gj.image_loss(1, a, b),

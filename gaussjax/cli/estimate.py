@@ -4,7 +4,11 @@ import argparse
 from typing import Any
 
 from gaussjax.cli import options as common
-from gaussjax.cli.estimate_channels import run_channels
+from gaussjax.cli.estimate_channels import (
+    add_channel_options,
+    check_channel_options,
+    run_channels,
+)
 from gaussjax.cli.inputs import read_estimated
 from gaussjax.cli.output import OutputFile, report, tell_waiting
 from gaussjax.cli.process import one_shot_process
@@ -52,13 +56,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--fwhm", action="store_true", help="print the full width at half maximum first"
     )
-    parser.add_argument(
-        "--channels",
-        nargs="+",
-        metavar="NAME",
-        help="one estimate for each of these channels, named as for --channel, or for all of them;"
-        " each has its own gain, offset and shift",
-    )
+    add_channel_options(parser)
     common.add_pixel_size(parser)
     parser.add_argument(
         "--b-factor",
@@ -89,8 +87,7 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     has_report = options.plot or options.compare
     if options.sampling and (has_report or options.precision or options.motion):
         parser.error("--sampling goes without --plot, --compare, --precision and --motion")
-    if options.channels and (options.channel or options.precision or has_report):
-        parser.error("--channels goes without --channel, --precision, --plot and --compare")
+    check_channel_options(parser, options)
     if options.motion and (has_report or options.noise or options.boundary != "valid"):
         parser.error("--motion goes without --plot, --compare, --noise and --boundary")
     if options.precision and options.motion:

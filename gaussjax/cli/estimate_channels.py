@@ -1,16 +1,22 @@
 """``gaussjax estimate --channels``: one sigma for every channel of two files."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from gaussjax.cli.inputs import read_estimated
 from gaussjax.cli.output import report, table_lines
 from gaussjax.cli.process import one_shot_process
 from gaussjax.io.images import channel_names
+from gaussjax.model.options import GENERALISED, NUISANCES
 
 if TYPE_CHECKING:
     from gaussjax.cli.estimate_output import Outcome
+    from gaussjax.statistics.shared_nuisances import SharedNuisances
+
+_UNLIKE = 0.01  # p-value below which channels have no nuisances in common
 
 
 @dataclass(frozen=True)
@@ -18,11 +24,43 @@ class Channels:
     """What was found in each channel, by its name."""
 
     outcomes: "dict[str, Outcome]"
+    shared: "SharedNuisances | None" = None  # what they have in common
 
     @property
     def is_trusted(self) -> bool:
-        """True where nothing warns in any of them."""
-        return all(outcome.is_trusted for outcome in self.outcomes.values())
+        """True where nothing warns in any of them, nor against what they share."""
+        unlike = self.shared is not None and self.shared.p_value < _UNLIKE
+        return not unlike and all(outcome.is_trusted for outcome in self.outcomes.values())
+
+
+def add_channel_options(parser: argparse.ArgumentParser) -> None:
+    """Which channels, and what they have in common."""
+    parser.add_argument(
+        "--channels",
+        nargs="+",
+        metavar="NAME",
+        help="one estimate for each of these channels, named as for --channel, or for all of them;"
+        " each has its own gain, offset and shift, but for those to --share",
+    )
+    parser.add_argument(
+        "--share",
+        nargs="+",
+        choices=NUISANCES,
+        metavar="NAME",
+        help="which of gain, offset and shift, as they are fitted, all --channels have in common",
+    )
+
+
+def check_channel_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Refuse what they do not go with."""
+    if options.channels and (
+        options.channel or options.precision or options.plot or options.compare
+    ):
+        parser.error("--channels goes without --channel, --precision, --plot and --compare")
+    lacking = [name for name in options.share or [] if not getattr(options, name)]
+    if options.share and (lacking or not options.channels or options.family == GENERALISED):
+        wanted = " ".join(f"--{name}" for name in options.share)
+        parser.error(f"--share goes with --channels, {wanted} and a family of Gaussians")
 
 
 def run_channels(options: argparse.Namespace) -> int:
@@ -42,7 +80,25 @@ def run_channels(options: argparse.Namespace) -> int:
             for name, (pair, keywords, notes, size) in read.items():
                 estimate = estimate_blur(*pair, **keywords, buckets=True)
                 outcomes[name] = Outcome(jax.device_get(estimate), pair[0].shape, notes, size)
-            return report(options, Channels(outcomes), _table, _record)
+            channels = Channels(outcomes)
+            if options.share:
+                channels = _sharing(channels, options.share)
+            return report(options, channels, _table, _record)
+
+
+def _sharing(channels: Channels, names: list[str]) -> Channels:
+    """The same with these nuisances in common."""
+    import jax
+
+    from gaussjax import share_nuisances
+
+    outcomes = channels.outcomes
+    each = [outcome.estimate for outcome in outcomes.values()]
+    batch = jax.tree.map(lambda *leaves: np.stack(leaves), *each)
+    shared = share_nuisances(batch, names)
+    found = zip(outcomes.items(), shared.estimates, strict=True)
+    outcomes = {name: replace(outcome, estimate=one) for (name, outcome), one in found}
+    return Channels(outcomes, shared)
 
 
 def _one(options: argparse.Namespace, name: str) -> argparse.Namespace:
@@ -59,6 +115,8 @@ def _table(options: argparse.Namespace, channels: Channels) -> str:
         problems, (sigma, *_) = parted(outcome.estimate)
         told = [line.split(maxsplit=1)[1] for line in (*problems, sigma)]
         lines += table_lines([("channel", f"{name:<{width}}{': '.join(told)}")])
+    if channels.shared is not None:
+        lines += table_lines([("shared", str(channels.shared))])
     for name, outcome in channels.outcomes.items():
         lines += ["", *table_lines([("channel", name)]), table(options, outcome)]
     return "\n".join(lines)
@@ -68,5 +126,8 @@ def _record(options: argparse.Namespace, channels: Channels) -> dict[str, Any]:
     """The record of each channel, by its name."""
     from gaussjax.cli.estimate_output import record
 
-    found = channels.outcomes.items()
-    return {"channels": {name: record(options, outcome) for name, outcome in found}}
+    found, shared = channels.outcomes.items(), channels.shared
+    return {
+        "channels": {name: record(options, outcome) for name, outcome in found},
+        "shared": shared and {"names": shared.names, "p_value": shared.p_value},
+    }

@@ -27,6 +27,7 @@ WHOLE_FRAMES: tuple[WholeFrame, ...] = get_args(WholeFrame)
 BOUNDARIES: tuple[Boundary, ...] = get_args(Boundary)
 PIXELS: tuple[Pixel, ...] = get_args(Pixel)
 MOTIONS: tuple[Motion, ...] = get_args(Motion)
+NUISANCES = ("gain", "offset", "shift")
 COORDINATES: tuple[Coordinate, ...] = get_args(Coordinate)
 # The padding rule of numpy.pad. SciPy's "reflect" repeats the edge pixel, which NumPy calls
 # "symmetric".

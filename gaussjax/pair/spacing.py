@@ -65,8 +65,13 @@ def _in_unit(estimate: BlurEstimate, unit: float, sizes: tuple[float, ...]) -> B
     def scaled(params: BlurParams) -> BlurParams:
         return replace(params, variance=unit**2 * params.variance, spacing=sizes)
 
+    covariance, count = estimate.parameter_covariance, estimate.params.variance.shape[-1]
+    if covariance is not None:
+        units = np.where(np.arange(covariance.shape[-1]) < count, unit**2, 1.0)
+        covariance = covariance * jnp.asarray(np.outer(units, units), covariance.dtype)
     return replace(
         estimate,
+        parameter_covariance=covariance,
         params=scaled(estimate.params),
         standard_error=scaled(estimate.standard_error),
         sigma=unit * estimate.sigma,

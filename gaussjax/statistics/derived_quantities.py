@@ -62,7 +62,7 @@ def make_estimate(
     if noise_std is None:
         noise_std = jnp.stack([jnp.zeros_like(noise_variance), jnp.sqrt(noise_variance)])
     errors, sigma = jnp.sqrt(diagonal(covariance)), params.sigma(ndim)
-    variance_se = _variance_errors(params, covariance, ndim).reshape(sigma.shape)
+    variance_se = variance_errors(params, covariance, ndim).reshape(sigma.shape)
     sigma_se = sigma_error(sigma, variance_se)
     unidentified = ~jnp.all(jnp.isfinite(sigma_se)) | _is_unidentified(
         sigma, variance_se, kernel, params.family
@@ -101,10 +101,11 @@ def make_estimate(
         adequacy=adequacy,
         kernel=kernel,
         gaussianity=gaussianity(params, covariance, departures),
+        parameter_covariance=covariance,
     )
 
 
-def _variance_errors(params: BlurParams, covariance: jax.Array, ndim: int) -> jax.Array:
+def variance_errors(params: BlurParams, covariance: jax.Array, ndim: int) -> jax.Array:
     """Standard errors of ``sigma |sigma|``, px^2."""
     p = params.variance.shape[0]
     if params.family == "full":

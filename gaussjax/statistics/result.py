@@ -63,6 +63,8 @@ class BlurEstimate(Batch):
         motion: rotation and scale, where they were fitted; else None.
         gaussianity: the exponent of "generalised" with its errors and the test of p = 2; else None.
         sampling: of two grids, px of ``reference``, as all lengths are, per px of ``blurred``.
+        parameter_covariance: of the numbers in ``params`` by noise, in the order of its fields,
+            ``[k, k]``; None of an estimate by parts of a frame.
     """
 
     params: BlurParams
@@ -85,6 +87,7 @@ class BlurEstimate(Batch):
     motion: Motion | None = None
     gaussianity: Gaussianity | None = None
     sampling: tuple[float, ...] | None = static(default=None)
+    parameter_covariance: jax.Array | None = None
 
     @property
     def exponent(self) -> jax.Array | None:

@@ -236,8 +236,9 @@ ARGUMENTS = {
         "boundary": static("'valid'"),
         "gain": FLAG,
         "shift": FLAG,
-        "noise_std": array("None", *PAIR, traced=["(0, 0)", "(-1, 2)", "(nan, 1)"]),
+        "noise_std": NOISE,
         "mask": MASK,
+        **GRID,
         "num_bins": COUNT | {"None"},
         "margin": COUNT | {"0", "None"},
     },
@@ -265,6 +266,7 @@ ARGUMENTS = {
         "channel": TEXT | {"None", "text with a zero", "no text"},
         "page": ANY_COUNT | {"None"},
     },
+    "share_nuisances": {"estimates": NOTHING, "names": NOTHING},
     "sum_spectra": {"batch": array("spectra of a batch")},
     "transfer_function": {"params": PARAMS, "image_shape": SHAPE, **KERNEL_OPTIONS},
     "transfer_profile": {
@@ -295,6 +297,7 @@ MADE_BY_FUNCTIONS = {
     "KernelComparison",
     "KernelFit",
     "PairSet",
+    "SharedNuisances",
     "Spectra",
     "Status",
     "TransferEstimate",
@@ -423,6 +426,11 @@ def calls():
             gj.pair_spectra, pair, ("gaussjax.spectra.cross_spectra._pair_spectra",)
         ),
         "read_image": Call(gj.read_image, {"path": "a"}, ("gaussjax.io.images.one_line_errors",)),
+        "share_nuisances": Call(
+            gj.share_nuisances,
+            {"estimates": estimate((3,), **_with_shifts(3)), "names": ["shift"]},
+            ("gaussjax.statistics.shared_nuisances._pooled",),
+        ),
         "sum_spectra": Call(
             gj.sum_spectra, {"batch": batch}, ("gaussjax.spectra.cross_spectra.squared_magnitude",)
         ),
@@ -439,6 +447,12 @@ def _pair_set():
     from gaussjax.io.pair_sources import Source
 
     return gj.PairSet(Source(()))
+
+
+def _with_shifts(count):
+    """What a batch of estimates holds that have a shift."""
+    params = gj.BlurParams(np.ones((count, 1), np.float32), shift=np.ones((count, 2), np.float32))
+    return {"params": params, "parameter_covariance": np.ones((count, 3, 3), np.float32)}
 
 
 def _dataset():
