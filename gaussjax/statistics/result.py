@@ -50,8 +50,7 @@ class BlurEstimate(Batch):
         loss: half the sum of squared residuals over the compared pixels, in pixel units squared.
         noise_variance: residual variance per compared pixel, degrees of freedom removed. It and the
             loss are 0 or infinite where the square of the images' unit does not fit the dtype.
-        noise_std: of the noise in ``reference`` and in ``blurred``, ``[2]``, in the images' unit:
-            as given or estimated; 0 and the residual's when it was not asked about.
+        noise_std: in ``reference`` and ``blurred``, ``[2]``; 0 and the residual's if not asked for.
         num_pixels: number of compared pixels.
         num_steps: of the solver.
         status: int32, a :class:`~gaussjax.Status` code; 0 = estimated.
@@ -63,8 +62,7 @@ class BlurEstimate(Batch):
         motion: rotation and scale, where they were fitted; else None.
         gaussianity: the exponent of "generalised" with its errors and the test of p = 2; else None.
         sampling: of two grids, px of ``reference``, as all lengths are, per px of ``blurred``.
-        parameter_covariance: of the numbers in ``params`` by noise, in the order of its fields,
-            ``[k, k]``; None of an estimate by parts of a frame.
+        parameter_covariance: of the numbers in ``params``, in its order, ``[k, k]``; or None.
     """
 
     params: BlurParams
