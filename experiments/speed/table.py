@@ -59,10 +59,11 @@ def table(numbers: dict[str, Any]) -> str:
     lines += ["", "Batches"]
     for index, each in enumerate(numbers["processes"][0]["batches"]):
         seconds = np.median(by_process(numbers, lambda one, k=index: one["batches"][k]["seconds"]))
+        mapped = np.median(batch_ratios(numbers, "mapped", index))
         lines.append(
             f"{each['pairs']} pairs of {each['size']} px: {1e3 * seconds:.3g} ms,"
-            f" {np.median(batch_ratios(numbers, 'seconds', index)):.2g} times the floor (by vmap"
-            f" {np.median(batch_ratios(numbers, 'mapped', index)):.2g}), median error"
+            f" {np.median(batch_ratios(numbers, 'seconds', index)):.2g} times the floor"
+            f"{'' if np.isnan(mapped) else f' (by vmap {mapped:.2g})'}, median error"
             f" {100 * each['error']:.2g} %, {each['refused']} refused, temporary memory"
             f" {each['temporary_bytes'] / each['image_bytes']:.2g} times the images"
         )
