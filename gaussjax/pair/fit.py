@@ -144,9 +144,12 @@ def fit_pair(
     objective, context = _objective(pair, model, start, noise, per_pixel, options)
     low, high = swap_bounds(lower, upper, start.swapped)
     scout = None
-    # Several parameters take passes that are cheaper on the crop; a blur alone needs one or two.
+    # From the optimum of the crop a pass over the frame is enough, where half of all pairs would
+    # take two: at 768 and 1024 px that spares a third and a quarter of the time, for 6 % more
+    # compilation. With noise in both images and one parameter it spares a fifth, for 22 %.
     # Angle and scale are about the centre of the frame.
-    if crop.shape != pair.shape and model.num_parameters > 1 and not model.motion:
+    pays = model.num_parameters > 1 or noise is None
+    if crop.shape != pair.shape and pays and not model.motion:
         few = jax.lax.stop_gradient(pair).crop(crop)
         on_crop = options.model(_reference_shape(grid, crop.shape))
         scout, _ = _objective(few, on_crop, start, noise, per_pixel, options)
