@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gaussjax.statistics.cause import Cause
     from gaussjax.statistics.gaussianity import Gaussianity
     from gaussjax.statistics.goodness_of_fit import Adequacy
+    from gaussjax.statistics.repeats import noise_of_repeats
     from gaussjax.statistics.result import BlurEstimate
     from gaussjax.statistics.shared_nuisances import SharedNuisances, share_nuisances
     from gaussjax.statistics.status import Status
@@ -83,6 +84,7 @@ _HOMES = {
     "keep_programs": "numerics.kept_programs",
     "loss": "spectra.loss",
     "map_rows": "maps.table",
+    "noise_of_repeats": "statistics.repeats",
     "open_pairs": "io.pair_set",
     "pair_spectra": "spectra.cross_spectra",
     "read_image": "io.images",
@@ -132,6 +134,7 @@ __all__ = [
     "keep_programs",
     "loss",
     "map_rows",
+    "noise_of_repeats",
     "open_pairs",
     "pair_spectra",
     "read_image",

@@ -33,6 +33,7 @@ from gaussjax.model.arguments import (
 )
 from gaussjax.model.array_checks import as_real, is_traced
 from gaussjax.model.kernels import as_kernel
+from gaussjax.model.noise_correlation import as_noise_correlation
 from gaussjax.model.options import GENERALISED
 from gaussjax.model.params import check_initial, project_family
 from gaussjax.model.sampling import as_coarse_grid
@@ -58,7 +59,7 @@ _SAMPLE = 16
 # Part of its variance that a pair may be away from where it is linearized: a tenth of an error bar.
 _NEAR = 0.02
 # Options that are arrays, and those of a plain fit; for one the others are as by default.
-_ARRAYS = ("noise_std", "initial", "mask", "weights")
+_ARRAYS = ("noise_std", "noise_correlation", "initial", "mask", "weights")
 _KERNEL = ("kernel", "truncate", "radius")
 _GRID = ("sampling", "pixel", "centre")
 _PLAIN = ("family", "gain", "offset", *_KERNEL)
@@ -147,6 +148,7 @@ def _checked(options: dict[str, Any], references) -> dict[str, Any]:
         check_motion(given["motion"], shape, given["boundary"], given["noise_std"])
     check_initial(given["initial"], len(shape), np.float32)
     as_noise(given["noise_std"], np.float32)
+    as_noise_correlation(given["noise_correlation"], given["noise_std"], len(shape), np.float32)
     stack = jax.ShapeDtypeStruct(references.shape, np.float32)
     as_mask_pair(given["mask"], stack)
     as_weights(given["weights"], stack)

@@ -13,6 +13,8 @@ transform u = FT(m d) has the power spectrum of d leaked by that of the window,
 
 which holds for any window, whatever its holes: the sum over ``|u|^2 / D_m`` stays unbiased, and
 pixels that the frame's edge has spoiled are never whitened. Only v_A / v_B matters to the optimum.
+Noise whose neighbours correlate as told has ``D = v_B s_B + v_A |R|^2 s_A``
+(:mod:`gaussjax.model.noise_correlation`), and all else is the same.
 
 Source: W. A. Fuller, "Measurement Error Models", Wiley 1987, ch. 3 (the estimating equation);
 P. Whittle, "Estimation and information in stationary time series", Ark. Mat. 2, 1953 (by
@@ -37,6 +39,7 @@ from gaussjax.model.fourier import (
     multiply,
     squared_magnitude,
 )
+from gaussjax.model.noise_correlation import noise_colour
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import (
     definite,
@@ -71,12 +74,13 @@ from gaussjax.statistics.noise import (
     informative,
     leaked,
     leaked_product,
-    noise_regression,
     spectral_factors,
     split_change,
     whitened,
     whitened_sums,
 )
+from gaussjax.statistics.noise_colour import coloured, tinted
+from gaussjax.statistics.noise_levels import coloured_regression
 from gaussjax.statistics.spectral_departures import (
     band_sums,
     level_departure,
@@ -110,6 +114,15 @@ class ErrorsInVariables(Objective):
     estimated: bool = static()
     noise: jax.Array  # the levels that were given, or those to start from, `[2]`
     ceiling: jax.Array  # the largest that estimated levels may be, `[2]`
+    # autocorrelations of the noise in A and in B, `[2, *lags]`; None: white
+    correlation: jax.Array | None = None
+
+    def colours(self) -> jax.Array | None:
+        """(s_A, s_B) on the half plane of the frame; None: white noise."""
+        if self.correlation is None:
+            return None
+        shape = self.frame.blurred.shape
+        return jnp.stack([noise_colour(each, shape) for each in self.correlation])
 
     def window(self, margins: jax.Array) -> Window:
         """The window m, which rises over two sigma and two pixels.
@@ -136,19 +149,24 @@ class ErrorsInVariables(Objective):
 
     def noise_spectrum(self, vector: jax.Array, window: Window, noise) -> NoiseSpectrum:
         """D of the transform u, over the energy of the window."""
-        model, frame = self.model, self.frame
+        model, frame, colours = self.model, self.frame, self.colours()
 
         def noise_gain(theta):
-            if model.is_separable and window.map is None:
+            if colours is None and model.is_separable and window.map is None:
                 factors = model.factors(theta, frame.reference_shape)
                 gains = axis_gains(frame.grid, factors, window.shape)
                 return leaked_product(gains, window.profiles)
             power, _ = noise_gains(frame, model.response(theta, frame.reference_shape))
+            power = power if colours is None else tinted(power, colours[0])
             return leaked(power[None], window.values)[0]
 
         slopes, value = jax.jacfwd(lambda v: (noise_gain(v),) * 2, has_aux=True)(vector)
         own, _ = noise_gains(frame, model.response(vector, frame.reference_shape))
-        return NoiseSpectrum.leaked(value, jnp.moveaxis(slopes, -1, 0), own, noise)
+        slopes = jnp.moveaxis(slopes, -1, 0)
+        if colours is None:
+            return NoiseSpectrum.leaked(value, slopes, own, noise)
+        base = leaked(colours[1:], window.values)[0]
+        return NoiseSpectrum.leaked(value, slopes, own, noise, colours, base)
 
     def weighted_spectrum(self, at: Transforms, vector, window, noise) -> NoiseSpectrum:
         """D with weights by the scene that both images show.
@@ -157,7 +175,8 @@ class ErrorsInVariables(Objective):
         """
         spectrum = self.noise_spectrum(vector, window, noise)
         response = self.model.response(vector, self.frame.reference_shape)
-        scene, error = scene_of_both(self.frame, response, noise, at.sharp, at.u)
+        levels = coloured(noise, self.colours())
+        scene, error = scene_of_both(self.frame, response, levels, at.sharp, at.u)
         power = squared_magnitude(scene) / window.sum(2)
         error = self.strength(at, spectrum, window) * error
         weight = spectrum.trust * informative(power, error, window.shape)
@@ -187,6 +206,7 @@ class ErrorsInVariables(Objective):
     def excess(self, vector, spectrum: NoiseSpectrum, window, noise) -> jax.Array:
         """Of the scatter, over the mean of the second derivative."""
         responses = self.model.responses(vector, self.frame.reference_shape)
+        noise = coloured(noise, self.colours())
         return excess(self.frame, *responses, noise, window.sum(2) * spectrum.weight)
 
     def improve(self, fit: Fit, lower, upper) -> Fit:
@@ -218,14 +238,14 @@ class ErrorsInVariables(Objective):
         return self.sums(at, self.weighted_spectrum(at, vector, window, context), window)[1]
 
     def context(self, vector: jax.Array, margins: jax.Array, previous: jax.Array) -> jax.Array:
-        """(v_A, v_B): as given, or by weighted regression of |u|^2 on (|R|^2, 1)."""
+        """(v_A, v_B): as given, or by weighted regression of |u|^2 on what either leaves in it."""
         if not self.estimated:
             return self.noise
         window = self.window(margins)
         spectrum = self.noise_spectrum(vector, window, previous)
-        weights = half_plane_weights(window.shape, vector.dtype) / spectrum.density**2
+        weights = half_plane_weights(window.shape, vector.dtype)
         power = squared_magnitude(self._linearized(vector, window)[0].u) / window.sum(2)
-        return noise_regression(power, spectrum.gain, weights, self.ceiling)
+        return coloured_regression(power, spectrum, weights, self.ceiling)
 
     def looked_at(self, crop: Crop) -> Crop:
         """At most about 256 x 256 px: the evidence takes transforms of its own."""
@@ -277,9 +297,10 @@ def _summary(objective: ErrorsInVariables, fit: Fit) -> Summary:
     density = chi_square * spectrum.density
     if objective.estimated:
         per_pixel = energy * (weights / density**2)[None]
-        basis = jnp.stack([spectrum.gain, jnp.ones_like(spectrum.gain)])
+        basis = spectrum.basis
         information = 0.5 * inner_products(per_pixel * basis, basis)
-        sums = inner_products(spectrum.weight[None] * per_pixel, spectrum.gain_slopes)[0]
+        weighted = tinted(spectrum.weight, spectrum.base)[None]
+        sums = inner_products(weighted * per_pixel, spectrum.gain_slopes)[0]
         by_levels = jnp.outer(0.5 * sums, jnp.stack([-noise[1], noise[0]]))
         scatter = scatter + by_levels @ inverse_small(information) @ by_levels.T
     floor = rounding_variance(vector.dtype) * inverse_small(
@@ -326,7 +347,7 @@ def _white_view(objective: ErrorsInVariables, vector, margins, context) -> View:
     # The inside without a rim: the rim of the window is a part of the scene like any other.
     inside = frame_window(frame, margins).values
     noise = forward_transform(inside * residual, model.ndim)
-    scene = scene_spectrum(frame, response, context, noise)
+    scene = scene_spectrum(frame, response, coloured(context, objective.colours()), noise)
     spectrum = objective.noise_spectrum(vector, window, context)
     # Once more by the trust: leakage correlates, and gathers at the rim.
     white = spectrum.trust / jnp.sqrt(spectrum.density)
@@ -361,8 +382,12 @@ def _spectral_departures(objective: ErrorsInVariables, vector, margins, context)
     sums = band_sums(power, spectrum.trust, score, shape, repeated)
     if objective.estimated:
         frame = objective.frame
-        gains = noise_gains(frame, *objective.model.responses(vector, frame.reference_shape))
-        split = split_change(at.u, at.u_slopes, *gains, weights)
+        gain, overlaps = noise_gains(
+            frame, *objective.model.responses(vector, frame.reference_shape)
+        )
+        if (colours := objective.colours()) is not None:
+            gain, *overlaps = (tinted(each, colours[0]) for each in (gain, *overlaps))
+        split = split_change(at.u, at.u_slopes, gain, overlaps, weights)
         return spectral_departures(sums, inverse, split)
     levels = level_departure(
         power, spectrum, context, inverse * (energy / strength), shape, repeated

@@ -14,6 +14,7 @@ from gaussjax.model.arguments import Mask, as_noise, check_finite, check_fit_opt
 from gaussjax.model.array_checks import as_flags, is_traced
 from gaussjax.model.generalised import check_supported
 from gaussjax.model.kernels import Kernel, as_kernel
+from gaussjax.model.noise_correlation import as_noise_correlation
 from gaussjax.model.options import AnyFamily, Boundary, KernelName, LossName, Motion, Pixel
 from gaussjax.model.params import BlurParams, check_initial
 from gaussjax.numerics.sharding import automatic_sharding
@@ -47,6 +48,7 @@ def estimate_blur(
     shift: bool = False,
     motion: Motion | None = None,
     noise_std: Literal["estimate"] | ArrayLike | None = None,
+    noise_correlation: Sequence[ArrayLike | None] | None = None,
     bounds: ArrayLike | None = None,
     mask: Mask | None = None,
     weights: ArrayLike | None = None,
@@ -100,6 +102,11 @@ def estimate_blur(
             to the estimate. "estimate": both levels are found from the pair. Where they cannot be
             told apart (sigma small against the pixel) the status says so, and the value that
             stands is the one at the best guess of the levels, with its wide error bar.
+        noise_correlation: ``(correlation_reference, correlation_blurred)``, with ``noise_std``: the
+            autocorrelation of the noise of either image, an array with odd sides, 1 in its middle
+            and symmetric about it, at lags of whole px; None: white. Only on one grid. For images
+            that were resampled, smoothed or denoised; :func:`~gaussjax.noise_of_repeats` measures
+            it.
         bounds: (low, high) in sigma, px; an estimate on a bound is a status. Not for "full".
         mask: True where a pixel may be used: one array for ``blurred``, or a pair
             ``(mask_reference, mask_blurred)``, either of them None. Pixels that a missing pixel of
@@ -145,8 +152,9 @@ def estimate_blur(
         ValueError: shapes that differ, rank 0 or above 3, empty or size-1 axes, an unknown option,
             bounds that are out of order or given for "full", another kernel or boundary than those
             that "generalised" goes with, the shape of a colour image,
-            ``noise_std`` with another loss than "squared" or with weights, and outside of tracing
-            NaN or infinite pixels that are not masked.
+            ``noise_std`` with another loss than "squared" or with weights, ``noise_correlation``
+            without it, across grids or whose transform is negative, and outside of tracing NaN or
+            infinite pixels that are not masked.
 
     Source: the error bars are those of Seber & Wild, "Nonlinear Regression", Wiley 1989, ch. 2;
     White, Econometrica 50(1), 1982; Fuller, "Measurement Error Models", Wiley 1987.
@@ -162,6 +170,8 @@ def estimate_blur(
     narrowed = any(np.dtype(getattr(x, "dtype", "f4")) == np.float64 for x in given)
     check_initial(initial, reference.ndim, reference.dtype)
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
+    correlation = _on_one_grid(noise_correlation, grid)
+    correlation = as_noise_correlation(correlation, noise_std, reference.ndim, reference.dtype)
     buckets = buckets and boundary == "valid" and grid is None
     data = reference, blurred, usable
     data, moved = _on_frame(data, motion, boundary, noise_std, buckets=buckets)
@@ -179,7 +189,8 @@ def estimate_blur(
         spacing=spacing,
         largest_radius=largest_radius(data[0].shape, convention, boundary, bounds),
     )
-    estimate = _estimate(*data, known_steps(*given), noise, bounds, initial, options=options)
+    known = {"options": options, "correlation": correlation}
+    estimate = _estimate(*data, known_steps(*given), noise, bounds, initial, **known)
     if moved is not None:
         estimate = with_similarity(estimate, moved.similarity)
     _check_finite(estimate, *data)
@@ -188,7 +199,7 @@ def estimate_blur(
 
 
 def _estimate(
-    reference, blurred, usable: Usable, steps, noise, bounds, initial, *, options: Options
+    reference, blurred, usable: Usable, steps, noise, bounds, initial, *, options, correlation
 ) -> BlurEstimate:
     """The estimate of checked images: a padded frame is extended as far as each blur needs."""
     data = reference, blurred, usable
@@ -196,7 +207,8 @@ def _estimate(
     first = (options.loss != "squared" or noise is not None) and not is_traced(data)
     largest, boundary = options.largest_radius, options.boundary
     reaches = radii(reference.shape, boundary, bounds, largest, first=first)
-    return estimate_within(reaches, *data, steps, noise, bounds, initial, options=options)
+    known = {"options": options, "correlation": correlation}
+    return estimate_within(reaches, *data, steps, noise, bounds, initial, **known)
 
 
 def _on_frame(
@@ -217,6 +229,16 @@ def _check_noise(noise_std, loss: LossName | Callable, weights) -> None:
             "noise_std describes the noise of both images: it goes with loss='squared' and"
             f" without weights; got loss={loss!r}, weights {'' if weights is None else 'not '}None"
         )
+
+
+def _on_one_grid(noise_correlation, grid):
+    """The correlations; ValueError across grids."""
+    if noise_correlation is not None and grid is not None:
+        raise ValueError(
+            "noise_correlation is told in px of both images: leave it out across grids (sampling),"
+            " or bring the images to one grid before"
+        )
+    return noise_correlation
 
 
 def _check_finite(estimate: BlurEstimate, reference, blurred, usable: Usable) -> None:

@@ -13,6 +13,7 @@ from gaussjax.model.arguments import fill_with_mean
 from gaussjax.model.array_checks import is_traced
 from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.kernels import Kernel
+from gaussjax.model.noise_correlation import noise_colour
 from gaussjax.model.options import AnyFamily, Boundary, LossName
 from gaussjax.model.response import BlurModel
 from gaussjax.model.transfer import axis_margins
@@ -36,7 +37,7 @@ from gaussjax.pair.prediction import offset_of
 from gaussjax.pair.robust import Robust
 from gaussjax.pair.tiled_least_squares import TiledLeastSquares
 from gaussjax.pair.tiles import tile_shape
-from gaussjax.spectra.cross_spectra import windowed_spectra
+from gaussjax.spectra.cross_spectra import Spectra, windowed_spectra
 from gaussjax.spectra.orientation import swap_bounds, swap_pair, swap_params, variance_bounds
 from gaussjax.spectra.start import Start, find_start
 from gaussjax.statistics.cause import Cause
@@ -53,7 +54,7 @@ from gaussjax.statistics.departures import (
 from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, assess
 from gaussjax.statistics.motion import Motion
-from gaussjax.statistics.noise import floored_noise
+from gaussjax.statistics.noise_levels import coloured_ceiling, floored_noise
 from gaussjax.statistics.quantisation import rounding_noise, visible_steps
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status, is_too_small
@@ -107,6 +108,7 @@ def fit_pair(
     initial,
     *,
     options: Options,
+    correlation: jax.Array | None = None,
 ) -> tuple["Optimum", jax.Array, jax.Array, jax.Array]:
     """The optimum of a checked pair, whether it is swapped, and the bounds on its vector.
 
@@ -114,7 +116,8 @@ def fit_pair(
     in it, it compiles once for all of them.
 
     ``steps`` are those of the images' grey levels, ``[2]``, or None where the pixels have to tell;
-    ``noise`` standard deviations, ``[2]``, or None.
+    ``noise`` standard deviations, ``[2]``, or None; ``correlation`` the autocorrelations of the
+    noise in both images, ``[2, *lags]``, or None where it is white.
     """
     images = fill_with_mean(reference, usable.reference), fill_with_mean(blurred, usable.blurred)
     lower, upper = variance_bounds(bounds, reference.dtype)
@@ -132,6 +135,7 @@ def fit_pair(
     levels = {"noise": powers, "estimate_noise": options.estimate_noise}
     if grid is None:
         start = find_start(spectra, initial, lower, upper, model, **levels)
+        start = start if correlation is None else _with_colours(start, spectra, correlation)
     else:
         on_grid = replace(options, grid=None).model(blurred.shape)
         start = find_coarse_start(grid, spectra, initial, on_grid, **levels)
@@ -141,7 +145,8 @@ def fit_pair(
     if grid is not None:
         pair = replace(pair, rings=jnp.all(start.variance < RINGING_VARIANCE))
     per_pixel = (unit / pair.scale) ** 2 / energy
-    objective, context = _objective(pair, model, start, noise, per_pixel, options)
+    noises = noise, correlation
+    objective, context = _objective(pair, model, start, noises, per_pixel, options)
     low, high = swap_bounds(lower, upper, start.swapped)
     scout = None
     # From the optimum of the crop a pass over the frame is enough, where half of all pairs would
@@ -152,7 +157,7 @@ def fit_pair(
     if crop.shape != pair.shape and pays and not model.motion:
         few = jax.lax.stop_gradient(pair).crop(crop)
         on_crop = options.model(_reference_shape(grid, crop.shape))
-        scout, _ = _objective(few, on_crop, start, noise, per_pixel, options)
+        scout, _ = _objective(few, on_crop, start, noises, per_pixel, options)
     fit, low, high = _fit(objective, scout, start, context, low, high)
     if steps is None:
         steps = visible_steps(usable.filling(reference), usable.filling(blurred))
@@ -168,11 +173,14 @@ def _reference_shape(grid: CoarseGrid | None, shape: tuple[int, ...]) -> tuple[i
     return shape if grid is None else grid.fine_shape(shape)
 
 
-def estimate_within(reaches: list[int], *data, options: Options) -> BlurEstimate:
+def estimate_within(
+    reaches: list[int], *data, options: Options, correlation: jax.Array | None = None
+) -> BlurEstimate:
     """The estimate with the first of some radii that is wide enough, as far as can be told."""
 
     def estimate(reach: int) -> BlurEstimate:
-        return judged_estimate(*fit_pair(*data, options=replace(options, largest_radius=reach)))
+        within = replace(options, largest_radius=reach)
+        return judged_estimate(*fit_pair(*data, options=within, correlation=correlation))
 
     found, wider = estimate(reaches[0]), reaches[1:]
     while wider and not is_traced(found.status) and int(found.status) == Status.TOO_SMALL:
@@ -211,6 +219,15 @@ def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, option
     return spectra, window.sum(2), unit
 
 
+def _with_colours(start: Start, spectra: Spectra, correlation: jax.Array) -> Start:
+    """A start that took all noise for white, with the largest levels that noise told can have."""
+    shape = spectra.image_shape
+    colours = jnp.stack([noise_colour(each, shape) for each in correlation])
+    powers = spectra.reference_power, spectra.blurred_power
+    ceiling = coloured_ceiling(powers, colours, shape)
+    return replace(start, ceiling=swap_pair(start.swapped, ceiling, ceiling[::-1])[0])
+
+
 def _centre_and_scale(sharp, usable: Usable, swapped, unit) -> tuple[jax.Array, jax.Array]:
     """Of the sharper image of a crop, where it is known."""
     known, _ = usable.known(swapped, sharp)
@@ -247,7 +264,7 @@ def _pair(reference, blurred, unit, usable: Usable, swapped, options: Options) -
 
 
 def _objective(
-    pair: Pair, model: BlurModel, start: Start, noise, per_pixel, options: Options
+    pair: Pair, model: BlurModel, start: Start, noises: tuple, per_pixel, options: Options
 ) -> tuple[Objective, jax.Array]:
     """What the options ask to minimise, and its first context.
 
@@ -255,19 +272,22 @@ def _objective(
         pair: oriented.
         model: of its blur.
         start: of the fit.
-        noise: standard deviations, in the order and the unit of the caller's images; or None.
+        noises: in the order of the caller's images: standard deviations in their unit, or None,
+            and autocorrelations, or None.
         per_pixel: the factor from a noise power of the start to a variance in the pair's scale.
         options: of the estimate.
     """
-    frame = pair.frame()
+    frame, (noise, correlation) = pair.frame(), noises
     if noise is not None:
         levels = floored_noise(start.noise * per_pixel)
         if not options.estimate_noise:
             levels = (swap_pair(start.swapped, noise, noise[::-1])[0] / pair.scale) ** 2
             # Rounding is noise of both images.
             levels = levels + rounding_variance(levels.dtype)
-        ceiling = start.ceiling * per_pixel
-        return ErrorsInVariables(frame, model, options.estimate_noise, levels, ceiling), levels
+        if correlation is not None:
+            correlation, _ = swap_pair(start.swapped, correlation, correlation[::-1])
+        how = options.estimate_noise, levels, start.ceiling * per_pixel, correlation
+        return ErrorsInVariables(frame, model, *how), levels
     if options.loss != "squared":
         return Robust(frame, model, options.loss), jnp.ones(1, pair.reference.dtype)
     nothing = jnp.zeros(0, pair.reference.dtype)

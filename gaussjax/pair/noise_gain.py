@@ -14,6 +14,7 @@ from gaussjax.model.fourier import half_plane_weights, multiply, squared_magnitu
 from gaussjax.numerics.linear_algebra import inner_products, real_products
 from gaussjax.pair.frame import Frame
 from gaussjax.statistics.noise import excess_scatter
+from gaussjax.statistics.noise_colour import Levels
 
 
 def noise_gains(
@@ -43,7 +44,7 @@ def axis_gains(
 
 
 def scene_of_both(
-    frame: Frame, response: jax.Array, noise: jax.Array, sharp: jax.Array, residual: jax.Array
+    frame: Frame, response: jax.Array, noise: Levels, sharp: jax.Array, residual: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """The scene on the grid of B as both images show it, and the power of its noise.
 
@@ -52,7 +53,7 @@ def scene_of_both(
     Args:
         frame: of the pair.
         response: R.
-        noise: (v_A, v_B).
+        noise: (v_A, v_B), numbers or both by frequency.
         sharp: transform of A on the grid of B, and
         residual: of the residual.
     """
@@ -68,7 +69,7 @@ def scene_of_both(
     return scene, noise[0] * jnp.maximum(error, plain * noise[1] / own)
 
 
-def scene_spectrum(frame: Frame, response: jax.Array, noise: jax.Array, residual: jax.Array):
+def scene_spectrum(frame: Frame, response: jax.Array, noise: Levels, residual: jax.Array):
     """The spectrum of a frame, corrected likewise; across grids before it is folded."""
     gain, _ = noise_gains(frame, response)
     own = noise[1] + noise[0] * gain
@@ -82,7 +83,7 @@ def scene_spectrum(frame: Frame, response: jax.Array, noise: jax.Array, residual
 
 
 def excess(
-    frame: Frame, response: jax.Array, slopes: jax.Array, noise: jax.Array, weights: jax.Array
+    frame: Frame, response: jax.Array, slopes: jax.Array, noise: Levels, weights: jax.Array
 ) -> jax.Array:
     """As :func:`~gaussjax.statistics.noise.excess_scatter`, with weights without the half plane's.
 

@@ -11,7 +11,7 @@ from gaussjax.model.fourier import forward_transform, squared_magnitude
 from gaussjax.model.window import erode, interior_window
 from gaussjax.numerics.pytree import pytree
 from gaussjax.pair.transfer_layout import Layout
-from gaussjax.statistics.noise import noise_ceiling
+from gaussjax.statistics.noise_levels import noise_ceiling
 
 # Least noise of B, in variances of A's: where B has none at all, high frequencies that the filter
 # has emptied are no instrument.

@@ -30,13 +30,8 @@ from gaussjax.spectra.orientation import (
     swap_spectra,
 )
 from gaussjax.spectra.phase_correlation import correlation_peak, translated
-from gaussjax.statistics.noise import (
-    excess_scatter,
-    noise_ceiling,
-    noise_regression,
-    split_change,
-    whitened_sums,
-)
+from gaussjax.statistics.noise import excess_scatter, split_change, whitened_sums
+from gaussjax.statistics.noise_levels import noise_ceiling, noise_regression
 
 # px^2, least principal variance from which a full sampled kernel starts.
 _LEAST_START = 0.05

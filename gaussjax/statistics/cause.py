@@ -24,6 +24,6 @@ class Cause(Code):
     NOISE_SPECTRUM = (
         15,
         "the spectrum of the residual is not that of the noise: the levels of noise_std are wrong,"
-        " or the noise is not white",
+        " or the noise is not white (noise_correlation)",
     )
     LEAKAGE = 16, "the kernel's tail reaches beyond the frame: use a larger one"

@@ -1,7 +1,8 @@
 """Sums over frequencies of a residual whose noise the blur itself has coloured.
 
 White noise of variance v_A in A and v_B in B leaves in the residual the power spectrum
-``D = v_B + v_A |R|^2``; see :mod:`gaussjax.pair.errors_in_variables`.
+``D = v_B + v_A |R|^2``, noise of the colours s_A and s_B ``v_B s_B + v_A |R|^2 s_A``; see
+:mod:`gaussjax.pair.errors_in_variables`.
 """
 
 import math
@@ -29,6 +30,7 @@ from gaussjax.numerics.linear_algebra import (
 from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import totals
 from gaussjax.statistics.long_run import drawn_to_one
+from gaussjax.statistics.noise_colour import tinted
 
 # Frequencies count less where D is below this part of the larger noise variance: there D is known
 # no better than rounding lets its leakage be computed. Estimated variances are no smaller either.
@@ -36,13 +38,11 @@ LEAST_RATIO = 1e-6
 # A variance has to be larger by so many times its relative variance for intervals to cover 95 %:
 # quantiles of Student's are 1 + (1.96^2 + 1) / (4 n) times as large, and the fit has taken a part.
 _STUDENT = 1.5
+# Of noise whose neighbours correlate the spectrum, whose mean is 1, is told no better than this.
+LEAST_COLOUR = 1e-3
 # Places along a radius up to the Nyquist frequency at which the power of the scene is found, and
 # frequencies along every axis from which.
 _KNOTS, _LEAST_AXIS = 8, 128
-# Frequencies are high beyond this part of the Nyquist frequency, along every axis.
-_CORNER = 0.75
-# Factor on the mean power found there, against chance.
-_CEILING = 1.2
 
 
 @pytree
@@ -95,17 +95,24 @@ def reference_noise(
 class NoiseSpectrum:
     """The power spectrum D of the noise in a residual, per pixel, and how far it is to be used."""
 
-    gain: jax.Array  # what white noise of A leaves, per v_A
+    gain: jax.Array  # what noise of A leaves, per v_A: leaked |R|^2 s_A
     gain_slopes: jax.Array  # its derivatives, `[k, *spectrum]`
-    density: jax.Array  # ``D = v_B + v_A gain``
+    density: jax.Array  # ``D = v_B base + v_A gain``
     slopes: jax.Array  # its derivatives, likewise
     # between 0 and 1: how far D is known
     trust: jax.Array
     # between 0 and 1: the weight W of a frequency in the estimating equation
     weight: jax.Array
+    base: jax.Array | None = None  # what noise of B leaves, per v_B: leaked s_B; None: 1
+
+    @property
+    def basis(self) -> jax.Array:
+        """What noise of A and noise of B leave in a residual, per variance, ``[2, *spectrum]``."""
+        base = jnp.ones_like(self.gain) if self.base is None else self.base
+        return jnp.stack([self.gain, base])
 
     @classmethod
-    def leaked(cls, gain, gain_slopes, own_gain, noise) -> "NoiseSpectrum":
+    def leaked(cls, gain, gain_slopes, own_gain, noise, colours=None, base=None) -> "NoiseSpectrum":
         """Of a residual that is seen through a window.
 
         Frequencies that the blur has emptied of the noise of A hold what the window leaks into
@@ -114,18 +121,24 @@ class NoiseSpectrum:
         would not: where it is the larger part, D follows the parameters less than the noise does.
 
         Args:
-            gain: what white noise of A leaves in it, per v_A.
+            gain: what noise of A leaves in it, per v_A.
             gain_slopes: its derivatives, ``[k, *spectrum]``.
-            own_gain: what it would leave without a window, |R|^2.
+            own_gain: what white noise of A would leave without a window, |R|^2.
             noise: (v_A, v_B).
+            colours: (s_A, s_B), ``[2, *spectrum]``; None: white noise.
+            base: s_B with the leakage of the window.
         """
         v_reference, v_blurred = noise
         least = LEAST_RATIO * jnp.max(noise)
         # Rounding of the leakage may leave less than nothing.
-        density = jnp.maximum(v_blurred + v_reference * gain, 0.1 * least)
+        density = jnp.maximum(tinted(v_blurred, base) + v_reference * gain, 0.1 * least)
         own = v_blurred + v_reference * own_gain
+        if colours is not None:
+            least = least + LEAST_COLOUR * own
+            own = v_blurred * colours[1] + v_reference * colours[0] * own_gain
         trust = (own / (density + least)) ** 2
-        return cls(gain, gain_slopes, density, v_reference * gain_slopes, trust, trust)
+        slopes = v_reference * gain_slopes
+        return cls(gain, gain_slopes, density, slopes, trust, trust, base)
 
 
 def informative(scene: jax.Array, error: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
@@ -230,7 +243,7 @@ def excess_scatter(response, response_slopes, noise, weights) -> jax.Array:
     """What J'J has on top of the mean of the second derivative: noise of A in the slopes.
 
     ``sum v_A Re(conj(R_i) R_j) / D - 1/4 D_i D_j / D^2``, for a real R
-    ``sum R_i R_j v_A v_B / D^2``; ``[k, k]``.
+    ``sum R_i R_j v_A v_B / D^2``; ``[k, k]``. (v_A, v_B) are numbers, or both by frequency.
     """
     v_reference, v_blurred = noise
     density = v_blurred + v_reference * squared_magnitude(response)
@@ -239,51 +252,11 @@ def excess_scatter(response, response_slopes, noise, weights) -> jax.Array:
         slopes = (root / density)[None] * response_slopes
         return inner_products(slopes, slopes)
     root = jnp.sqrt(weights / density)
-    by_slope = multiply(jnp.sqrt(v_reference) * root[None], response_slopes)
-    density_slopes = 2 * v_reference * jnp.real(jnp.conj(response)[None] * response_slopes)
+    by_slope = multiply((jnp.sqrt(v_reference) * root)[None], response_slopes)
+    twice = 2 * (v_reference[None] if jnp.ndim(v_reference) else v_reference)
+    density_slopes = twice * jnp.real(jnp.conj(response)[None] * response_slopes)
     by_density = 0.5 * density_slopes * (root / jnp.sqrt(density))[None]
     return real_products(by_slope, by_slope) - inner_products(by_density, by_density)
-
-
-def noise_regression(
-    power: jax.Array, noise_gain: jax.Array, weights: jax.Array, ceiling: jax.Array
-) -> jax.Array:
-    """Least-squares (v_A, v_B) with ``power = v_A noise_gain + v_B``, ``[2]``.
-
-    Args:
-        power: |u|^2 per pixel.
-        noise_gain: what white noise of A leaves in it, per v_A.
-        weights: of the regression.
-        ceiling: largest (v_A, v_B), from :func:`noise_ceiling`. Without it a misfit of the blur,
-            as smooth as the image, is taken for noise of A, which makes the misfit worse.
-    """
-    s0, s1, s2 = (jnp.sum(weights * noise_gain**k) for k in range(3))
-    y0, y1 = jnp.sum(weights * power), jnp.sum(weights * noise_gain * power)
-    # About the mean, so that near-equal sums do not cancel.
-    centred = noise_gain - s1 / s0
-    free = jnp.sum(weights * centred * power) / jnp.sum(weights * centred**2)
-    v_reference = jnp.clip(free, 0, ceiling[0])
-    v_blurred = (y0 - v_reference * s1) / s0
-    within = jnp.clip(v_blurred, 0, ceiling[1])
-    # Where v_B is at a limit, v_A is fitted anew.
-    again = jnp.clip((y1 - within * s1) / s2, 0, ceiling[0])
-    v_reference = jnp.where(within == v_blurred, v_reference, again)
-    noise = jnp.stack([v_reference, within])
-    return floored_noise(jnp.where(jnp.isfinite(noise), noise, ceiling))
-
-
-def noise_ceiling(power: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
-    """Mean power where the frequencies of all axes are high: noise, and detail of the image."""
-    inside = jnp.ones((1,) * len(image_shape), bool)
-    for w in angular_frequencies(image_shape, power.dtype):
-        inside = inside & (jnp.abs(w) > _CORNER * jnp.pi)
-    inside = jnp.broadcast_to(inside, power.shape)
-    return _CEILING * jnp.mean(power, where=inside)
-
-
-def floored_noise(noise: jax.Array) -> jax.Array:
-    """Noise variances, neither so small that the spectrum of the residual could vanish."""
-    return jnp.maximum(noise, LEAST_RATIO * jnp.max(noise)) + (4 * jnp.finfo(noise.dtype).eps) ** 2
 
 
 def split_change(u, slopes, gain, overlaps, weights) -> jax.Array:

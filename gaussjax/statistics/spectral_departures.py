@@ -83,7 +83,7 @@ def level_departure(
         repeated: number of frequencies over that of independent ones.
     """
     held = (half_plane_weights(image_shape, power.dtype) * spectrum.trust)[None]
-    basis = jnp.stack([spectrum.gain, jnp.ones_like(spectrum.gain)]) / spectrum.density[None]
+    basis = spectrum.basis / spectrum.density[None]
     trusted = spectrum.trust[None] * basis
     solver = inverse_small(inner_products(held * basis, basis))
     change = product(solver, inner_products(held * basis, (power - 1)[None])[:, 0])

@@ -11,7 +11,7 @@ from problems import cropped_photograph
 import gaussjax as gj
 from gaussjax import Verdict
 from gaussjax.statistics.cause import Cause
-from gaussjax.statistics.noise import noise_regression
+from gaussjax.statistics.noise_levels import noise_regression
 
 
 def noisy_pairs(sigma, levels, draws, seed=0, size=128, name="camera"):

@@ -180,6 +180,7 @@ ARGUMENTS = {
     "estimate_blur": {
         **PAIR_OPTIONS,
         "boundary": BOUNDARY,
+        "noise_correlation": static("None"),  # there are no levels
         "motion": static("None"),
         **GRID,
         "spacing": SPACING,
@@ -193,6 +194,7 @@ ARGUMENTS = {
         "boundary": BOUNDARY,
         "mask": STACK_MAP,
         "weights": STACK_MAP,
+        "noise_correlation": static("None"),
         "motion": static("None"),
         **GRID,
         "spacing": SPACING,
@@ -252,6 +254,11 @@ ARGUMENTS = {
     "keep_programs": {"folder": PATH | {"None", "a long text"}},
     "loss": {"params": SIGMA, "spectra": SPECTRA, **KERNEL_OPTIONS},
     "map_rows": {"blur_map": NOTHING},
+    "noise_of_repeats": {
+        "exposures": static(  # an image holds the exposures of a signal
+            *FINITE, "a batch", "an image of another shape", "a colour image", "an array of rank 4"
+        )
+    },
     "open_pairs": {
         "reference": PATH,
         "blurred": PATH | {"None"},
@@ -345,6 +352,7 @@ def calls():
     solver = "gaussjax.spectra.iterative_fit"
     ratio = "gaussjax.spectra.frequency_ratio"
     fit = ("gaussjax.pair.estimate.estimate_within", "gaussjax.pair.partial_frame._search")
+    repeats = "gaussjax.statistics.repeats"
     many = ("gaussjax.dataset.stack._together", "gaussjax.dataset.stack._one_by_one")
     oriented = ("gaussjax.report.oriented_pair.is_swapped",)
     stacks = {"references": known["a batch"], "blurreds": known["a batch"]}
@@ -419,6 +427,9 @@ def calls():
             ("gaussjax.spectra.loss.spectral_squares",),
         ),
         "map_rows": Call(gj.map_rows, {"blur_map": found}),
+        "noise_of_repeats": Call(
+            gj.noise_of_repeats, {"exposures": known["a batch"]}, (f"{repeats}._autocovariance",)
+        ),
         "open_pairs": Call(
             gj.open_pairs, {"reference": "a", "blurred": "b"}, ("gaussjax.io.pair_set.open_source",)
         ),
