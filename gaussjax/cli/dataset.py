@@ -68,6 +68,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         " compare it and assume what lies beyond",
     )
     common.add_noise_levels(parser)
+    common.add_sampling_options(parser, inferred=False)
     parser.add_argument(
         "--double",
         action="store_true",
@@ -151,6 +152,7 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse options that contradict each other or would be ignored."""
     common.check_kernel(parser, options)
     common.check_noise_levels(parser, options)
+    common.check_sampling_options(parser, options)
     if options.save_every is not None and not options.resume:
         parser.error("--save-every belongs to --resume")
     outputs = [path for path in (options.csv, options.plot, options.resume) if path]
@@ -224,6 +226,7 @@ def _fit(
             estimate = fit_dataset(
                 pairs,
                 **common.fit_keywords(options),
+                **common.sampling_keywords(options),
                 boundary=options.boundary,
                 noise_std=options.noise and tuple(options.noise),
                 covariates=covariates,

@@ -90,6 +90,8 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         **attributes(options, "family", "kernel", "truncate", "radius", "boundary", "gain"),
         **attributes(options, "offset", "initial", "passes", "max_bad", "csv", "plot"),
         **attributes(options, "covariates"),
+        "sampling": estimate.joint.sampling,
+        **attributes(options, "pixel", "centre"),
         **attributes(options, noise_std="noise", linearized="linearize", state="resume"),
         **attributes(outcome, "state_error"),
         "dtype": "float64" if options.double else "float32",

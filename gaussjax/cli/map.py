@@ -47,6 +47,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         help="smooth sigma over the tiles, by as little as it varies beyond its error bars",
     )
     common.add_pair_options(parser)
+    common.add_sampling_options(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -63,6 +64,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse options that contradict each other."""
     common.check_pair_options(parser, options)
+    common.check_sampling_options(parser, options)
     if options.step is not None and options.step > options.tile:
         parser.error("--step: is more than --tile, which leaves gaps between the tiles")
     if options.family != "isotropic" and (options.output or options.csv or options.shrink):
@@ -88,6 +90,7 @@ def run(options: argparse.Namespace) -> int:
         from gaussjax.maps.table import map_rows
 
         tiling = {"tile": options.tile, "step": options.step, "shrink": options.shrink}
+        keywords |= common.sampling_keywords(options)
         with jax.enable_x64(True):  # the files have no precision to spare
             outcome = Outcome(jax.device_get(blur_map(*pair, **tiling, **keywords)), notes)
         files = (

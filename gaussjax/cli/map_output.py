@@ -134,6 +134,7 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         "num_refused": np.count_nonzero(~outcome.are_estimated),
         "num_trusted": np.count_nonzero(outcome.are_trusted),
         **attributes(found.grid, "tile", "step", "shape"),
+        "sampling": found.estimates.sampling,
         **attributes(options, "family", "kernel", "csv"),
         **attributes(options, loss_function="loss", linearized="linearize", plot="output"),
         "dtype": str(found.sigma.dtype),

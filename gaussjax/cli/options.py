@@ -189,15 +189,21 @@ def check_noise_levels(parser: argparse.ArgumentParser, options: argparse.Namesp
         parser.error("--noise: give two standard deviations, not both 0")
 
 
-def add_sampling_options(parser: argparse.ArgumentParser) -> None:
-    """How a BLURRED of fewer, larger pixels samples the scene."""
+def add_sampling_options(parser: argparse.ArgumentParser, *, inferred: bool = True) -> None:
+    """How a BLURRED of fewer, larger pixels samples the scene.
+
+    Args:
+        parser: of the command.
+        inferred: the shapes may tell the ratio.
+    """
+    told = "as the shapes tell, if they tell a whole number or half of one"
     parser.add_argument(
         "--sampling",
         nargs="+",
         type=positive,
         metavar="RATIO",
         help="pixels of REFERENCE per pixel of BLURRED along an axis, one number or one per axis:"
-        " 4, 1.5; default: as the shapes tell, if they tell a whole number or half of one",
+        f" 4, 1.5; default: {told if inferred else 'images of one shape'}",
     )
     parser.add_argument(
         "--pixel",

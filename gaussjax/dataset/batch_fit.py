@@ -16,6 +16,7 @@ from gaussjax.dataset.options import JointOptions
 from gaussjax.dataset.own_root import (
     WIDER,
     Linearized,
+    crop_of,
     followed,
     linearized,
     own_optimum,
@@ -27,7 +28,7 @@ from gaussjax.numerics.linear_algebra import diagonal, inverse_small, product
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.programs import compiled
 from gaussjax.numerics.pytree import pytree
-from gaussjax.pair.crop import most_informative_crop
+from gaussjax.pair.coarse_start import RINGING_VARIANCE
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
 from gaussjax.pair.extent import is_seamless
 from gaussjax.pair.fit import Judged, Optimum, estimate_at, find_optimum, judged
@@ -116,7 +117,8 @@ def _device_sums(arrays, point: LinearizationPoint, options: JointOptions) -> Ba
     shape = references.shape[1:]
     # The same for all pairs: outside of the loop.
     filters = options.model(shape).responses(point.vector, options.frame_shape(shape))
-    shared = filters, _probes(point, options, shape)
+    probes = None if options.sampling else _probes(point, options, shape)
+    shared = filters, probes
 
     def fit_some(mapped, some):
         return _fit_pairs(mapped, some, shared, point, options)
@@ -164,6 +166,8 @@ def _probes(point: LinearizationPoint, options: JointOptions, shape: tuple[int, 
 def _rings(frame: Frame, sums: PairSums, shared, point: LinearizationPoint, options: JointOptions):
     """Spectra of a pair and of what the blur at the point of the pass leaves over."""
     filters, probes = shared
+    if frame.grid is not None:
+        return RingSums.none(len(filters[1]), frame.blurred.dtype)
     window = frame_window(frame, *_ring_margins(point, options, frame.image_shape, frame.size))
     if frame.size is not None:
         probes = noise_probes(jax.random.key(point.number), window)
@@ -175,8 +179,7 @@ def _rings(frame: Frame, sums: PairSums, shared, point: LinearizationPoint, opti
     images = sharp, frame.blurred / gain, -sums.residual / gain
     if alike:
         return ring_sums(*images, filters, window, probes)
-    like = jax.eval_shape(partial(ring_sums, window=window), *images, filters, probes=probes)
-    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
+    return RingSums.none(len(filters[1]), frame.blurred.dtype)
 
 
 def _fit_pairs(
@@ -195,7 +198,7 @@ def _fit_pairs(
     noise = None if point.noise is None else point.noise[0]
 
     def begin(reference, blurred, usable, present):
-        pair = _oriented(reference, blurred, usable, point.unit, options)
+        pair = _oriented(reference, blurred, usable, point, options)
         frame = pair.frame()
         first = linearized(frame, shared[0], point.vector, noise, model, options)
         equations = first.sums.equations
@@ -214,22 +217,29 @@ def _fit_pairs(
     return _PairFit(coefficients, equations, rings, optimum, counts)
 
 
-def _oriented(reference, blurred, usable: Usable, unit, options: JointOptions) -> Pair:
+def _oriented(
+    reference, blurred, usable: Usable, point: LinearizationPoint, options: JointOptions
+) -> Pair:
     """The pair, in the unit of all pairs and with its own centre."""
-    sharp, _ = swap_pair(options.swapped, reference, blurred)
-    inside = None
+    sharp, grid = blurred if options.swapped else reference, options.grid(reference.ndim)
+    seamless = is_seamless(options.boundary, options.kernel, options.family, gain=options.gain)
+    inside, rings = None, None
     if usable.size is not None:
         inside = everywhere(sharp.shape, sharp.dtype, usable.size).values > 0
+    if grid is not None:
+        rings = jnp.all(point.vector < RINGING_VARIANCE)
     return Pair(
         reference,
         blurred,
         usable,
         jnp.asarray(options.swapped),
         jnp.mean(sharp, where=inside),
-        unit,
+        point.unit,
         boundary=options.boundary,
         pad=options.pad(reference.shape),
-        seamless=is_seamless(options.boundary, options.kernel, options.family, gain=options.gain),
+        seamless=seamless and (grid is None or grid.is_local),
+        rings=rings,
+        grid=grid,
     )
 
 
@@ -237,7 +247,8 @@ def _optimum(
     pair: Pair, frame: Frame, own: Linearized, point: LinearizationPoint, options: JointOptions
 ) -> Optimum:
     """What there is to see at a pair's own root."""
-    model = replace(options.model(pair.shape), gain=options.gain, offset=options.offset)
+    shape = pair.reference.shape
+    model = replace(options.model(shape), gain=options.gain, offset=options.offset)
     images = map(pair.usable.filling, (pair.reference, pair.blurred))
     steps = quantisation_steps(*images).astype(own.point.dtype)
     rounding = rounding_noise(swap_pair(options.swapped, *steps)[0] / frame.scale)
@@ -245,11 +256,10 @@ def _optimum(
         return own_optimum(pair, frame, own, rounding, model, options)
     vector, _ = own_vector(own, options)
     levels = point.noise + rounding_variance(vector.dtype)
-    limits = jnp.full(vector.size, jnp.inf, vector.dtype)
+    least, most = options.least(model, vector.dtype), jnp.full_like(vector, jnp.inf)
     objective = ErrorsInVariables(frame, model, False, levels, jnp.inf * levels)
-    fit = iterate(objective, vector, levels, -limits, limits)
-    crop = most_informative_crop(pair.reference, pair.blurred, pair.usable.size)
-    return find_optimum(objective, pair, fit, crop, rounding)
+    fit = iterate(objective, vector, levels, least, most)
+    return find_optimum(objective, pair, fit, crop_of(pair), rounding)
 
 
 def _judge(
@@ -258,8 +268,8 @@ def _judge(
     """Evidence and record of one pair."""
     at, joint, p = fit.optimum, fit.joint, len(fit.joint.gradient)
     found = judged(at)
-    limits = jnp.full(at.vector.size, jnp.inf, at.vector.dtype)
-    estimate = estimate_at(at, found, options.swapped, -limits, limits)
+    least = options.least(at.model, at.vector.dtype)
+    estimate = estimate_at(at, found, options.swapped, least, jnp.full_like(at.vector, jnp.inf))
     departures, adequacy = found.departures, cast(Adequacy, estimate.adequacy)
     information = joint.information
     # What moves the own root is a score at its own information; only that of least squares is in

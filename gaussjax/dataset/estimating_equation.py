@@ -30,7 +30,13 @@ class Root:
         return jnp.all(self.predicted_step <= largest)
 
 
-def find_root(project: Callable, gradient: jax.Array, slope: jax.Array, point: jax.Array) -> Root:
+def find_root(
+    project: Callable,
+    gradient: jax.Array,
+    slope: jax.Array,
+    point: jax.Array,
+    least: jax.Array | float = -jnp.inf,
+) -> Root:
     """Newton's method on ``F(theta) = project(theta) - project(point) + gradient``.
 
     Args:
@@ -38,6 +44,7 @@ def find_root(project: Callable, gradient: jax.Array, slope: jax.Array, point: j
         gradient: F at the point, ``[p]``.
         slope: of F there, ``[p, p]``.
         point: where the method begins, ``[p]``.
+        least: bound on the root from below, ``[p]``; where it is beyond, the bound stands.
     """
     first = project(point)
 
@@ -54,7 +61,9 @@ def find_root(project: Callable, gradient: jax.Array, slope: jax.Array, point: j
         step = held_back(-solve_small(slope, value), vector)
         next_step = predicted_step(step, jnp.max(jnp.abs(vector)) + FIELD_SCALE)
         next_step = jnp.where(jnp.isfinite(next_step), next_step, jnp.inf)
-        return Root(vector + step, slope, next_step, num_steps)
+        moved = jnp.maximum(vector + step, least)
+        stays = (vector <= least) & (moved <= least)
+        return Root(moved, slope, jnp.where(stays, 0, next_step), num_steps)
 
     def one_step(root: Root):
         return step_from(root.vector, *with_slope(root.vector), root.num_steps + 1)

@@ -1,11 +1,12 @@
 """One blur from very many pairs, streamed: a pass over them is exact, and its memory constant."""
 
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from importlib import metadata
 from os import PathLike
-from typing import Any, TypeGuard
+from typing import Any, Literal, TypeGuard
 
 import jax
 import numpy as np
@@ -22,12 +23,14 @@ from gaussjax.dataset.processes import from_every_process, total_over_processes
 from gaussjax.dataset.result import DatasetEstimate
 from gaussjax.dataset.start import first_start, next_start, total_sums
 from gaussjax.dataset.state import JointStart, PassSums, from_arrays, to_arrays
+from gaussjax.dataset.two_grids import fitting
 from gaussjax.io.pair_stream import PairStream
 from gaussjax.model.arguments import as_noise, check_fit_options
 from gaussjax.model.array_checks import as_flags, check_known
 from gaussjax.model.kernels import Kernel, as_kernel
-from gaussjax.model.options import PADDED_BOUNDARIES, Boundary, Family, KernelName
+from gaussjax.model.options import PADDED_BOUNDARIES, Boundary, Family, KernelName, Pixel
 from gaussjax.model.params import BlurParams
+from gaussjax.model.sampling import as_sampling
 from gaussjax.spectra.pooled_transfer import PooledTransfer, pooled_transfer
 from gaussjax.statistics.batch import Batch
 from gaussjax.statistics.covariate_regression import regress_on_covariates
@@ -44,6 +47,9 @@ def fit_dataset(
     gain: bool = False,
     offset: bool = False,
     noise_std: ArrayLike | None = None,
+    sampling: float | Fraction | Sequence[float | Fraction] | None = None,
+    pixel: Pixel = "area",
+    centre: Literal["area", "first"] | float | Sequence[float] = "area",
     initial: BlurParams | ArrayLike | None = None,
     covariates: Mapping[str, Any] | None = None,
     batched: bool = False,
@@ -81,6 +87,12 @@ def fit_dataset(
         noise_std: None: noise in the blurred images only. ``(std_reference, std_blurred)`` in the
             unit of the images: what white noise of that level in the sharper images adds to the
             sums is subtracted.
+        sampling: pixels of the references per pixel of the blurred images, where these have fewer,
+            larger ones; as in :func:`~gaussjax.estimate_blur`, as are the next two, but never told
+            by the shapes: one ratio holds for all pairs. Every shape is then compiled, and
+            ``transfer`` is not known (NaN).
+        pixel: of the blurred images, "area" or "point".
+        centre: of their first pixel, "area", "first" or a number.
         initial: sigma in px or BlurParams, where the search begins.
         covariates: what is known of each pair, by name: an array with a value for every pair in
             their order, bad ones too, or a mapping from pair names; NaN for a pair without it. The
@@ -118,21 +130,17 @@ def fit_dataset(
     check_known("many pairs are streamed", noise_std=noise_std, initial=initial)
     levels = _noise_levels(noise_std, boundary)
     convention = as_kernel(kernel, truncate, radius)
-    options = JointOptions(family, convention, boundary, gain, offset, noisy=levels is not None)
+    grids = as_sampling(sampling, pixel, centre, boundary)
+    noisy = levels is not None
+    options = JointOptions(family, convention, boundary, gain, offset, noisy, sampling=grids)
     _check_collection(pairs)
     file = StateFile(state)
-    stream = PairStream(pairs, batched=batched)
-    # Not the Kernel as a whole: of a radius that is a function only the name outlives a process.
-    parts = convention.name, convention.truncate, convention.radius
-    named = _named(family, *parts, boundary, gain, offset, levels, initial)
+    stream = PairStream(pairs, batched=batched, fitted=fitting(grids, boundary))
+    named = _named(options, levels, initial)
     known = as_covariates(covariates, pairs, len(pairs) if _is_list(pairs, batched) else None)
     _check_processes(stream, f"{named}, covariates {list(known.columns) if known else None}")
-    identity = {
-        # Of many files it takes a while, and only a file needs it.
-        "data, or another way to read them": "" if state is None else stream.fingerprint(),
-        "options": named,
-        "version": metadata.version("gaussjax"),
-    }
+    # Of many files a fingerprint takes a while, and only a state needs it.
+    identity = _identity("" if state is None else stream.fingerprint(), named)
     current = _resumed(file, identity)
     if current is None:
         current = JointPass(first_start(stream, options, levels, initial))
@@ -147,7 +155,7 @@ def fit_dataset(
         if enough or not stream.can_repeat:
             file.finish()
             return _result(current, fit, sums, known, levels)
-        current = JointPass(next_start(fit, current.start), current.number + 1)
+        current = JointPass(next_start(fit, current.start, options), current.number + 1)
 
 
 def _check_collection(pairs: Iterable) -> None:
@@ -189,9 +197,24 @@ def _is_list(pairs: Iterable, batched: bool) -> TypeGuard[Sized]:
     return not batched and isinstance(pairs, Sized)
 
 
-def _named(*options) -> str:
+def _identity(fingerprint: str, options: str) -> dict[str, str]:
+    """What has to be the same in a run that goes on."""
+    version = metadata.version("gaussjax")
+    return {
+        "data, or another way to read them": fingerprint,
+        "options": options,
+        "version": version,
+    }
+
+
+def _named(options: JointOptions, levels, initial) -> str:
     """The options in a line; functions by their names, which outlive a process."""
-    return ", ".join(getattr(option, "__qualname__", repr(option)) for option in options)
+    kernel = options.kernel
+    # Not the Kernel as a whole, whose radius may be a function.
+    parts = [options.family, kernel.name, kernel.truncate, kernel.radius, options.boundary]
+    parts += [options.gain, options.offset, levels, initial]
+    parts += [] if options.sampling is None else [options.sampling]
+    return ", ".join(getattr(part, "__qualname__", repr(part)) for part in parts)
 
 
 def _check_processes(stream: PairStream, options: str) -> None:

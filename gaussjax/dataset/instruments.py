@@ -7,8 +7,9 @@ gradient at theta_0 stand for the pair, whose blur is the root of
 
     F(theta) = sum_w Re c (T_theta - T_0) + <Z, T_0 A - B>.
 
-Both add up over pairs. At theta_0 the slope of F is ``J' W J``, and a root there is that of least
-squares; elsewhere it is as unbiased, if a little less precise.
+Both add up over pairs. Across grids the sums are over the frequencies of the finer one, over which
+Z^ repeats itself (:mod:`gaussjax.model.folding`). At theta_0 the slope of F is ``J' W J``, and a
+root there is that of least squares; elsewhere it is as unbiased, if a little less precise.
 
 Source: instrumental variables as in W. A. Fuller, "Measurement Error Models", Wiley 1987, ch. 1.4.
 """
@@ -21,12 +22,11 @@ import jax.numpy as jnp
 from gaussjax.dataset.equations import PairEquations
 from gaussjax.dataset.options import JointOptions
 from gaussjax.model.buckets import bucket_shape
-from gaussjax.model.fourier import forward_transform, half_plane_weights
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
 from gaussjax.numerics.pytree import pytree
 from gaussjax.pair.frame import Frame, frame_window
-from gaussjax.pair.prediction import filtered
+from gaussjax.pair.prediction import filtered, noise_weights, product_weights, transforms_of
 
 # In frames of at least so many rows one row in eight shows how neighbours correlate.
 _LEAST_ROWS, _ROWS = 64, 8
@@ -70,8 +70,9 @@ def pair_sums(
             products of A with itself is known, ``v_A sum_w m T T' sum_x W``, and subtracted.
     """
     window = frame_window(frame, margins)
-    weights = half_plane_weights(frame.blurred.shape, frame.blurred.dtype)
-    known = None if noise is None else _NoiseOfA(*filters, noise * window.sum() * weights)
+    known = None
+    if noise is not None:
+        known = _NoiseOfA(*filters, noise * window.sum() * noise_weights(frame))
     change, *fields = filtered(frame, filters[0], list(filters[1]))
     residual, fields = change - frame.difference, jnp.stack(fields)
     gain, level = jnp.ones((), residual.dtype), jnp.zeros((), residual.dtype)
@@ -88,10 +89,10 @@ def pair_sums(
         fields = gain * fields - jnp.tensordot(projection, columns, 1)
         if noise_of_gain is not None:
             known = noise_of_gain.projected(gain, projection[:, 0])
-    instruments = forward_transform(window.values[None] * fields, residual.ndim)
+    instruments = transforms_of(frame, window.values[None] * fields)
     # A blur without a shift has a real transfer function.
     products = jnp.conj(instruments) * frame.spectrum[None]
-    coefficients = gain * weights[None] * products.real
+    coefficients = gain * product_weights(frame)[None] * products.real
     if known is not None:
         coefficients = coefficients - gain * known.coefficients
     equations = _equations(frame, residual, fields, window, known, gain)

@@ -87,7 +87,8 @@ def joint_fit(
         numbers = [joint.coefficients[shape] for shape in shapes], joint.equations, joint.evidence
         numbers = jax.tree.map(lambda x: jnp.asarray(x, float), (*numbers, start.vector))
         frames = tuple(options.frame_shape(shape) for shape in shapes)
-        at = _find(*numbers, start.rounding, shapes=frames, models=models)
+        least = options.least(models[0], float)
+        at = _find(*numbers, start.rounding, least, shapes=frames, models=models)
         at = jax.device_get(at)
         sigma = np.asarray(BlurParams(at.root.vector, family=options.family).sigma(models[0].ndim))
         records = current.all_records(sigma.shape)
@@ -99,7 +100,8 @@ def joint_fit(
         own = _own_sigmas(records, scores, slopes, centre, options)
         effects = random_effects(*own, centre, total_over_processes)
         covariance, freedom, moves = _by_scatter(scores, slopes, start.unit, records, effects)
-        if not np.all(np.isfinite(covariance)):
+        # At a bound the scores are no scatter about 0.
+        if not np.all(np.isfinite(covariance)) or np.any(at.root.vector <= least):
             covariance, freedom = at.within, None
         covariance = covariance + at.common
         step, settled = _next_step(at, covariance, options, repeated)
@@ -111,10 +113,13 @@ def joint_fit(
             joint.evidence,
             start.unit,
             jnp.asarray(settled),
+            least,
             model=max(models, key=lambda model: min(model.largest_margins)),
             swapped=options.swapped,
         )
         vector, estimate = jax.device_get((at.root.vector, estimate))
+    if (grid := options.grid(models[0].ndim)) is not None:
+        estimate = replace(estimate, sampling=grid.steps)
     return JointFit(vector, estimate, step, effects, records, moves)
 
 
@@ -125,6 +130,7 @@ def _find(
     evidence: PairEvidence,
     point,
     rounding,
+    least,
     *,
     shapes: tuple[tuple[int, ...], ...],
     models: tuple[BlurModel, ...],
@@ -135,7 +141,7 @@ def _find(
             (model.project(c, vector, shape) for model, c, shape in parts), jnp.zeros_like(vector)
         )
 
-    root = find_root(project, equations.gradient, equations.information, point)
+    root = find_root(project, equations.gradient, equations.information, point, least)
     inverse = inverse_small(equations.information)
     # What rounding does to all pairs alike does not average out.
     floor = rounding * (jnp.max(jnp.abs(root.vector)) + FIELD_SCALE) ** 2
@@ -229,6 +235,7 @@ def _estimate(
     evidence: PairEvidence,
     unit,
     settled,
+    least,
     *,
     model: BlurModel,
     swapped: bool,
@@ -267,6 +274,7 @@ def _estimate(
                 margins, jnp.asarray(model.largest_margins, jnp.int32), num_pixels, p
             ),
             Status.NOT_CONVERGED: ~root.is_settled(bars) | ~settled,
+            Status.SHARPER_THAN_PIXELS: jnp.any(root.vector <= least),
         },
         adequacy=adequacy,
         departures=evidence.departures(inverse),

@@ -2,10 +2,16 @@
 
 from dataclasses import dataclass
 
+import jax
+import jax.numpy as jnp
+
 from gaussjax.model.boundary import extended_shape
+from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import PADDED_BOUNDARIES, Boundary, Family
 from gaussjax.model.response import BlurModel
+from gaussjax.model.sampling import Sampling
+from gaussjax.pair.coarse_start import LEAST_VARIANCE
 from gaussjax.pair.extent import largest_radius, model_limits
 
 
@@ -20,11 +26,21 @@ class JointOptions:
     offset: bool = False  # every pair has a constant of its own
     noisy: bool = False  # the sharper images are; the noise's part of the sums is subtracted
     swapped: bool = False  # the second images are the sharper ones
+    sampling: Sampling | None = None  # of the softer images; None: all are on one grid
 
     @property
     def num_nuisances(self) -> int:
         """Number of parameters that every pair has beside the blur."""
         return self.gain + self.offset
+
+    def grid(self, ndim: int) -> CoarseGrid | None:
+        """Of the softer image of a pair, if it has one of its own."""
+        return None if self.sampling is None else self.sampling.grid(ndim)
+
+    def least(self, model: BlurModel, dtype) -> jax.Array:
+        """Bounds from below on the vector of a model, ``[k]``."""
+        least = -jnp.inf if self.sampling is None else LEAST_VARIANCE
+        return model.box(least, jnp.inf, dtype)[0]
 
     def pad(self, shape: tuple[int, ...]) -> int:
         """Px by which frames are extended on every side."""
@@ -37,6 +53,6 @@ class JointOptions:
         return extended_shape(shape, self.pad(shape))
 
     def model(self, shape: tuple[int, ...]) -> BlurModel:
-        """The blur of images of a shape."""
+        """The blur of images of a shape, which is that of the references."""
         radius = largest_radius(shape, self.kernel, self.boundary, None)
         return BlurModel(self.family, self.kernel, *model_limits(shape, self.boundary, radius))

@@ -10,14 +10,15 @@ import jax.numpy as jnp
 from gaussjax.dataset.estimating_equation import Root, find_root
 from gaussjax.dataset.instruments import PairSums, pair_sums
 from gaussjax.dataset.options import JointOptions
+from gaussjax.model.folding import on_coarse_grid
 from gaussjax.model.response import BlurModel
 from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import diagonal, finite_or, inverse_small, solve_small
 from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import totals
-from gaussjax.pair.crop import most_informative_crop
-from gaussjax.pair.fit import Optimum, find_optimum
+from gaussjax.pair.crop import Crop
+from gaussjax.pair.fit import Optimum, find_optimum, informative_crop
 from gaussjax.pair.frame import Frame, Pair, frame_window
 from gaussjax.pair.least_squares import LeastSquares, Linearization, frame_equations
 from gaussjax.pair.objective import Fit
@@ -62,6 +63,16 @@ class Linearized:
         return self.blurs(model) & jnp.any(jnp.abs(found - self.point) > allowed * size)
 
 
+def compared_margins(frame: Frame, model: BlurModel, vector: jax.Array) -> jax.Array:
+    """Of a blur that is a little wider than that of the vector, so that its root is inside.
+
+    Across grids they are whole coarse px, each of which is many; one too many is lost for nothing.
+    """
+    if frame.grid is None:
+        return model.margins(WIDER**2 * vector)
+    return frame.margins(model, vector)
+
+
 def linearized(
     frame: Frame,
     filters: tuple[jax.Array, jax.Array],
@@ -80,10 +91,10 @@ def linearized(
         model: of the blur.
         options: of the nuisances.
     """
-    sums = pair_sums(frame, filters, options, model.margins(WIDER**2 * vector), noise)
-    project = partial(model.project, sums.coefficients, shape=frame.blurred.shape)
-    equations = sums.equations
-    root = find_root(project, equations.gradient, equations.information, vector)
+    sums = pair_sums(frame, filters, options, compared_margins(frame, model, vector), noise)
+    project = partial(model.project, sums.coefficients, shape=frame.reference_shape)
+    equations, least = sums.equations, options.least(model, vector.dtype)
+    root = find_root(project, equations.gradient, equations.information, vector, least)
     return Linearized(sums, vector, root)
 
 
@@ -113,7 +124,7 @@ def followed(
 
     def again(frame: Frame, now: Linearized) -> Linearized:
         vector = jnp.where(now.blurs(model), now.root.vector, now.point)
-        there = model.responses(vector, frame.blurred.shape)
+        there = model.responses(vector, frame.reference_shape)
         new = without_coefficients(linearized(frame, there, vector, noise, model, options))
         far = now.is_far(model, near)
         return jax.tree.map(lambda after, before: jnp.where(far, after, before), new, now)
@@ -129,6 +140,14 @@ def followed(
 
     state = without_coefficients(first), jnp.asarray(0, jnp.int32)
     return loops.while_loop(unfinished, one_round, state)[0]
+
+
+def crop_of(pair: Pair) -> Crop:
+    """The part of a pair's frame in which its evidence is looked for."""
+    images = pair.reference, pair.blurred
+    if pair.grid is not None:
+        images = on_coarse_grid(pair.grid, pair.reference, pair.shape), pair.blurred
+    return informative_crop(*images, pair.usable.size, pair.grid)
 
 
 def without_coefficients(at: Linearized) -> Linearized:
@@ -170,10 +189,12 @@ def own_optimum(
     """
     vector, residual = own_vector(own, options)
     margins, fields = model.margins(vector), own.sums.jacobian
+    if frame.grid is not None:
+        margins = frame.margins(model, vector)
     window = frame_window(frame, margins)
-    equations = frame_equations(residual, fields, window)
+    equations = frame_equations(residual, fields, window, ratios=frame.ratios)
     # At the root the gradient is 0 on the window of the point, by the fields there.
-    others = window.values - frame_window(frame, model.margins(WIDER**2 * own.point)).values
+    others = window.values - frame_window(frame, compared_margins(frame, model, own.point)).values
     gradient = totals([others * residual * field for field in fields])
     at = vector[: own.point.size], own.point
     ends = (diagonal(model.params(v).covariance_matrix(model.ndim)) for v in at)
@@ -188,6 +209,7 @@ def own_optimum(
     )
     nothing, done = jnp.zeros(0, vector.dtype), jnp.zeros((), vector.dtype)
     settled = own.is_known & own.root.is_settled(own.bars)
-    fit = Fit(vector + move, nothing, margins, linear, done, done, settled, own.root.num_steps)
-    crop = most_informative_crop(pair.reference, pair.blurred, pair.usable.size)
+    found = jnp.maximum(vector + move, options.least(model, vector.dtype))
+    fit = Fit(found, nothing, margins, linear, done, done, settled, own.root.num_steps)
+    crop = crop_of(pair)
     return find_optimum(LeastSquares(frame, model), pair, fit, crop, rounding)

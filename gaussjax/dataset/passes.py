@@ -99,11 +99,16 @@ def _in_bucket(pair: LoadedPair) -> LoadedPair:
     return replace(pair, **framed, size=shape)
 
 
-def _framed(pairs: Iterable[LoadedPair | BadPair], boundary: str) -> Iterator[LoadedPair | BadPair]:
-    """The pairs, in buckets but for those of the first shape, which may be that of all pairs."""
-    first = None
+def _framed(
+    pairs: Iterable[LoadedPair | BadPair], options: JointOptions
+) -> Iterator[LoadedPair | BadPair]:
+    """The pairs, in buckets but for those of the first shape, which may be that of all pairs.
+
+    There are none across grids: folding takes frames whose shapes are in the ratio of the grids.
+    """
+    first, has_buckets = None, options.boundary == "valid" and options.sampling is None
     for pair in pairs:
-        if boundary != "valid" or isinstance(pair, BadPair):
+        if not has_buckets or isinstance(pair, BadPair):
             yield pair
             continue
         first = first or pair.reference.shape
@@ -172,7 +177,7 @@ def run_pass(
         current.position = position
 
     seen, last = current.position, time.monotonic()
-    for pair in _framed(pairs, options.boundary):
+    for pair in _framed(pairs, options):
         seen += 1
         if isinstance(pair, BadPair):
             current.bad.append(pair)

@@ -32,11 +32,17 @@ from gaussjax.model.arguments import (
     check_fit_options,
 )
 from gaussjax.model.array_checks import as_real, is_traced
+from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.kernels import as_kernel
 from gaussjax.model.noise_correlation import as_noise_correlation
 from gaussjax.model.options import GENERALISED
 from gaussjax.model.params import check_initial, project_family
-from gaussjax.model.sampling import as_coarse_grid
+from gaussjax.model.sampling import (
+    as_coarse_grid,
+    check_boundary,
+    check_positive_bounds,
+    fitted_shapes,
+)
 from gaussjax.model.transfer import axis_margins
 from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import diagonal
@@ -78,11 +84,11 @@ def estimate_blurs(references: ArrayLike, blurreds: ArrayLike, **options: Any) -
 
     Args:
         references: A, ``[n, *shape]``, of images of rank 1 to 3.
-        blurreds: B, of the same shape.
+        blurreds: B, of the same shape, or on a coarser grid (``sampling``).
         **options: of :func:`~gaussjax.estimate_blur`; ``mask`` and ``weights`` are stacks, too. A
             plain fit is quick: a shift, noise levels, bounds, a start, masks, weights, another loss
-            or boundary, or images of more than 32,768 px take as long as ``estimate_blur``, in
-            chunks.
+            or boundary, two grids, or images of more than 32,768 px take as long as
+            ``estimate_blur``, in chunks.
 
     Returns:
         A BlurEstimate whose leaves have a leading axis of n.
@@ -93,12 +99,15 @@ def estimate_blurs(references: ArrayLike, blurreds: ArrayLike, **options: Any) -
     """
     stacks = as_real(references, "references"), as_real(blurreds, "blurreds")
     shape, other = (stack.shape for stack in stacks)
-    if not 2 <= len(shape) <= 4 or not shape[0] or shape != other:
+    are_stacks = 2 <= len(shape) <= 4 and shape[0] and len(shape) == len(other)
+    grid = _grid(shape[1:], other[1:], options) if are_stacks else None
+    if not are_stacks or shape[0] != other[0] or (grid is None and shape != other):
         raise ValueError(
             "references and blurreds must be stacks [n, *shape] of images of rank 1 to 3, of one"
-            f" shape and with n >= 1; got shapes {shape} and {other}"
+            " shape (or of two grids, by sampling) and with n >= 1; got shapes"
+            f" {shape} and {other}"
         )
-    options = _checked(options, stacks[0])
+    options = _checked(options, stacks, grid)
     fixed = {
         name: value
         for name, value in options.items()
@@ -106,7 +115,7 @@ def estimate_blurs(references: ArrayLike, blurreds: ArrayLike, **options: Any) -
     }
     arrays = {k: v for k, v in options.items() if k not in fixed}
     how = tuple(sorted(fixed.items()))
-    if not arrays and math.prod(shape[1:]) <= _LARGEST and _is_plain(fixed):
+    if grid is None and not arrays and math.prod(shape[1:]) <= _LARGEST and _is_plain(fixed):
         estimates, others = _together(*stacks, how)
         if is_traced(others) or np.any(others):
             estimates = _one_by_one(*stacks, arrays, estimates, others, how)
@@ -116,7 +125,12 @@ def estimate_blurs(references: ArrayLike, blurreds: ArrayLike, **options: Any) -
     return replace(estimates, narrowed=narrowed and estimates.sigma.dtype != jnp.float64)
 
 
-def _checked(options: dict[str, Any], references) -> dict[str, Any]:
+def _grid(reference: tuple[int, ...], blurred: tuple[int, ...], options) -> CoarseGrid | None:
+    """Of the blurred images on that of the references; None: they share one."""
+    return as_coarse_grid(reference, blurred, *((_OPTIONS | options)[name] for name in _GRID))
+
+
+def _checked(options: dict[str, Any], stacks, grid: CoarseGrid | None) -> dict[str, Any]:
     """The options of ``estimate_blur`` that are given, checked before any program is made."""
     for name in options:
         if name not in _OPTIONS:
@@ -139,9 +153,10 @@ def _checked(options: dict[str, Any], references) -> dict[str, Any]:
     if given["bounds"] is not None and not is_traced(given["bounds"]):
         checked["bounds"] = tuple(map(float, given["bounds"]))
     checked["kernel"] = as_kernel(*(given[name] for name in _KERNEL))
-    shape = references.shape[1:]
-    one = jax.ShapeDtypeStruct(shape, references.dtype)
-    jax.eval_shape(partial(as_image, name="references"), one)
+    shape = stacks[0].shape[1:]
+    for name, stack in zip(("references", "blurreds"), stacks, strict=True):
+        one = jax.ShapeDtypeStruct(stack.shape[1:], stack.dtype)
+        jax.eval_shape(partial(as_image, name=name), one)
     if given["spacing"] is not None:
         checked["spacing"] = check_spacing(given["spacing"], len(shape), given)
     if given["motion"] is not None:
@@ -149,11 +164,14 @@ def _checked(options: dict[str, Any], references) -> dict[str, Any]:
     check_initial(given["initial"], len(shape), np.float32)
     as_noise(given["noise_std"], np.float32)
     as_noise_correlation(given["noise_correlation"], given["noise_std"], len(shape), np.float32)
-    stack = jax.ShapeDtypeStruct(references.shape, np.float32)
-    as_mask_pair(given["mask"], stack)
-    as_weights(given["weights"], stack)
-    # Of images of one shape, so that nothing but 1 is right.
-    as_coarse_grid(shape, shape, *(given[name] for name in _GRID))
+    both = [jax.ShapeDtypeStruct(stack.shape, np.float32) for stack in stacks]
+    as_mask_pair(given["mask"], *both)
+    as_weights(given["weights"], both[1])
+    if grid is not None:
+        check_boundary(given["boundary"])
+        check_positive_bounds(given["bounds"])
+        fitted_shapes(grid, shape, stacks[1].shape[1:])
+        checked |= {"sampling": grid.ratios, "pixel": grid.pixel, "centre": grid.first}
     return {k: v for k, v in options.items() if k not in (*_KERNEL, *_GRID)} | checked
 
 
@@ -170,7 +188,8 @@ def _together(references, blurreds, how) -> tuple[BlurEstimate, jax.Array]:
     given = _DEFAULTS | dict(how)
     kernel = as_kernel(*(given[name] for name in _KERNEL))
     nuisances = {name: bool(given[name]) for name in ("gain", "offset")}
-    options = JointOptions(given["family"], kernel, "valid", **nuisances)
+    gain, offset = nuisances["gain"], nuisances["offset"]
+    options = JointOptions(given["family"], kernel, "valid", gain, offset)
     few = np.linspace(0, len(references) - 1, min(_SAMPLE, len(references))).astype(int)
     sample = [
         jnp.nan_to_num(x[few].astype(jnp.result_type(float, x))) for x in (references, blurreds)

@@ -16,9 +16,11 @@ from gaussjax.dataset.processes import from_every_process
 from gaussjax.dataset.state import JointStart, PassSums, from_arrays, to_arrays
 from gaussjax.io.pair_reader import BadPair, LoadedPair
 from gaussjax.io.pair_stream import PairStream
+from gaussjax.model.folding import on_coarse_grid
 from gaussjax.model.params import check_initial
 from gaussjax.model.window import everywhere, taper
 from gaussjax.numerics.precision import rounding_variance
+from gaussjax.pair.coarse_start import find_coarse_start
 from gaussjax.spectra.cross_spectra import sum_spectra, windowed_spectra
 from gaussjax.spectra.orientation import SWAP_BELOW
 from gaussjax.spectra.start import find_start
@@ -46,7 +48,7 @@ def first_start(stream: PairStream, options: JointOptions, noise_std, initial) -
         fit = joint_fit(current, total_sums(current), options, repeated=number > 0)
         if not np.all(np.isfinite(fit.vector)):
             return start
-        start = next_start(fit, start)
+        start = next_start(fit, start, options)
         if fit.predicted_step <= _NEAR:
             break
     return start
@@ -78,10 +80,12 @@ def _shared_start(
 @partial(jax.jit, static_argnames="options")
 def spectral_start(references, blurreds, noise_std, initial, *, options: JointOptions):
     """Variance, unit and direction from pairs of one shape, ``[n, *shape]``."""
-    shape = references.shape[1:]
     axes = tuple(range(1, references.ndim))
     unit = jnp.sqrt(jnp.mean(jnp.var(references, axis=axes)))
     unit = jnp.where(unit > 0, unit, 1)
+    grid, shape = options.grid(len(axes)), blurreds.shape[1:]
+    if grid is not None:
+        references = jax.vmap(partial(on_coarse_grid, grid, shape=shape))(references)
     window = (everywhere if options.boundary == "periodic" else taper)(shape, references.dtype)
     levels_differ = options.num_nuisances > 0
     spectra = jax.vmap(partial(windowed_spectra, window=window, levels_differ=levels_differ))(
@@ -92,13 +96,20 @@ def spectral_start(references, blurreds, noise_std, initial, *, options: JointOp
         noise = (noise_std / unit) ** 2 * window.sum(2) * len(references)
     free = jnp.asarray(jnp.inf, references.dtype)
     model = replace(options.model(shape), gain=options.gain)
-    start = find_start(sum_spectra(spectra), initial, -free, free, model, noise=noise)
+    total = sum_spectra(spectra)
+    if grid is None:
+        start = find_start(total, initial, -free, free, model, noise=noise)
+    else:
+        start = find_coarse_start(grid, total, initial, model, noise=noise, estimate_noise=False)
     return start.variance, unit, start.swapped
 
 
-def next_start(fit: JointFit, start: JointStart) -> JointStart:
-    """At the joint fit; with the roles swapped if it says that the other image is sharper."""
-    if np.all(fit.vector < SWAP_BELOW):
+def next_start(fit: JointFit, start: JointStart, options: JointOptions) -> JointStart:
+    """At the joint fit; with the roles swapped if it says that the other image is sharper.
+
+    Not across grids: a fine image cannot be predicted from a coarse one.
+    """
+    if options.sampling is None and np.all(fit.vector < SWAP_BELOW):
         return replace(start, vector=-fit.vector, swapped=not start.swapped)
     return replace(start, vector=fit.vector)
 

@@ -33,8 +33,8 @@ class Batch:
     names: tuple[str, ...]  # of the pairs
     positions: tuple[int, ...]  # of the pairs in their source
     references: np.ndarray  # A, `[n, *shape]` with n places
-    blurreds: np.ndarray  # B, likewise
-    # where pixels of A and of B may be used, and weights of B, likewise; None: all
+    blurreds: np.ndarray  # B, likewise, of a shape of their own across grids
+    # where pixels of A and of B may be used, and weights of B, of their shapes; None: all
     maps: tuple[np.ndarray | None, ...] = (None, None, None)
     # px per axis of the images in the corner of frames of one shape, `[n, ndim]`; None: they fill
     # them
@@ -47,7 +47,7 @@ class Batch:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of an image."""
+        """Of a reference."""
         return self.references.shape[1:]
 
 
@@ -65,7 +65,8 @@ class Batcher:
     def add(self, pair: LoadedPair) -> Batch | None:
         """The batch that this pair has filled, if it has."""
         has_maps = tuple(each is not None for each in pair.maps)
-        key = pair.reference.shape, pair.reference.dtype.str, has_maps, pair.size is not None
+        shapes = pair.reference.shape, pair.blurred.shape
+        key = shapes, pair.reference.dtype.str, has_maps, pair.size is not None
         waiting = self._waiting.setdefault(key, [])
         waiting.append(pair)
         if len(waiting) < self._batch_size(pair.reference.shape):
@@ -82,10 +83,14 @@ class Batcher:
         return -(-wanted // self._devices) * self._devices
 
     def _take(self, key: tuple) -> Batch:
-        (shape, dtype, has_maps, has_sizes), pairs = key, self._waiting.pop(key)
-        size = self._batch_size(shape), *shape
-        references, blurreds = np.zeros((2, *size), dtype)
-        maps = tuple(np.ones(size, dtype) if has else None for has in has_maps)
+        (shapes, dtype, has_maps, has_sizes), pairs = key, self._waiting.pop(key)
+        shape, count = shapes[0], self._batch_size(shapes[0])
+        sharp, soft = ((count, *each) for each in shapes)
+        references, blurreds = np.zeros(sharp, dtype), np.zeros(soft, dtype)
+        maps = tuple(
+            np.ones(size, dtype) if has else None
+            for has, size in zip(has_maps, (sharp, soft, soft), strict=True)
+        )
         for place, pair in enumerate(pairs):
             references[place], blurreds[place] = pair.reference, pair.blurred
             for stack, each in zip(maps, pair.maps, strict=True):
@@ -94,12 +99,14 @@ class Batcher:
         names, positions = zip(*((pair.name, pair.position) for pair in pairs), strict=True)
         sizes = None
         if has_sizes:
-            sizes = np.full((size[0], len(shape)), shape, np.int32)
+            sizes = np.full((count, len(shape)), shape, np.int32)
             sizes[: len(pairs)] = np.asarray([pair.size for pair in pairs])
         return Batch(names, positions, references, blurreds, maps, sizes)
 
 
-def named_pairs(pairs: Iterable, *, batched: bool, dtype) -> Iterator[Pair]:
+def named_pairs(
+    pairs: Iterable, *, batched: bool, dtype, two_grids: bool = False
+) -> Iterator[Pair]:
     """What a caller's iterable yields, as single pairs with names, or why they are none.
 
     Args:
@@ -109,6 +116,7 @@ def named_pairs(pairs: Iterable, *, batched: bool, dtype) -> Iterator[Pair]:
             its number.
         batched: each element holds stacks of images along a first axis, and a sequence of names.
         dtype: of images that are not floating; wider ones are narrowed to it.
+        two_grids: the images of a pair may differ in shape, if not in their number of axes.
 
     Raises:
         TypeError: for anything else.
@@ -118,7 +126,7 @@ def named_pairs(pairs: Iterable, *, batched: bool, dtype) -> Iterator[Pair]:
         if isinstance(single, Pair):
             yield single
         else:
-            yield _checked(number, single, dtype)
+            yield _checked(number, single, dtype, two_grids=two_grids)
 
 
 def _singles(pairs: Iterable, batched: bool) -> Iterator[Pair | _Parts]:
@@ -173,17 +181,18 @@ def _parts(element: Any) -> _Parts:
     )
 
 
-def _checked(position: int, parts: _Parts, dtype) -> Pair:
+def _checked(position: int, parts: _Parts, dtype, *, two_grids: bool) -> Pair:
     name = str(position if parts.name is None else parts.name)
     images = [np.asarray(image) for image in (parts.reference, parts.blurred)]
-    reason = _fault(*images)
+    reason = _fault(*images, two_grids=two_grids)
     if reason:
         return BadPair(name, position, reason)
-    shape = images[0].shape
+    shape, soft = (image.shape for image in images)
     both = isinstance(parts.mask, tuple | list) and len(parts.mask) == 2
     masks = parts.mask if both else (None, parts.mask)
     maps = [None if each is None else np.asarray(each) for each in (*masks, parts.weights)]
-    reason = next((why for why in map(_map_fault, maps, [shape] * 3, _MAP_NAMES) if why), "")
+    shapes = shape, soft, soft
+    reason = next((why for why in map(_map_fault, maps, shapes, _MAP_NAMES) if why), "")
     if reason:
         return BadPair(name, position, reason)
     wide = [x if x.dtype.kind == "f" and x.itemsize >= 4 else x.astype(dtype) for x in images]
@@ -210,14 +219,15 @@ def _map_fault(values: np.ndarray | None, shape: tuple[int, ...], name: str) -> 
     return "" if np.any(values) else f"{name} leaves no pixel"
 
 
-def _fault(reference: np.ndarray, blurred: np.ndarray) -> str:
+def _fault(reference: np.ndarray, blurred: np.ndarray, *, two_grids: bool) -> str:
     """Why two arrays are not a pair of images; empty if they are."""
-    if reference.shape != blurred.shape:
+    if not two_grids and reference.shape != blurred.shape:
         return f"shapes differ: {reference.shape} and {blurred.shape}"
-    if not 1 <= reference.ndim <= 3 or min(reference.shape) < 2:
-        return f"shape {reference.shape} is no signal, image or volume"
-    if looks_like_colour(reference.shape):
-        return f"shape {reference.shape} looks like a colour image: reduce it to luminance"
+    for shape in (reference.shape, blurred.shape):
+        if not 1 <= len(shape) <= 3 or min(shape) < 2:
+            return f"shape {shape} is no signal, image or volume"
+        if looks_like_colour(shape):
+            return f"shape {shape} looks like a colour image: reduce it to luminance"
     if any(image.dtype.kind not in "buif" for image in (reference, blurred)):
         return f"not real numbers: {reference.dtype} and {blurred.dtype}"
     return ""

@@ -26,13 +26,13 @@ _WINDOW_PER_WORKER = 4
 
 @dataclass(frozen=True)
 class LoadedPair:
-    """A pair of images of one shape, finite and C-contiguous.
+    """A pair of images, finite and C-contiguous; of one shape, unless they are on two grids.
 
     Attributes:
         name: what it is called in reports.
         position: its index in the source.
         reference: A, ``[y, x]``, or of rank 1 or 3 where the file is; in the file's own units.
-        blurred: B, of the same shape.
+        blurred: B, of the same shape, or on a coarser grid.
         known_reference: 1 where a pixel of A may be used, else 0; None: everywhere.
         known_blurred: likewise of B.
         weights: of the pixels of B; None: all alike.
@@ -80,6 +80,7 @@ def read_pairs(
     window: int | None = None,
     linearize: bool = False,
     dtype: npt.DTypeLike = np.float32,
+    two_grids: bool = False,
 ) -> Generator[Pair, None, None]:
     """Read the pairs of a source, in its order.
 
@@ -93,6 +94,7 @@ def read_pairs(
             worker.
         linearize: decode 8- and 16-bit samples from sRGB to linear light, 0 to 1.
         dtype: of the images, a type of float.
+        two_grids: the images of a pair may differ in shape.
 
     Raises:
         ValueError: at once, if a number is out of range.
@@ -106,7 +108,7 @@ def read_pairs(
     window = _WINDOW_PER_WORKER * workers if window is None else window
     if window < 2:
         raise ValueError(f"window must be at least 2: got {window}")
-    load = _Loader(source.pairs, np.dtype(dtype), linearize)
+    load = _Loader(source.pairs, np.dtype(dtype), linearize, two_grids)
     return _in_order(load, range(start, size), workers, window - 1)
 
 
@@ -130,8 +132,11 @@ def _in_order(
 class _Loader:
     """Loads the pair at a position; for many threads at once."""
 
-    def __init__(self, pairs: Sequence[PairFiles], dtype: np.dtype, linearize: bool) -> None:
+    def __init__(
+        self, pairs: Sequence[PairFiles], dtype: np.dtype, linearize: bool, two_grids: bool
+    ) -> None:
         self._pairs, self._dtype, self._linearize = pairs, dtype, linearize
+        self._two_grids = two_grids
         self._stack = cache(open_stack)  # two threads may map a file both: one map is dropped again
 
     def __call__(self, position: int) -> Pair:
@@ -139,7 +144,7 @@ class _Loader:
         try:
             read = [self._read(path, files.index) for path in (files.reference, files.blurred)]
             images, known = zip(*read, strict=True)
-            _check_shapes(files, *(image.shape for image in images))
+            _check_shapes(files, *(image.shape for image in images), two_grids=self._two_grids)
         except ImageFileError as error:
             return BadPair(files.name, position, str(error))
         return LoadedPair(files.name, position, *images, *known)
@@ -173,20 +178,22 @@ def filled(image: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.where(known > 0, image, values[np.argmin(np.abs(values - np.mean(values)))])
 
 
-def _check_shapes(files: PairFiles, shape: tuple[int, ...], blurred_shape: tuple[int, ...]) -> None:
-    if shape != blurred_shape:
+def _check_shapes(
+    files: PairFiles, reference: tuple[int, ...], blurred: tuple[int, ...], *, two_grids: bool
+) -> None:
+    if not two_grids and reference != blurred:
         raise ImageFileError(
-            f"{files.reference} and {files.blurred}: are of shape {shape} and {blurred_shape}"
+            f"{files.reference} and {files.blurred}: are of shape {reference} and {blurred}"
         )
-    if looks_like_colour(shape):
-        raise ImageFileError(
-            f"{files.reference}: shape {shape} looks like a colour image: reduce it to luminance"
-        )
-    if min(shape) < _LEAST_SIDE:
-        raise ImageFileError(
-            f"{files.reference}: is of shape {shape};"
-            f" every axis needs at least {_LEAST_SIDE} pixels"
-        )
+    for path, shape in ((files.reference, reference), (files.blurred, blurred)):
+        if looks_like_colour(shape):
+            raise ImageFileError(
+                f"{path}: shape {shape} looks like a colour image: reduce it to luminance"
+            )
+        if min(shape) < _LEAST_SIDE:
+            raise ImageFileError(
+                f"{path}: is of shape {shape}; every axis needs at least {_LEAST_SIDE} pixels"
+            )
 
 
 def usable_cores() -> int:

@@ -23,12 +23,15 @@ class PairSet:
         workers: threads that decode; None for one per usable core.
         linearize: decode 8- and 16-bit samples from sRGB to linear light, 0 to 1.
         dtype: of the images, "float32" or "float64".
+        two_grids: the images of a pair may differ in shape, which :func:`~gaussjax.fit_dataset`
+            asks for where it is given ``sampling``.
     """
 
     source: Source
     workers: int | None = None
     linearize: bool = False
     dtype: Precision = "float32"
+    two_grids: bool = False
 
     def __len__(self) -> int:
         """Number of pairs, good or bad, and of files without a partner."""
@@ -50,6 +53,7 @@ class PairSet:
             workers=self.workers,
             linearize=self.linearize,
             dtype=self.dtype,
+            two_grids=self.two_grids,
         )
         for place, problem in enumerate(self.source.problems, count):
             if place >= position:
@@ -59,6 +63,10 @@ class PairSet:
         """Of the names of all pairs, the sizes and times of their files, and how they are read."""
         light = ", in light" * self.linearize
         return f"{self.source.fingerprint()}, {self.dtype}{light}"
+
+    def on_two_grids(self) -> "PairSet":
+        """The same pairs, whose images may differ in shape."""
+        return replace(self, two_grids=True)
 
     def shard(self, index: int, count: int) -> "PairSet":
         """Every ``count``-th pair from ``index`` on: the share of one process of several."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import jax.numpy as jnp
 
@@ -16,10 +16,24 @@ class PairStream:
     """The pairs of a caller's iterable, as in :func:`~gaussjax.fit_dataset`.
 
     A collection can be passed over again and again, an iterator once.
+
+    Args:
+        pairs: of the caller.
+        batched: its elements are stacks.
+        fitted: what is done to a pair whose images are on two grids, so that one fits the other;
+            None: all are on one grid.
     """
 
-    def __init__(self, pairs: Iterable, *, batched: bool) -> None:
-        self._pairs, self._batched = pairs, batched
+    def __init__(
+        self,
+        pairs: Iterable,
+        *,
+        batched: bool,
+        fitted: Callable[[LoadedPair], Pair] | None = None,
+    ) -> None:
+        if fitted is not None and hasattr(pairs, "on_two_grids"):
+            pairs = pairs.on_two_grids()  # pyright: ignore[reportAttributeAccessIssue]
+        self._pairs, self._batched, self._fitted = pairs, batched, fitted
         self.can_repeat = not isinstance(pairs, Iterator)
         self._once = None if self.can_repeat else self._named()
         self._head: list[Pair] = []
@@ -56,9 +70,17 @@ class PairStream:
         if self._once is not None:
             return itertools.islice(itertools.chain(self._head, self._once), position, None)
         if hasattr(self._pairs, "starting_at"):
-            return self._pairs.starting_at(position)  # pyright: ignore[reportAttributeAccessIssue]
+            return self._fit(self._pairs.starting_at(position))  # pyright: ignore[reportAttributeAccessIssue]
         return itertools.islice(self._named(), position, None)
 
     def _named(self) -> Iterator[Pair]:
-        dtype = jnp.asarray(0.0).dtype
-        return named_pairs(self._pairs, batched=self._batched, dtype=dtype)
+        dtype, two_grids = jnp.asarray(0.0).dtype, self._fitted is not None
+        return self._fit(
+            named_pairs(self._pairs, batched=self._batched, dtype=dtype, two_grids=two_grids)
+        )
+
+    def _fit(self, pairs: Iterator[Pair]) -> Iterator[Pair]:
+        fitted = self._fitted
+        if fitted is None:
+            return pairs
+        return (fitted(pair) if isinstance(pair, LoadedPair) else pair for pair in pairs)

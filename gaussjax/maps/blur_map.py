@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from typing import Literal
 
@@ -18,20 +19,14 @@ from gaussjax.maps.sensitivity import Sensitivity
 from gaussjax.maps.tile_estimates import estimate_tiles
 from gaussjax.maps.tile_grid import TileGrid, make_grid
 from gaussjax.maps.variogram import Observations
-from gaussjax.model.arguments import (
-    Mask,
-    as_mask_pair,
-    as_noise,
-    as_pair,
-    as_weights,
-    check_fit_options,
-)
+from gaussjax.model.arguments import Mask, as_noise, check_fit_options
 from gaussjax.model.array_checks import as_flags, is_traced
 from gaussjax.model.kernels import Kernel, as_kernel
-from gaussjax.model.options import Family, KernelName, LossName
+from gaussjax.model.options import Family, KernelName, LossName, Pixel
 from gaussjax.model.params import BlurParams, check_initial, namespace, signed_sqrt, signed_square
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.numerics.sharding import automatic_sharding
+from gaussjax.pair.grids import on_grids
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.covariance import sigma_error, variance_error
 from gaussjax.statistics.printed import span
@@ -141,6 +136,9 @@ def blur_map(
     bounds: ArrayLike | None = None,
     mask: Mask | None = None,
     weights: ArrayLike | None = None,
+    sampling: float | Fraction | Sequence[float | Fraction] | None = None,
+    pixel: Pixel = "area",
+    centre: Literal["area", "first"] | float | Sequence[float] = "area",
     initial: BlurParams | ArrayLike | None = None,
 ) -> BlurMap:
     """Estimate the Gaussian blur that takes ``reference`` to ``blurred`` on tiles of the frame.
@@ -159,7 +157,7 @@ def blur_map(
 
     Args:
         reference: A, real, two axes.
-        blurred: B, of the same shape.
+        blurred: B, of the same shape, or on a coarser grid (``sampling``).
         tile: px, an int or one per axis. A tile holds a sigma of up to its size over 11.
         step: px from tile to tile, an int or one per axis, at most; the tiles are spread evenly
             over the whole frame. None is half a tile.
@@ -177,6 +175,11 @@ def blur_map(
         bounds: (low, high) in sigma, px.
         mask: True where a pixel of the frame may be used, for ``blurred`` or for both.
         weights: of the pixels of ``blurred``.
+        sampling: pixels of the reference per pixel of ``blurred``, as are ``pixel`` and ``centre``
+            of :func:`~gaussjax.estimate_blur`. Tiles, steps, positions and sigmas are in px of the
+            reference; a tile is widened to whole coarse px, and the frame is what both images hold.
+        pixel: of ``blurred``, "area" or "point".
+        centre: of its first pixel, "area", "first" or a number.
         initial: start, sigma in px or BlurParams.
 
     Returns:
@@ -191,15 +194,12 @@ def blur_map(
     check_fit_options(family, bounds, loss=loss)
     gain, offset, shift = as_flags(gain=gain, offset=offset, shift=shift)
     convention, shrink = as_kernel(kernel, truncate, radius), as_flag(shrink, "shrink")
-    reference, blurred = as_pair(reference, blurred)
-    if reference.ndim != 2:
-        raise ValueError(
-            "a map is of images, with two axes; got reference and blurred of shape"
-            f" {reference.shape}: cut signals and volumes into parts, and map estimate_blur over"
-            " these"
-        )
+    on_grid = (mask, weights), (sampling, pixel, centre), "valid", bounds
+    reference, blurred, usable, coarse = on_grids(reference, blurred, *on_grid)
+    _check_image(reference)
     check_initial(initial, 2, reference.dtype)
-    grid = make_grid(reference.shape, tile, step)
+    unit = None if coarse is None else tuple(r.numerator for r in coarse.ratios)
+    grid = make_grid(reference.shape, tile, step, unit)
     if shrink:
         _check_shrinkable(grid, family)
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
@@ -213,15 +213,27 @@ def blur_map(
     }
     if estimate_noise:
         options["noise_std"] = "estimate"
-    maps = reference, blurred, as_mask_pair(mask, reference), as_weights(weights, blurred)
+    if coarse is not None:
+        options |= {"sampling": coarse.ratios, "pixel": coarse.pixel, "centre": coarse.first}
+    maps = reference, blurred, (usable.reference, usable.blurred), usable.weights
     arguments = {"noise_std": noise, "bounds": bounds, "initial": initial}
-    estimates, seen = estimate_tiles(maps, arguments, grid=grid, options=tuple(options.items()))
+    static_options = {"grid": grid, "coarse": coarse, "options": tuple(options.items())}
+    estimates, seen = estimate_tiles(maps, arguments, **static_options)
     if noise is not None or loss != "squared":
         # Another residual than that of least squares.
         seen = replace(seen, noise_part=jnp.ones_like(seen.noise_part))
     estimates, p_value, sigma, error = _joined(estimates, seen, grid, shrink)
     judged = estimates, seen.position, seen.noise_part, seen.second_order
     return BlurMap(*judged, p_value, sigma, error, grid)
+
+
+def _check_image(reference: jax.Array) -> None:
+    if reference.ndim != 2:
+        raise ValueError(
+            "a map is of images, with two axes; got reference and blurred of shape"
+            f" {reference.shape}: cut signals and volumes into parts, and map estimate_blur over"
+            " these"
+        )
 
 
 def _check_shrinkable(grid: TileGrid, family: str) -> None:
@@ -255,7 +267,8 @@ def _joined(estimates: BlurEstimate, seen: Sensitivity, grid: TileGrid, shrink: 
         return together, p_value, None, None
     observed = observations(estimates, seen, grid)
     # A pixel that several tiles compare counts as one.
-    covered = estimates.num_pixels.astype(p_value.dtype) / math.prod(grid.spacings)
+    each = math.prod(estimates.sampling or ())  # px of the reference in one that is compared
+    covered = each * estimates.num_pixels.astype(p_value.dtype) / math.prod(grid.spacings)
     shared = replace(observed, variance=observed.variance * jnp.maximum(covered, 1))
     centres = jnp.stack(jnp.meshgrid(*map(jnp.asarray, grid.centres), indexing="ij"), -1)
     mean, deviation = smooth(shared, _lags(grid), _in_nodes(centres.astype(p_value.dtype), grid))

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from gaussjax.model import boundary as borders
+from gaussjax.model.folding import CoarseGrid, on_coarse_grid
 from gaussjax.model.fourier import forward_transform, squared_magnitude
 from gaussjax.model.kernels import nominal_sigma
 from gaussjax.model.response import prediction_margins
@@ -40,6 +41,7 @@ def sensitivity(
     estimate: BlurEstimate,
     known: tuple[jax.Array | None, jax.Array | None],
     weights: jax.Array | None,
+    grid: CoarseGrid | None = None,
 ) -> Sensitivity:
     """Sensitivity of a least-squares estimate of the variance to its pixels.
 
@@ -61,35 +63,43 @@ def sensitivity(
         estimate: of this pair.
         known: 1 for the pixels of A and of B that are known, or None for all.
         weights: of the pixels of B, or None.
+        grid: of B on that of A; None: they share one.
 
     Returns:
         The position lies within the frame; at its centre where nothing is seen.
     """
-    shape, kernel, params = reference.shape, estimate.kernel, estimate.params
-    swapped = is_swapped(estimate.covariance_matrix)
-    sharp, soft = swap_pair(swapped, reference, blurred)
-    params = swap_params(swapped, params)
+    shape, kernel, params = blurred.shape, estimate.kernel, estimate.params
+    swapped, sharp, soft = False, reference, blurred
+    if grid is None:
+        swapped = is_swapped(estimate.covariance_matrix)
+        sharp, soft = swap_pair(swapped, reference, blurred)
+        params = swap_params(swapped, params)
     vector, unravel = ravel_pytree(params)
 
     def predicted(vector):
         # Periodic, because the window leaves out what comes in over the edge.
-        return blur(sharp, unravel(vector), kernel=kernel)
+        image = blur(sharp, unravel(vector), kernel=kernel)
+        return image if grid is None else on_coarse_grid(grid, image, shape)
 
     jacobian = jnp.moveaxis(jax.jacfwd(predicted)(vector), -1, 0)
     isotropic = _isotropic(unravel(jnp.zeros_like(vector)), vector.dtype)
     slope = jnp.tensordot(isotropic, jacobian, axes=1)
-    margins = prediction_margins(params, kernel, borders.largest_margins(shape)).astype(jnp.int32)
-    seen = _window(shape, margins, swapped, known, weights, vector.dtype)
+    largest = borders.largest_margins(reference.shape)
+    margins = prediction_margins(params, kernel, largest).astype(jnp.int32)
+    if grid is None:
+        seen = _window(shape, margins, swapped, known, weights, vector.dtype)
+    else:
+        seen = _coarse_window(grid, shape, margins.astype(vector.dtype), known, weights)
     curvature = inner_products(jacobian * seen[None], jacobian)
     row = solve_small(curvature, isotropic / jnp.sum(isotropic))
     field = jnp.tensordot(row, jacobian, axes=1)
     influence = slope * field * seen
     total = jnp.sum(influence)
     grids = jnp.meshgrid(*(jnp.arange(n, dtype=vector.dtype) for n in shape), indexing="ij")
-    position = jnp.stack([jnp.sum(influence * grid) / total for grid in grids])
+    position = jnp.stack([jnp.sum(influence * each) / total for each in grids])
     last = jnp.asarray(shape, vector.dtype) - 1
     position = jnp.where(jnp.all(jnp.isfinite(position)), jnp.clip(position, 0, last), last / 2)
-    away = [(grid - at) / size for grid, at, size in zip(grids, position, shape, strict=True)]
+    away = [(each - at) / size for each, at, size in zip(grids, position, shape, strict=True)]
     residual = soft - predicted(vector)
     fields = jnp.concatenate([jacobian, jnp.stack([slope * a for a in away])])
     found = _fitted(residual, fields, seen)
@@ -99,11 +109,26 @@ def sensitivity(
     )
     variation = sum(found[len(jacobian) + k] * a for k, a in enumerate(away))
     moved = jnp.abs(0.5 * jnp.sum(seen * field * bend * variation**2))
+    if grid is not None:
+        steps, first = (jnp.asarray(x, vector.dtype) for x in (grid.steps, grid.first))
+        position = jnp.clip(first + steps * position, 0, jnp.asarray(reference.shape) - 1)
     return Sensitivity(
         position=position,
         noise_part=_noise_part(residual, left, field, seen, _unknown(sharp, params, margins, seen)),
         second_order=jnp.where(jnp.isfinite(moved), moved, 0),
     )
+
+
+def _coarse_window(
+    grid: CoarseGrid, shape: tuple[int, ...], margins: jax.Array, known, weights
+) -> jax.Array:
+    """The same of pixels of a coarse image, for margins in px of the fine one."""
+    margins = grid.coarse_margins(margins)
+    margins = jnp.minimum(margins, jnp.asarray(borders.largest_margins(shape), margins.dtype))
+    window = interior_window(shape, 0, margins.astype(jnp.int32), margins.dtype)
+    of_reference, of_blurred = known
+    covered = None if of_reference is None else grid.covered(of_reference, margins)
+    return window.masked([covered, of_blurred, weights]).values
 
 
 def _fitted(residual, fields, weights) -> jax.Array:

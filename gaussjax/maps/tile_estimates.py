@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from gaussjax.maps.sensitivity import Sensitivity, sensitivity
 from gaussjax.maps.tile_grid import TileGrid
 from gaussjax.model.arguments import fill_with_mean
+from gaussjax.model.folding import CoarseGrid
 from gaussjax.pair.crop import Crop
 from gaussjax.pair.estimate import estimate_blur
 from gaussjax.statistics.result import BlurEstimate
@@ -18,9 +19,14 @@ from gaussjax.statistics.result import BlurEstimate
 _BATCH = 64  # tiles at once: all wait for the slowest, and all are in memory
 
 
-@partial(jax.jit, static_argnames=("grid", "options"))
+@partial(jax.jit, static_argnames=("grid", "coarse", "options"))
 def estimate_tiles(
-    maps, arguments: dict[str, Any], *, grid: TileGrid, options: tuple[tuple[str, Any], ...]
+    maps,
+    arguments: dict[str, Any],
+    *,
+    grid: TileGrid,
+    coarse: CoarseGrid | None,
+    options: tuple[tuple[str, Any], ...],
 ) -> tuple[BlurEstimate, Sensitivity]:
     """Estimates and what they see, positions in the frame, with leading axes ``[ny, nx]``.
 
@@ -28,12 +34,19 @@ def estimate_tiles(
         maps: reference, blurred, the pair of what is known of them, and weights, of the frame.
         arguments: of every ``estimate_blur``, by name, that may be traced.
         grid: where the tiles lie.
+        coarse: grid of blurred, what is known of it and weights, on that of reference; or None.
         options: the hashable arguments, by name; they win over ``arguments``.
     """
     given = arguments | dict(options)
 
     def one(corner):
-        reference, blurred, known, weights = jax.tree.map(Crop(corner, grid.tile).of, maps)
+        sharp, soft = Crop(corner, grid.tile), Crop(corner, grid.tile)
+        if coarse is not None:
+            soft = _on_coarse_grid(sharp, coarse)
+        reference, blurred, known, weights = maps
+        reference, blurred = sharp.of(reference), soft.of(blurred)
+        known = jax.tree.map(sharp.of, known[0]), jax.tree.map(soft.of, known[1])
+        weights = jax.tree.map(soft.of, weights)
         estimate = estimate_blur(reference, blurred, mask=known, weights=weights, **given)
         seen = sensitivity(
             fill_with_mean(reference, known[0]),
@@ -41,6 +54,7 @@ def estimate_tiles(
             estimate,
             known,
             weights,
+            coarse,
         )
         position = corner.astype(seen.position.dtype) + seen.position
         return estimate, replace(seen, position=position)
@@ -48,3 +62,11 @@ def estimate_tiles(
     corners = jnp.asarray(list(product(*grid.corners)))
     found = jax.lax.map(one, corners, batch_size=_BATCH)
     return jax.tree.map(lambda leaf: leaf.reshape(*grid.counts, *leaf.shape[1:]), found)
+
+
+def _on_coarse_grid(crop: Crop, grid: CoarseGrid) -> Crop:
+    """A crop of whole periods of the two grids, on the coarse one."""
+    shape = tuple(int(n / r) for n, r in zip(crop.shape, grid.ratios, strict=True))
+    over = jnp.asarray([r.numerator for r in grid.ratios], crop.corner.dtype)
+    under = jnp.asarray([r.denominator for r in grid.ratios], crop.corner.dtype)
+    return Crop(crop.corner // over * under, shape)

@@ -10,21 +10,27 @@ from gaussjax.checks import as_count, shown
 
 @dataclass(frozen=True)
 class TileGrid:
-    """Tiles of one shape, evenly spread so that they cover the whole frame."""
+    """Tiles of one shape, evenly spread so that they cover the whole frame.
+
+    Across grids all px are those of the reference.
+    """
 
     shape: tuple[int, ...]  # of the frame, px
     tile: tuple[int, ...]  # shape of a tile, px
     # px from one tile to the next, at most: the last tile ends where the frame does
     step: tuple[int, ...]
+    # Px of which shape, tiles and corners are multiples: across grids whole coarse px
+    unit: tuple[int, ...]
 
     @property
     def corners(self) -> tuple[tuple[int, ...], ...]:
         """Index of the first pixel of every tile, per axis."""
-        sizes = zip(self.shape, self.tile, self.step, strict=True)
-        rooms = [(n - tile, math.ceil((n - tile) / step) + 1) for n, tile, step in sizes]
-        return tuple(
-            tuple(np.linspace(0, room, count).round().astype(int).tolist()) for room, count in rooms
-        )
+        found = []
+        for n, tile, step, unit in zip(self.shape, self.tile, self.step, self.unit, strict=True):
+            count = math.ceil((n - tile) / step) + 1
+            places = np.linspace(0, (n - tile) // unit, count).round().astype(int)
+            found.append(tuple((unit * places).tolist()))
+        return tuple(found)
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -44,13 +50,15 @@ class TileGrid:
         return tuple((n - tile) / (m - 1) if m > 1 else float(tile) for n, tile, m in sizes)
 
 
-def make_grid(shape: tuple[int, ...], tile, step) -> TileGrid:
+def make_grid(shape: tuple[int, ...], tile, step, unit: tuple[int, ...] | None = None) -> TileGrid:
     """The grid of tiles of a frame.
 
     Args:
         shape: of the frame, px.
         tile: px, an int or one per axis.
         step: likewise; None is half a tile.
+        unit: px of which the shape is a multiple; a tile is widened to whole ones, a step as well
+            if it is less than one. None: 1.
 
     Raises:
         ValueError: a tile that is no whole number of px from 2 to the frame's size, or a step that
@@ -62,7 +70,10 @@ def make_grid(shape: tuple[int, ...], tile, step) -> TileGrid:
         raise ValueError(f"tile must be from 2 px to the frame's {shape}; got {tile}")
     if any(not 1 <= s <= t for s, t in zip(step, tile, strict=True)):
         raise ValueError(f"step must be from 1 px to the tile's {tile}, or gaps stay; got {step}")
-    return TileGrid(tuple(shape), tile, step)
+    unit = (1,) * len(shape) if unit is None else unit
+    # A frame holds whole units, so that a tile is widened to no more than all of it.
+    tile = tuple(-(-t // u) * u for t, u in zip(tile, unit, strict=True))
+    return TileGrid(tuple(shape), tile, tuple(map(max, step, unit)), unit)
 
 
 def _per_axis(value, ndim: int, name: str) -> tuple[int, ...]:

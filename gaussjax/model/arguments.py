@@ -73,7 +73,9 @@ def as_pair(reference, blurred) -> tuple[jax.Array, jax.Array]:
 
 
 def as_mask_pair(
-    mask, image: jax.Array | jax.ShapeDtypeStruct, blurred: jax.Array | None = None
+    mask,
+    image: jax.Array | jax.ShapeDtypeStruct,
+    blurred: jax.Array | jax.ShapeDtypeStruct | None = None,
 ) -> tuple[jax.Array | None, jax.Array | None]:
     """(mask_reference, mask_blurred) as 0 and 1 in the image's dtype, None where nothing is masked.
 

@@ -24,7 +24,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model.fourier import along_axis, frequency_indices, multiply
+from gaussjax.model.fourier import (
+    along_axis,
+    forward_transform,
+    frequency_indices,
+    inverse_transform,
+    multiply,
+)
 from gaussjax.model.window import erode
 
 
@@ -171,6 +177,16 @@ def fold(grid: CoarseGrid, spectrum: jax.Array, shape: Sequence[int]) -> jax.Arr
     for axis in range(len(shape)):
         mirrored = jnp.roll(jnp.flip(mirrored, axis), 1, axis)
     return spectrum[..., :stored] + jnp.conj(mirrored[..., :stored])
+
+
+def on_coarse_grid(grid: CoarseGrid, image: jax.Array, shape: Sequence[int]) -> jax.Array:
+    """The coarse image of this shape of a fine one, without a blur."""
+    if grid.is_local:
+        return grid.sampled(image)
+    mean = jnp.mean(image)
+    spectrum = forward_transform(image - mean, image.ndim)
+    spectrum = grid.apply(grid.transfer(shape, image.dtype), spectrum)
+    return mean + inverse_transform(fold(grid, spectrum, shape), tuple(shape))
 
 
 def tile(grid: CoarseGrid, spectrum: jax.Array, shape: Sequence[int]) -> jax.Array:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gaussjax.model.fourier import angular_frequencies, multiply, shift_phase
 from gaussjax.model.generalised import LARGEST_EXPONENT, LEAST_EXPONENT, tail_margins
@@ -93,9 +94,9 @@ class BlurModel:
 
     def box(self, lower, upper, dtype) -> tuple[jax.Array, jax.Array]:
         """Bounds on the vector, ``[k]`` each, from those on the variances."""
-        index = jnp.arange(self.num_parameters)
-        low = jnp.where(index < self.num_variances, lower, jnp.asarray(-jnp.inf, dtype))
-        high = jnp.where(index < self.num_variances, upper, jnp.asarray(jnp.inf, dtype))
+        bounded = _are_bounded(self)
+        low = jnp.where(bounded, lower, jnp.asarray(-jnp.inf, dtype))
+        high = jnp.where(bounded, upper, jnp.asarray(jnp.inf, dtype))
         if self.has_exponent:
             low = low.at[self.exponent_index].set(LEAST_EXPONENT)
             high = high.at[self.exponent_index].set(LARGEST_EXPONENT)
@@ -178,6 +179,15 @@ class BlurModel:
             change = product(total, factor - 1) + product(change, factor)
             total = jnp.sum(total, axis=-1)
         return jnp.real(change)
+
+
+def _are_bounded(model: BlurModel) -> np.ndarray:
+    """Which entries of its vector bounds on the variances are for, ``[k]``."""
+    bounded = np.arange(model.num_parameters) < model.num_variances
+    if model.family == "full":  # off the diagonal either sign is right
+        rows, columns = np.triu_indices(model.ndim)
+        bounded[: model.num_variances] = rows == columns
+    return bounded
 
 
 def prediction_margins(params: BlurParams, kernel: Kernel, largest: tuple[int, ...]) -> jax.Array:

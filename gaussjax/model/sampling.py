@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from gaussjax.checks import check_option
 from gaussjax.model.array_checks import as_numbers_per_axis, is_traced
 from gaussjax.model.folding import CoarseGrid
-from gaussjax.model.options import PIXELS
+from gaussjax.model.options import PADDED_BOUNDARIES, PIXELS
 
 # Ratios are fractions of numbers up to this one ...
 _LARGEST_DENOMINATOR = 16
@@ -20,6 +21,71 @@ _LARGEST_INFERRED = 2
 _TOLERANCE = 1e-6
 # Coarse px of every axis that a pair needs.
 _LEAST_SIZE = 2
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the coarse images of many pairs sample the fine ones; hashable. See :func:`as_sampling`.
+
+    Of no number of axes yet, unless one of the two is given for each.
+    """
+
+    ratios: float | tuple[float, ...]  # fine px per coarse px
+    pixel: str  # one of `PIXELS`
+    centre: str | float | tuple[float, ...]  # of the first coarse pixel
+
+    def grid(self, ndim: int) -> CoarseGrid:
+        """The coarse grid of images of so many axes."""
+        ratios = _ratios(self.ratios, ndim)
+        return CoarseGrid(ratios, self.pixel, _first(self.centre, ratios))
+
+    def fitted_shapes(
+        self, reference: tuple[int, ...], blurred: tuple[int, ...]
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """As of :func:`fitted_shapes`; ValueError for shapes that do not fit the ratio."""
+        grid = as_coarse_grid(reference, blurred, self.ratios, self.pixel, self.centre)
+        assert grid is not None  # some ratio is not 1
+        return fitted_shapes(grid, reference, blurred)
+
+
+def as_sampling(sampling, pixel: str, centre, boundary: str) -> Sampling | None:
+    """How many pairs are sampled, as far as it can be checked without them; None: on one grid.
+
+    Args:
+        sampling: fine px per coarse px, a number or one for each axis; None: one grid.
+        pixel: as of :func:`as_coarse_grid`, as is the next one.
+        centre: of the first coarse pixel.
+        boundary: of the fit.
+
+    Raises:
+        TypeError: a ratio or a centre that is no number.
+        ValueError: unknown options, and ratios, centres or boundaries that cannot be.
+    """
+    check_option(pixel, PIXELS, "pixel")
+    if sampling is None:
+        _check_no_grid(pixel, centre)
+        return None
+    ndim = min(max(_num_given(sampling), _num_given(centre)), 3)
+    ratios = _ratios(sampling, ndim)
+    if all(r == 1 for r in ratios):
+        _check_no_grid(pixel, centre)
+        return None
+    _check_coarser(ratios, sampling)
+    _first(centre, ratios)
+    check_boundary(boundary)
+    each, place = _numbers(sampling, "sampling", ndim), centre
+    if not isinstance(centre, str):
+        place = _one_or_all(_numbers(centre, "centre", ndim))
+    return Sampling(_one_or_all(each), pixel, place)
+
+
+def check_boundary(boundary: str) -> None:
+    """Raise ValueError for a boundary that continues the frame beyond its edges."""
+    if boundary in PADDED_BOUNDARIES:
+        raise ValueError(
+            "across grids boundary must be 'valid' or 'periodic': what lies beyond the edges is not"
+            f" made up; got {boundary!r}"
+        )
 
 
 def as_coarse_grid(
@@ -52,18 +118,9 @@ def as_coarse_grid(
     if ratios is None or all(r == 1 for r in ratios):
         if ratios is not None:
             _check_fit(reference, blurred, ratios)
-        if pixel != "area" or not (isinstance(centre, str) and centre == "area"):
-            raise ValueError(
-                "pixel and centre describe the coarse grid of blurred: they go with sampling, the"
-                f" number of fine px per coarse px; got pixel={pixel!r}, centre={centre!r}"
-            )
+        _check_no_grid(pixel, centre)
         return None
-    if any(r < 1 for r in ratios):
-        raise ValueError(
-            "sampling is the number of pixels of reference per pixel of blurred, 1 or more; got"
-            f" {sampling}: the reference has to be the image on the finer grid, so exchange the"
-            " two, or average the finer image over the pixels of the other"
-        )
+    _check_coarser(ratios, sampling)
     _check_fit(reference, blurred, ratios)
     return CoarseGrid(ratios, pixel, _first(centre, ratios))
 
@@ -102,6 +159,35 @@ def fitted_shapes(
             " coarse px; use larger images"
         )
     return grid.fine_shape(coarse), tuple(coarse)
+
+
+def _check_no_grid(pixel: str, centre) -> None:
+    """Raise ValueError for what describes a coarse grid where there is none."""
+    if pixel != "area" or not (isinstance(centre, str) and centre == "area"):
+        raise ValueError(
+            "pixel and centre describe the coarse grid of blurred: they go with sampling, the"
+            f" number of fine px per coarse px; got pixel={pixel!r}, centre={centre!r}"
+        )
+
+
+def _check_coarser(ratios: tuple[Fraction, ...], sampling) -> None:
+    """Raise ValueError, saying what to do, where a ratio is below 1."""
+    if any(r < 1 for r in ratios):
+        raise ValueError(
+            "sampling is the number of pixels of reference per pixel of blurred, 1 or more; got"
+            f" {sampling}: the reference has to be the image on the finer grid, so exchange the"
+            " two, or average the finer image over the pixels of the other"
+        )
+
+
+def _one_or_all(numbers: list[float]) -> float | tuple[float, ...]:
+    """A single number, which holds whatever the axes are, by itself."""
+    return numbers[0] if len(numbers) == 1 else tuple(numbers)
+
+
+def _num_given(given: Any) -> int:
+    """For how many axes numbers are given; 1 of a single number."""
+    return len(given) if isinstance(given, tuple | list) or np.ndim(given) == 1 else 1
 
 
 def _inferred(reference: Sequence[int], blurred: Sequence[int]) -> tuple[Fraction, ...] | None:

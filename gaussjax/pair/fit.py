@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 from gaussjax.model import boundary as borders
 from gaussjax.model.arguments import fill_with_mean
 from gaussjax.model.array_checks import is_traced
-from gaussjax.model.folding import CoarseGrid
+from gaussjax.model.folding import CoarseGrid, on_coarse_grid
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.noise_correlation import noise_colour
 from gaussjax.model.options import AnyFamily, Boundary, LossName
@@ -28,7 +28,7 @@ from gaussjax.pair.crop import Crop, most_informative_crop
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
 from gaussjax.pair.evidence import Evidence, causes, gather_evidence
 from gaussjax.pair.extent import is_seamless, model_limits
-from gaussjax.pair.frame import Pair, Usable, centre_and_scale, on_coarse_grid
+from gaussjax.pair.frame import Pair, Usable, centre_and_scale
 from gaussjax.pair.iteration import implicit_fit, iterate
 from gaussjax.pair.leakage import Leakage, leakage
 from gaussjax.pair.least_squares import LeastSquares
@@ -124,11 +124,10 @@ def fit_pair(
     model = options.model(reference.shape)
     grid, seen, known = options.grid, images, usable
     if grid is not None:
-        seen, known = (on_coarse_grid(grid, *images), images[1]), usable.resampled(grid)
+        sharp = on_coarse_grid(grid, images[0], blurred.shape)
+        seen, known = (sharp, images[1]), usable.resampled(grid)
         lower = jnp.maximum(lower, LEAST_VARIANCE)
-    crop = most_informative_crop(*seen, usable.size)
-    if grid is not None and not grid.is_whole:
-        crop = Crop(jnp.zeros_like(crop.corner), seen[0].shape)
+    crop = informative_crop(*seen, usable.size, grid)
     spectra, energy, unit = _start_spectra(*seen, known, noise, crop, options)
     spectra = jax.lax.stop_gradient(spectra)
     powers = None if noise is None else jax.lax.stop_gradient((noise / unit) ** 2 * energy)
@@ -166,6 +165,15 @@ def fit_pair(
     known = rounding_noise(step / pair.scale)
     looked_at = Crop.whole(pair.shape) if model.has_exponent else crop
     return find_optimum(objective, pair, fit, looked_at, known), start.swapped, low, high
+
+
+def informative_crop(
+    reference: jax.Array, blurred: jax.Array, size: jax.Array | None, grid: CoarseGrid | None
+) -> Crop:
+    """The most informative crop of images on one grid; all of a grid that no crop can be cut of."""
+    if grid is not None and not grid.is_whole:
+        return Crop.whole(blurred.shape)
+    return most_informative_crop(reference, blurred, size)
 
 
 def _reference_shape(grid: CoarseGrid | None, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -501,6 +509,8 @@ def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
     sign = jnp.where(swapped, -1, 1).astype(vector.dtype)
     adequacy = replace(adequacy, displacement=sign * ratios * adequacy.displacement)
     margins = axis_margins(oriented, model.kernel, model.ndim)
+    # Across grids there is a bound that nobody gave.
+    least = -jnp.inf if at.ratios is None else LEAST_VARIANCE
     estimate = make_estimate(
         params_of(vector),
         ndim=model.ndim,
@@ -518,6 +528,7 @@ def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
             ),
             Status.NOT_CONVERGED: ~at.converged,
             Status.AT_BOUND: jnp.any((vector <= low) | (vector >= high)),
+            Status.SHARPER_THAN_PIXELS: jnp.any((vector <= low) & (low == least)),
         },
         adequacy=adequacy,
         departures=found.departures,

@@ -161,16 +161,6 @@ def make_frame(
     )
 
 
-def on_coarse_grid(grid: CoarseGrid, reference: jax.Array, blurred: jax.Array) -> jax.Array:
-    """The reference on the grid of the coarse image, without a blur."""
-    if grid.is_local:
-        return grid.sampled(reference)
-    shape, mean = blurred.shape, jnp.mean(reference)
-    spectrum = forward_transform(reference - mean, reference.ndim)
-    spectrum = grid.apply(grid.transfer(shape, reference.dtype), spectrum)
-    return mean + inverse_transform(fold(grid, spectrum, shape), shape)
-
-
 def resampled_frame(
     grid: CoarseGrid,
     reference: jax.Array,

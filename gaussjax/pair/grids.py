@@ -5,9 +5,9 @@ import numpy as np
 
 from gaussjax.model.arguments import as_image, as_mask_pair, as_pair, as_weights
 from gaussjax.model.folding import CoarseGrid
-from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.sampling import (
     as_coarse_grid,
+    check_boundary,
     check_finer,
     check_positive_bounds,
     fitted_shapes,
@@ -43,11 +43,7 @@ def on_grids(
         check_finer(a.shape, b.shape)
         a, b = as_pair(a, b)
         return a, b, Usable(*as_mask_pair(mask, a), as_weights(weights, b)), None
-    if boundary in PADDED_BOUNDARIES:
-        raise ValueError(
-            "across grids boundary must be 'valid' or 'periodic': what lies beyond the edges is not"
-            f" made up; got {boundary!r}"
-        )
+    check_boundary(boundary)
     if motion is not None:
         raise ValueError(
             f"across grids the images do not turn: leave out sampling, or motion={motion!r}"

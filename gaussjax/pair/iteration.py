@@ -31,8 +31,10 @@ def iterate(
         upper: likewise.
         tolerance: in units of the solver's, of what another pass would change.
     """
-    # Of a kernel that is cut off every tap counts; of others a pixel more or less does not.
-    slack = 0 if objective.model.kernel.is_finite else 1
+    # Of a kernel that is cut off every tap counts; of others a pixel more or less does not, but for
+    # coarse ones, each of which is many px.
+    is_exact = objective.model.kernel.is_finite or objective.frame.grid is not None
+    slack = 0 if is_exact else 1
 
     def unfinished(state):
         fit, count = state

@@ -119,17 +119,40 @@ def images_of(frame: Frame, spectra: Sequence[jax.Array]) -> list[jax.Array]:
     return inverse_transforms(spectra, shape)
 
 
+def transforms_of(frame: Frame, images: jax.Array) -> jax.Array:
+    """Transforms of images on the frame over the frequencies of its reference, ``[k, *spectrum]``.
+
+    The adjoint of :func:`images_of`: ``sum_x y image_of(X)(x) = Re sum_w m conj(Y) X`` with the
+    weights m of :func:`product_weights`.
+    """
+    grid, spectra = frame.grid, forward_transform(images, frame.blurred.ndim)
+    if grid is None:
+        return spectra
+    return jnp.stack([tile(grid, spectrum, images.shape[1:]) for spectrum in spectra])
+
+
+def product_weights(frame: Frame) -> jax.Array:
+    """Weights of frequencies in a product of images as spectra, of the half plane's rank."""
+    shape, dtype = frame.reference_shape, frame.blurred.dtype
+    if frame.grid is None:
+        return half_plane_weights(shape, dtype)
+    return jnp.full((1,) * len(shape), 2 / frame.blurred.size, dtype)
+
+
+def noise_weights(frame: Frame) -> jax.Array:
+    """The same for products of what two filters make of white noise in the reference, per pixel."""
+    weights = product_weights(frame)
+    if frame.grid is None:
+        return weights
+    return frame.grid.apply(frame.grid.noise_gain(frame.blurred.shape, weights.dtype), weights)
+
+
 def second_order_term(
     model: BlurModel, vector: jax.Array, image: jax.Array, frame: Frame
 ) -> jax.Array:
     """``<image, d^2 predicted / d vector^2>``, ``[k, k]``: what ``J'J`` lacks of a Hessian."""
-    shape, transform = frame.reference_shape, forward_transform(image, model.ndim)
-    if frame.grid is None:
-        weights = half_plane_weights(shape, image.dtype)
-    else:
-        weights = jnp.full((1,) * model.ndim, 2 / image.size, image.dtype)
-        transform = tile(frame.grid, transform, image.shape)
-    products = multiply(weights, jnp.conj(transform) * frame.spectrum)
+    shape, (transform,) = frame.reference_shape, transforms_of(frame, image[None])
+    products = multiply(product_weights(frame), jnp.conj(transform) * frame.spectrum)
     # Without a shift R is real.
     products = (products if model.shift else products.real)[None]
     # Forward twice: one parameter needs no reverse sweep over the frame.

@@ -12,12 +12,12 @@ import jax.numpy as jnp
 from gaussjax.checks import as_count
 from gaussjax.model.arguments import as_noise, check_finite, fill_with_mean
 from gaussjax.model.array_checks import as_flags
+from gaussjax.model.folding import on_coarse_grid
 from gaussjax.model.options import Pixel, check_option
 from gaussjax.model.transfer_spline import TransferSpline
 from gaussjax.model.window import taper
 from gaussjax.numerics import loops
 from gaussjax.numerics.sharding import automatic_sharding
-from gaussjax.pair.frame import on_coarse_grid
 from gaussjax.pair.grids import on_grids
 from gaussjax.pair.transfer_equations import TransferEquations
 from gaussjax.pair.transfer_estimate import TransferEstimate
@@ -192,7 +192,7 @@ def _fit_transfer(
     still = jnp.zeros(ndim, dtype)
     if options.shift:
         a, b = fill_with_mean(reference, known[0]), fill_with_mean(blurred, known[1])
-        a = a if grid is None else on_coarse_grid(grid, a, b)
+        a = a if grid is None else on_coarse_grid(grid, a, b.shape)
         spectra = windowed_spectra(a, b, taper(shape, dtype), levels_differ=True)
         still = correlation_peak(spectra)
         still = still if grid is None else still * jnp.asarray(grid.steps, dtype)

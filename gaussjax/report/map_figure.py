@@ -46,6 +46,9 @@ def draw_map(reference: ArrayLike, blur_map: BlurMap) -> "Figure":
     check_type(blur_map, BlurMap, "blur_map", "from gaussjax.blur_map")
     check_isotropic(blur_map)
     image = as_image(reference, "reference")
+    if blur_map.estimates.sampling is not None:
+        # The map is of what both grids hold.
+        image = image[tuple(slice(n) for n in blur_map.grid.shape)]
     if image.shape != blur_map.grid.shape:
         raise ValueError(
             f"reference must be of the map's frame, {blur_map.grid.shape} px; got {image.shape}"

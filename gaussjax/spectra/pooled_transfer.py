@@ -30,6 +30,7 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
@@ -73,6 +74,13 @@ class RingSums:
     residual: jax.Array
     noise_cross: jax.Array
     changes: jax.Array
+
+    @staticmethod
+    def none(num_parameters: int, dtype) -> "RingSums":
+        """Of a pair that adds nothing."""
+        none = jnp.zeros(NUM_BINS + 1, dtype)
+        changes = jnp.zeros((num_parameters, NUM_BINS + 1), dtype)
+        return RingSums(none, none, none, none, none, none, none, none, changes)
 
 
 class _Moments(NamedTuple):

@@ -34,10 +34,17 @@ class Status(Code):
         "the noise levels of the two images cannot be told apart: the blur is too small, or what is"
         " left over is not white noise; pass noise_std=(std_reference, std_blurred)",
     )
+    SHARPER_THAN_PIXELS = (
+        7,
+        "the coarse image is sharper than the reference over its pixels, by more than the -0.2 px^2"
+        " that are followed: check pixel, centre and sampling, or it was sharpened; or the blur is"
+        " too small to be told through this noise",
+    )
 
 
 _LEAST_GRAVE_FIRST = (
     Status.AT_BOUND,
+    Status.SHARPER_THAN_PIXELS,
     Status.NOISE_NOT_SEPARABLE,
     Status.NOT_CONVERGED,
     Status.NOT_IDENTIFIABLE,

@@ -13,6 +13,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import scipy.ndimage
+from coarse_pairs import coarse_pair
 from command import error_line
 from problems import PHOTOGRAPHS, photograph
 from processes import COMMAND, run_process
@@ -449,3 +450,18 @@ def test_interrupted_and_killed_runs_go_on(tmp_path, monkeypatch, capsys, rng, d
 
 def stamp(path):
     return os.stat(path).st_mtime_ns if os.path.exists(path) else None
+
+
+def test_pairs_of_two_grids(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        os.makedirs(name)
+    for k in range(2):
+        fine, coarse = coarse_pair(2.0, 4, 40, seed=k)
+        np.save(f"a/p{k}.npy", fine.astype(np.float32))
+        np.save(f"b/p{k}.npy", coarse.astype(np.float32))
+    assert main(["dataset", "a", "b", "--sampling", "4", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["sigma"] == pytest.approx(2.0, rel=1e-4)
+    assert record["sampling"] == [4, 4]
+    assert "shape" in error_line(capsys, "dataset", "a", "b")

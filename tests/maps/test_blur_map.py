@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.ndimage
+from coarse_pairs import coarse_pair
 from problems import interior_blur, natural_scene, periodic_blur, photograph
 
 import gaussjax as gj
@@ -238,3 +239,32 @@ def test_several_sigmas_are_neither_drawn_nor_written(found):
     for use in (lambda m: list(map_rows(m)), lambda m: draw_map(np.ones(SHAPE), m)):
         with pytest.raises(ValueError, match="one sigma per tile"):
             use(several)
+
+
+@pytest.fixture(scope="module")
+def coarse_map():
+    """Of a blur of 2 fine px and, on the right, 3; one coarse pixel is 3 fine ones wide."""
+    (fine, left), (_, right) = (coarse_pair(sigma, 3, 88, seed=2) for sigma in (2.0, 3.0))
+    soft = np.concatenate([left[:, :44], right[:, 44:]], 1)
+    soft += 0.01 * np.std(soft) * np.random.default_rng(1).normal(size=soft.shape)
+    return fine, soft, blur_map(fine, soft, sampling=3, tile=130, step=66)
+
+
+def test_tiles_of_two_grids_are_whole_coarse_pixels(coarse_map):
+    fine, soft, found = coarse_map
+    assert found.grid.tile == (132, 132)
+    assert found.grid.corners == ((0, 66, 132),) * 2
+    assert found.centres[0] == (65.5, 131.5, 197.5)
+    one = gj.estimate_blur(fine[66:198, 132:], soft[22:66, 44:], sampling=3)
+    np.testing.assert_allclose(found.sigma[1, 2], one.sigma, rtol=1e-4)
+
+
+def test_a_step_is_seen_across_grids(coarse_map):
+    found = coarse_map[2]
+    assert np.all(found.status[:, ::2] == 0)
+    truth = np.array([2.0, 3.0])
+    assert np.all(np.abs(found.sigma - truth[0])[:, 0] < 4 * found.sigma_standard_error[:, 0])
+    assert np.all(np.abs(found.sigma - truth[1])[:, 2] < 4 * found.sigma_standard_error[:, 2])
+    assert found.one_blur_p_value < 1e-6
+    x = found.positions[..., 1]
+    assert np.all((x[:, 0] > 30) & (x[:, 0] < 100) & (x[:, 2] > 162) & (x[:, 2] < 232))

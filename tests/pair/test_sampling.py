@@ -86,8 +86,18 @@ def test_a_sharper_coarse_image_ends_at_a_bound(x64):
     fine, _ = coarse_pair(0, 2, 64)
     coarse = gj.blur(fine, -1.0).reshape(64, 2, 64, 2).mean((1, 3))
     estimate = gj.estimate_blur(fine, coarse, sampling=2)
-    assert estimate.status == gj.Status.AT_BOUND
+    assert estimate.status == gj.Status.SHARPER_THAN_PIXELS
+    assert "sharper than the reference over its pixels" in estimate.message
     assert estimate.sigma < 0
+
+
+def test_a_covariance_of_either_sign(x64):
+    fine, _ = coarse_pair(0, 2, 64)
+    params = gj.BlurParams(np.array([3.0, -1.5, 2.0]), family="full")
+    coarse = gj.blur(fine, params).reshape(64, 2, 64, 2).mean((1, 3))
+    estimate = gj.estimate_blur(fine, coarse, sampling=2, family="full", boundary="periodic")
+    assert estimate.status == 0
+    np.testing.assert_allclose(estimate.params.variance, params.variance, rtol=1e-6)
 
 
 def test_noise_gives_error_bars_and_no_doubt(x64, rng):

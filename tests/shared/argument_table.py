@@ -116,6 +116,7 @@ PAIR_OPTIONS = {
     "initial": INITIAL,
 }
 GRID = {"sampling": static("None", "1"), "pixel": static(), "centre": static()}
+RATIOS = static("None", *(PLAIN - {"0.5"}), *LARGE, *PAIR, "(1, 2, 3)", "a huge shape", "[1.0]")
 RATIO = {"spectra": SPECTRA, "family": FAMILY}
 
 ARGUMENTS = {
@@ -151,7 +152,7 @@ ARGUMENTS = {
         **KERNEL_OPTIONS,
         "boundary": BOUNDARY - {"'valid'"},
     },
-    "blur_map": {**PAIR_OPTIONS, "tile": TILE, "step": STEP, "shrink": FLAG},
+    "blur_map": {**PAIR_OPTIONS, **GRID, "tile": TILE, "step": STEP, "shrink": FLAG},
     "compare_families": {
         **PAIR_OPTIONS,
         "boundary": BOUNDARY,
@@ -209,6 +210,9 @@ ARGUMENTS = {
         "gain": FLAG,
         "offset": FLAG,
         "noise_std": static("None", *PAIR),
+        # Of which shapes pairs are is not known at the door.
+        **GRID,
+        "sampling": RATIOS,
         "initial": static(*INITIAL.valid),
         "covariates": static("None"),
         "batched": FLAG,
