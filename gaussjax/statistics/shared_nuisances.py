@@ -166,6 +166,7 @@ def _pooled(
     off = values - mean
     gains = covariances[:, :, shared] @ information
     moved = vectors - np.einsum("kij,kj->ki", gains, off)
+    moved[:, shared] = mean  # to the last bit
     left = covariances - gains @ (own - spread) @ gains.swapaxes(1, 2)
     return moved, left, float(np.einsum("ki,kij,kj->", off, information, off))
 

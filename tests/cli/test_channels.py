@@ -41,6 +41,21 @@ def test_one_sigma_for_each(capsys):
 
 
 @pytest.mark.usefixtures("colours")
+def test_a_shift_in_common(capsys):
+    shared = ["--shift", "--share", "shift"]
+    assert main(["estimate", "a.png", "b.png", "--channels", "all", *shared, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    shifts = [record["shift"] for record in found["channels"].values()]
+    assert shifts[0] == shifts[1] == shifts[2]
+    assert found["shared"]["names"] == ["shift"]
+    assert found["shared"]["p_value"] > 0.001
+    for sigma, record in zip(SIGMAS, found["channels"].values(), strict=True):
+        assert record["sigma"] == pytest.approx(sigma, rel=0.01)
+    main(["estimate", "a.png", "b.png", "--channels", "all", *shared])
+    assert capsys.readouterr().out.splitlines()[3].startswith("shared    shift ")
+
+
+@pytest.mark.usefixtures("colours")
 def test_in_python_channels_are_mapped_over():
     pair = [np.asarray(PIL.Image.open(name), np.float32) for name in ("a.png", "b.png")]
     found = jax.vmap(gj.estimate_blur, in_axes=-1)(*pair)
@@ -53,6 +68,8 @@ def test_in_python_channels_are_mapped_over():
     [
         (["--channels", "all", "--channel", "0"], "--channels goes without --channel"),
         (["--channels", "red", "x"], "has no channel x"),
+        (["--channels", "all", "--share", "gain"], "--share goes with --channels, --gain"),
+        (["--shift", "--share", "shift"], "--share goes with --channels"),
         (["--precision", "1e-3", "--page", "0"], "goes without --channel and --page"),
         (["--page", "-1"], "not a whole number, 0 or more"),
     ],

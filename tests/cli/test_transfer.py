@@ -45,6 +45,19 @@ def test_table_record_and_figure(folder, capsys):
     assert (folder / "t.pdf").stat().st_size > 5000
 
 
+def test_a_coarser_image(folder, capsys):
+    scene = np.load("a.npy")
+    coarse = scipy.ndimage.uniform_filter1d(scene, 5, axis=1, mode="wrap")
+    np.save("c.npy", coarse.reshape(SIDE // 2, 2, SIDE // 2, 2).mean((1, 3)))
+    axis = ["--direction", "1", "--bins", "8", "--boundary", "periodic"]
+    assert main(["transfer", "a.npy", "c.npy", "--sampling", "2", *axis, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    # That of the taps alone, as between images of one grid.
+    assert record["mtf50"] == pytest.approx(0.1223, rel=0.01)
+    assert record["sampling"] == [2]
+    assert (record["shape"], record["blurred_shape"]) == ([SIDE] * 2, [SIDE // 2] * 2)
+
+
 def test_images_with_nothing_in_common(folder, capsys):
     assert main(["transfer", "a.npy", "other.npy", "--bins", "8"]) == 1
     assert capsys.readouterr().out.startswith("verdict   the images have too little in common")
@@ -59,6 +72,7 @@ def test_images_with_nothing_in_common(folder, capsys):
         (["--margin", "40"], "margin must be a whole number from 0 to 36"),
         (["--margin", "4", "--boundary", "periodic"], "--margin"),
         (["--noise", "0", "0"], "not both 0"),
+        (["--sampling", "2"], "does not fit the shapes"),
         (["--unit", "um"], "give the size and its unit"),
     ],
 )
