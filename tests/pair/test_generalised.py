@@ -114,7 +114,7 @@ def means(image, ratio):
 
 def test_periodic_frames_of_two_grids_are_exact(x64):
     scene = natural_scene((72, 96), slope=0.5)
-    for ratio, scale, exponent in [(2, 1.5, 1.8), (3, 2.0, 5 / 3), (2, 2.0, 2.0), (3, 1.5, 2.4)]:
+    for ratio, scale, exponent in [(3, 1.5, 1.8), (3, 2.0, 5 / 3), (3, 2.0, 2.0), (3, 1.5, 2.4)]:
         soft = means(blurred_by(scene, scale, exponent), ratio)
         found = estimate(scene, soft, sampling=ratio, boundary="periodic")
         assert found.status == Status.ESTIMATED
@@ -123,9 +123,9 @@ def test_periodic_frames_of_two_grids_are_exact(x64):
 
 def test_crops_of_two_grids(x64, rng):
     # Without noise all that is left is the tail, of which a Gaussian has none.
-    for ratio, exponent in [(2, 2.0), (3, 2.0), (2, 5 / 3), (2, 1.8)]:
+    for exponent in (2.0, 5 / 3, 1.8):
         sharp, soft = crops(2.0, exponent, size=192)
-        found = estimate(sharp, means(soft, ratio), sampling=ratio)
+        found = estimate(sharp, means(soft, 2), sampling=2)
         off = abs(float(found.exponent) - exponent)
         assert off < 1.96 * np.hypot(found.gaussianity.model_error, 2e-4)
         assert abs(float(found.sigma) - 2) < 1.96 * found.sigma_model_error + 1e-3

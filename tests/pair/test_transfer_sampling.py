@@ -61,7 +61,7 @@ def test_least_squares_by_dense_algebra(x64, rng):
     np.testing.assert_allclose(found.standard_error[known], errors[known], rtol=0.5)
 
 
-@pytest.mark.parametrize(("ratio", "sigma"), [("2", 1.5), ("3", 2.0), ("3/2", 1.5)])
+@pytest.mark.parametrize(("ratio", "sigma"), [("3", 2.0), ("3/2", 1.5)])
 def test_gaussians_between_two_grids(ratio, sigma, x64, rng):
     fine, coarse = scaled_pair(sigma, ratio, 64)
     options = {"sampling": float(Fraction(ratio))}
@@ -81,16 +81,20 @@ def test_gaussians_between_two_grids(ratio, sigma, x64, rng):
     np.testing.assert_allclose(in_um.mtf50, 2 * noisy.mtf50)
 
 
-def test_the_area_of_a_coarse_pixel_is_no_part_of_the_filter(x64):
-    fine, coarse = scaled_pair(1.0, "2", 64)
-    w = np.asarray(gj.fit_transfer(fine, coarse).frequency)
-    told = w < 1.3
-    alone = gj.fit_transfer(fine, coarse, sampling=2)
-    np.testing.assert_allclose(alone.transfer[told], gaussian(w, 1.0)[told], atol=3e-3)
-    # Called a sample, where its area has its centre, the pixel is.
-    both = gj.fit_transfer(fine, coarse, sampling=2, pixel="point", centre=0.5)
-    # Along an axis cos(w / 2); T is radial, the pixel is not.
-    assert np.all(both.transfer[4:12] < alone.transfer[4:12] - 0.003)
+def test_the_area_of_a_coarse_pixel_is_no_part_of_the_filter(x64, rng):
+    size = 600
+    w = 2 * np.pi * np.fft.rfftfreq(size)
+    sharp = rng.normal(size=size)
+    blurred = np.fft.irfft(np.fft.rfft(sharp) * gaussian(w, 1.0), size)
+    options = {"sampling": 2, "boundary": "periodic"}
+    alone = gj.fit_transfer(sharp, blurred.reshape(-1, 2).mean(1), **options)
+    w = np.asarray(alone.frequency)
+    np.testing.assert_allclose(alone.transfer, gaussian(w, 1.0), atol=2e-3)
+    # Called a sample at the centre of its area, of whatever shape that is, it is.
+    both = gj.fit_transfer(
+        sharp, blurred.reshape(-1, 2).mean(1), **options, pixel="point", centre=0.5
+    )
+    np.testing.assert_allclose(both.transfer, gaussian(w, 1.0) * np.cos(w / 2), atol=2e-3)
 
 
 def test_nuisances_and_noise_in_both_between_two_grids(x64, rng):
