@@ -97,6 +97,16 @@ whole = jax.jit(jax.vmap(estimate_blur))(references, blurreds)
 jax.tree.map(check, estimates, whole)
 print("the page", "works")
 
+program = jax.jit(jax.shard_map(gaussjax.estimate_blurs, mesh=mesh, in_specs=P, out_specs=P))
+arrays = [jax.device_put(x, NamedSharding(mesh, P)) for x in images]
+if "all" in sys.argv:
+    found = program(*arrays).sigma
+    np.testing.assert_allclose(found, gaussjax.estimate_blurs(*images).sigma, rtol=1e-5)
+    assert found.sharding.spec == P
+else:
+    program.trace(*arrays)
+print("stacks", "works")
+
 expected = gaussjax.fit_dataset(zip(*images)).sigma
 with jax.set_mesh(jax.make_mesh((2, 2), ("rows", "columns"))):  # of the caller's own
     found = gaussjax.fit_dataset(zip(*images)).sigma
@@ -121,4 +131,4 @@ def test_every_function_works_on_arrays_spread_over_devices(draws):
         JAX_TRACEBACK_IN_LOCATIONS_LIMIT="0",
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("works") == 18
+    assert done.stdout.count("works") == 19
