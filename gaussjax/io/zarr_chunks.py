@@ -61,7 +61,9 @@ def _chunks(metadata: dict[str, Any]) -> _Chunks:
     """By the metadata of either format."""
     if "chunks" in metadata:  # format 2
         codecs = [*(metadata.get("filters") or ()), metadata.get("compressor")]
-        return _Chunks(_packing(filter(None, codecs)), math.prod(metadata["chunks"]))
+        # Older releases of zarr hand over the codecs themselves.
+        told = [each if isinstance(each, dict) else each.get_config() for each in codecs if each]
+        return _Chunks(_packing(told), math.prod(metadata["chunks"]))
     size = math.prod(metadata["chunk_grid"]["configuration"]["chunk_shape"])
     *others, last = metadata["codecs"]
     if last["name"] != _SHARDS:

@@ -241,7 +241,8 @@ def heic(folder):
     heif = library("pillow_heif")
     picture = PIL.Image.fromarray(samples(np.uint8, 3))
     heif.from_pillow(picture).save(folder / "a.heic")
-    return folder / "a.heic", np.asarray(heif.open_heif(folder / "a.heic")) @ LUMINANCE
+    opened = heif.open_heif(folder / "a.heic")  # it owns the memory of its array
+    return folder / "a.heic", np.asarray(opened) @ LUMINANCE
 
 
 @kind
