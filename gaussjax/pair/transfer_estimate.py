@@ -27,7 +27,8 @@ class TransferEstimate:
     """A transfer function of any shape between two images, with error bars.
 
     Attributes:
-        frequency: rad per px, or per unit after :meth:`in_units`, ``[bins]``; up to pi rad/px.
+        frequency: rad per px, or per unit after :meth:`in_units`, ``[bins]``; up to pi rad/px. Of
+            two grids px are those of the reference.
         transfer: T there, 1 where nothing changes; real, as of a symmetric kernel. NaN where the
             pair tells nothing of it.
         standard_error: of ``transfer``; infinite there.
@@ -39,8 +40,8 @@ class TransferEstimate:
         gain_standard_error: of it.
         shift: of B against A, px, ``[ndim]``; None where it was not fitted.
         shift_standard_error: of it.
-        noise_std: of A and of B in the unit of the images, ``[2]``: as given; 0 and the residual's,
-            where noise of A was not asked about.
+        noise_std: of A and of B in the unit of the images, ``[2]``: as given or found; 0 and the
+            residual's, where noise of A was not asked about.
         num_pixels: that were compared.
         coefficients: of the cubic spline that T is, knots a bin apart, ``[bins + 2]``.
         covariance: of the coefficients.
