@@ -7,6 +7,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import scipy.ndimage
+from coarse_pairs import coarse_pair
 from command import error_line
 from problems import photograph
 
@@ -50,6 +51,17 @@ def test_json_csv_and_figure(folder, capsys):
     assert {row["status"].lower() for row in rows} == {"estimated"}
     with PIL.Image.open("m.png") as picture:
         assert picture.size == (1600, 576)
+
+
+def test_two_grids(folder, capsys):
+    fine, coarse = coarse_pair(2.0, 2, 48)
+    np.save("fine.npy", fine)
+    np.save("coarse.npy", coarse)
+    tiled = ["--sampling", "2", "--tile", "63", "--step", "32", "-o", "m.png", "--json"]
+    assert main(["map", "fine.npy", "coarse.npy", *tiled]) == 0
+    record = json.loads(capsys.readouterr().out)
+    np.testing.assert_allclose(np.array(record["sigma"]), 2, rtol=1e-3)
+    assert (record["tile"], record["shape"], record["sampling"]) == ([64, 64], [96, 96], [2, 2])
 
 
 def test_table_and_shrink(folder, capsys):

@@ -77,23 +77,22 @@ def test_the_sums_are_those_of_dense_algebra(noise, x64):
     np.testing.assert_allclose(found, expected[1], rtol=1e-9)
 
 
-def test_noise_free_pairs_of_several_shapes(x64):
+def test_noise_free_pairs_of_several_shapes():
     pairs = pairs_of(3) + pairs_of(2, size=44, seed=7)
     found = gj.fit_dataset(pairs, sampling=RATIO)
     assert found.joint.status == Status.ESTIMATED
     assert found.joint.adequacy.verdict == gj.Verdict.EXPLAINED
-    np.testing.assert_allclose(found.sigma, SIGMA, rtol=1e-5)
-    np.testing.assert_allclose(found.pairs.sigma, SIGMA, rtol=1e-4)
+    np.testing.assert_allclose(found.sigma, SIGMA, rtol=1e-4)
+    np.testing.assert_allclose(found.pairs.sigma, SIGMA, rtol=1e-3)
     assert found.joint.sampling == (4.0, 4.0)
     assert "px of that" in str(found)
     assert np.all(np.isnan(found.transfer.transfer))
 
 
-@pytest.mark.parametrize("options", [{}, {"gain": True, "offset": True}])
-def test_one_pair_is_as_alone(options):
+def test_one_pair_is_as_alone():
     (a, b), *_ = pairs_of(1, noise=0.02, seed=5)
-    found = gj.fit_dataset([(a, b)], sampling=RATIO, **options)
-    alone = gj.estimate_blur(a, b, sampling=RATIO, **options)
+    found = gj.fit_dataset([(a, b)], sampling=RATIO)
+    alone = gj.estimate_blur(a, b, sampling=RATIO)
     error = alone.sigma_standard_error
     assert abs(found.sigma - alone.sigma) < 0.1 * error
     assert abs(found.pairs.sigma[0] - alone.sigma) < 0.1 * error
@@ -124,10 +123,11 @@ def test_masked_and_weighted_pairs_are_as_alone(rng):
         weights = np.where(np.arange(len(b)) < 20, 1, 0.25) * np.ones_like(b)
         pair = {"reference": a, "blurred": np.where(known, b, np.nan), "weights": weights}
         pairs.append(pair | {"mask": (np.isfinite(a), known)})
-    found = gj.fit_dataset(pairs, sampling=RATIO)
+    options = {"sampling": RATIO, "gain": True, "offset": True}
+    found = gj.fit_dataset(pairs, **options)
     assert not found.bad
     for k, pair in enumerate(pairs):
-        alone = gj.estimate_blur(**pair, sampling=RATIO)
+        alone = gj.estimate_blur(**pair, **options)
         error = alone.sigma_standard_error
         assert abs(found.pairs.sigma[k] - alone.sigma) < 0.1 * error
         np.testing.assert_allclose(found.pairs.standard_error[k], error, rtol=0.1)
