@@ -129,11 +129,13 @@ def run(options: argparse.Namespace) -> int:
             # NumPy's from here on: of JAX's, every operation on a number is a program to compile.
             outcome = Outcome(jax.device_get(estimate), pair[0].shape, notes, pixel_size)
             if options.plot:
-                tell_waiting("comparing families for the figure: up to a minute")
+                tell_waiting("1 of 3: comparing families, up to a minute")
                 outcome = compared(pair, keywords, outcome)
             if options.plot or options.compare:
-                tell_waiting("comparing kernels")
+                tell_waiting("2 of 3: comparing kernels" if options.plot else "comparing kernels")
                 outcome = with_kernels(pair, keywords, outcome)
+            if options.plot:
+                tell_waiting("3 of 3: drawing")
             mask = keywords["mask"]
             figure = OutputFile(
                 "figure", options.plot, lambda path: draw(path, pair, mask, outcome)

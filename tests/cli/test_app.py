@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import sys
 
 import numpy as np
 import PIL.Image
@@ -274,7 +275,7 @@ def test_lengths_in_a_unit_and_fwhm_first(folder, capsys):
     assert (mtf50[2], mtf50[4]) == ("+-", "cycles/px")
 
 
-def test_plot(folder, capsys, rng):
+def test_plot(folder, capsys, rng, monkeypatch):
     # Of signals, whose fits are quick to compile.
     scene = scipy.ndimage.gaussian_filter(rng.normal(size=300), 0.8)
     np.save("line.npy", scene)
@@ -290,8 +291,13 @@ def test_plot(folder, capsys, rng):
     assert record["best_family"] == "isotropic"
     assert record["aic"]["none"] > record["aic"]["isotropic"] + 100
     assert record["angle"] is None
-    assert main(["estimate", *arguments, "--plot", "report.svg"]) == 0
-    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    with monkeypatch.context() as terminal:
+        terminal.setattr(sys.stderr, "isatty", lambda: True)
+        assert main(["estimate", *arguments, "--plot", "report.svg"]) == 0
+    output = capsys.readouterr()
+    steps = [line[:17] for line in output.err.splitlines()]
+    assert steps == [f"gaussjax: {k} of 3:" for k in (1, 2, 3)]
+    rows = [line.split() for line in output.out.splitlines()]
     assert ["figure", "report.svg"] in rows
     assert [row[1] for row in rows if row[0] == "families"] == ["none", "isotropic"]
     assert "<svg" in (folder / "report.svg").read_text(encoding="utf-8")
