@@ -53,6 +53,7 @@ from gaussjax.statistics.departures import (
 )
 from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, assess
+from gaussjax.statistics.long_run import tapered_uneven_factor
 from gaussjax.statistics.motion import Motion
 from gaussjax.statistics.noise_levels import coloured_ceiling, floored_noise
 from gaussjax.statistics.quantisation import rounding_noise, visible_steps
@@ -424,7 +425,10 @@ def _evidence(
     )
     if seen.variance is not None:
         departures = replace(evidence.departures, variance=seen.variance)
-        evidence = replace(evidence, departures=departures)
+        uneven = [
+            tapered_uneven_factor(seen.score, field, seen.window.values) for field in seen.fields
+        ]
+        evidence = replace(evidence, departures=departures, uneven=jnp.stack(uneven))
     departures = objective.spectral_departures(*at)
     if departures is not None:
         rounding = rounding_variance(fit.vector.dtype)
@@ -462,9 +466,11 @@ def judged(at: Optimum) -> Judged:
     evidence, summary = at.evidence, at.summary
     scatter, departures = summary.scatter, at.departures
     common, by_level = jnp.zeros_like(at.vector), 0.0
+    # What errors in variables know of correlated noise is in the scatter.
+    correlated = 1.0 if departures is not None else evidence.correlated
+    factors = jnp.sqrt(correlated * evidence.uneven)
+    scatter = scatter * jnp.outer(factors, factors)
     if departures is None:
-        factors = jnp.sqrt(evidence.correlated * evidence.uneven)
-        scatter = scatter * jnp.outer(factors, factors)
         departures = _departures(at)
         level, level_error = rounding_noise_level(evidence.noise, summary, at.rounding)
         effect = reference_noise_effect(evidence.noise, summary, jnp.ones_like(level))

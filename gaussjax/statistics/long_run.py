@@ -63,6 +63,24 @@ def uneven_factor(score: jax.Array, field: jax.Array, weights: jax.Array) -> jax
     return drawn_to_one(found + 0.5 * chance, chance)
 
 
+def tapered_uneven_factor(score: jax.Array, field: jax.Array, window: jax.Array) -> jax.Array:
+    """As :func:`uneven_factor`, of pixels that a window weighs whose noise is no larger for that.
+
+    Args:
+        score: residual times the window.
+        field: J.
+        window: its values.
+    """
+    part = (window * field) ** 2
+    energy, squares, total, product, share = totals(
+        [window**2, score**2, part, (score * field) ** 2, part**2]
+    )
+    scale = squares * total
+    found = product * energy / jnp.where(scale > 0, scale, 1)
+    chance = 2 * share / jnp.where(total > 0, total, 1) ** 2
+    return drawn_to_one(found + 0.5 * chance, chance)
+
+
 def drawn_to_one(factor: jax.Array, chance: jax.Array) -> jax.Array:
     """A factor whose distance from 1 counts by as much as it exceeds its variance by chance."""
     distance = factor - 1

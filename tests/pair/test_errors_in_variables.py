@@ -188,6 +188,23 @@ def test_the_error_bar_knows_that_noise_is_correlated(length):
     assert abs(z.std() - 1) < 3 / np.sqrt(2 * draws)
 
 
+def test_the_error_bar_knows_that_noise_follows_the_signal():
+    # A dark coat before a bright sky: most of the noise is where the photograph is bright.
+    sigma, draws, random = 1.0, 48, np.random.default_rng(3)
+    images = cropped_photograph("camera", sigma, 128)
+    stds = np.array([0.1, 0.05]) * images[0].std()
+    per_photon = [std**2 / image.mean() for std, image in zip(stds, images, strict=True)]
+    noisy = [
+        unit * random.poisson(np.maximum(image, 0) / unit, (draws, *image.shape))
+        for image, unit in zip(images, per_photon, strict=True)
+    ]
+    ours = estimates(*noisy, tuple(stds))
+    z = relative_error(ours, sigma) * sigma / np.asarray(ours.sigma_standard_error)
+    assert abs(z.mean()) < 3 / np.sqrt(draws)
+    assert abs(z.std() - 1) < 3 / np.sqrt(2 * draws)
+    assert np.sum(ours.adequacy.verdict != Verdict.EXPLAINED) <= 2
+
+
 @pytest.mark.parametrize("told", [(0.4, 1.0), (1.0, 0.8)])
 def test_levels_of_the_wrong_ratio_widen_the_interval(told):
     sigma = 1.0
