@@ -56,7 +56,7 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
     found, estimated = outcome.blur_map, outcome.are_estimated
     errors = found.sigma_standard_error
     rows = _spreads("sigma", found.sigma[estimated], errors[estimated])
-    if found.shrunk_sigma is not None:
+    if found.shrunk_sigma is not None and found.shrunk_standard_error is not None:
         shrunk = np.ravel(found.shrunk_sigma), np.ravel(found.shrunk_standard_error)
         rows += _spreads("shrunk", *shrunk)
     if np.any(estimated):

@@ -158,7 +158,7 @@ def crossing(coefficients: jax.Array, covariance: jax.Array, level) -> tuple[jax
     return place, error[0] / jnp.abs(slope) + 0 * place
 
 
-def first_below(values: jax.Array, level) -> jax.Array:
+def first_below(values: jax.Array | np.ndarray, level) -> jax.Array:
     """Index at which values first fall below a level, linear between two; NaN if nowhere.
 
     Nothing is looked for beyond a value that is NaN.
