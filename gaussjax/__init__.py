@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     )
     from gaussjax.spectra.iterative_fit import fit_gauss_newton, fit_optax
     from gaussjax.spectra.loss import loss
+    from gaussjax.spectra.noise_of_repeats import noise_of_repeats
     from gaussjax.statistics.cause import Cause
     from gaussjax.statistics.gaussianity import Gaussianity
     from gaussjax.statistics.goodness_of_fit import Adequacy
-    from gaussjax.statistics.repeats import noise_of_repeats
     from gaussjax.statistics.result import BlurEstimate
     from gaussjax.statistics.shared_nuisances import SharedNuisances, share_nuisances
     from gaussjax.statistics.status import Status
@@ -84,7 +84,7 @@ _HOMES = {
     "keep_programs": "numerics.kept_programs",
     "loss": "spectra.loss",
     "map_rows": "maps.table",
-    "noise_of_repeats": "statistics.repeats",
+    "noise_of_repeats": "spectra.noise_of_repeats",
     "open_pairs": "io.pair_set",
     "pair_spectra": "spectra.cross_spectra",
     "read_image": "io.images",

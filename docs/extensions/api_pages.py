@@ -15,7 +15,7 @@ TOPICS = {
     "io": "Files",
     "maps": "Maps",
     "report": "Beside an estimate: transfer functions, comparisons, figures",
-    "spectra": "Periodic images: spectra",
+    "spectra": "Spectra: periodic images, noise",
     "numerics": "Compiled programs",
 }
 

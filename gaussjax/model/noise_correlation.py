@@ -21,6 +21,8 @@ from gaussjax.model.fourier import frequency_indices, unit_phase
 
 # A spectrum is nowhere less: the noise of a residual has to be divided by.
 _LEAST = 1e-6
+# A spectrum, whose mean is 1, is told no better than this.
+LEAST_COLOUR = 1e-3
 # Part of its largest value by which a spectrum may be negative: an autocorrelation that was
 # measured, or cut off, has as much. Such a frequency counts as empty.
 _TOLERATED = 0.1

@@ -149,24 +149,7 @@ class ErrorsInVariables(Objective):
 
     def noise_spectrum(self, vector: jax.Array, window: Window, noise) -> NoiseSpectrum:
         """D of the transform u, over the energy of the window."""
-        model, frame, colours = self.model, self.frame, self.colours()
-
-        def noise_gain(theta):
-            if colours is None and model.is_separable and window.map is None:
-                factors = model.factors(theta, frame.reference_shape)
-                gains = axis_gains(frame.grid, factors, window.shape)
-                return leaked_product(gains, window.profiles)
-            power, _ = noise_gains(frame, model.response(theta, frame.reference_shape))
-            power = power if colours is None else tinted(power, colours[0])
-            return leaked(power[None], window.values)[0]
-
-        slopes, value = jax.jacfwd(lambda v: (noise_gain(v),) * 2, has_aux=True)(vector)
-        own, _ = noise_gains(frame, model.response(vector, frame.reference_shape))
-        slopes = jnp.moveaxis(slopes, -1, 0)
-        if colours is None:
-            return NoiseSpectrum.leaked(value, slopes, own, noise)
-        base = leaked(colours[1:], window.values)[0]
-        return NoiseSpectrum.leaked(value, slopes, own, noise, colours, base)
+        return _noise_spectrum(self, vector, window, noise)
 
     def weighted_spectrum(self, at: Transforms, vector, window, noise) -> NoiseSpectrum:
         """D with weights by the scene that both images show.
@@ -270,6 +253,28 @@ class ErrorsInVariables(Objective):
     def summary(self, fit: Fit) -> Summary:
         """Error bars and figures at the optimum."""
         return _summary(self, fit)
+
+
+def _noise_spectrum(objective: ErrorsInVariables, vector, window: Window, noise) -> NoiseSpectrum:
+    """D and its slopes: what white or coloured noise of either image leaves, leaked."""
+    model, frame, colours = objective.model, objective.frame, objective.colours()
+
+    def noise_gain(theta):
+        if colours is None and model.is_separable and window.map is None:
+            factors = model.factors(theta, frame.reference_shape)
+            gains = axis_gains(frame.grid, factors, window.shape)
+            return leaked_product(gains, window.profiles)
+        power, _ = noise_gains(frame, model.response(theta, frame.reference_shape))
+        power = power if colours is None else tinted(power, colours[0])
+        return leaked(power[None], window.values)[0]
+
+    slopes, value = jax.jacfwd(lambda v: (noise_gain(v),) * 2, has_aux=True)(vector)
+    own, _ = noise_gains(frame, model.response(vector, frame.reference_shape))
+    slopes = jnp.moveaxis(slopes, -1, 0)
+    if colours is None:
+        return NoiseSpectrum.leaked(value, slopes, own, noise)
+    base = leaked(colours[1:], window.values)[0]
+    return NoiseSpectrum.leaked(value, slopes, own, noise, colours, base)
 
 
 def _summary(objective: ErrorsInVariables, fit: Fit) -> Summary:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
@@ -162,19 +163,16 @@ def estimate_blur(
     check_fit_options(family, bounds, boundary=boundary, loss=loss, generalised=True)
     gain, offset, shift = as_flags(gain=gain, offset=offset, shift=shift)
     convention, buckets = as_kernel(kernel, truncate, radius), as_flag(buckets, "buckets")
-    check_supported(family, convention.name, boundary)
-    _check_noise(noise_std, loss, weights)
+    _check_together(family, convention, boundary, noise_std, loss, weights)
     given = reference, blurred
     on_grid = (mask, weights), (sampling, pixel, centre), boundary, bounds, motion
     reference, blurred, usable, grid = on_grids(reference, blurred, *on_grid)
-    narrowed = any(np.dtype(getattr(x, "dtype", "f4")) == np.float64 for x in given)
+    narrowed = _is_double(*given) and reference.dtype != jnp.float64
     check_initial(initial, reference.ndim, reference.dtype)
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
-    correlation = _on_one_grid(noise_correlation, grid)
-    correlation = as_noise_correlation(correlation, noise_std, reference.ndim, reference.dtype)
-    buckets = buckets and boundary == "valid" and grid is None
+    correlation = _correlation(noise_correlation, noise_std, grid, reference)
     data = reference, blurred, usable
-    data, moved = _on_frame(data, motion, boundary, noise_std, buckets=buckets)
+    data, moved = _on_frame(data, motion, boundary, noise_std, buckets=buckets and grid is None)
     options = Options(
         family=family,
         kernel=convention,
@@ -186,29 +184,27 @@ def estimate_blur(
         estimate_noise=estimate_noise,
         motion=motion is not None,
         grid=grid,
-        spacing=spacing,
+        spacing=spacing,  # pyright: ignore[reportArgumentType]  # a tuple by `in_spacing`
         largest_radius=largest_radius(data[0].shape, convention, boundary, bounds),
     )
-    known = {"options": options, "correlation": correlation}
-    estimate = _estimate(*data, known_steps(*given), noise, bounds, initial, **known)
+    told = known_steps(*given), noise, bounds, initial, correlation
+    estimate = _estimate(data, *told, options=options)
     if moved is not None:
         estimate = with_similarity(estimate, moved.similarity)
     _check_finite(estimate, *data)
-    steps = None if grid is None else grid.steps
-    return replace(estimate, narrowed=narrowed and reference.dtype != jnp.float64, sampling=steps)
+    return replace(estimate, narrowed=narrowed, sampling=grid and grid.steps)
 
 
 def _estimate(
-    reference, blurred, usable: Usable, steps, noise, bounds, initial, *, options, correlation
+    data: tuple, steps, noise, bounds, initial, correlation, *, options: Options
 ) -> BlurEstimate:
     """The estimate of checked images: a padded frame is extended as far as each blur needs."""
-    data = reference, blurred, usable
     # A frame that is taken in tiles reaches as far by itself.
     first = (options.loss != "squared" or noise is not None) and not is_traced(data)
     largest, boundary = options.largest_radius, options.boundary
-    reaches = radii(reference.shape, boundary, bounds, largest, first=first)
-    known = {"options": options, "correlation": correlation}
-    return estimate_within(reaches, *data, steps, noise, bounds, initial, **known)
+    reaches = radii(data[0].shape, boundary, bounds, largest, first=first)
+    told = steps, noise, bounds, initial
+    return estimate_within(reaches, *data, *told, options=options, correlation=correlation)
 
 
 def _on_frame(
@@ -216,14 +212,19 @@ def _on_frame(
 ) -> tuple[tuple, SimilarPair | None]:
     """The pair as it is fitted: B on the grid of A where a motion is, else in a bucket if asked."""
     if motion is None:
-        return in_bucket(*data) if buckets else data, None
+        return in_bucket(*data) if buckets and boundary == "valid" else data, None
     check_motion(motion, data[0].shape, boundary, noise_std)
     moved = similar_pair(*data)
     return (data[0], moved.blurred, moved.usable), moved
 
 
-def _check_noise(noise_std, loss: LossName | Callable, weights) -> None:
-    """Refuse what noise of both images does not go with."""
+def _is_double(*images) -> bool:
+    return any(np.dtype(getattr(x, "dtype", "f4")) == np.float64 for x in images)
+
+
+def _check_together(family, kernel: Kernel, boundary, noise_std, loss, weights) -> None:
+    """Refuse what an exponent, and what noise of both images does not go with."""
+    check_supported(family, kernel.name, boundary)
     if noise_std is not None and (loss != "squared" or weights is not None):
         raise ValueError(
             "noise_std describes the noise of both images: it goes with loss='squared' and"
@@ -231,14 +232,14 @@ def _check_noise(noise_std, loss: LossName | Callable, weights) -> None:
         )
 
 
-def _on_one_grid(noise_correlation, grid):
-    """The correlations; ValueError across grids."""
+def _correlation(noise_correlation, noise_std, grid, reference) -> jax.Array | None:
+    """The autocorrelations of the noise in A and in B; ValueError across grids."""
     if noise_correlation is not None and grid is not None:
         raise ValueError(
             "noise_correlation is told in px of both images: leave it out across grids (sampling),"
             " or bring the images to one grid before"
         )
-    return noise_correlation
+    return as_noise_correlation(noise_correlation, noise_std, reference.ndim, reference.dtype)
 
 
 def _check_finite(estimate: BlurEstimate, reference, blurred, usable: Usable) -> None:

@@ -21,6 +21,7 @@ from gaussjax.model.fourier import (
     multiply,
     squared_magnitude,
 )
+from gaussjax.model.noise_correlation import LEAST_COLOUR
 from gaussjax.numerics.linear_algebra import (
     inner_products,
     inverse_small,
@@ -38,8 +39,6 @@ LEAST_RATIO = 1e-6
 # A variance has to be larger by so many times its relative variance for intervals to cover 95 %:
 # quantiles of Student's are 1 + (1.96^2 + 1) / (4 n) times as large, and the fit has taken a part.
 _STUDENT = 1.5
-# Of noise whose neighbours correlate the spectrum, whose mean is 1, is told no better than this.
-LEAST_COLOUR = 1e-3
 # Places along a radius up to the Nyquist frequency at which the power of the scene is found, and
 # frequencies along every axis from which.
 _KNOTS, _LEAST_AXIS = 8, 128

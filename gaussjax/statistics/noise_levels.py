@@ -12,9 +12,6 @@ from gaussjax.statistics.noise import LEAST_RATIO, NoiseSpectrum
 _CORNER = 0.75
 # Factor on the mean power found there, against chance.
 _CEILING = 1.2
-# Radii between which bands of the spectrum are looked at for the least power, of the Nyquist
-# frequency; beyond the last lie the corners.
-_RADII = (0.25, 0.5, 0.75, 1.0)
 
 
 def coloured_regression(power, spectrum: NoiseSpectrum, weights, ceiling) -> jax.Array:
@@ -88,7 +85,9 @@ def _largest_level(power: jax.Array, colour: jax.Array, image_shape: tuple[int, 
     weights = half_plane_weights(image_shape, power.dtype)
     radius = sum(w**2 for w in angular_frequencies(image_shape, power.dtype))
     ratios = []
-    for low, high in zip(_RADII, (*_RADII[1:], 2.0), strict=True):
+    # By quarters of the Nyquist frequency, the last with the corners beyond it.
+    for quarter in range(1, 5):
+        low, high = quarter / 4, (quarter + 1) / 4 if quarter < 4 else 2
         inside = (radius > (low * math.pi) ** 2) & (radius <= (high * math.pi) ** 2)
         held = jnp.where(inside, weights, 0)
         total = jnp.sum(held * colour)

@@ -356,7 +356,7 @@ def calls():
     solver = "gaussjax.spectra.iterative_fit"
     ratio = "gaussjax.spectra.frequency_ratio"
     fit = ("gaussjax.pair.estimate.estimate_within", "gaussjax.pair.partial_frame._search")
-    repeats = "gaussjax.statistics.repeats"
+    repeats = "gaussjax.spectra.noise_of_repeats"
     many = ("gaussjax.dataset.stack._together", "gaussjax.dataset.stack._one_by_one")
     oriented = ("gaussjax.report.oriented_pair.is_swapped",)
     stacks = {"references": known["a batch"], "blurreds": known["a batch"]}
