@@ -30,7 +30,7 @@ class Objective:
     """Whose optimum is where its margin asks for another one: 1.001 at 5 px, 0.999 at 6 px."""
 
     model: Model
-    frame = SimpleNamespace(margins=Model.margins)
+    frame = SimpleNamespace(grid=None, margins=Model.margins)
 
     def context(self, vector, margins, previous):
         return previous
