@@ -138,7 +138,7 @@ def test_bad_input_is_told(images, options, message):
 @pytest.mark.parametrize("noise", [(0.0, 0.01), (0.05, 0.02)])
 @pytest.mark.parametrize(("ratio", "sigma"), [("2", 1.5), ("3", 2.0), ("3/2", 1.5)])
 def test_error_bars_cover(ratio, sigma, noise, x64, rng):
-    draws = int(os.environ.get("GAUSSJAX_DRAWS", "10"))
+    draws = int(os.environ.get("GAUSSJAX_DRAWS", "30"))
     images = scaled_pair(sigma, ratio, 64)
     options = {"sampling": float(Fraction(ratio)), "noise_std": noise if noise[0] else None}
     z, mtf50 = [], []
