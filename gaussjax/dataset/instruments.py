@@ -22,11 +22,12 @@ import jax.numpy as jnp
 from gaussjax.dataset.equations import PairEquations
 from gaussjax.dataset.options import JointOptions
 from gaussjax.model.buckets import bucket_shape
+from gaussjax.model.folding import product_weights, with_noise_gain
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
 from gaussjax.numerics.pytree import pytree
 from gaussjax.pair.frame import Frame, frame_window
-from gaussjax.pair.prediction import filtered, noise_weights, product_weights, transforms_of
+from gaussjax.pair.prediction import filtered, transforms_of
 
 # In frames of at least so many rows one row in eight shows how neighbours correlate.
 _LEAST_ROWS, _ROWS = 64, 8
@@ -70,9 +71,11 @@ def pair_sums(
             products of A with itself is known, ``v_A sum_w m T T' sum_x W``, and subtracted.
     """
     window = frame_window(frame, margins)
-    known = None
+    shape, known = frame.blurred.shape, None
+    weights = product_weights(frame.grid, shape, frame.blurred.dtype)
     if noise is not None:
-        known = _NoiseOfA(*filters, noise * window.sum() * noise_weights(frame))
+        left = with_noise_gain(frame.grid, weights, shape)
+        known = _NoiseOfA(*filters, noise * window.sum() * left)
     change, *fields = filtered(frame, filters[0], list(filters[1]))
     residual, fields = change - frame.difference, jnp.stack(fields)
     gain, level = jnp.ones((), residual.dtype), jnp.zeros((), residual.dtype)
@@ -92,7 +95,7 @@ def pair_sums(
     instruments = transforms_of(frame, window.values[None] * fields)
     # A blur without a shift has a real transfer function.
     products = jnp.conj(instruments) * frame.spectrum[None]
-    coefficients = gain * product_weights(frame)[None] * products.real
+    coefficients = gain * weights[None] * products.real
     if known is not None:
         coefficients = coefficients - gain * known.coefficients
     equations = _equations(frame, residual, fields, window, known, gain)

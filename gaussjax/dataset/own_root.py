@@ -17,8 +17,8 @@ from gaussjax.numerics.linear_algebra import diagonal, finite_or, inverse_small,
 from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import totals
-from gaussjax.pair.crop import Crop
-from gaussjax.pair.fit import Optimum, find_optimum, informative_crop
+from gaussjax.pair.crop import Crop, informative_crop
+from gaussjax.pair.fit import Optimum, find_optimum
 from gaussjax.pair.frame import Frame, Pair, frame_window
 from gaussjax.pair.least_squares import LeastSquares, Linearization, frame_equations
 from gaussjax.pair.objective import Fit

@@ -187,8 +187,7 @@ def _together(references, blurreds, how) -> tuple[BlurEstimate, jax.Array]:
     """Estimates of plain fits, and where they are not settled, ``[n]``."""
     given = _DEFAULTS | dict(how)
     kernel = as_kernel(*(given[name] for name in _KERNEL))
-    nuisances = {name: bool(given[name]) for name in ("gain", "offset")}
-    gain, offset = nuisances["gain"], nuisances["offset"]
+    gain, offset = (bool(given[name]) for name in ("gain", "offset"))
     options = JointOptions(given["family"], kernel, "valid", gain, offset)
     few = np.linspace(0, len(references) - 1, min(_SAMPLE, len(references))).astype(int)
     sample = [
@@ -196,7 +195,7 @@ def _together(references, blurreds, how) -> tuple[BlurEstimate, jax.Array]:
     ]
     variance, _, swapped = spectral_start(*sample, None, None, options=options)
     model = options.model(references.shape[1:])
-    own = replace(model, **nuisances)
+    own = replace(model, gain=gain, offset=offset)
     widths = model.params(variance).covariance_matrix(model.ndim)
     usable = jnp.all(jnp.isfinite(variance)) & jnp.all(diagonal(widths) > 0)
     one = project_family(jnp.eye(model.ndim, dtype=variance.dtype), model.family)

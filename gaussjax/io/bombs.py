@@ -95,10 +95,11 @@ def _lz4_exceeds(packed: bytes, most: int) -> bool:
     return int.from_bytes(packed[:4], "little") > most  # likewise, by numcodecs
 
 
+_deflated_exceed = partial(_streams_exceed, partial(zlib.decompressobj, wbits=47))  # either header
 # Whether a stream of this kind unpacks to more bytes than the second argument.
 PACKINGS: dict[str, Callable[[bytes, int], bool]] = {
-    "zlib": partial(_streams_exceed, partial(zlib.decompressobj, wbits=47)),  # either header
-    "gzip": partial(_streams_exceed, partial(zlib.decompressobj, wbits=47)),
+    "zlib": _deflated_exceed,
+    "gzip": _deflated_exceed,
     "bz2": partial(_streams_exceed, bz2.BZ2Decompressor),
     "lzma": partial(_streams_exceed, lzma.LZMADecompressor),
     "zstd": _zstd_exceeds,

@@ -40,9 +40,8 @@ def estimate_tiles(
     given = arguments | dict(options)
 
     def one(corner):
-        sharp, soft = Crop(corner, grid.tile), Crop(corner, grid.tile)
-        if coarse is not None:
-            soft = _on_coarse_grid(sharp, coarse)
+        sharp = Crop(corner, grid.tile)
+        soft = sharp if coarse is None else sharp.on_coarse_grid(coarse)
         reference, blurred, known, weights = maps
         reference, blurred = sharp.of(reference), soft.of(blurred)
         known = jax.tree.map(sharp.of, known[0]), jax.tree.map(soft.of, known[1])
@@ -62,11 +61,3 @@ def estimate_tiles(
     corners = jnp.asarray(list(product(*grid.corners)))
     found = jax.lax.map(one, corners, batch_size=_BATCH)
     return jax.tree.map(lambda leaf: leaf.reshape(*grid.counts, *leaf.shape[1:]), found)
-
-
-def _on_coarse_grid(crop: Crop, grid: CoarseGrid) -> Crop:
-    """A crop of whole periods of the two grids, on the coarse one."""
-    shape = tuple(int(n / r) for n, r in zip(crop.shape, grid.ratios, strict=True))
-    over = jnp.asarray([r.numerator for r in grid.ratios], crop.corner.dtype)
-    under = jnp.asarray([r.denominator for r in grid.ratios], crop.corner.dtype)
-    return Crop(crop.corner // over * under, shape)

@@ -28,6 +28,7 @@ from gaussjax.model.fourier import (
     along_axis,
     forward_transform,
     frequency_indices,
+    half_plane_weights,
     inverse_transform,
     multiply,
 )
@@ -134,6 +135,10 @@ class CoarseGrid:
         """A fine half-plane spectrum times one factor for each axis."""
         return reduce(lambda product, factor: multiply(factor, product), factors, spectrum)
 
+    def seen(self, spectrum: jax.Array, shape: Sequence[int]) -> jax.Array:
+        """A fine half-plane spectrum with all that multiplies it before it is folded."""
+        return self.apply(self.transfer(shape, spectrum.real.dtype), spectrum)
+
     def sampled(self, image: jax.Array) -> jax.Array:
         """The coarse image of a fine one whose coarse pixels are made of whole fine ones."""
         places = self.starts if self.pixel == "area" else self.first
@@ -184,9 +189,27 @@ def on_coarse_grid(grid: CoarseGrid, image: jax.Array, shape: Sequence[int]) -> 
     if grid.is_local:
         return grid.sampled(image)
     mean = jnp.mean(image)
-    spectrum = forward_transform(image - mean, image.ndim)
-    spectrum = grid.apply(grid.transfer(shape, image.dtype), spectrum)
+    spectrum = grid.seen(forward_transform(image - mean, image.ndim), shape)
     return mean + inverse_transform(fold(grid, spectrum, shape), tuple(shape))
+
+
+def product_weights(grid: CoarseGrid | None, shape: Sequence[int], dtype) -> jax.Array:
+    """Weights of frequencies in a product of images of this shape, of the half plane's rank.
+
+    ``sum_x y image_of(X)(x) = Re sum_w m conj(Y) X`` with X a spectrum of the reference and Y that
+    of y, tiled; None: both images are on one grid.
+    """
+    if grid is None:
+        return half_plane_weights(tuple(shape), dtype)
+    return jnp.full((1,) * len(shape), 2 / math.prod(shape), dtype)
+
+
+def with_noise_gain(grid: CoarseGrid | None, values: jax.Array, shape: Sequence[int]) -> jax.Array:
+    """Times what coarse pixels leave of the power of white noise of A, before folding."""
+    if grid is None:
+        return values
+    # Real factors of complex spectra, too.
+    return grid.apply(grid.noise_gain(shape, values.real.dtype), values)
 
 
 def tile(grid: CoarseGrid, spectrum: jax.Array, shape: Sequence[int]) -> jax.Array:

@@ -49,9 +49,25 @@ class Crop:
         ratios = jnp.asarray([int(r) for r in grid.ratios], self.corner.dtype)
         return Crop(self.corner * ratios, grid.fine_shape(self.shape))
 
+    def on_coarse_grid(self, grid: CoarseGrid) -> "Crop":
+        """The same box of the coarse image, of whole periods of the two grids."""
+        shape = tuple(int(n / r) for n, r in zip(self.shape, grid.ratios, strict=True))
+        over = jnp.asarray([r.numerator for r in grid.ratios], self.corner.dtype)
+        under = jnp.asarray([r.denominator for r in grid.ratios], self.corner.dtype)
+        return Crop(self.corner // over * under, shape)
+
     def size_of(self, size: jax.Array) -> jax.Array:
         """Px per axis of an image in this crop of its frame, ``[ndim]``."""
         return jnp.minimum(size - self.corner, jnp.asarray(self.shape, size.dtype))
+
+
+def informative_crop(
+    reference: jax.Array, blurred: jax.Array, size: jax.Array | None, grid: CoarseGrid | None
+) -> Crop:
+    """The most informative crop of images on one grid; all of a grid that no crop can be cut of."""
+    if grid is not None and not grid.is_whole:
+        return Crop.whole(blurred.shape)
+    return most_informative_crop(reference, blurred, size)
 
 
 def most_informative_crop(

@@ -24,7 +24,7 @@ from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.programs import compiled
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.coarse_start import LEAST_VARIANCE, RINGING_VARIANCE, find_coarse_start
-from gaussjax.pair.crop import Crop, most_informative_crop
+from gaussjax.pair.crop import Crop, informative_crop
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
 from gaussjax.pair.evidence import Evidence, causes, gather_evidence
 from gaussjax.pair.extent import is_seamless, model_limits
@@ -166,15 +166,6 @@ def fit_pair(
     known = rounding_noise(step / pair.scale)
     looked_at = Crop.whole(pair.shape) if model.has_exponent else crop
     return find_optimum(objective, pair, fit, looked_at, known), start.swapped, low, high
-
-
-def informative_crop(
-    reference: jax.Array, blurred: jax.Array, size: jax.Array | None, grid: CoarseGrid | None
-) -> Crop:
-    """The most informative crop of images on one grid; all of a grid that no crop can be cut of."""
-    if grid is not None and not grid.is_whole:
-        return Crop.whole(blurred.shape)
-    return most_informative_crop(reference, blurred, size)
 
 
 def _reference_shape(grid: CoarseGrid | None, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -192,14 +192,12 @@ def resampled_frame(
     unit, shape = 1 / scale, blurred.shape
     fine = unit * (reference - centre)
     spectrum = forward_transform(fine, fine.ndim)
-    factors = grid.transfer(shape, fine.dtype)
+    if grid.is_local and rings is not None:
+        spectrum = jnp.where(rings, periodic_part(spectrum, fine), spectrum)
+    spectrum = grid.seen(spectrum, shape)
     if grid.is_local:
         difference = unit * (blurred - grid.sampled(reference))
-        if rings is not None:
-            spectrum = jnp.where(rings, periodic_part(spectrum, fine), spectrum)
-        spectrum = grid.apply(factors, spectrum)
     else:
-        spectrum = grid.apply(factors, spectrum)
         sharp = inverse_transform(fold(grid, spectrum, shape), shape)
         difference = unit * (blurred - centre) - sharp
     return Frame(

@@ -120,6 +120,6 @@ def _mirrored_prediction(objective: Objective, sharp: jax.Array, vector: jax.Arr
     mirrored = borders.box_of(sharp, corner, fine, "reflect", size=frame.size)
     spectrum = multiply(model.response(vector, fine), forward_transform(mirrored, model.ndim))
     if grid is not None:
-        spectrum = fold(grid, grid.apply(grid.transfer(wide, sharp.dtype), spectrum), wide)
+        spectrum = fold(grid, grid.seen(spectrum, wide), wide)
     found = inverse_transform(spectrum, wide)
     return found[tuple(slice(k, k + n) for k, n in zip(first, shape, strict=True))]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.folding import CoarseGrid, fold, tile
+from gaussjax.model.folding import CoarseGrid, fold, tile, with_noise_gain
 from gaussjax.model.fourier import half_plane_weights, multiply, squared_magnitude
 from gaussjax.numerics.linear_algebra import inner_products, real_products
 from gaussjax.pair.frame import Frame
@@ -79,7 +79,7 @@ def scene_spectrum(frame: Frame, response: jax.Array, noise: Levels, residual: j
     change = multiply(
         jnp.conj(response), tile(frame.grid, multiply(noise[0] / own, residual), shape)
     )
-    return frame.spectrum - frame.grid.apply(frame.grid.noise_gain(shape, own.dtype), change)
+    return frame.spectrum - with_noise_gain(frame.grid, change, shape)
 
 
 def excess(
@@ -97,7 +97,7 @@ def excess(
     gain, overlaps = noise_gains(frame, response, slopes)
     density = noise[1] + noise[0] * gain
     fine = tile(grid, weights / density, shape) * (2 * noise[0] / frame.blurred.size)
-    root = jnp.sqrt(grid.apply(grid.noise_gain(shape, weights.dtype), fine))
+    root = jnp.sqrt(with_noise_gain(grid, fine, shape))
     by_slope = multiply(root[None], slopes)
     root = noise[0] * jnp.sqrt(half_plane_weights(shape, weights.dtype) * weights) / density
     by_density = root[None] * jnp.stack(overlaps)
@@ -108,5 +108,4 @@ def _folded(frame: Frame, power: jax.Array) -> jax.Array:
     """A power spectrum of the reference as white noise has it, on the grid of B."""
     assert frame.grid is not None
     shape = frame.blurred.shape
-    factors = frame.grid.noise_gain(shape, frame.blurred.dtype)
-    return fold(frame.grid, frame.grid.apply(factors, power), shape)
+    return fold(frame.grid, with_noise_gain(frame.grid, power, shape), shape)

@@ -13,10 +13,9 @@ from numpy.typing import ArrayLike
 from gaussjax.checks import check_option
 from gaussjax.model import boundary as borders
 from gaussjax.model.arguments import as_pair
-from gaussjax.model.folding import fold, tile
+from gaussjax.model.folding import fold, product_weights, tile
 from gaussjax.model.fourier import (
     forward_transform,
-    half_plane_weights,
     inverse_transform,
     inverse_transforms,
     multiply,
@@ -122,8 +121,8 @@ def images_of(frame: Frame, spectra: Sequence[jax.Array]) -> list[jax.Array]:
 def transforms_of(frame: Frame, images: jax.Array) -> jax.Array:
     """Transforms of images on the frame over the frequencies of its reference, ``[k, *spectrum]``.
 
-    The adjoint of :func:`images_of`: ``sum_x y image_of(X)(x) = Re sum_w m conj(Y) X`` with the
-    weights m of :func:`product_weights`.
+    The adjoint of :func:`images_of`, with the weights of
+    :func:`~gaussjax.model.folding.product_weights`.
     """
     grid, spectra = frame.grid, forward_transform(images, frame.blurred.ndim)
     if grid is None:
@@ -131,28 +130,13 @@ def transforms_of(frame: Frame, images: jax.Array) -> jax.Array:
     return jnp.stack([tile(grid, spectrum, images.shape[1:]) for spectrum in spectra])
 
 
-def product_weights(frame: Frame) -> jax.Array:
-    """Weights of frequencies in a product of images as spectra, of the half plane's rank."""
-    shape, dtype = frame.reference_shape, frame.blurred.dtype
-    if frame.grid is None:
-        return half_plane_weights(shape, dtype)
-    return jnp.full((1,) * len(shape), 2 / frame.blurred.size, dtype)
-
-
-def noise_weights(frame: Frame) -> jax.Array:
-    """The same for products of what two filters make of white noise in the reference, per pixel."""
-    weights = product_weights(frame)
-    if frame.grid is None:
-        return weights
-    return frame.grid.apply(frame.grid.noise_gain(frame.blurred.shape, weights.dtype), weights)
-
-
 def second_order_term(
     model: BlurModel, vector: jax.Array, image: jax.Array, frame: Frame
 ) -> jax.Array:
     """``<image, d^2 predicted / d vector^2>``, ``[k, k]``: what ``J'J`` lacks of a Hessian."""
     shape, (transform,) = frame.reference_shape, transforms_of(frame, image[None])
-    products = multiply(product_weights(frame), jnp.conj(transform) * frame.spectrum)
+    weights = product_weights(frame.grid, frame.blurred.shape, image.dtype)
+    products = multiply(weights, jnp.conj(transform) * frame.spectrum)
     # Without a shift R is real.
     products = (products if model.shift else products.real)[None]
     # Forward twice: one parameter needs no reverse sweep over the frame.

@@ -14,13 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.model import boundary as borders
-from gaussjax.model.folding import CoarseGrid, fold, tile
-from gaussjax.model.fourier import (
-    along_axis,
-    forward_transform,
-    half_plane_weights,
-    inverse_transform,
-)
+from gaussjax.model.folding import CoarseGrid, fold, product_weights, tile, with_noise_gain
+from gaussjax.model.fourier import along_axis, forward_transform, inverse_transform
 from gaussjax.model.options import PAD_MODES
 
 # Px of the reference by which a frame is mirrored over its edge, and falls to its mean: no jump, no
@@ -80,9 +75,7 @@ class Layout:
 
     def seen_through_pixels(self, spectrum: jax.Array) -> jax.Array:
         """A spectrum of A, across grids with the factors that come before folding."""
-        if self.grid is None:
-            return spectrum
-        return self.grid.apply(self.grid.transfer(self.whole, spectrum.real.dtype), spectrum)
+        return spectrum if self.grid is None else self.grid.seen(spectrum, self.whole)
 
     def embedded(self, image: jax.Array) -> jax.Array:
         """An image on the grid of B in its frame, 0 beyond its edge."""
@@ -109,15 +102,11 @@ class Layout:
 
     def product_weights(self, dtype) -> jax.Array:
         """With which sums of :meth:`transform` times a reference's spectrum are sums over px."""
-        if self.grid is None:
-            return half_plane_weights(self.whole, dtype)
-        return jnp.full((1,) * len(self.whole), 2 / math.prod(self.whole), dtype)
+        return product_weights(self.grid, self.whole, dtype)
 
     def with_noise_gain(self, values: jax.Array) -> jax.Array:
         """Times what coarse pixels leave of the power of white noise of A, before folding."""
-        if self.grid is None:
-            return values
-        return self.grid.apply(self.grid.noise_gain(self.whole, values.dtype), values)
+        return with_noise_gain(self.grid, values, self.whole)
 
     def energy(self, dtype) -> jax.Array:
         """Sum of squares of what continues an image, px of B."""
