@@ -74,5 +74,4 @@ def find_coarse_start(
         variance=enough if power is None else signed_power(enough, power / 2),
         shift=start.shift * ratio,
         noise=start.noise * spread,
-        ceiling=start.ceiling * spread,
     )

@@ -246,9 +246,9 @@ class ErrorsInVariables(Objective):
         """All of it filtered so that the noise of the residual is white."""
         return _white_view(self, vector, margins, context)
 
-    def spectral_departures(self, vector, margins, context) -> Departures:
+    def spectral_departures(self, vector, margins, context, unevenness) -> Departures:
         """Of |u|^2 from D."""
-        return _spectral_departures(self, vector, margins, context)
+        return _spectral_departures(self, vector, margins, context, unevenness)
 
     def summary(self, fit: Fit) -> Summary:
         """Error bars and figures at the optimum."""
@@ -370,7 +370,9 @@ def _white_view(objective: ErrorsInVariables, vector, margins, context) -> View:
     return View(frame, window, residual, fields, score, part / window.sum())
 
 
-def _spectral_departures(objective: ErrorsInVariables, vector, margins, context) -> Departures:
+def _spectral_departures(
+    objective: ErrorsInVariables, vector, margins, context, unevenness
+) -> Departures:
     """Of |u|^2 from D."""
     window = objective.window(margins)
     at, shape, energy = objective.linearize(vector, margins), window.shape, window.sum(2)
@@ -383,7 +385,7 @@ def _spectral_departures(objective: ErrorsInVariables, vector, margins, context)
     inverse = inverse_small(information / strength - excess)
     ratio = spectrum.weight / jnp.where(spectrum.trust > 0, spectrum.trust, 1)
     score = 0.5 * energy * ratio[None] * spectrum.slopes / spectrum.density[None]
-    repeated = math.prod(shape) * window.sum(4) / energy**2
+    repeated = unevenness * math.prod(shape) * window.sum(4) / energy**2
     sums = band_sums(power, spectrum.trust, score, shape, repeated)
     if objective.estimated:
         frame = objective.frame

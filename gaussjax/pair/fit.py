@@ -13,7 +13,6 @@ from gaussjax.model.arguments import fill_with_mean
 from gaussjax.model.array_checks import is_traced
 from gaussjax.model.folding import CoarseGrid, on_coarse_grid
 from gaussjax.model.kernels import Kernel
-from gaussjax.model.noise_correlation import noise_colour
 from gaussjax.model.options import AnyFamily, Boundary, LossName
 from gaussjax.model.response import BlurModel
 from gaussjax.model.transfer import axis_margins
@@ -32,12 +31,13 @@ from gaussjax.pair.frame import Pair, Usable, centre_and_scale
 from gaussjax.pair.iteration import implicit_fit, iterate
 from gaussjax.pair.leakage import Leakage, leakage
 from gaussjax.pair.least_squares import LeastSquares
+from gaussjax.pair.noise_ceiling import largest_levels, over_detail
 from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import offset_of
 from gaussjax.pair.robust import Robust
 from gaussjax.pair.tiled_least_squares import TiledLeastSquares
 from gaussjax.pair.tiles import tile_shape
-from gaussjax.spectra.cross_spectra import Spectra, windowed_spectra
+from gaussjax.spectra.cross_spectra import windowed_spectra
 from gaussjax.spectra.orientation import swap_bounds, swap_pair, swap_params, variance_bounds
 from gaussjax.spectra.start import Start, find_start
 from gaussjax.statistics.cause import Cause
@@ -53,9 +53,9 @@ from gaussjax.statistics.departures import (
 )
 from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, assess
-from gaussjax.statistics.long_run import tapered_uneven_factor
+from gaussjax.statistics.long_run import power_unevenness, tapered_uneven_factor
 from gaussjax.statistics.motion import Motion
-from gaussjax.statistics.noise_levels import coloured_ceiling, floored_noise
+from gaussjax.statistics.noise_levels import floored_noise
 from gaussjax.statistics.quantisation import rounding_noise, visible_steps
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status, is_too_small
@@ -129,23 +129,26 @@ def fit_pair(
         seen, known = (sharp, images[1]), usable.resampled(grid)
         lower = jnp.maximum(lower, LEAST_VARIANCE)
     crop = informative_crop(*seen, usable.size, grid)
-    spectra, energy, unit = _start_spectra(*seen, known, noise, crop, options)
-    spectra = jax.lax.stop_gradient(spectra)
+    spectra, window, unit = _start_spectra(*seen, known, noise, crop, options)
+    spectra, energy = jax.lax.stop_gradient(spectra), window.sum(2)
     powers = None if noise is None else jax.lax.stop_gradient((noise / unit) ** 2 * energy)
     levels = {"noise": powers, "estimate_noise": options.estimate_noise}
     if grid is None:
         start = find_start(spectra, initial, lower, upper, model, **levels)
-        start = start if correlation is None else _with_colours(start, spectra, correlation)
     else:
         on_grid = replace(options, grid=None).model(blurred.shape)
         start = find_coarse_start(grid, spectra, initial, on_grid, **levels)
+    ceiling = None
+    if options.estimate_noise:
+        cropped = [crop.of(image) / unit for image in seen]
+        ceiling = over_detail(spectra, window, cropped, correlation, grid)
     sharp, _ = swap_pair(start.swapped, *map(crop.of, seen))
     unit_of = _centre_and_scale(sharp, known.of_crop(crop), start.swapped, unit)
     pair = _pair(*images, unit_of, usable, start.swapped, options)
     if grid is not None:
         pair = replace(pair, rings=jnp.all(start.variance < RINGING_VARIANCE))
     per_pixel = (unit / pair.scale) ** 2 / energy
-    noises = noise, correlation
+    noises = noise, correlation, ceiling
     objective, context = _objective(pair, model, start, noises, per_pixel, options)
     low, high = swap_bounds(lower, upper, start.swapped)
     scout = None
@@ -195,7 +198,7 @@ def judged_estimate(at: "Optimum", swapped, low, high) -> BlurEstimate:
 
 
 def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, options: Options):
-    """Spectra of the Hann-windowed crop, the energy of the window, and the unit of the crop.
+    """Spectra of the Hann-windowed crop, its window, and the unit of the crop.
 
     White noise of variance v has v times the energy of the window as its power.
     """
@@ -216,16 +219,7 @@ def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, option
         # Low frequencies suffice, but for noise levels and the peak of a correlation.
         folded=noise is None and not options.shift,
     )
-    return spectra, window.sum(2), unit
-
-
-def _with_colours(start: Start, spectra: Spectra, correlation: jax.Array) -> Start:
-    """A start that took all noise for white, with the largest levels that noise told can have."""
-    shape = spectra.image_shape
-    colours = jnp.stack([noise_colour(each, shape) for each in correlation])
-    powers = spectra.reference_power, spectra.blurred_power
-    ceiling = coloured_ceiling(powers, colours, shape)
-    return replace(start, ceiling=swap_pair(start.swapped, ceiling, ceiling[::-1])[0])
+    return spectra, window, unit
 
 
 def _centre_and_scale(sharp, usable: Usable, swapped, unit) -> tuple[jax.Array, jax.Array]:
@@ -273,11 +267,11 @@ def _objective(
         model: of its blur.
         start: of the fit.
         noises: in the order of the caller's images: standard deviations in their unit, or None,
-            and autocorrelations, or None.
+            autocorrelations, or None, and the largest levels over the finest detail, or None.
         per_pixel: the factor from a noise power of the start to a variance in the pair's scale.
         options: of the estimate.
     """
-    frame, (noise, correlation) = pair.frame(), noises
+    frame, (noise, correlation, ceiling) = pair.frame(), noises
     if noise is not None:
         levels = floored_noise(start.noise * per_pixel)
         if not options.estimate_noise:
@@ -286,8 +280,15 @@ def _objective(
             levels = levels + rounding_variance(levels.dtype)
         if correlation is not None:
             correlation, _ = swap_pair(start.swapped, correlation, correlation[::-1])
-        how = options.estimate_noise, levels, start.ceiling * per_pixel, correlation
-        return ErrorsInVariables(frame, model, *how), levels
+        objective = ErrorsInVariables(
+            frame, model, options.estimate_noise, levels, levels, correlation
+        )
+        if ceiling is not None:
+            vector = model.pack(start.variance, start.gain, 0.0, start.shift, start.exponent)
+            window = objective.window(frame.margins(model, vector))
+            ceiling, _ = swap_pair(start.swapped, ceiling, ceiling[::-1])
+            objective = replace(objective, ceiling=largest_levels(frame, window, ceiling))
+        return objective, levels
     if options.loss != "squared":
         return Robust(frame, model, options.loss), jnp.ones(1, pair.reference.dtype)
     nothing = jnp.zeros(0, pair.reference.dtype)
@@ -414,13 +415,15 @@ def _evidence(
     evidence = gather_evidence(
         seen.frame, model, fit.vector, seen.window, seen.residual, seen.fields, seen.score
     )
+    unevenness = None
     if seen.variance is not None:
+        unevenness = power_unevenness(seen.score, seen.window.values)
         departures = replace(evidence.departures, variance=seen.variance)
         uneven = [
             tapered_uneven_factor(seen.score, field, seen.window.values) for field in seen.fields
         ]
         evidence = replace(evidence, departures=departures, uneven=jnp.stack(uneven))
-    departures = objective.spectral_departures(*at)
+    departures = objective.spectral_departures(*at, unevenness)
     if departures is not None:
         rounding = rounding_variance(fit.vector.dtype)
         departures = directed(evidence.departures, rounding, causes(model)).joined(departures)

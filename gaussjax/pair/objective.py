@@ -110,8 +110,15 @@ class Objective(ABC):
         score = self.score(residual, window, context)
         return View(self.frame, window, residual, fields, score)
 
-    def spectral_departures(self, vector, margins, context) -> Departures | None:
-        """Of the residual from noise of the spectrum that it is taken for; None: it may be any."""
+    def spectral_departures(self, vector, margins, context, unevenness) -> Departures | None:
+        """Of the residual from noise of the spectrum that it is taken for; None: it may be any.
+
+        Args:
+            vector: of the optimum.
+            margins: px, ``[ndim]``.
+            context: of the objective.
+            unevenness: of the noise, :func:`~gaussjax.statistics.long_run.power_unevenness`.
+        """
         return None
 
     def score(self, residual, window: Window, context: jax.Array) -> jax.Array:

@@ -54,7 +54,6 @@ class Start:
     shift: jax.Array  # px, `[ndim]`; 0 where it is not fitted
     exponent: jax.Array  # 2 where it is not fitted
     noise: jax.Array  # (v_A, v_B) in the unit of the spectra: as given, or as found
-    ceiling: jax.Array  # the largest that they can be, by the power at high frequencies
     swapped: jax.Array  # B is the sharper image, so that B is to be blurred to A
     num_steps: jax.Array  # of the search
 
@@ -102,7 +101,7 @@ def find_start(
     )
     vector, num_steps = _least_squares(oriented, surrogate, initial, small, swapped, noisy)
     one, still = jnp.ones((), dtype), jnp.zeros(ndim, dtype)
-    levels = ceiling = jnp.zeros(2, dtype)
+    levels = jnp.zeros(2, dtype)
     if noise is not None:
         powers = spectra.reference_power, spectra.blurred_power
         ceiling = jnp.stack([noise_ceiling(power, spectra.image_shape) for power in powers])
@@ -117,7 +116,6 @@ def find_start(
         turned = turned & jnp.where(swapped, upper > 0, lower < SWAP_BELOW)
         params = swap_params(turned, params)
         levels, _ = swap_pair(turned, levels, levels[::-1])
-        ceiling, _ = swap_pair(turned, ceiling, ceiling[::-1])
         swapped = swapped ^ turned
     return Start(
         variance=_as_nominal(params.variance, model),
@@ -125,7 +123,6 @@ def find_start(
         shift=jnp.where(swapped, -peak, peak) + (still if params.shift is None else params.shift),
         exponent=2 * one if params.exponent is None else params.exponent,
         noise=levels,
-        ceiling=ceiling,
         swapped=swapped,
         num_steps=num_steps,
     )

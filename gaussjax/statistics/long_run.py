@@ -81,6 +81,32 @@ def tapered_uneven_factor(score: jax.Array, field: jax.Array, window: jax.Array)
     return drawn_to_one(found + 0.5 * chance, chance)
 
 
+def power_unevenness(score: jax.Array, window: jax.Array) -> jax.Array:
+    """Factor on the variance of a mean of ``|F(score)|^2`` over frequencies; 1 for even noise.
+
+    Where noise is stronger in parts of the frame, the powers of frequencies near each other are
+    alike: as many are independent as ``(sum v)^2 / sum v^2``, v the variance of a pixel. The
+    product of the squares of a pixel and its neighbour tells v^2 without a fourth moment, which
+    outliers would make large.
+
+    Args:
+        score: white noise of any strength times the window.
+        window: its values.
+    """
+    squares, part = score**2, window**2
+    summands = [squares, part]
+    for axis in range(score.ndim):
+        even = part * jnp.roll(part, 1, axis)
+        summands += [squares * jnp.roll(squares, 1, axis), even, even**2]
+    total, energy, *sums = totals(summands)
+    found, even, share = jnp.stack(sums).reshape(-1, 3).T
+    scale = even * total**2
+    factors = found * energy**2 / jnp.where(scale > 0, scale, 1)
+    # The product of two squares, each about its mean, has the variance 4.
+    chances = 4 * share / jnp.where(even > 0, even, 1) ** 2
+    return drawn_to_one(jnp.mean(factors), jnp.mean(chances) / score.ndim)
+
+
 def drawn_to_one(factor: jax.Array, chance: jax.Array) -> jax.Array:
     """A factor whose distance from 1 counts by as much as it exceeds its variance by chance."""
     distance = factor - 1

@@ -11,7 +11,7 @@ from gaussjax.statistics.noise import LEAST_RATIO, NoiseSpectrum
 # Frequencies are high beyond this part of the Nyquist frequency, along every axis.
 _CORNER = 0.75
 # Factor on the mean power found there, against chance.
-_CEILING = 1.2
+CEILING = 1.2
 
 
 def coloured_regression(power, spectrum: NoiseSpectrum, weights, ceiling) -> jax.Array:
@@ -40,7 +40,7 @@ def noise_regression(
         power: |u|^2 per pixel.
         noise_gain: what white noise of A leaves in it, per v_A.
         weights: of the regression.
-        ceiling: largest (v_A, v_B), from :func:`noise_ceiling`. Without it a misfit of the blur,
+        ceiling: largest (v_A, v_B), such as :func:`noise_ceiling`. Without it a misfit of the blur,
             as smooth as the image, is taken for noise of A, which makes the misfit worse.
     """
     s0, s1, s2 = (jnp.sum(weights * noise_gain**k) for k in range(3))
@@ -64,7 +64,7 @@ def noise_ceiling(power: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
     for w in angular_frequencies(image_shape, power.dtype):
         inside = inside & (jnp.abs(w) > _CORNER * jnp.pi)
     inside = jnp.broadcast_to(inside, power.shape)
-    return _CEILING * jnp.mean(power, where=inside)
+    return CEILING * jnp.mean(power, where=inside)
 
 
 def coloured_ceiling(
@@ -73,7 +73,7 @@ def coloured_ceiling(
     """As :func:`noise_ceiling`, ``[2]``, of images whose noise has colours, ``[2, *spectrum]``."""
     each = zip(powers, colours, strict=True)
     found = [_largest_level(power, colour, image_shape) for power, colour in each]
-    return _CEILING * jnp.stack(found)
+    return CEILING * jnp.stack(found)
 
 
 def _largest_level(power: jax.Array, colour: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:

@@ -203,6 +203,10 @@ def test_the_error_bar_knows_that_noise_follows_the_signal():
     assert abs(z.mean()) < 3 / np.sqrt(draws)
     assert abs(z.std() - 1) < 3 / np.sqrt(2 * draws)
     assert np.sum(ours.adequacy.verdict != Verdict.EXPLAINED) <= 2
+    # The middle of the frame is the coat: a bound on the levels from there is too low.
+    found = estimates(*(images[:6] for images in noisy), "estimate")
+    assert (found.adequacy.verdict == Verdict.EXPLAINED).all()
+    assert (found.noise_std / stds > 0.85).all()
 
 
 @pytest.mark.parametrize("told", [(0.4, 1.0), (1.0, 0.8)])

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaussjax.statistics.long_run import drawn_to_one, long_run_factor
+from gaussjax.statistics.long_run import drawn_to_one, long_run_factor, power_unevenness
 from gaussjax.statistics.long_run import uneven_factor as uneven_eagerly
 
 uneven_factor = jax.jit(uneven_eagerly)
@@ -133,3 +133,23 @@ def test_nothing_to_look_at_is_finite(dtype):
             assert np.isfinite(factor_of_spectrum(residual, field))
             assert np.isfinite(uneven_factor(residual, field, image))
             assert np.isfinite(uneven_factor(nothing, field, nothing))
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.9])
+def test_powers_of_uneven_noise_scatter_more(slope, x64):
+    window = np.outer(*2 * [np.sin(np.pi * (np.arange(SIZE) + 0.5) / SIZE)])
+    strength = 1 + slope * np.sin(2 * np.pi * np.arange(SIZE) / SIZE)
+    noise = window * strength * np.random.default_rng(2).normal(size=(DRAWS, SIZE, SIZE))
+    radius = np.hypot(np.fft.fftfreq(SIZE)[:, None], np.fft.rfftfreq(SIZE)[None])
+    ring = (radius > 0.1) & (radius < 0.35)
+    powers = np.mean(np.abs(np.fft.rfft2(noise)[:, ring]) ** 2, axis=1)
+    scatter = np.var(powers) / np.mean(powers) ** 2
+    v = (window * strength) ** 2
+    even = np.sum(window**4) / np.sum(window**2) ** 2
+    factor = np.sum(v**2) / np.sum(v) ** 2 / even
+    found = jax.jit(jax.vmap(power_unevenness, (0, None)))(noise[:300], window)
+    # A pixel's neighbour is not quite as noisy.
+    np.testing.assert_allclose(np.mean(found), factor, rtol=0.03)
+    # A ring holds what most pairs of neighbouring frequencies share.
+    whole = factor * even * SIZE**2 / ring.sum()
+    np.testing.assert_allclose(scatter, whole, rtol=0.2)
