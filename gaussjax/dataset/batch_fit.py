@@ -62,6 +62,11 @@ class LinearizationPoint:
     # tells batches apart, each of which draws noise of its own
     number: jax.Array
 
+    @property
+    def levels(self) -> jax.Array | None:
+        """Variances of the noise, and of rounding; None as there."""
+        return None if self.noise is None else self.noise + rounding_variance(self.vector.dtype)
+
 
 @pytree
 class BatchSums:
@@ -195,7 +200,7 @@ def _fit_pairs(
     their pixels, and who is present; ``shared`` the filters at the point of the pass, and probes.
     """
     model = options.model(some[0].shape[-shared[0][0].ndim :])
-    noise = None if point.noise is None else point.noise[0]
+    noise = point.levels
 
     def begin(reference, blurred, usable, present):
         pair = _oriented(reference, blurred, usable, point, options)
@@ -255,7 +260,7 @@ def _optimum(
     if point.noise is None:
         return own_optimum(pair, frame, own, rounding, model, options)
     vector, _ = own_vector(own, options)
-    levels = point.noise + rounding_variance(vector.dtype)
+    levels = cast(jax.Array, point.levels)
     least, most = options.least(model, vector.dtype), jnp.full_like(vector, jnp.inf)
     objective = ErrorsInVariables(frame, model, False, levels, jnp.inf * levels)
     fit = iterate(objective, vector, levels, least, most)

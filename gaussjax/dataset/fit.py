@@ -85,8 +85,8 @@ def fit_dataset(
         gain: every pair has a factor of its own.
         offset: every pair has a constant of its own.
         noise_std: None: noise in the blurred images only. ``(std_reference, std_blurred)`` in the
-            unit of the images: what white noise of that level in the sharper images adds to the
-            sums is subtracted.
+            unit of the images: white noise of that level, as in
+            :func:`~gaussjax.estimate_blur`.
         sampling: pixels of the references per pixel of the blurred images, where these have fewer,
             larger ones; as in :func:`~gaussjax.estimate_blur`, as are the next two, but never told
             by the shapes: one ratio holds for all pairs. Every shape is then compiled, and

@@ -14,15 +14,13 @@ root there is that of least squares; elsewhere it is as unbiased, if a little le
 Source: instrumental variables as in W. A. Fuller, "Measurement Error Models", Wiley 1987, ch. 1.4.
 """
 
-from dataclasses import dataclass
-
 import jax
 import jax.numpy as jnp
 
 from gaussjax.dataset.equations import PairEquations
 from gaussjax.dataset.options import JointOptions
 from gaussjax.model.buckets import bucket_shape
-from gaussjax.model.folding import product_weights, with_noise_gain
+from gaussjax.model.folding import product_weights
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
 from gaussjax.numerics.pytree import pytree
@@ -58,7 +56,6 @@ def pair_sums(
     filters: tuple[jax.Array, jax.Array],
     options: JointOptions,
     margins: jax.Array,
-    noise: jax.Array | None,
 ) -> PairSums:
     """The sums of a pair, whose gain and offset are the best by least squares at theta_0.
 
@@ -67,52 +64,37 @@ def pair_sums(
         filters: T at theta_0, ``[*spectrum]``, and its derivatives by the variances; both real.
         options: of the fit.
         margins: px per axis that are not compared at the edge, ``[ndim]``.
-        noise: variance of white noise in A, in the scale of the frame, or None. What it adds to
-            products of A with itself is known, ``v_A sum_w m T T' sum_x W``, and subtracted.
     """
     window = frame_window(frame, margins)
-    shape, known = frame.blurred.shape, None
-    weights = product_weights(frame.grid, shape, frame.blurred.dtype)
-    if noise is not None:
-        left = with_noise_gain(frame.grid, weights, shape)
-        known = _NoiseOfA(*filters, noise * window.sum() * left)
+    weights = product_weights(frame.grid, frame.blurred.shape, frame.blurred.dtype)
     change, *fields = filtered(frame, filters[0], list(filters[1]))
     residual, fields = change - frame.difference, jnp.stack(fields)
     gain, level = jnp.ones((), residual.dtype), jnp.zeros((), residual.dtype)
     jacobian, projection = fields, jnp.zeros((len(fields), 0), residual.dtype)
     if options.num_nuisances:
         columns = _nuisance_columns(frame, residual, options)
-        noise_of_gain = known if options.gain else None
-        values, projection = _fit_nuisances(residual, fields, columns, window, noise_of_gain)
+        values, projection = _fit_nuisances(residual, fields, columns, window)
         gain = 1 + values[0] if options.gain else gain
         level = values[-1] if options.offset else values[0] * frame.centre / frame.scale
         residual = residual + jnp.tensordot(values, columns, 1)
         projection = gain * projection
         jacobian = jnp.concatenate([gain * fields, columns])
         fields = gain * fields - jnp.tensordot(projection, columns, 1)
-        if noise_of_gain is not None:
-            known = noise_of_gain.projected(gain, projection[:, 0])
     instruments = transforms_of(frame, window.values[None] * fields)
     # A blur without a shift has a real transfer function.
     products = jnp.conj(instruments) * frame.spectrum[None]
     coefficients = gain * weights[None] * products.real
-    if known is not None:
-        coefficients = coefficients - gain * known.coefficients
-    equations = _equations(frame, residual, fields, window, known, gain)
+    equations = pair_equations(frame, residual, fields, window)
     return PairSums(coefficients, equations, gain, level, residual, jacobian, projection)
 
 
-def _equations(frame: Frame, residual, fields, window: Window, noise, gain) -> PairEquations:
+def pair_equations(frame: Frame, residual, fields, window: Window) -> PairEquations:
     """The equations of a pair, from its residual and the fields ``[p, *frame]``."""
     p = len(fields)
     products = [residual * x for x in fields] + [x * y for x in fields for y in fields]
     others = [residual**2, frame.difference**2, frame.blurred, frame.blurred**2]
     squares, change, level, power, *total = window.totals([*others, *products])
     total = jnp.stack(total)
-    if noise is not None:
-        scores = gain * noise.product(noise.fields)
-        slopes = inner_products(noise.coefficients, noise.fields)
-        total = total - jnp.append(scores, slopes)
     weight = window.sum()
     return PairEquations(
         squares=squares,
@@ -139,11 +121,9 @@ def _nuisance_columns(frame: Frame, residual: jax.Array, options: JointOptions) 
 
 
 def _fit_nuisances(
-    residual: jax.Array, fields: jax.Array, columns: jax.Array, window: Window, noise
+    residual: jax.Array, fields: jax.Array, columns: jax.Array, window: Window
 ) -> tuple[jax.Array, jax.Array]:
     """Linear least squares of residual and fields on the columns, ``[q, *frame]``.
-
-    ``noise`` is that of A in the first column, the gain's; or None.
 
     Returns:
         What is added to a gain of 1 and a level of 0, ``[q]``, and the coefficients of the
@@ -153,35 +133,7 @@ def _fit_nuisances(
     normal = inner_products(weighted, columns)
     right = inner_products(weighted, residual[None])[:, 0]
     across = inner_products(fields, weighted)
-    if noise is not None:
-        power = noise.product(noise.response[None])[0]
-        normal = normal.at[0, 0].add(-power)
-        right = right.at[0].add(-power)
-        across = across.at[:, 0].add(-noise.product(noise.fields))
     return -solve_small(normal, right), jnp.stack([solve_small(normal, row) for row in across])
-
-
-@dataclass(frozen=True)
-class _NoiseOfA:
-    """White noise of A in a prediction and in the fields: filtered by these."""
-
-    response: jax.Array  # of the prediction, `[*spectrum]`
-    fields: jax.Array  # `[p, *spectrum]`
-    weights: jax.Array  # of the frequencies, times the variance and the sum of the window
-
-    @property
-    def coefficients(self) -> jax.Array:
-        """Weighted fields."""
-        return self.weights[None] * self.fields
-
-    def product(self, filters: jax.Array) -> jax.Array:
-        """What noise adds to products of the prediction with what has these filters, ``[i]``."""
-        return inner_products(self.weights[None] * filters, self.response[None])[:, 0]
-
-    def projected(self, gain: jax.Array, projection: jax.Array) -> "_NoiseOfA":
-        """With the fields times a gain, less these multiples of the prediction, ``[p]``."""
-        part = jnp.reshape(projection, (-1,) + (1,) * self.response.ndim) * self.response[None]
-        return _NoiseOfA(self.response, gain * self.fields - part, self.weights)
 
 
 def _structure(weighted: jax.Array) -> jax.Array:

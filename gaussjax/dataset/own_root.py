@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from gaussjax.dataset.estimating_equation import Root, find_root
 from gaussjax.dataset.instruments import PairSums, pair_sums
+from gaussjax.dataset.noisy_instruments import noisy_pair_sums
 from gaussjax.dataset.options import JointOptions
 from gaussjax.model.folding import on_coarse_grid
 from gaussjax.model.response import BlurModel
@@ -87,11 +88,16 @@ def linearized(
         frame: of the pair.
         filters: T there, and its derivatives.
         vector: the point, ``[p]``.
-        noise: variance of white noise in A, in the scale of the frame, or None.
+        noise: variances of white noise in A and in B, in the scale of the frame, or None.
         model: of the blur.
         options: of the nuisances.
     """
-    sums = pair_sums(frame, filters, options, compared_margins(frame, model, vector), noise)
+    margins = compared_margins(frame, model, vector)
+    if noise is None:
+        sums = pair_sums(frame, filters, options, margins)
+    else:
+        own = replace(model, gain=options.gain, offset=options.offset)
+        sums = noisy_pair_sums(frame, vector, filters, own, margins, noise)
     project = partial(model.project, sums.coefficients, shape=frame.reference_shape)
     equations, least = sums.equations, options.least(model, vector.dtype)
     root = find_root(project, equations.gradient, equations.information, vector, least)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -6,14 +8,17 @@ from problems import natural_scene, periodic_blur
 
 from gaussjax.dataset.estimating_equation import find_root
 from gaussjax.dataset.instruments import pair_sums
+from gaussjax.dataset.noisy_instruments import noisy_pair_sums
 from gaussjax.dataset.options import JointOptions
 from gaussjax.model.boundary import largest_margins
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.response import BlurModel
+from gaussjax.pair.errors_in_variables import ErrorsInVariables
 from gaussjax.pair.frame import make_frame
 
 SHAPE = (48, 54)
 MODEL = BlurModel("axis_aligned", Kernel("continuous"), 60, largest_margins(SHAPE))
+NOISY = replace(MODEL, gain=True, offset=True)
 ORIGIN = np.array([1.5, 2.0])
 MARGINS = np.array([7.0, 8.0])
 TRUTH = np.array([2.0, 1.4])
@@ -59,8 +64,8 @@ def options(gain=False, offset=False):
 PLAIN, BOTH = options(), options(True, True)
 
 
-def sums_of(a, b, nuisances=PLAIN, noise=None, point=ORIGIN):
-    return pair_sums(framed(a, b), filters(point), nuisances, jnp.asarray(MARGINS), noise)
+def sums_of(a, b, nuisances=PLAIN, point=ORIGIN):
+    return pair_sums(framed(a, b), filters(point), nuisances, jnp.asarray(MARGINS))
 
 
 def test_the_sums_are_those_of_dense_algebra(x64, images):
@@ -101,26 +106,50 @@ def test_the_root_is_exact_and_with_nuisances_where_it_is_near(x64, images, nuis
     np.testing.assert_allclose(sums.gain, 0.8 if nuisances.gain else 1, rtol=1e-4)
 
 
-def test_white_noise_in_a_adds_nothing_on_average(x64, images):
+LEVELS = np.array([0.2, 0.1])  # of the noise in A and in B, in the unit of the images
+
+
+@jax.jit
+def noisy_sums(a, b):
+    noise = jnp.asarray((LEVELS / 0.5) ** 2)
+    point = jnp.asarray(ORIGIN)
+    margins = jnp.asarray(MARGINS)
+    return noisy_pair_sums(framed(a, b), point, filters(point), NOISY, margins, noise)
+
+
+def test_noise_in_both_adds_nothing_on_average_to_the_equation_of_another_blur(x64, images):
+    draws, random = 300, np.random.default_rng(5)
+    noise = random.standard_normal((draws, 2, *SHAPE)) * LEVELS[:, None, None]
+
+    def balance(extra):
+        sums = noisy_sums(*(image + x for image, x in zip(images, extra, strict=True)))
+        values = [MODEL.project(sums.coefficients, jnp.asarray(v), SHAPE) for v in (TRUTH, ORIGIN)]
+        return sums.equations.gradient, values[0] - values[1]
+
+    gradients, moved = jax.jit(jax.vmap(balance))(jnp.asarray(noise))
+    total = np.asarray(gradients + moved)
+    z = np.mean(total, axis=0) / (np.std(total, axis=0) / np.sqrt(draws))
+    # That the noise meets itself elsewhere than at the point is not small.
+    assert np.max(np.abs(z)) < 4
+    assert np.min(np.abs(np.mean(gradients, axis=0))) > 20 * np.max(np.std(total, axis=0)) / 17
+
+
+def test_whitened_sums_are_the_equations_of_errors_in_variables(x64, images):
     a, b = images
-
-    def total(sums):
-        equations = sums.equations
-        return jnp.concatenate([equations.gradient, jnp.ravel(equations.information)])
-
-    clean = total(sums_of(a, b, BOTH))
-    level, draws = 0.4, 400
-    noise = level * np.random.default_rng(5).standard_normal((draws, *SHAPE))
-
-    def noisy(extra, variance):
-        return total(sums_of(a + extra, b, BOTH, variance))
-
-    for variance, biased in ((jnp.asarray((level / 0.5) ** 2), False), (jnp.zeros(()), True)):
-        totals = jax.jit(jax.vmap(lambda extra, v=variance: noisy(extra, v)))(jnp.asarray(noise))
-        error = np.std(totals, axis=0) / np.sqrt(draws)
-        z = np.abs(np.mean(totals, axis=0) - clean) / error
-        assert (np.max(z[:2]) > 8) == biased, z
-        assert biased or np.max(z) < 4, z
+    sums = noisy_sums(a, 0.8 * b + 3)
+    noise = jnp.asarray((LEVELS / 0.5) ** 2)
+    objective = ErrorsInVariables(framed(a, 0.8 * b + 3), NOISY, False, noise, jnp.inf * noise)
+    level = 3 / 0.5 + (0.8 - 1) * a.mean() / 0.5
+    vector = jnp.asarray([*ORIGIN, sums.gain, sums.level])
+    gradient = objective.gradient(vector, jnp.asarray(MARGINS), noise)
+    np.testing.assert_allclose(gradient[2:], 0, atol=1e-9 * np.max(np.abs(gradient)))
+    np.testing.assert_allclose(sums.equations.gradient, jnp.sum(noise) * gradient[:2], rtol=1e-6)
+    np.testing.assert_allclose([sums.gain, sums.level], [0.8, level], rtol=0.1)
+    # What is held is the product with any other prediction, less what noise of A has in it.
+    step = jnp.asarray([1e-4, 0.0])
+    slope = [MODEL.project(sums.coefficients, ORIGIN + s * step, SHAPE) for s in (1, -1)]
+    slope = (slope[0] - slope[1]) / 2e-4
+    np.testing.assert_allclose(slope, sums.equations.information[:, 0], rtol=0.1)
 
 
 def test_structure_is_nothing_for_white_noise_and_all_for_a_shift(x64, images):

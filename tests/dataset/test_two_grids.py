@@ -1,5 +1,6 @@
 """Data sets whose softer images have larger pixels."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from problems import natural_scene
 
 import gaussjax as gj
 from gaussjax.dataset.instruments import pair_sums
+from gaussjax.dataset.noisy_instruments import noisy_pair_sums
 from gaussjax.dataset.options import JointOptions
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.sampling import as_sampling
@@ -29,10 +31,16 @@ def coarse(image):
     return image.reshape(*(x for n in image.shape for x in (n // 3, 3))).mean((1, 3))
 
 
-@pytest.mark.parametrize("noise", [None, 0.02])
-def test_the_sums_are_those_of_dense_algebra(noise, x64):
+def framed(a, b):
+    grid = as_sampling(3, "area", "area", "valid").grid(2)
+    centre, scale = jnp.mean(a), jnp.ones(())
+    return resampled_frame(
+        grid, jnp.asarray(a), jnp.asarray(b), "valid", centre=centre, scale=scale
+    )
+
+
+def test_the_sums_are_those_of_dense_algebra(x64):
     options = JointOptions("axis_aligned", Kernel("continuous"), "valid")
-    sampling = as_sampling(3, "area", "area", "valid")
     scene = natural_scene((48, 54), seed=3)
     origin, elsewhere = np.array([1.5, 2.0]), np.array([0.3, 4.0])
     w = [2 * np.pi * np.fft.fftfreq(n) for n in scene.shape]
@@ -46,35 +54,40 @@ def test_the_sums_are_those_of_dense_algebra(noise, x64):
 
     slopes = -0.5 * form * response(origin)
     b = seen([response(np.array([2.0, 1.4]))])[0] + 0.1
-    frame = resampled_frame(
-        sampling.grid(2),
-        jnp.asarray(scene),
-        jnp.asarray(b),
-        "valid",
-        centre=jnp.asarray(scene.mean()),
-        scale=jnp.ones(()),
-    )
     model = options.model(scene.shape)
     filters = model.responses(jnp.asarray(origin), scene.shape)
-    sums = pair_sums(frame, filters, options, jnp.asarray([3.0, 4.0]), noise and jnp.asarray(noise))
+    sums = pair_sums(framed(scene, b), filters, options, jnp.asarray([3.0, 4.0]))
     inside = np.s_[..., 3:-3, 4:-4]
     fields, residual = seen(slopes)[inside], (seen([response(origin)])[0] - b)[inside]
     change = (seen([response(elsewhere)])[0] - seen([response(0 * origin)])[0])[inside]
     expected = [np.tensordot(fields, residual, 2), np.tensordot(fields, change, 2)]
-    if noise is not None:
-        # A pixel of B is a mean over 9 px, whose noise the filters have made coloured.
-        aperture = [
-            np.sin(1.5 * x) / (3 * np.sin(0.5 * x)) for x in (np.where(x, x, 1e-9) for x in w)
-        ]
-        power = noise * residual.size * np.outer(*aperture) ** 2 / scene.size
-        expected[0] = expected[0] - np.einsum("jyx,yx->j", slopes, power * response(origin))
-        expected[1] = expected[1] - np.einsum(
-            "jyx,yx->j", slopes, power * (response(elsewhere) - 1)
-        )
     np.testing.assert_allclose(sums.equations.gradient, expected[0], rtol=1e-9)
     assert sums.equations.num_pixels == residual.size
     found = model.project(sums.coefficients, jnp.asarray(elsewhere), scene.shape)
     np.testing.assert_allclose(found, expected[1], rtol=1e-9)
+
+
+def test_noise_in_both_adds_nothing_on_average_to_the_equation_of_another_blur(x64):
+    draws, levels, truth, origin = 200, jnp.asarray([0.04, 0.01]), jnp.ones(1), jnp.asarray([2.0])
+    scene, random = natural_scene((48, 54), seed=3), np.random.default_rng(7)
+    options = JointOptions("isotropic", Kernel("continuous"), "valid")
+    model = options.model(scene.shape)
+    spectrum = np.fft.rfft2(scene) * np.asarray(model.response(truth, scene.shape))
+    b = coarse(np.fft.irfft2(spectrum, scene.shape))
+    filters = model.responses(origin, scene.shape)
+
+    def balance(extra_a, extra_b):
+        frame = framed(scene + extra_a, b + extra_b)
+        sums = noisy_pair_sums(frame, origin, filters, model, jnp.asarray([3.0, 4.0]), levels)
+        there, here = (model.project(sums.coefficients, v, scene.shape) for v in (truth, origin))
+        return sums.equations.gradient[0] + (there - here)[0]
+
+    noise = (
+        level**0.5 * random.normal(size=(draws, *shape))
+        for level, shape in zip(levels, (scene.shape, b.shape), strict=True)
+    )
+    total = jax.jit(jax.vmap(balance))(*noise)
+    assert abs(np.mean(total)) < 3.5 * np.std(total) / draws**0.5
 
 
 def test_noise_free_pairs_of_several_shapes():
