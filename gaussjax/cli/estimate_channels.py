@@ -107,13 +107,14 @@ def _one(options: argparse.Namespace, name: str) -> argparse.Namespace:
 
 def _table(options: argparse.Namespace, channels: Channels) -> str:
     """A line for every channel, what is wrong before its sigma, then the table of each."""
-    from gaussjax.cli.estimate_output import parted, table
+    from gaussjax.cli.estimate_output import table
+    from gaussjax.statistics.result import printed_rows
 
     width = 2 + max(map(len, channels.outcomes))
     lines = []
     for name, outcome in channels.outcomes.items():
-        problems, (sigma, *_) = parted(outcome.estimate)
-        told = [line.split(maxsplit=1)[1] for line in (*problems, sigma)]
+        problems, (sigma, *_) = printed_rows(outcome.estimate)
+        told = [text for _, text in (*problems, sigma)]
         lines += table_lines([("channel", f"{name:<{width}}{': '.join(told)}")])
     if channels.shared is not None:
         lines += table_lines([("shared", str(channels.shared))])

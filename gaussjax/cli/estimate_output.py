@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussjax.cli.output import attributes, printable, table_lines
+from gaussjax.cli.output import attributes, table_lines
 from gaussjax.io.decoders import PixelSize
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.frame_part import FramePart
-from gaussjax.statistics.physical_units import PhysicalBlur
+from gaussjax.statistics.physical_units import PhysicalBlur, physical_rows
 from gaussjax.statistics.printed import with_errors
-from gaussjax.statistics.result import BlurEstimate
+from gaussjax.statistics.result import BlurEstimate, printed_rows
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import TRUSTED, Verdict
 
@@ -67,17 +67,16 @@ def is_trusted(estimate: BlurEstimate) -> bool:
 def table(options: argparse.Namespace, outcome: Outcome) -> str:
     """The printed estimate, with what only the command line knows."""
     estimate, profile = outcome.estimate, outcome.profile
-    problems, (sigma, fwhm, *others) = parted(estimate)
+    problems, (sigma, fwhm, *others) = printed_rows(estimate)
     lengths = [sigma], [fwhm]
     physical = outcome.physical
     if physical is not None:
-        for lines, row in zip(lengths, str(physical).splitlines(), strict=True):
-            name = lines[0][:10]
-            lines.append(printable(name + row[10:]))
+        for rows, (_, text) in zip(lengths, physical_rows(physical), strict=True):
+            rows.append((rows[0][0], text))
     if options.b_factor:
         blur = physical or estimate.in_units(1, "px")
         text = with_errors(blur.b_factor, blur.b_factor_standard_error)
-        others = [*table_lines([("B", f"{text} {blur.unit}^2")]), *others]
+        others.insert(0, ("B", f"{text} {blur.unit}^2"))
     mtf50 = with_errors(estimate.mtf50, estimate.mtf50_standard_error)
     families = "" if outcome.comparison is None else str(outcome.comparison)
     kernels = "" if outcome.kernels is None else str(outcome.kernels)
@@ -90,14 +89,7 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
         *(("note", note) for note in outcome.notes),
     ]
     first, second = reversed(lengths) if options.fwhm else lengths
-    return "\n".join([*problems, *first, *second, *others, *table_lines(rows)])
-
-
-def parted(estimate: BlurEstimate) -> tuple[list[str], list[str]]:
-    """The printed lines: what is wrong, and the others, of which sigma is the first."""
-    lines = str(estimate).splitlines()
-    start = next(k for k, line in enumerate(lines) if line.startswith(("sigma", "scale s")))
-    return lines[:start], lines[start:]
+    return "\n".join(table_lines([*problems, *first, *second, *others, *rows]))
 
 
 def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:

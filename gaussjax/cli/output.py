@@ -16,6 +16,7 @@ import numpy as np
 from gaussjax.io.errors import one_line
 from gaussjax.io.output_files import why
 from gaussjax.statistics.json_values import json_values
+from gaussjax.statistics.printed import table as as_table
 
 FAILED = 2  # exit code: bad input, or a file that could not be written
 # RuntimeError and MemoryError: images too large for the machine, as JAX and NumPy say it.
@@ -89,7 +90,7 @@ def table_lines(rows: Iterable[tuple[str, str | None]]) -> Iterator[str]:
     """Names and texts in two columns; rows without text are left out."""
     for name, text in rows:
         if text:
-            yield printable(f"{name:<10}{text}")
+            yield printable(as_table([(name, text)]))
 
 
 def printable(text: str) -> str:
@@ -131,12 +132,7 @@ class ProgressBar:
     """
 
     def __init__(self, total: int, *, is_shown: bool | None) -> None:
-        """For passes over ``total`` pairs.
-
-        Args:
-            total: number of pairs.
-            is_shown: None: where stderr is a terminal.
-        """
+        """For passes over ``total`` pairs; ``is_shown`` None: where stderr is a terminal."""
         self._total = total
         self._disable = None if is_shown is None else not is_shown
         self._bar: Any = None

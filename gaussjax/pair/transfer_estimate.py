@@ -14,7 +14,7 @@ from gaussjax.model.params import namespace
 from gaussjax.model.transfer_spline import spline_rows
 from gaussjax.numerics.linear_algebra import product
 from gaussjax.numerics.pytree import pytree, static
-from gaussjax.statistics.printed import as_error, to_error, with_errors
+from gaussjax.statistics.printed import Row, as_error, table, to_error, with_errors
 
 # Standard error of T above which it counts as unknown: a crossing beyond means nothing.
 UNKNOWN = 0.25
@@ -123,8 +123,7 @@ class TransferEstimate:
         """A short table; a batch or a traced one prints its shapes instead."""
         if is_traced(self.mtf50) or np.ndim(self.mtf50):
             return f"TransferEstimate(mtf50={self.mtf50}, transfer={self.transfer})"
-        rows = transfer_rows(jax.device_get(self))
-        return "\n".join(f"{name:<10}{text}" for name, text in rows)
+        return table(transfer_rows(jax.device_get(self)))
 
 
 def spline_values(
@@ -174,7 +173,7 @@ def first_below(values: jax.Array | np.ndarray, level) -> jax.Array:
     return xp.where(xp.any(below) & ~unknown, index, xp.nan)
 
 
-def transfer_rows(found: TransferEstimate) -> list[tuple[str, str]]:
+def transfer_rows(found: TransferEstimate) -> list[Row]:
     """Names and texts of the printed table; the estimate holds NumPy arrays."""
     unit = found.unit
     mtf50, error = found.mtf50, found.mtf50_standard_error

@@ -11,7 +11,7 @@ from gaussjax.checks import shown
 from gaussjax.model.array_checks import is_traced
 from gaussjax.numerics.pytree import short_repr
 from gaussjax.statistics.codes import Code
-from gaussjax.statistics.printed import as_error, span
+from gaussjax.statistics.printed import Row, as_error, span
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
 
@@ -56,7 +56,7 @@ class Batch:
         return short_repr(self, ("sigma", "sigma_standard_error", "status"))
 
 
-def batch_rows(batch: Any, verdict: Any) -> list[tuple[str, str]]:
+def batch_rows(batch: Any, verdict: Any) -> list[Row]:
     """The printed table of a batch: how many estimates, their sigmas, statuses and verdicts.
 
     Args:

@@ -11,7 +11,7 @@ from gaussjax.checks import check_type
 from gaussjax.model.array_checks import as_numbers_per_axis, is_traced
 from gaussjax.model.params import namespace, signed_sqrt
 from gaussjax.numerics.pytree import pytree, static
-from gaussjax.statistics.printed import with_errors
+from gaussjax.statistics.printed import Row, table, with_errors
 from gaussjax.statistics.widths import FWHM_PER_SIGMA
 
 if TYPE_CHECKING:
@@ -60,9 +60,14 @@ class PhysicalBlur:
         """A short table; a batch or a traced blur prints its shapes instead."""
         if is_traced(self.sigma) or np.ndim(self.covariance_matrix) > 2:
             return f"PhysicalBlur(sigma={self.sigma}, unit={self.unit!r})"
-        sigma = with_errors(self.sigma, self.sigma_standard_error)
-        fwhm = with_errors(self.fwhm, self.fwhm_standard_error)
-        return f"sigma     {sigma} {self.unit}\nFWHM      {fwhm} {self.unit}"
+        return table(physical_rows(self))
+
+
+def physical_rows(blur: PhysicalBlur) -> list[Row]:
+    """The printed table of one blur: sigma, then FWHM."""
+    sigma = with_errors(blur.sigma, blur.sigma_standard_error)
+    fwhm = with_errors(blur.fwhm, blur.fwhm_standard_error)
+    return [("sigma", f"{sigma} {blur.unit}"), ("FWHM", f"{fwhm} {blur.unit}")]
 
 
 def in_units(

@@ -1,9 +1,17 @@
 """Numbers as they are printed: in as many digits as their error bars justify."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
+
+Row = tuple[str, str]  # of a printed table: name and text
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Names and texts in two columns, a line each."""
+    return "\n".join(f"{name:<10}{text}" for name, text in rows)
 
 
 def with_errors(

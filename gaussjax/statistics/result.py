@@ -1,6 +1,7 @@
 """What an estimate returns: value, error bar and status in one pytree."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +20,7 @@ from gaussjax.statistics.gaussianity import Gaussianity
 from gaussjax.statistics.goodness_of_fit import Adequacy
 from gaussjax.statistics.motion import Motion
 from gaussjax.statistics.physical_units import PhysicalBlur, in_units
-from gaussjax.statistics.printed import as_error, to_error, with_errors
+from gaussjax.statistics.printed import Row, as_error, table, to_error, with_errors
 from gaussjax.statistics.quantiles import normal_quantile, student_quantile
 from gaussjax.statistics.verdict import TRUSTED
 from gaussjax.statistics.widths import (
@@ -180,13 +181,16 @@ class BlurEstimate(Batch):
             return repr(self)
         found = jax.device_get(self)  # or each operation on a number would be compiled first
         verdict = None if found.adequacy is None else found.adequacy.verdict
-        batch = np.ndim(found.status) > 0
-        rows = batch_rows(found, verdict) if batch else _rows(found)
-        return "\n".join(f"{name:<10}{text}" for name, text in rows)
+        if np.ndim(found.status):
+            return table(batch_rows(found, verdict))
+        return table(chain(*printed_rows(found)))
 
 
-def _rows(estimate: BlurEstimate) -> list[tuple[str, str]]:
-    """The printed table, of an estimate whose arrays are NumPy's."""
+def printed_rows(estimate: BlurEstimate) -> tuple[list[Row], list[Row]]:
+    """The printed table of one estimate whose arrays are NumPy's: what is wrong; what was found.
+
+    A value that is refused or doubted does not lead. Of what was found, sigma and FWHM come first.
+    """
     adequacy, family = estimate.adequacy, estimate.params.family
     by_noise, by_model = estimate.sigma_standard_error, estimate.sigma_model_error
     by_both = adequacy is not None and bool(np.any(by_model > WORTH_TELLING * by_noise))
@@ -231,11 +235,10 @@ def _rows(estimate: BlurEstimate) -> list[tuple[str, str]]:
     (problems if estimate.status else rows).append(status)
     narrowed = " (input was float64; enable jax_enable_x64 to keep it)" if estimate.narrowed else ""
     rows.append(("precision", f"{estimate.sigma.dtype}{narrowed}"))
-    # A value that is refused or doubted does not lead.
-    return [*reversed(problems), *rows, *_stack_hint(estimate)]
+    return problems[::-1], [*rows, *_stack_hint(estimate)]
 
 
-def _nuisances(estimate: BlurEstimate) -> list[tuple[str, str]]:
+def _nuisances(estimate: BlurEstimate) -> list[Row]:
     """What was fitted beside the blur."""
     rows = []
     for name, unit in (("gain", ""), ("offset", ""), ("shift", " px")):
@@ -259,7 +262,7 @@ def _energy(estimate: BlurEstimate, fraction: float) -> str:
     return f"{fraction:.0%} within {to_error(estimate.energy_radius(fraction), error)} px"
 
 
-def _stack_hint(estimate: BlurEstimate) -> list[tuple[str, str]]:
+def _stack_hint(estimate: BlurEstimate) -> list[Row]:
     """What to do where images that are no volume may have been taken for one."""
     is_doubted = estimate.adequacy is not None and estimate.adequacy.verdict not in TRUSTED
     trusted = not estimate.status and not is_doubted
