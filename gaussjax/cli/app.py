@@ -24,16 +24,10 @@ _BROKEN_PIPE = 141  # what a shell reports for a process ended by SIGPIPE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
+    """Run the command on arguments without the program's name (None: of the command line).
 
-    Args:
-        arguments: without the program's name; None takes them from the command line.
-
-    Returns:
-        The exit code. Errors are one line on stderr.
-
-    Raises:
-        SystemExit: after --help, --version and errors in the arguments.
+    Returns the exit code; errors are one line on stderr. SystemExit after --help, --version and
+    errors in the arguments.
     """
     options = _parse(arguments)
     try:
@@ -58,8 +52,7 @@ def _give_up_printing() -> None:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The options of a subcommand, with its functions ``check`` and ``run``.
 
-    Raises:
-        SystemExit: after --help and --version (code 0) and errors (code 2, one line on stderr).
+    SystemExit after --help and --version (code 0) and errors (code 2, one line on stderr).
     """
     parser = _Parser(
         prog="gaussjax", description="Estimate the Gaussian blur between two images of one scene."

@@ -20,15 +20,10 @@ from gaussjax.model.options import PADDED_BOUNDARIES
 def read_pair(
     options: argparse.Namespace, outputs: Iterable[str | None]
 ) -> tuple[tuple[np.ndarray, np.ndarray], dict[str, Any], list[str], PixelSize | None]:
-    """Read the files of one pair.
+    """Both images, keywords of their fit, notes on the files, and the size of the pixels.
 
-    Args:
-        options: of a command for one pair.
-        outputs: files to be written, which may replace none that is read; None where there is none.
-
-    Returns:
-        Reference and blurred image, keywords for their estimate, notes on the files, and the size
-        of the reference's pixels where it is known.
+    The size is that of the reference's pixels, None where it is not known. ``outputs`` are files to
+    be written, which may replace none that is read; None where there is none.
     """
     pair, mask, notes, size = read_images(options, outputs)
     check_lengths(pair[0], {"--radius": options.radius or 0})
@@ -140,11 +135,7 @@ def _mask(
 
 
 def keep_inputs(output: str | None, inputs: Iterable[str | PathLike[str] | None]) -> None:
-    """Refuse an output that would replace one of the inputs.
-
-    Raises:
-        ImageFileError: naming it.
-    """
+    """Refuse an output that would replace one of the inputs: ImageFileError names it."""
     if output is None or not os.path.exists(output):
         return
     there = os.stat(output)

@@ -73,12 +73,7 @@ def add_plain_command(
 
 
 def add_fit_options(parser: argparse.ArgumentParser, *, generalised: bool = False) -> None:
-    """Options of every estimate, of one pair or of many.
-
-    Args:
-        parser: of the command.
-        generalised: it fits an exponent, too.
-    """
+    """Options of every estimate, of one pair or of many; ``generalised``: with an exponent, too."""
     exponent = "; or one scale s and the exponent p of exp(-(s w)^p / 2), with a test of p = 2"
     parser.add_argument(
         "--family",
@@ -190,12 +185,7 @@ def check_noise_levels(parser: argparse.ArgumentParser, options: argparse.Namesp
 
 
 def add_sampling_options(parser: argparse.ArgumentParser, *, inferred: bool = True) -> None:
-    """How a BLURRED of fewer, larger pixels samples the scene.
-
-    Args:
-        parser: of the command.
-        inferred: the shapes may tell the ratio.
-    """
+    """How a BLURRED of larger pixels samples the scene; ``inferred``: shapes may tell the ratio."""
     told = "as the shapes tell, if they tell a whole number or half of one"
     parser.add_argument(
         "--sampling",

@@ -21,10 +21,8 @@ _LARGEST_HASTY = 2048**2
 def one_shot_process(num_pixels: int) -> Iterator[None]:
     """Have JAX, not imported yet, compile quickly and keep what it has compiled.
 
-    A process that has imported JAX before is somebody else's, and its settings are left alone.
-
-    Args:
-        num_pixels: of the image that a program works on.
+    For images of so many pixels. A process that has imported JAX before is somebody else's, and its
+    settings are left alone.
     """
     if "jax" in sys.modules:
         yield

@@ -54,8 +54,7 @@ class Batch:
 class Batcher:
     """Collects pairs by shape and type, and gives a batch whenever one is full.
 
-    Args:
-        devices: the places of a batch are a multiple of their number.
+    The places of a batch are a multiple of the number of ``devices``.
     """
 
     def __init__(self, devices: int) -> None:

@@ -30,11 +30,7 @@ def refuse_bomb(count: int, unit: str) -> None:
 
 
 def unpacked(path: Path) -> io.BytesIO:
-    """The content of a gzip file, as far as it is no bomb.
-
-    Raises:
-        ImageFileError: for more than 64 MiB that were packed more than two hundredfold.
-    """
+    """The content of a gzip file; ImageFileError for more than 64 MiB that were packed 200-fold."""
     content, most = io.BytesIO(), max(_HARMLESS, _LARGEST_RATIO * path.stat().st_size)
     with gzip.open(path) as file:
         while block := file.read(_BLOCK):
@@ -48,12 +44,9 @@ def unpacked(path: Path) -> io.BytesIO:
 
 
 def refuse_inflated(packed: bytes, most: int, packing: str | None = None) -> None:
-    """Refuse a packed stream of more than ``most`` bytes; what is damaged passes.
+    """Refuse packed streams, in a row, of more than ``most`` bytes; what is damaged passes.
 
-    Args:
-        packed: the stream, or some of them in a row.
-        most: bytes that it may unpack to.
-        packing: one of ``PACKINGS``; None: gzip, zlib or zstd, as its first bytes tell.
+    ``packing`` is one of ``PACKINGS``; None: gzip, zlib or zstd, as the first bytes tell.
     """
     if packing is None:
         packing = "zstd" if packed.startswith(_ZSTD) else "zlib"

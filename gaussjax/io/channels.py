@@ -46,12 +46,8 @@ def all_channels(decoded: Decoded) -> tuple[str, ...]:
 def channel_weights(decoded: Decoded, channel: str) -> np.ndarray:
     """Weights of the samples along the last axis that make up a channel.
 
-    Args:
-        decoded: of a file.
-        channel: a number from 0 on, or a name in ``CHANNEL_NAMES``, in any case.
-
-    Raises:
-        ImageFileError: saying what there is to choose from.
+    ``channel`` is a number from 0 on, or a name in ``CHANNEL_NAMES`` in any case; ImageFileError
+    says what there is to choose from.
     """
     _refuse_grey(decoded)
     count = decoded.samples.shape[-1]
@@ -72,11 +68,7 @@ def is_of_stored_values(channel: str) -> bool:
 
 
 def page_of(decoded: Decoded, page: int) -> Decoded:
-    """One page of a stack.
-
-    Raises:
-        ImageFileError: for a file that is read as one image, and beyond the last page.
-    """
+    """One page of a stack; ImageFileError beyond the last, and for a file that is one image."""
     samples = decoded.samples
     if samples.ndim - (decoded.colour or decoded.bands) != 3:
         raise ImageFileError("is read as one image, which has no pages: leave out --page")

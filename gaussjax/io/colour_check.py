@@ -46,9 +46,7 @@ def depth_note(scales: tuple[int | None, int | None]) -> str:
 def colour_note(reference: np.ndarray, blurred: np.ndarray) -> str:
     """On colours that were weighted or decoded differently; empty where none is seen.
 
-    Args:
-        reference: means over blocks, ``[3, 16, 16]`` of colour or ``[16, 16]`` of grey.
-        blurred: likewise.
+    Of means over blocks, ``[3, 16, 16]`` of colour or ``[16, 16]`` of grey.
     """
     if reference.ndim == 3 and blurred.ndim == 3:
         return _note_on_matrices(reference, blurred)

@@ -12,13 +12,9 @@ from gaussjax.io.errors import ImageFileError, one_line_errors
 def read_covariates(path: str | PathLike[str]) -> dict[str, dict[str, float]]:
     """Covariates by name, each a number for every pair by name.
 
-    Args:
-        path: of a CSV file in UTF-8 with the header ``name,...``: the pair's name, then one column
-            for each covariate.
-
-    Raises:
-        ImageFileError: in one line that names the file, and the line in it: no such header, columns
-            or pairs that stand twice, fields that are no finite numbers.
+    From a CSV file in UTF-8 with the header ``name,...``: the pair's name, then a column for each
+    covariate. ImageFileError names the file and the line in it: no such header, columns or pairs
+    that stand twice, fields that are no finite numbers.
     """
     path = Path(path)
     with one_line_errors(path), path.open(encoding="utf-8-sig", newline="") as file:

@@ -2,8 +2,8 @@
 
 A decoder is given a path and what is selected of the file, such as the name of an extension, or
 None. It refuses what it would have to guess. It leaves warnings to the caller: the filters of
-warnings belong to the whole process, and several threads may decode at once. Nothing here imports
-JAX, and the library of a format is imported when a file needs it.
+warnings belong to the whole process, and several threads may decode at once. The library of a
+format is imported when a file needs it.
 """
 
 import importlib
@@ -102,11 +102,7 @@ def refuse_selection(selection: str | None) -> None:
 
 
 def library(name: str, extra: str, what: str) -> Any:
-    """Import the library of a format.
-
-    Raises:
-        ImageFileError: if it is not installed, naming the extra of this package that brings it.
-    """
+    """Import the library of a format; ImageFileError names the extra that brings it."""
     try:
         return importlib.import_module(name)
     except ImportError:

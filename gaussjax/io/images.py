@@ -1,7 +1,7 @@
 """Image files as arrays of numbers, and arrays as image files.
 
 Values keep the file's own units (0 to 255 in 8 bit, 0 to 65535 in 16 bit, anything in float),
-except where they are linearised, which puts them between 0 and 1. Nothing here imports JAX.
+except where they are linearised, which puts them between 0 and 1.
 """
 
 import warnings
@@ -193,8 +193,7 @@ def read_values(
 def output_suffix(path: str | PathLike[str], dtype: np.dtype) -> str:
     """The kind of file that :func:`write_image` would write: .png, .tif or .npy.
 
-    Raises:
-        ImageFileError: if the name ends otherwise, or PNG cannot hold samples of ``dtype``.
+    ImageFileError if the name ends otherwise, or PNG cannot hold samples of ``dtype``.
     """
     suffix = Path(path).suffix.lower().replace(".tiff", ".tif")
     if suffix not in _RANKS:
@@ -207,16 +206,9 @@ def output_suffix(path: str | PathLike[str], dtype: np.dtype) -> str:
 def write_image(path: str | PathLike[str], values: np.ndarray, dtype: np.dtype) -> tuple[str, ...]:
     """Write ``values`` as PNG of ``dtype`` (uint8, uint16), float32 TIFF or .npy, by the name.
 
-    Args:
-        path: ends in .png, .tif, .tiff or .npy; an existing file is replaced.
-        values: in the units of the file that they came from; rank 2 for PNG, 2 or 3 for TIFF.
-        dtype: of the samples of that file.
-
-    Returns:
-        Notes on what rounding and clipping did to the values.
-
-    Raises:
-        ImageFileError: in one line that names the file.
+    Values are in the units of the file that they came from, whose samples were of ``dtype``. An
+    existing file is replaced. Returns notes on what rounding and clipping did; ImageFileError names
+    the file in one line.
     """
     suffix = output_suffix(path, dtype)
     if values.ndim not in _RANKS[suffix]:

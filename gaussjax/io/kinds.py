@@ -97,8 +97,7 @@ _STRANGERS = (
 def find_decoder(path: Path) -> Decoder:
     """The decoder for the content of a file or a store, whatever its name.
 
-    Raises:
-        ImageFileError: for a kind that is not read, naming it and what to do.
+    ImageFileError for a kind that is not read names it and says what to do.
     """
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):

@@ -36,11 +36,7 @@ def check_replaceable(path: Path) -> None:
 
 
 def replace_file(path: Path, write: Callable[[IO[bytes]], None]) -> None:
-    """Write a file, which is the old or the new one, whatever happens.
-
-    Raises:
-        OSError: the file is the old one.
-    """
+    """Write a file, which is the old or the new one, whatever happens; after OSError the old."""
     aside = _aside(path)
     try:
         with aside.open("wb") as file:

@@ -1,6 +1,6 @@
 """Reads the pairs of a source: decoded by several threads, handed over in order.
 
-Decoders release Python's lock while they work, so threads are enough. Nothing here imports JAX.
+Decoders release Python's lock while they work, so threads are enough.
 """
 
 import os

@@ -1,7 +1,6 @@
 """Which files, or slices of stacks, belong together as the reference and the blurred image.
 
-Nothing is decoded here, and nothing here imports JAX. A source may have millions of pairs: each is
-made when it is asked for.
+Nothing is decoded here. A source may have millions of pairs: each is made when it is asked for.
 """
 
 import csv
@@ -71,14 +70,9 @@ class Source:
 def open_source(
     reference: str | PathLike[str], blurred: str | PathLike[str] | None = None
 ) -> Source:
-    """The pairs of two folders, of two .npy stacks, or of one list in a .csv file.
+    """The pairs of two folders, of two .npy stacks, or (one path) of a list in a .csv file.
 
-    Args:
-        reference: folder or stack of the references, or the list.
-        blurred: folder or stack of the blurred images; None for a list.
-
-    Raises:
-        ImageFileError: in one line, if it is none of the three, or cannot be read.
+    ImageFileError, in one line, if it is none of the three, or cannot be read.
     """
     paths = [Path(path) for path in (reference, blurred) if path is not None]
     for path in paths:
@@ -100,11 +94,7 @@ def open_source(
 
 
 def shard(source: Source, index: int, count: int) -> Source:
-    """Every ``count``-th pair and problem from ``index`` on, so that shards share none.
-
-    Raises:
-        ValueError: unless 0 <= index < count.
-    """
+    """Every ``count``-th pair and problem from ``index`` on, so that shards share none."""
     if not 0 <= index < count:
         raise ValueError(f"there is no shard {index} of {count}: number them 0 to {count - 1}")
     part = slice(index, None, count)
@@ -115,10 +105,8 @@ def folder_pairs(reference_dir: str | PathLike[str], blurred_dir: str | PathLike
     """Pair the images of two folders by relative path without suffix: a/x.png with b/x.jpg.
 
     Subfolders are searched too; links to folders are not followed, and reported as problems. Hidden
-    files and folders, and files without the suffix of an image, are ignored.
-
-    Raises:
-        ImageFileError: if one is not a folder, both are the same, or no image has a partner.
+    files and folders, and files without the suffix of an image, are ignored. ImageFileError if one
+    is not a folder, both are the same, or no image has a partner.
     """
     folders = Path(reference_dir), Path(blurred_dir)
     for folder in folders:
@@ -149,10 +137,7 @@ def list_pairs(csv_path: str | PathLike[str]) -> Source:
     """The pairs of a CSV file with the header ``reference,blurred`` or ``reference,blurred,name``.
 
     It is in UTF-8, and relative paths in it start from its own folder. A pair without a name is
-    called by its blurred file, as it is written there.
-
-    Raises:
-        ImageFileError: naming file and line, if the file is not such a list or has no pairs.
+    called by its blurred file, as it is written there. ImageFileError names file and line.
     """
     csv_path = Path(csv_path)
     with one_line_errors(csv_path), csv_path.open(encoding="utf-8-sig", newline="") as file:
@@ -165,8 +150,7 @@ def list_pairs(csv_path: str | PathLike[str]) -> Source:
 def stack_pairs(reference_npy: str | PathLike[str], blurred_npy: str | PathLike[str]) -> Source:
     """Pair the slices of two .npy stacks of one shape; the pairs are called "0", "1", ...
 
-    Raises:
-        ImageFileError: if one is not a stack (see :func:`open_stack`), or the shapes differ.
+    ImageFileError if one is not a stack (see :func:`open_stack`), or the shapes differ.
     """
     paths = Path(reference_npy), Path(blurred_npy)
     shapes = [open_stack(path).shape for path in paths]
@@ -181,8 +165,7 @@ def stack_pairs(reference_npy: str | PathLike[str], blurred_npy: str | PathLike[
 def open_stack(path: str | PathLike[str]) -> np.ndarray:
     """A .npy stack ``[n, y, x]`` or ``[n, z, y, x]`` as a read-only memory map.
 
-    Raises:
-        ImageFileError: in one line that names the file, if it is no stack of real numbers.
+    ImageFileError, in one line that names the file, if it is no stack of real numbers.
     """
     path = Path(path)
     with one_line_errors(path):

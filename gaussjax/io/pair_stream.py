@@ -15,13 +15,8 @@ _CHECKED = 8  # pairs whose pixels identify the data
 class PairStream:
     """The pairs of a caller's iterable, as in :func:`~gaussjax.fit_dataset`.
 
-    A collection can be passed over again and again, an iterator once.
-
-    Args:
-        pairs: of the caller.
-        batched: its elements are stacks.
-        fitted: what is done to a pair whose images are on two grids, so that one fits the other;
-            None: all are on one grid.
+    A collection can be passed over again and again, an iterator once. ``batched``: its elements are
+    stacks. ``fitted`` makes one image of a pair on two grids fit the other; None: one grid.
     """
 
     def __init__(

@@ -20,15 +20,10 @@ def split_selection(path: str | os.PathLike[str]) -> tuple[Path, str | None]:
 
 
 def chosen_name(selection: str | None, names: Sequence[str], what: str) -> str:
-    """The selected one of ``names``, by name or number; without a selection there must be one.
+    """The selected one of ``names``, by name or number; without a selection the only one.
 
-    Args:
-        selection: a name, or a number from 0 on.
-        names: of all that the file holds.
-        what: they are, such as "array".
-
-    Raises:
-        ImageFileError: saying what there is to select from.
+    ``what`` they are, such as "array", is for ImageFileError, which says what there is to select
+    from.
     """
     if not names:
         raise ImageFileError(f"holds no {what}")

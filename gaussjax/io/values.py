@@ -21,15 +21,9 @@ def to_values(
 ) -> np.ndarray:
     """Samples as a new C-contiguous array of ``dtype``: linearised, without colour, upright.
 
-    Args:
-        decoded: samples as stored.
-        dtype: a type of float; values that it cannot hold become infinite.
-        notes: gets a phrase for every change.
-        linearize: as in :func:`~gaussjax.io.images.read_image`.
-        channel: likewise.
-
-    Raises:
-        ImageFileError: for samples that are not pixels, have no sRGB scale, or no such channel.
+    ``dtype`` is a type of float; values that it cannot hold become infinite. ``notes`` gets a
+    phrase for every change. ImageFileError for samples that are not pixels, have no sRGB scale, or
+    no such channel.
     """
     samples = decoded.samples
     check_samples(samples)

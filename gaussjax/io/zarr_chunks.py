@@ -39,10 +39,7 @@ class _Chunks:
 def refuse_packed_bombs(folder: Path, metadata: dict[str, Any], item_size: int) -> None:
     """Refuse chunks that are larger than they say, or that are packed in a way that does not tell.
 
-    Args:
-        folder: of the array.
-        metadata: as zarr has it.
-        item_size: bytes of a sample.
+    Of the array in ``folder``, with the metadata as zarr has it and samples of so many bytes.
     """
     chunks = _chunks(metadata)
     files = [f for f in folder.rglob("*") if f.is_file() and f.name not in _METADATA]

@@ -21,18 +21,12 @@ _TELLING_PART = 0.25
 
 
 def one_blur_p_value(values: jax.Array, variances: jax.Array, lags: tuple[int, ...]) -> jax.Array:
-    """Probability that tiles of one true value differ as much as these, or more.
+    """Probability that tiles of one true value differ as much as these, or more, ``[ny, nx]``.
 
-    Cochran's Q of tiles that share no pixel is chi-square. The p-values of the sets of such tiles,
-    which depend on each other, are joined by their mean cotangent (Cauchy combination).
-
-    Args:
-        values: ``[ny, nx]``.
-        variances: of their errors; infinite where a tile is left out.
-        lags: tiles from which on errors are independent, per axis.
-
-    Returns:
-        1 where no two tiles can be compared.
+    Cochran's Q of tiles that share no pixel, ``lags`` apart per axis, is chi-square. The p-values
+    of the sets of such tiles, which depend on each other, are joined by their mean cotangent
+    (Cauchy combination). Variances of errors are infinite where a tile is left out. 1 where no two
+    tiles can be compared.
 
     Source: Cochran, Biometrics 10(1), 101, 1954; Liu & Xie, J. Am. Stat. Assoc. 115, 393, 2020.
     """

@@ -30,12 +30,9 @@ def estimate_tiles(
 ) -> tuple[BlurEstimate, Sensitivity]:
     """Estimates and what they see, positions in the frame, with leading axes ``[ny, nx]``.
 
-    Args:
-        maps: reference, blurred, the pair of what is known of them, and weights, of the frame.
-        arguments: of every ``estimate_blur``, by name, that may be traced.
-        grid: where the tiles lie.
-        coarse: grid of blurred, what is known of it and weights, on that of reference; or None.
-        options: the hashable arguments, by name; they win over ``arguments``.
+    ``maps`` are reference, blurred, the pair of what is known of them, and weights, of the frame;
+    the ``coarse`` grid is that of the last three on that of the reference. Of every
+    ``estimate_blur`` ``arguments`` may be traced, ``options`` are hashable and win over them.
     """
     given = arguments | dict(options)
 

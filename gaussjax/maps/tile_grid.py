@@ -51,18 +51,11 @@ class TileGrid:
 
 
 def make_grid(shape: tuple[int, ...], tile, step, unit: tuple[int, ...] | None = None) -> TileGrid:
-    """The grid of tiles of a frame.
+    """The grid of tiles of a frame, all in px; tile and step are an int or one per axis.
 
-    Args:
-        shape: of the frame, px.
-        tile: px, an int or one per axis.
-        step: likewise; None is half a tile.
-        unit: px of which the shape is a multiple; a tile is widened to whole ones, a step as well
-            if it is less than one. None: 1.
-
-    Raises:
-        ValueError: a tile that is no whole number of px from 2 to the frame's size, or a step that
-            is none from 1 to the tile's.
+    A step of None is half a tile. The shape is a multiple of ``unit`` (None: 1); a tile is widened
+    to whole ones, a step as well if it is less than one. ValueError for a tile that is no whole
+    number from 2 to the frame's size, or a step that is none from 1 to the tile's.
     """
     tile = _per_axis(tile, len(shape), "tile")
     step = tuple(t // 2 for t in tile) if step is None else _per_axis(step, len(shape), "step")

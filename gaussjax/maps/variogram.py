@@ -85,14 +85,9 @@ def neighbour_weights(seen: Observations, increment: jax.Array, axis: int, reach
     """From 1 where neighbours along an axis agree to 0 where a step lies between them.
 
     The least of Tukey's biweights ``(1 - (d / 4.7)^2)^2`` of all differences as seen that span the
-    neighbours, d in standard deviations of their errors and of the field. Spans longer than one
-    node, because a poorly known node between two that differ would agree with both.
-
-    Args:
-        seen: the observations.
-        increment: ``t^2``.
-        axis: 0 or 1.
-        reach: nodes that the longest span takes.
+    neighbours over up to ``reach`` nodes, d in standard deviations of their errors and of the
+    field, whose increments have the variance t^2. Spans longer than one node, because a poorly
+    known node between two that differ would agree with both.
 
     Source: Beaton & Tukey, Technometrics 16(2), 147, 1974.
     """

@@ -31,9 +31,8 @@ Mask = ArrayLike | tuple[ArrayLike | None, ArrayLike | None]
 def as_image(image, name: str) -> jax.Array:
     """``image`` as a floating array of rank 1, 2 or 3; integers, booleans and halves are promoted.
 
-    Raises:
-        TypeError: not an array of real numbers, or a masked array.
-        ValueError: rank 0 or above 3, empty, an axis of size 1, or the shape of a colour image.
+    TypeError unless it is an array of real numbers; ValueError for another rank, an empty or size-1
+    axis, or the shape of a colour image.
     """
     image = as_real(image, name)
     shape = tuple(image.shape)
@@ -79,11 +78,8 @@ def as_mask_pair(
 ) -> tuple[jax.Array | None, jax.Array | None]:
     """(mask_reference, mask_blurred) as 0 and 1 in the image's dtype, None where nothing is masked.
 
-    Those of ``image``, or of an image and another one that ``blurred`` is.
-
-    Raises:
-        TypeError: not numbers or Booleans.
-        ValueError: a shape other than the images', NaN, or no pixel left.
+    Those of ``image``, or of an image and another one that ``blurred`` is. TypeError unless they
+    are numbers or Booleans; ValueError for a shape other than the images', NaN, or no pixel left.
     """
     pair = tuple(mask) if isinstance(mask, tuple | list) and len(mask) == 2 else (None, mask)
     return tuple(  # pyright: ignore[reportReturnType]
@@ -137,9 +133,7 @@ def _as_map(values, shape: tuple[int, ...], name: str) -> Any:
 def as_noise(noise_std: Any, dtype) -> tuple[jax.Array | None, bool]:
     """Two noise levels or None, and whether they are only where to start from.
 
-    Raises:
-        TypeError: neither None, text nor numbers.
-        ValueError: neither None, "estimate" nor two numbers that are not negative.
+    TypeError or ValueError unless it is None, "estimate" or two numbers that are not negative.
     """
     if noise_std is None:
         return None, False
@@ -206,12 +200,7 @@ def check_fit_options(
 ) -> None:
     """Raise TypeError or ValueError for options that no fit takes, and for wrong bounds.
 
-    Args:
-        family: of the blur.
-        bounds: on sigma.
-        boundary: of the frame.
-        loss: of the residual.
-        generalised: the fit takes the generalised Gaussian, too.
+    ``generalised``: the fit takes the generalised Gaussian, too.
     """
     if generalised:
         check_option(family, ALL_FAMILIES, "family")

@@ -73,14 +73,8 @@ def as_scalar(value, name: str) -> Any:
 def as_two_numbers(value, name: str, wanted: str) -> np.ndarray | None:
     """Two real numbers as an array in float64; None while one of them is traced.
 
-    Args:
-        value: a tuple, a list or an array of two.
-        name: of the argument.
-        wanted: what it must be, in words.
-
-    Raises:
-        TypeError: no such collection, or not of real numbers.
-        ValueError: another number of them, one by itself included.
+    ``wanted`` says in words what they must be. TypeError unless they are in a tuple, a list or an
+    array of real numbers; ValueError for another number of them, one by itself included.
     """
     refusal = f"{name} must be {wanted}; got {shown(value)}"
     if not isinstance(value, tuple | list | np.ndarray | jax.Array | numbers.Real):
@@ -129,18 +123,10 @@ def as_probability(value, name: str) -> Any:
 def as_numbers_per_axis(
     value, ndim: int, name: str, wanted: str, is_right: Callable[[float], bool]
 ) -> tuple[float, ...]:
-    """One number for each axis.
+    """One number for each of ``ndim`` axes, from one for all of them or a collection of as many.
 
-    Args:
-        value: a number for all of them, or a tuple, a list or an array of as many.
-        ndim: number of axes.
-        name: of the argument.
-        wanted: what the numbers must be, in words.
-        is_right: whether one is.
-
-    Raises:
-        TypeError: no numbers, or traced ones.
-        ValueError: as many as there are no axes, or others than are wanted.
+    ``wanted`` says in words what makes a number right. TypeError for no numbers, or traced ones;
+    ValueError for another number of them, or others than are wanted.
     """
     wanted = f"a number or one for each of the {ndim} axes, {wanted}"
     many = isinstance(value, tuple | list) or len(as_array(value, name).shape) == 1

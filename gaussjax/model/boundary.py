@@ -58,13 +58,9 @@ def box_of(
 ) -> jax.Array:
     """A box of the image continued as :func:`extend` does, however far, but nowhere written out.
 
-    Args:
-        image: to be continued.
-        corner: index of the first pixel, ``[ndim]``; may be negative, and traced.
-        shape: of the box.
-        boundary: one of ``PADDED_BOUNDARIES``.
-        beyond: value beyond the edge for "zero".
-        size: px per axis of what is continued, ``[ndim]``, in the corner of ``image``; None: all.
+    Its first pixel has the index ``corner``, ``[ndim]``, which may be negative, and traced. The
+    ``boundary`` is a padded one, with the value ``beyond`` for "zero". What is continued are
+    ``size`` px per axis, ``[ndim]``, in the corner of ``image``; None: all.
     """
     for axis, length in enumerate(shape):
         n = image.shape[axis] if size is None else size[axis].astype(jnp.int32)

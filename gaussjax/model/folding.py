@@ -88,14 +88,10 @@ class CoarseGrid:
     def transfer(self, shape: Sequence[int], dtype) -> list[jax.Array]:
         """What multiplies the half-plane spectrum of the fine image, axis by axis, before folding.
 
-        Aperture, phase of the centre, and the factor N_c / N_f; columns that are their own mirror
-        count half, because :func:`fold` adds the mirror image of every frequency. The fine Nyquist
-        frequency has no phase of its own: its real part stands where coarse pixels are whole fine
-        px apart, else zero.
-
-        Args:
-            shape: of the coarse image.
-            dtype: of the images.
+        For a coarse image of this shape: aperture, phase of the centre, and the factor N_c / N_f;
+        columns that are their own mirror count half, because :func:`fold` adds the mirror image of
+        every frequency. The fine Nyquist frequency has no phase of its own: its real part stands
+        where coarse pixels are whole fine px apart, else zero.
         """
         found = []
         for axis, (factor, half) in enumerate(self._axes(shape)):
@@ -168,11 +164,8 @@ class CoarseGrid:
 def fold(grid: CoarseGrid, spectrum: jax.Array, shape: Sequence[int]) -> jax.Array:
     """The half-plane spectrum of a coarse image of this shape, from a fine one.
 
-    Args:
-        grid: of that image.
-        spectrum: fine, after :meth:`CoarseGrid.transfer`; or a power spectrum after
-            :meth:`CoarseGrid.noise_gain`.
-        shape: of the coarse image.
+    The fine one is a spectrum after :meth:`CoarseGrid.transfer`, or a power spectrum after
+    :meth:`CoarseGrid.noise_gain`.
     """
     for axis, size in enumerate(shape):
         fine = int(grid.ratios[axis] * size)

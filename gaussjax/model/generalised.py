@@ -47,10 +47,7 @@ def check_supported(family: str, kernel: str, boundary: str | None = None) -> No
 def radial_transfer(u: jax.Array, exponent: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
     """``exp(-u |w|^p / 2)`` on the half-plane grid; differentiable by u and p, at w = 0 too.
 
-    Args:
-        u: signed, px^p, scalar.
-        exponent: p, scalar.
-        image_shape: the grid.
+    u is signed, px^p; both are scalars.
     """
     frequencies = angular_frequencies(image_shape, u.dtype)
     square = reduce(jnp.add, (w**2 for w in frequencies))
@@ -72,13 +69,9 @@ def tail_mass(exponent: jax.Array, distance: jax.Array) -> jax.Array:
 def tail_margins(core: jax.Array, scale: jax.Array, exponent: jax.Array, largest) -> jax.Array:
     """Px per axis at which the tail holds as little as that of a Gaussian does at its margin.
 
-    Or an eighth of the frame where it never does: more pixels would be lost than leakage avoided.
-
-    Args:
-        core: margins of the Gaussian with the same s, px, ``[ndim]``.
-        scale: s, px.
-        exponent: p.
-        largest: margins that the frame allows, px, ``[ndim]``.
+    Or a third of the largest margins that the frame allows where it never does: more pixels would
+    be lost than leakage avoided. ``core`` are the margins of the Gaussian with the same s (px). All
+    margins are ``[ndim]``, px.
     """
     scale, exponent = jax.lax.stop_gradient((jnp.abs(scale), exponent))
     mass = jnp.abs(tail_mass(exponent, jnp.ones_like(exponent)))

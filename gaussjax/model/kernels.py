@@ -108,10 +108,8 @@ def as_kernel(
 ) -> Kernel:
     """The convention of three arguments, or the one that is given as ``kernel``.
 
-    Raises:
-        TypeError: no name, number or function.
-        ValueError: an unknown name, a number out of range, or a Kernel beside another truncate or
-            radius.
+    TypeError for no name, number or function; ValueError for an unknown name, a number out of
+    range, or a Kernel beside another truncate or radius.
     """
     if not isinstance(kernel, Kernel):
         check_option(kernel, KERNELS, "kernel")
@@ -156,14 +154,10 @@ def taps(kernel: Kernel, variance: jax.Array, reach: int) -> jax.Array:
 def axis_transfer(
     kernel: Kernel, variance: jax.Array, index: jax.Array | np.ndarray, size: int, reach: int
 ) -> jax.Array:
-    """Transfer function along one axis at the frequencies ``w = 2 pi index / size``.
+    """Transfer function along one axis at the frequencies ``w = 2 pi index / size``, ``[m]``.
 
-    Args:
-        kernel: the convention.
-        variance: signed, px^2, scalar.
-        index: integer frequency indices, shape ``[m]``.
-        size: length of the axis in px.
-        reach: largest radius in px that "sampled" and "integrated" may take.
+    The variance is signed, px^2, the index of integers, the size of the axis in px; "sampled" and
+    "integrated" may take a radius of ``reach`` px.
     """
     w = (2 * math.pi / size) * index.astype(variance.dtype)
     if kernel.name == "continuous":

@@ -35,9 +35,8 @@ _WANTED = (
 def as_noise_correlation(correlation: Any, noise_std: Any, ndim: int, dtype) -> jax.Array | None:
     """Both autocorrelations in one box of lags, ``[2, *lags]``; None where all noise is white.
 
-    Raises:
-        TypeError: not a pair of None and arrays of real numbers.
-        ValueError: no ``noise_std``, or arrays that are no autocorrelations of this rank.
+    TypeError unless they are a pair of None and arrays of real numbers; ValueError without
+    ``noise_std``, or for arrays that are no autocorrelations of this rank.
     """
     if correlation is None:
         return None
@@ -91,9 +90,7 @@ def _as_one(correlation: Any, ndim: int, dtype) -> Any:
 def noise_colour(correlation: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
     """Power s of noise of variance 1 with an autocorrelation, on the half plane of a frame.
 
-    Args:
-        correlation: rho, odd sides with 1 in the middle.
-        image_shape: of the frame; it may be smaller than the box of lags.
+    The autocorrelation has odd sides with 1 in the middle; the frame may be smaller than its lags.
     """
     spectrum = jax.lax.complex(correlation, jnp.zeros_like(correlation))
     for size, index in zip(image_shape, frequency_indices(image_shape), strict=True):

@@ -125,10 +125,9 @@ def project_family(covariance: jax.Array, family: AnyFamily) -> jax.Array:
 def as_params(params_or_sigma, ndim: int, dtype, name: str = "params") -> BlurParams:
     """BlurParams as they are; a scalar sigma (px) as isotropic, ``[ndim]`` sigmas as axis-aligned.
 
-    Raises:
-        TypeError: what is no real number.
-        ValueError: the shape fits neither the number of axes nor the family, a value whose square
-            is not finite, or an exponent that is missing or has no meaning.
+    TypeError for what is no real number; ValueError where the shape fits neither the number of axes
+    nor the family, for a value whose square is not finite, or an exponent that is missing or has no
+    meaning.
     """
     if isinstance(params_or_sigma, BlurParams):
         given = params_or_sigma

@@ -30,9 +30,7 @@ _HALVINGS = 16
 def log_width(coefficients: np.ndarray, exponent) -> tuple[Any, Any]:
     """Logarithm of a width over s, and its derivative by p; for NumPy and JAX arrays.
 
-    Args:
-        coefficients: from :func:`fwhm_series` or :func:`energy_series`.
-        exponent: p.
+    The coefficients are those of :func:`fwhm_series` or :func:`energy_series`.
     """
     xp = namespace(exponent)
     angle = xp.arccos(xp.clip((exponent - _MIDDLE) / _HALF, -1, 1))

@@ -18,12 +18,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Resampler:
-    """An interpolating function and how a tool reduces with it.
+    """An interpolating function ("bicubic" or "Lanczos") and how a tool reduces with it.
 
-    Args:
-        name: "bicubic" or "Lanczos".
-        parameter: of the cubic, its slope at 1; of Lanczos, the number of lobes.
-        antialias: the function is stretched for the reduction.
+    The parameter of the cubic is its slope at 1, of Lanczos the number of lobes; ``antialias``: the
+    function is stretched for the reduction.
     """
 
     name: str
@@ -54,11 +52,7 @@ def reduce_and_enlarge(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Matrices ``[small, size]`` and ``[size, small]`` of a reduction and of its undoing.
 
-    Args:
-        resampler: what the tool does.
-        size: of the axis in px.
-        factor: by how much smaller the small image is.
-        phase: of its samples, px, from 0 up to the factor.
+    The small image is smaller by the factor, and its samples have a phase, px, from 0 up to that.
     """
     before = math.ceil(resampler.support) if phase else 0  # samples outside of a part of a frame
     number = (

@@ -51,15 +51,9 @@ class Sampling:
 def as_sampling(sampling, pixel: str, centre, boundary: str) -> Sampling | None:
     """How many pairs are sampled, as far as it can be checked without them; None: on one grid.
 
-    Args:
-        sampling: fine px per coarse px, a number or one for each axis; None: one grid.
-        pixel: as of :func:`as_coarse_grid`, as is the next one.
-        centre: of the first coarse pixel.
-        boundary: of the fit.
-
-    Raises:
-        TypeError: a ratio or a centre that is no number.
-        ValueError: unknown options, and ratios, centres or boundaries that cannot be.
+    The arguments are those of :func:`as_coarse_grid`, with a ``sampling`` of None for one grid.
+    TypeError for a ratio or a centre that is no number; ValueError for unknown options, and ratios,
+    centres or boundaries that cannot be.
     """
     check_option(pixel, PIXELS, "pixel")
     if sampling is None:
@@ -102,9 +96,8 @@ def as_coarse_grid(
         centre: "area", "first", or the index of the fine px at which the first coarse one has its
             centre, a number or one for each axis.
 
-    Raises:
-        TypeError: a ratio or a centre that is no number.
-        ValueError: unknown options, and ratios or centres that do not fit the shapes.
+    TypeError for a ratio or a centre that is no number; ValueError for unknown options, and ratios
+    or centres that do not fit the shapes.
     """
     check_option(pixel, PIXELS, "pixel")
     if len(reference) != len(blurred):

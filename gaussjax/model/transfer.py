@@ -45,11 +45,7 @@ def gaussian_transfer(
 ) -> jax.Array:
     """Transfer function T of the Gaussian alone on the half-plane grid; see transfer_function.
 
-    Args:
-        params: of the blur; its nuisances are not used.
-        image_shape: the grid.
-        kernel: the convention.
-        reach: largest kernel radius in px; a wider sampled or integrated kernel is NaN.
+    A sampled or integrated kernel with a radius of more than ``reach`` px is NaN.
     """
     ndim = len(image_shape)
     if params.exponent is not None:
@@ -294,17 +290,9 @@ def known_reach(
 ) -> int:
     """Reach in px from the parameters' values, 0 where neither taps nor pads need one.
 
-    While the parameters are traced it is the longest axis, or half of it where the frame is padded.
-
-    Args:
-        params: of the blur.
-        kernel: the convention.
-        image_shape: of the frame.
-        name: of the argument that the parameters are from, for a message.
-        padded: the frame is extended by the reach.
-
-    Raises:
-        ValueError: parameters that are not finite, or a reach that would take all memory.
+    While the parameters are traced it is the longest axis, or half of it where the frame is
+    ``padded`` by the reach. ValueError, which names the argument, for parameters that are not
+    finite, or a reach that would take all memory.
     """
     if not (kernel.is_finite or padded):
         return 0

@@ -100,9 +100,7 @@ def _length(image_shape: tuple[int, ...], axis: int, size: jax.Array | None, dty
 def erode(known: jax.Array, margins: jax.Array) -> jax.Array:
     """1 where no pixel of ``known`` within ``margins`` px per axis is 0, else 0; periodic.
 
-    Args:
-        known: 1 for a pixel that can be used, 0 for one that is missing.
-        margins: integer px per axis, shape ``[ndim]``; may be traced.
+    The margins are integers, ``[ndim]``, and may be traced.
     """
     missing = known <= 0
     for axis, size in enumerate(known.shape):

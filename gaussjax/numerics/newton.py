@@ -187,18 +187,11 @@ def newton(
     upper: jax.Array | float = jnp.inf,
     max_steps: int = 100,
 ) -> SolverState:
-    """Minimise an objective by damped Newton steps with box bounds.
+    """Minimise an objective of a vector ``[p]`` by damped Newton steps within a box.
 
-    Args:
-        evaluate: the objective at a vector ``[p]``.
-        start: shape ``[p]``; clipped to the box.
-        lower: least value of each parameter.
-        upper: largest value of each parameter.
-        max_steps: evaluations after which the state is returned not converged.
-
-    Returns:
-        The final state. It stops when the predicted step is below the tolerance; the step before
-        that one is taken without another evaluation, so that the state's is of the point before.
+    ``start`` is clipped to the box; after ``max_steps`` evaluations the state is returned not
+    converged. It stops when the predicted step is below the tolerance; the step before that one is
+    taken without another evaluation, so that the state's is of the point before.
 
     Source: K. Levenberg 1944; D. W. Marquardt, J. SIAM 11(2), 1963.
     """
@@ -220,11 +213,8 @@ def gauss_newton(
 ) -> SolverState:
     """Minimise ``1/2 ||residual(params)||^2``: :func:`newton` with the curvature ``J'J``.
 
-    Args:
-        residual: real array of any shape from a vector ``params`` of shape ``[p]``.
-        start: shape ``[p]``.
-        magnitude: see :class:`Evaluation`.
-        **options: of :func:`newton`.
+    The residual is a real array of any shape, ``params`` and ``start`` are ``[p]``; ``magnitude``
+    as in :class:`Evaluation`.
     """
 
     def evaluate(params):

@@ -23,11 +23,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def compiled(*, static_argnames: str | tuple[str, ...] = (), scalar: bool = False):
     """Decorator: as ``jax.jit``, with options for the CPU where the caller compiles nothing itself.
 
-    Inside of a program of the caller's, that program's options hold: JAX takes none for a part.
-
-    Args:
-        static_argnames: as of ``jax.jit``.
-        scalar: the program holds small arrays only, for which no optimisation pays.
+    Inside of a program of the caller's, that program's options hold: JAX takes none for a part. A
+    ``scalar`` program holds small arrays only, for which no optimisation pays.
     """
 
     def decorate(function: F) -> F:

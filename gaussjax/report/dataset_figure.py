@@ -28,14 +28,7 @@ def draw_sigmas(estimate: DatasetEstimate) -> "Figure":
 
     Only pairs with status 0 are shown; what lies beyond the axis is counted in the title. Below
     them, a row for every covariate of the regression, where there is one, and the transfer function
-    that all pairs have in common.
-
-    Args:
-        estimate: from :func:`~gaussjax.fit_dataset`.
-
-    Returns:
-        Figure of matplotlib with a panel per sigma, to be saved by its ``savefig``; no window is
-        opened.
+    that all pairs have in common. The figure has a panel per sigma; no window is opened.
     """
     joint, errors = map(np.atleast_1d, (estimate.sigma, estimate.sigma_standard_error))
     scatters = np.atleast_1d(estimate.scatter)

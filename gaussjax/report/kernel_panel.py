@@ -15,12 +15,7 @@ _LINEAR = 10.0  # noise variances up to which the axis is linear
 
 
 def draw_kernels(axes: "Axes", comparison: KernelComparison) -> None:
-    """Draw the excess of held-out squares of every shape, with two standard errors.
-
-    Args:
-        axes: of the panel.
-        comparison: of the kernels.
-    """
+    """Draw the excess of held-out squares of every shape, with two standard errors."""
     shown = comparison.shapes
     place = np.arange(len(shown))
     excess = np.array([each.excess for each in shown])

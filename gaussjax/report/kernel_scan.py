@@ -36,11 +36,7 @@ class BinnedSpectra:
         return float(np.sum((self.power * transfer - 2 * self.cross) * transfer))
 
     def equations(self, rows: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Gradient and matrix of a Gauss-Newton step.
-
-        Args:
-            rows: the transfer function and its derivatives.
-        """
+        """Gradient and matrix of a Gauss-Newton step, from T and its derivatives."""
         slopes = np.reshape(rows[1:], (len(rows) - 1, -1))
         rest = (self.cross - self.power * rows[0]).ravel()
         return slopes @ rest, (self.power.ravel() * slopes) @ slopes.T

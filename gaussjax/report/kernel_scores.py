@@ -151,11 +151,8 @@ def judged(
 ) -> tuple[tuple[KernelFit, ...], KernelFit, bool]:
     """All kernels, the best first; the simplest of those that are not worse; are images related.
 
-    Args:
-        pair: that was fitted.
-        found: in the order of preference among those of as many parameters.
-        window: weights of the pixels.
-        eps: of the precision of the images.
+    ``found`` is in the order of preference among kernels of as many parameters; ``window`` weighs
+    the pixels; ``eps`` is of the precision of the images.
     """
     used = [np.flatnonzero(np.any(window > 0, axis=_others(window, k))) for k in range(window.ndim)]
     inside = tuple(slice(each[0], each[-1] + 1) for each in used)

@@ -17,12 +17,7 @@ _CURVE = 400  # places along it
 
 
 def draw_measured_transfer(found: TransferEstimate, direction: str | int = "radial") -> "Figure":
-    """Draw T with a band of two standard errors, coherence, and MTF50, over cycles/px.
-
-    Args:
-        found: of one pair, in px.
-        direction: as it was asked for.
-    """
+    """Draw T with a band of two standard errors, coherence, and MTF50, over cycles/px."""
     figure = style.new_figure(*_SIZE)
     axes = figure.subplots()
     frequency = np.linspace(0, float(found.frequency[-1]), _CURVE)

@@ -80,18 +80,11 @@ class OrientedPair:
 def orient(
     reference: ArrayLike, blurred: ArrayLike, estimate: BlurEstimate, mask: Mask | None = None
 ) -> OrientedPair:
-    """The pair of an estimate, the sharper image first by the sign of the mean variance.
+    """The pair of one estimate, the sharper image first by the sign of the mean variance.
 
-    Args:
-        reference: A.
-        blurred: B.
-        estimate: of this one pair.
-        mask: as in :func:`~gaussjax.estimate_blur`.
-
-    Raises:
-        TypeError: images that are not arrays of real numbers, or no estimate.
-        ValueError: images or masks that do not fit each other, NaN or infinite pixels that are not
-            masked, a batch of estimates, or one that is being traced.
+    TypeError for images that are not arrays of real numbers, or no estimate; ValueError for images
+    or masks that do not fit each other, NaN or infinite pixels that are not masked, a batch of
+    estimates, or one that is being traced.
     """
     check_type(estimate, BlurEstimate, "estimate", "from estimate_blur")
     reference, blurred = as_pair(reference, blurred)

@@ -27,16 +27,8 @@ def draw_regression(
     """Draw one covariate: points, the line, and where it lies at 95 %.
 
     Of several covariates the others are set to their means: what the regression says that they do
-    is subtracted from the points.
-
-    Args:
-        axes: to draw into.
-        regression: of the sigmas.
-        name: of the covariate.
-        sigmas: of the pairs in the regression, px, ``[n]``.
-        errors: their standard errors, px.
-        covariates: their covariates, by name.
-        component: of the sigma, where it has several.
+    is subtracted from the points. ``sigmas`` and ``errors`` of the pairs are ``[n]``, px; of a
+    sigma with several components they and the line are of one ``component``.
     """
     fit, place = regression, regression.names.index(name)
     flat = fit.coefficients.reshape(len(fit.names), -1)[:, component]

@@ -84,16 +84,8 @@ def best_resampled(
     """The factor and the phases that come nearest, looked for in a box of the images.
 
     Factors and phases are those of a frame that was resampled as a whole, whole factors at any
-    phase, and what is near to them.
-
-    Args:
-        resampler: what the tool does.
-        convention: its name.
-        pair: sharp and soft image without gain, offset and shift.
-        part: of the frame that these images are.
-
-    Returns:
-        A candidate; None if the images are too small for any.
+    phase, and what is near to them. ``pair`` are the sharp and the soft image without gain, offset
+    and shift, a ``part`` of their frame. None if the images are too small for any.
     """
     box, part = _box(pair[0].shape, part)
     sharp, soft = (image[box] for image in pair)

@@ -37,12 +37,7 @@ NO_BLUR = Candidate(
 
 
 def gaussians(sampled: Kernel, reach: int) -> tuple[Candidate, ...]:
-    """A Gaussian in each convention of the package.
-
-    Args:
-        sampled: that convention, with its truncation.
-        reach: largest radius in px of taps.
-    """
+    """A Gaussian in each convention; the sampled one as given, taps within ``reach`` px."""
     phrase = "a Gaussian of sigma {0:.4g} px"
     found = [
         one_sigma(GAUSSIAN, "continuous", lambda w, p: kernel_shapes.gaussian(w, p[0] ** 2), phrase)

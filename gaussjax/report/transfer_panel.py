@@ -13,12 +13,7 @@ if TYPE_CHECKING:
 
 
 def draw_transfer(axes: "Axes", transfer: PooledTransfer) -> None:
-    """Draw H with its errors by the pairs and by noise, the Gaussian, and shares of the power.
-
-    Args:
-        axes: of the panel.
-        transfer: of the pairs.
-    """
+    """Draw H with its errors by the pairs and by noise, the Gaussian, and shares of the power."""
     cycles, pooled = transfer.frequency / (2 * math.pi), transfer.transfer
     for errors, alpha, cause in (
         (transfer.pair_error, 0.2, "scatter of the pairs"),

@@ -112,16 +112,9 @@ def _fold_counts(shape: tuple[int, ...], least: int) -> list[int]:
 
 
 def check_spectra(spectra: Spectra, name: str = "spectra", *, batched: bool = False) -> None:
-    """Refuse what is no Spectra of images of one shape.
+    """Refuse what is no Spectra of images of one shape; ``batched``: with a leading axis.
 
-    Args:
-        spectra: to be checked.
-        name: of the argument.
-        batched: they have a leading axis.
-
-    Raises:
-        TypeError: no Spectra, or not of arrays of the right dtypes.
-        ValueError: arrays of other shapes.
+    TypeError for no Spectra, or not of arrays of the right dtypes; ValueError for other shapes.
     """
     check_type(spectra, Spectra, name, "from pair_spectra")
     *rows, last = as_shape(spectra.image_shape, f"{name}.image_shape")
@@ -190,12 +183,8 @@ def windowed_spectra(
 ) -> Spectra:
     """Spectra of a pair times a window, which hides the edge, about its mean there.
 
-    Args:
-        reference: A.
-        blurred: B.
-        window: of their shape.
-        levels_differ: each image has a mean of its own, else A's is B's too.
-        folded: see :func:`folded_image`.
+    ``levels_differ``: each image has a mean of its own, else A's is B's too. ``folded``: as by
+    :func:`folded_image`.
     """
     total = window.sum()
     total = jnp.where(total > 0, total, 1)

@@ -69,15 +69,9 @@ def blur_sums(
     kernel: Kernel,
     reach: int,
 ) -> BlurSums:
-    """The sums at ``params``.
+    """The sums at ``params`` without nuisances; kernels may reach ``reach`` px.
 
-    Args:
-        power: P, half-plane, with 0 at the zero frequency, where T = 1 whatever the blur.
-        cross: Re C, likewise.
-        params: of the blur; its nuisances are not used.
-        image_shape: of the images.
-        kernel: the convention.
-        reach: largest kernel radius in px.
+    Of P and Re C on the half plane, both 0 at the zero frequency, where T = 1 whatever the blur.
     """
     ndim = len(image_shape)
     if not is_separable(params.family, ndim):

@@ -45,14 +45,11 @@ def small_blur_variances(
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Isotropic variance of T = 1 - v |w|^2 / 2 by least squares, px^2: plain, smoothed, errors.
 
-    ``v = sum m P |w|^2 / 2 (1 - Re H) / sum m P |w|^4 / 4``. Of a large blur it knows the sign
-    only; but that it knows, because it is linear in B, whose noise thus leaves it unbiased. The
-    noise is read from the imaginary part of H, which no symmetric blur has. The second value is
-    of both images smoothed before, which hides noise; the third are both standard errors.
-
-    Args:
-        spectra: of the pair.
-        gain: fit a gain beside the variance.
+    ``v = sum m P |w|^2 / 2 (1 - Re H) / sum m P |w|^4 / 4``, with ``gain`` a gain fitted beside it.
+    Of a large blur it knows the sign only; but that it knows, because it is linear in B, whose
+    noise thus leaves it unbiased. The noise is read from the imaginary part of H, which no
+    symmetric blur has. The second value is of both images smoothed before, which hides noise; the
+    third are both standard errors.
     """
     power, cross = blur_powers(spectra)
     shape = spectra.image_shape
@@ -96,10 +93,8 @@ def direction(
 ) -> tuple[jax.Array, jax.Array]:
     """Whether B is the sharper image, and the variance of a small isotropic blur, px^2.
 
-    Args:
-        spectra: of the pair.
-        gain: fit a gain beside the variance.
-        both_noisy: both images may have noise; else only the softer one.
+    ``gain``: fit one beside the variance. ``both_noisy``: both images may have noise; else only the
+    softer one.
     """
     small, smooth, errors = small_blur_variances(spectra, gain=gain)
     if both_noisy:

@@ -135,9 +135,7 @@ class TransferSums:
     def of_pairs(pairs: RingSums, places: npt.ArrayLike) -> "TransferSums":
         """Of pairs whose sums have a leading axis; those without a pixel do not count.
 
-        Args:
-            pairs: their sums.
-            places: of them among all pairs, by which the groups are dealt out, ``[n]``.
+        Groups are dealt out by the places of the pairs among all pairs, ``[n]``.
         """
         changes = np.asarray(pairs.changes, float)
         names = [f.name for f in fields(pairs) if f.name != "changes"]
@@ -292,12 +290,10 @@ class _Split:
 
 
 def _split(m: _Moments, variance: float | None, change: np.ndarray) -> _Split:
-    """Powers by the moments, each without bias.
+    """Powers by the moments ``[..., rings]``, each without bias.
 
-    Args:
-        m: the moments, ``[..., rings]``.
-        variance: of white noise, or None.
-        change: of ``m.fitted`` from the Gaussian of the sums to that of the fit.
+    ``variance`` is that of white noise, or None; ``change`` that of ``m.fitted`` from the Gaussian
+    of the sums to that of the fit.
     """
     # The part of the scatter that remains about a mean that the pairs have made themselves.
     freedom = 1 - _ratio(m.power_power, m.power**2)

@@ -15,11 +15,8 @@ _ON_EDGE = 1e-9
 class RadialBins:
     """Rings of equal width from 0 to pi rad/px, and one for the corners beyond pi.
 
-    The zero frequency is in none. NumPy in float64; the shape and the number are static.
-
-    Args:
-        image_shape: of the images whose spectra are summed.
-        num_bins: rings up to pi.
+    The zero frequency is in none. NumPy in float64; ``image_shape`` and the number of rings up to
+    pi are static.
 
     Attributes:
         radius: |w| of every stored frequency, rad/px, ``[*half plane]``.

@@ -16,10 +16,6 @@ def noise_probes(key: jax.Array, window: Window) -> jax.Array:
     """Windowed transforms of white noise of unit variance, ``[i, *half plane]``.
 
     One set may serve many pairs; anew for the next ones, its own chance errors average out.
-
-    Args:
-        key: a JAX random key.
-        window: of the pairs.
     """
     weights = window.values
     # Signs are as white as normal deviates, and a word of random bits holds those of all.
