@@ -22,8 +22,8 @@ from experiments.shared import common
 from experiments.shared.common import GREY
 from experiments.shared.drawing import SAID, said
 from experiments.shared.photographs import PHOTOGRAPHS, middle, scene
+from experiments.shared.synthetic import random_scene
 from gaussjax import Status, Verdict, estimate_blur
-from gaussjax.model.synthetic import random_scene
 
 FACTORS = (2, 4)
 SIGMA, SIZE, MARGIN = 1.5, 48, 16  # fine px: of the volume's blur, its size, what is cut off

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from experiments.shared.degradations import jpeg
 from experiments.shared.photographs import middle, scene
-from gaussjax.model.synthetic import random_scene
+from experiments.shared.synthetic import random_scene
 
 SIGMA = 2.0  # px
 NOISE = 0.01  # in B, of the standard deviation of A

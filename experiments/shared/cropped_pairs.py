@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from experiments.shared.scipy_reference import continuous_blur, interior
-from gaussjax.model.synthetic import random_scene
+from experiments.shared.synthetic import random_scene
 
 # Standard deviation of the noise in A and B, relative to the contrast.
 NOISES = {"no noise": (0.0, 0.0), "1 % in B": (0.0, 0.01), "1 % in both": (0.01, 0.01)}

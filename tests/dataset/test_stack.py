@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
+from experiments.shared.synthetic import random_scene
 from gaussjax import Status, Verdict, estimate_blur, estimate_blurs
-from gaussjax.model.synthetic import random_scene
 
 SIZE, EDGE = 32, 16
 SIGMAS = (0.6, 0.9, 1.1, 1.35)

@@ -1,14 +1,12 @@
 """A Kernel in place of its name, truncate and radius, in every public function that takes them."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 from problems import natural_scene
 
 import gaussjax as gj
-from gaussjax.model.synthetic import blurred_pair
 
 SCENE = natural_scene((48, 44), seed=2)
 PAIR = SCENE, np.roll(SCENE, 1, 0) * 0.5 + SCENE * 0.5
@@ -30,7 +28,6 @@ CALLS = {
     "fit_dataset": lambda **k: gj.fit_dataset([PAIR], **k).sigma,
     "blur_map": lambda **k: gj.blur_map(*PAIR, tile=32, **k).sigma,
     "compare_families": lambda **k: gj.compare_families(*PAIR, **k).aic,
-    "blurred_pair": lambda **k: blurred_pair(jnp.asarray(SCENE), 1.1, **k),
 }
 
 
