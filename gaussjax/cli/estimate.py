@@ -4,11 +4,7 @@ import argparse
 from typing import Any
 
 from gaussjax.cli import options as common
-from gaussjax.cli.estimate_channels import (
-    add_channel_options,
-    check_channel_options,
-    run_channels,
-)
+from gaussjax.cli.estimate_channels import add_channel_options, check_channel_options, run_channels
 from gaussjax.cli.inputs import read_estimated
 from gaussjax.cli.output import OutputFile, report, tell_waiting
 from gaussjax.cli.process import one_shot_process

@@ -108,13 +108,7 @@ def _is_same(one: PixelSize, other: PixelSize) -> bool:
     return same and np.allclose(one.sizes, other.sizes, rtol=1e-3)
 
 
-def _mask(
-    name: str,
-    file: str | None,
-    image: ImageFile,
-    read: Callable,
-    notes: list[str],
-) -> Any:
+def _mask(name: str, file: str | None, image: ImageFile, read: Callable, notes: list[str]) -> Any:
     """True where a pixel of the image may be used; None: everywhere."""
     if file is None:
         return image.known

@@ -49,10 +49,7 @@ class JointSums:
             coefficients[shape] = coefficients[shape] + values if shape in coefficients else values
         evidence = jax.tree.map(operator.add, self.evidence, other.evidence)
         return JointSums(
-            coefficients,
-            self.equations + other.equations,
-            evidence,
-            self.transfer + other.transfer,
+            coefficients, self.equations + other.equations, evidence, self.transfer + other.transfer
         )
 
     def arrays(self, prefix: str = "") -> dict[str, np.ndarray]:

@@ -6,13 +6,7 @@ from typing import Any
 import numpy as np
 
 from gaussjax.io.bombs import refuse_bomb, refuse_inflated, unpacked
-from gaussjax.io.decoders import (
-    Decoded,
-    PixelSize,
-    library,
-    log_as_notes,
-    without_lone_axes,
-)
+from gaussjax.io.decoders import Decoded, PixelSize, library, log_as_notes, without_lone_axes
 from gaussjax.io.errors import ImageFileError
 from gaussjax.io.selection import listed
 
@@ -29,10 +23,7 @@ def decode_fits(path: Path, selection: str | None = None) -> Decoded:
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     source: Any = unpacked(path) if packed else path
-    with (
-        log_as_notes("astropy") as notes,
-        fits.open(source, memmap=False) as hdus,
-    ):
+    with log_as_notes("astropy") as notes, fits.open(source, memmap=False) as hdus:
         hdu = _chosen(hdus, selection, notes)
         shape = tuple(hdu.shape)
         if isinstance(hdu, fits.CompImageHDU):

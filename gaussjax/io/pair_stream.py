@@ -20,11 +20,7 @@ class PairStream:
     """
 
     def __init__(
-        self,
-        pairs: Iterable,
-        *,
-        batched: bool,
-        fitted: Callable[[LoadedPair], Pair] | None = None,
+        self, pairs: Iterable, *, batched: bool, fitted: Callable[[LoadedPair], Pair] | None = None
     ) -> None:
         if fitted is not None and hasattr(pairs, "on_two_grids"):
             pairs = pairs.on_two_grids()  # pyright: ignore[reportAttributeAccessIssue]

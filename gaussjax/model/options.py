@@ -31,11 +31,7 @@ NUISANCES = ("gain", "offset", "shift")
 COORDINATES: tuple[Coordinate, ...] = get_args(Coordinate)
 # The padding rule of numpy.pad. SciPy's "reflect" repeats the edge pixel, which NumPy calls
 # "symmetric".
-PAD_MODES: dict[str, str] = {
-    "reflect": "symmetric",
-    "nearest": "edge",
-    "zero": "constant",
-}
+PAD_MODES: dict[str, str] = {"reflect": "symmetric", "nearest": "edge", "zero": "constant"}
 # Sigmas; beyond 39 the taps of a kernel underflow to zero even in float64.
 LARGEST_TRUNCATE = 40
 

@@ -231,10 +231,7 @@ def gauss_newton(
 
 
 def gradient_descent(
-    objective: Callable,
-    start,
-    optimizer: "optax.GradientTransformation",
-    num_steps: int,
+    objective: Callable, start, optimizer: "optax.GradientTransformation", num_steps: int
 ):
     """Run ``num_steps`` of any optax transformation on a scalar ``objective`` of a pytree.
 

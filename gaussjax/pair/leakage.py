@@ -15,12 +15,7 @@ import jax.numpy as jnp
 
 from gaussjax.model import boundary as borders
 from gaussjax.model.folding import fold
-from gaussjax.model.fourier import (
-    forward_transform,
-    inverse_transform,
-    multiply,
-    squared_magnitude,
-)
+from gaussjax.model.fourier import forward_transform, inverse_transform, multiply, squared_magnitude
 from gaussjax.model.params import signed_power
 from gaussjax.numerics.linear_algebra import finite_or, inner_products, inverse_small, product
 from gaussjax.numerics.pytree import pytree

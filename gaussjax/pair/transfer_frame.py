@@ -97,11 +97,7 @@ def prepared(
 
 
 def window_of(
-    shape: tuple[int, ...],
-    margins: jax.Array,
-    known: Known,
-    options: TransferOptions,
-    dtype,
+    shape: tuple[int, ...], margins: jax.Array, known: Known, options: TransferOptions, dtype
 ) -> jax.Array:
     """Weights of the pixels that are compared; ``shape`` and ``margins`` are those of B."""
     window = jnp.ones(shape, dtype)

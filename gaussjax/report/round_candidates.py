@@ -9,13 +9,7 @@ import numpy as np
 
 from gaussjax.model import blur_tools, kernel_shapes
 from gaussjax.model.kernels import Kernel, taps
-from gaussjax.report.kernel_candidate import (
-    Candidate,
-    one_sigma,
-    rms_of_taps,
-    separable,
-    widths,
-)
+from gaussjax.report.kernel_candidate import Candidate, one_sigma, rms_of_taps, separable, widths
 from gaussjax.statistics.widths import FWHM_PER_SIGMA
 
 GAUSSIAN = "Gaussian"  # the name of one of one sigma

@@ -5,12 +5,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.fourier import (
-    half_plane_sum,
-    half_plane_weights,
-    multiply,
-    squared_magnitude,
-)
+from gaussjax.model.fourier import half_plane_sum, half_plane_weights, multiply, squared_magnitude
 from gaussjax.model.kernels import Kernel, nominal_variance
 from gaussjax.model.params import BlurParams, as_params, project_family
 from gaussjax.model.response import BlurModel

@@ -22,12 +22,7 @@ from gaussjax.model.fourier import (
     squared_magnitude,
 )
 from gaussjax.model.noise_correlation import LEAST_COLOUR
-from gaussjax.numerics.linear_algebra import (
-    inner_products,
-    inverse_small,
-    product,
-    real_products,
-)
+from gaussjax.numerics.linear_algebra import inner_products, inverse_small, product, real_products
 from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import totals
 from gaussjax.statistics.long_run import drawn_to_one

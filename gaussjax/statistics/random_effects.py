@@ -73,10 +73,7 @@ class RandomEffects:
 
 
 def random_effects(
-    sigma: npt.ArrayLike,
-    error: npt.ArrayLike,
-    centre: npt.ArrayLike,
-    total: Total = np.asarray,
+    sigma: npt.ArrayLike, error: npt.ArrayLike, centre: npt.ArrayLike, total: Total = np.asarray
 ) -> RandomEffects:
     """Scatter t of true sigmas: the root of ``Q(t) = sum (sigma - mean_t)^2 / (t^2 + error^2)``.
 
