@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import math
 import os
 import platform
 import re
@@ -20,13 +19,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from gaussjax.report import style
+from gaussjax.statistics.json_values import json_values
+
 FIGURES = Path(__file__).parents[2] / "figures"
 PACKAGES = ("gaussjax", "jax", "jaxlib", "numpy", "scipy", "scikit-image", "matplotlib")
 
-# Okabe & Ito's palette, safe for the common kinds of colour blindness.
-BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY, BLACK = (
-    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#808080", "#000000",
-)  # fmt: skip
+# Okabe & Ito's palette, of which the package uses a part.
+BLUE, SKY, GREEN, GREY = style.BLUE, style.SKY_BLUE, style.GREEN, style.GREY
+ORANGE, VERMILION = style.ORANGE, style.VERMILION
+PURPLE, BLACK = "#CC79A7", "#000000"
 
 # Drawn 7 inches wide, so that 11 points are still 5.5 at half the width of a page.
 STYLE: dict[Any, Any] = {
@@ -82,7 +84,7 @@ class Experiment:
                 record = json.loads((output / f"{self.stem}.json").read_text())
             else:
                 numbers = self.run(seed=options.seed, **(self.smoke if options.smoke else {}))
-                record = {**provenance(options), "numbers": plain(numbers)}
+                record = {**provenance(options), "numbers": json_values(numbers)}
         print(f"\n{self.question}\n\n{self.table(record['numbers']).strip()}")
         with matplotlib.rc_context(STYLE):
             save(self.plot(record["numbers"]), record, output / self.stem)
@@ -131,19 +133,6 @@ def save(figure: Figure, record: dict[str, Any], path: Path) -> None:
 def columns(rows: Sequence[dict[str, Any]]) -> dict[str, list]:
     """A list for each key, from a dictionary for each row."""
     return {key: [row[key] for row in rows] for key in rows[0]}
-
-
-def plain(value: Any) -> Any:
-    """``value`` in the types of strict JSON: arrays become lists, NaN and infinity None."""
-    if isinstance(value, dict):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [plain(entry) for entry in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def six_digits(values: Sequence[float] | np.ndarray) -> np.ndarray:

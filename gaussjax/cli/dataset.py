@@ -67,7 +67,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         " periodic compares the whole frame and assumes that it repeats; reflect, nearest and zero"
         " compare it and assume what lies beyond",
     )
-    common.add_noise_levels(parser)
+    common.add_noise(parser, estimated=False)
     common.add_sampling_options(parser, inferred=False)
     parser.add_argument(
         "--double",
@@ -151,7 +151,7 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
 def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse options that contradict each other or would be ignored."""
     common.check_kernel(parser, options)
-    common.check_noise_levels(parser, options)
+    common.check_noise(parser, options, estimated=False)
     common.check_sampling_options(parser, options)
     if options.save_every is not None and not options.resume:
         parser.error("--save-every belongs to --resume")
@@ -228,7 +228,7 @@ def _fit(
                 **common.fit_keywords(options),
                 **common.sampling_keywords(options),
                 boundary=options.boundary,
-                noise_std=options.noise and tuple(options.noise),
+                noise_std=options.noise,
                 covariates=covariates,
                 max_passes=options.passes,
                 max_bad=options.max_bad,

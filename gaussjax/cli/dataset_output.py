@@ -44,21 +44,18 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
     left_out = outcome.left_out
     more = len(left_out) - _FIRST
     rest = f"and {more} more{'' if options.csv else '; --csv names all'}" if more > 0 else None
+    unsaved = "" if outcome.state_error is None else f", not saved: {outcome.state_error}"
     rows = [
         ("frames", f"boundary {options.boundary}"),
         ("note", "sRGB decoded to linear light" if options.linearize else None),
         *(("left out", f"{pair.name}: {pair.reason}") for pair in left_out[:_FIRST]),
         ("left out", rest),
-        ("state", _state(options.resume, outcome)),
+        ("state", options.resume and f"{options.resume}{unsaved}"),
     ]
     estimate = replace(outcome.estimate, names=names)
     if (fit := estimate.regression) is not None:
         fit = replace(fit, names=tuple(map(printable, fit.names)))
     return "\n".join([str(replace(estimate, regression=fit)), *table_lines(rows)])
-
-
-def _state(path: str | None, outcome: Outcome) -> str | None:
-    return path if outcome.state_error is None else f"{path}, not saved: {outcome.state_error}"
 
 
 def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:

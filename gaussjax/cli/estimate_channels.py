@@ -68,7 +68,8 @@ def run_channels(options: argparse.Namespace) -> int:
     names = options.channels
     if names == ["all"]:
         names = channel_names(options.reference, page=options.page)
-    read = {name: read_estimated(_one(options, name)) for name in names}
+    each = {name: argparse.Namespace(**{**vars(options), "channel": name}) for name in names}
+    read = {name: read_estimated(one) for name, one in each.items()}
     with one_shot_process(max(pair[0].size for pair, *_ in read.values())):
         import jax
 
@@ -99,10 +100,6 @@ def _sharing(channels: Channels, names: list[str]) -> Channels:
     found = zip(outcomes.items(), shared.estimates, strict=True)
     outcomes = {name: replace(outcome, estimate=one) for (name, outcome), one in found}
     return Channels(outcomes, shared)
-
-
-def _one(options: argparse.Namespace, name: str) -> argparse.Namespace:
-    return argparse.Namespace(**{**vars(options), "channel": name})
 
 
 def _table(options: argparse.Namespace, channels: Channels) -> str:

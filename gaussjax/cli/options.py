@@ -7,11 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gaussjax.io.output_files import check_replaceable, check_writable, why
-from gaussjax.model.options import ALL_FAMILIES, FAMILIES, GENERALISED, KERNELS, LOSSES, PIXELS
+from gaussjax.io.errors import why
+from gaussjax.io.output_files import check_replaceable, check_writable
+from gaussjax.model.options import (
+    ALL_FAMILIES,
+    FAMILIES,
+    GENERALISED,
+    KERNELS,
+    LARGEST_TRUNCATE,
+    LOSSES,
+    PIXELS,
+)
 
 _DEFAULT_TRUNCATE = 4.0  # as in estimate_blur; None on the command line tells "not given"
-_LARGEST_TRUNCATE = 40  # sigmas; beyond 39 the taps underflow to zero even in float64
 _FIGURES = (".png", ".pdf", ".svg")
 _KERNEL_HELP = """\
 kernels (what "sigma" means to the tool that blurs; they differ below about 1 px):
@@ -34,10 +42,6 @@ _CACHE_HELP = """
 Compiled programs are kept in the user's cache folder, up to 256 MiB, so that later runs start
 sooner. GAUSSJAX_CACHE in the environment names another folder; GAUSSJAX_CACHE=0 keeps none.
 """
-NOISE_HELP = (
-    "standard deviations of the noise in REFERENCE and in BLURRED, as the values are stored"
-    " (0 to 255 in 8 bit, 0 to 65535 in 16 bit, 0 to 1 with --linearize); "
-)
 
 
 def add_command(
@@ -85,6 +89,11 @@ def add_fit_options(parser: argparse.ArgumentParser, *, generalised: bool = Fals
     parser.add_argument("--initial", type=finite, metavar="SIGMA", help="sigma to start from, px")
     parser.add_argument("--gain", action="store_true", help="fit a factor between the images")
     parser.add_argument("--offset", action="store_true", help="fit a constant between the images")
+    add_general_options(parser)
+
+
+def add_general_options(parser: argparse.ArgumentParser) -> None:
+    """What is done to the files first, and how the result is printed."""
     parser.add_argument(
         "--linearize", action="store_true", help="decode sRGB to linear light first; see below"
     )
@@ -144,44 +153,30 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_noise(parser: argparse.ArgumentParser) -> None:
-    """Two known noise levels, or the word "estimate"."""
+def add_noise(parser: argparse.ArgumentParser, *, estimated: bool = True) -> None:
+    """Two known noise levels, or the word "estimate" where they can be ``estimated``."""
     parser.add_argument(
         "--noise",
-        nargs="+",
-        type=noise,
+        nargs="+" if estimated else 2,
+        type=noise if estimated else noise_level,
         metavar="SD",
-        help=f"{NOISE_HELP}or the word estimate; default: noise in BLURRED only",
+        help="standard deviations of the noise in REFERENCE and in BLURRED, as the values are"
+        " stored (0 to 255 in 8 bit, 0 to 65535 in 16 bit, 0 to 1 with --linearize);"
+        f"{' or the word estimate;' if estimated else ''} default: noise in BLURRED only",
     )
 
 
-def check_noise(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+def check_noise(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, *, estimated: bool = True
+) -> None:
     """Make noise a pair, "estimate" or None; refuse all others."""
-    if options.noise is None:
-        return
     if options.noise == ["estimate"]:
         options.noise = "estimate"
-    elif len(options.noise) != 2 or "estimate" in options.noise or not any(options.noise):
-        parser.error("--noise: give two standard deviations, not both 0, or the word estimate")
-    else:
+    elif options.noise is not None:
+        if len(options.noise) != 2 or "estimate" in options.noise or not any(options.noise):
+            other = ", or the word estimate" if estimated else ""
+            parser.error(f"--noise: give two standard deviations, not both 0{other}")
         options.noise = tuple(options.noise)
-
-
-def add_noise_levels(parser: argparse.ArgumentParser) -> None:
-    """Two known noise levels."""
-    parser.add_argument(
-        "--noise",
-        nargs=2,
-        type=noise_level,
-        metavar="SD",
-        help=f"{NOISE_HELP}default: noise in BLURRED only",
-    )
-
-
-def check_noise_levels(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Refuse levels that say nothing of either image."""
-    if options.noise and not any(options.noise):
-        parser.error("--noise: give two standard deviations, not both 0")
 
 
 def add_sampling_options(parser: argparse.ArgumentParser, *, inferred: bool = True) -> None:
@@ -258,8 +253,8 @@ def check_kernel(parser: argparse.ArgumentParser, options: argparse.Namespace) -
     """Refuse a radius for a kernel that has none, and one in vain."""
     if options.kernel != "sampled" and (options.truncate or options.radius):
         parser.error("--truncate and --radius belong to --kernel sampled")
-    if options.truncate and options.truncate > _LARGEST_TRUNCATE:
-        parser.error(f"--truncate: is more than {_LARGEST_TRUNCATE} sigma")
+    if options.truncate and options.truncate > LARGEST_TRUNCATE:
+        parser.error(f"--truncate: is more than {LARGEST_TRUNCATE} sigma")
 
 
 def check_pair_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.io.errors import one_line
-from gaussjax.io.output_files import why
+from gaussjax.io.errors import one_line, why
 from gaussjax.statistics.json_values import json_values
 from gaussjax.statistics.printed import table as as_table
 
@@ -55,8 +54,7 @@ def report(
         try:
             file.write(file.path)
         except EXPECTED as error:
-            reason = why(error) if isinstance(error, OSError) else str(error)
-            print(error_line(f"{file.path}: is not written: {reason}"), file=sys.stderr)
+            print(error_line(f"{file.path}: is not written: {why(error)}"), file=sys.stderr)
             code = FAILED
             continue
         if not options.json:

@@ -30,11 +30,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("blurred", metavar="BLURRED", help="file of the image after")
     common.add_part_options(parser)
     _add_measurement_options(parser)
-    parser.add_argument(
-        "--linearize", action="store_true", help="decode sRGB to linear light first; see below"
-    )
+    common.add_general_options(parser)
     common.add_pixel_size(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
         "--plot",
         type=common.figure_path,

@@ -13,7 +13,8 @@ import numpy as np
 from gaussjax.dataset.passes import JointPass
 from gaussjax.dataset.result import PairRecord
 from gaussjax.dataset.state import JointStart, PassSums, from_arrays, to_arrays
-from gaussjax.io.output_files import check_replaceable, remove_leftovers, replace_file, why
+from gaussjax.io.errors import why
+from gaussjax.io.output_files import check_replaceable, remove_leftovers, replace_file
 from gaussjax.io.pair_reader import BadPair
 
 # Of the file. Its arrays are named after fields: raise this number when a field is renamed or gets

@@ -80,14 +80,6 @@ def _zstd_exceeds(packed: bytes, most: int) -> bool:
     return False
 
 
-def _blosc_exceeds(packed: bytes, most: int) -> bool:
-    return int.from_bytes(packed[4:8], "little") > most  # as much is set aside for it
-
-
-def _lz4_exceeds(packed: bytes, most: int) -> bool:
-    return int.from_bytes(packed[:4], "little") > most  # likewise, by numcodecs
-
-
 _deflated_exceed = partial(_streams_exceed, partial(zlib.decompressobj, wbits=47))  # either header
 # Whether a stream of this kind unpacks to more bytes than the second argument.
 PACKINGS: dict[str, Callable[[bytes, int], bool]] = {
@@ -96,6 +88,7 @@ PACKINGS: dict[str, Callable[[bytes, int], bool]] = {
     "bz2": partial(_streams_exceed, bz2.BZ2Decompressor),
     "lzma": partial(_streams_exceed, lzma.LZMADecompressor),
     "zstd": _zstd_exceeds,
-    "blosc": _blosc_exceeds,
-    "lz4": _lz4_exceeds,
+    # As much as the header tells is set aside: by blosc, and for lz4 by numcodecs.
+    "blosc": lambda packed, most: int.from_bytes(packed[4:8], "little") > most,
+    "lz4": lambda packed, most: int.from_bytes(packed[:4], "little") > most,
 }

@@ -34,12 +34,16 @@ def one_line_errors(path: Path) -> Iterator[None]:
         raise ImageFileError(one_line(f"{path}: {reason(error)}")) from error
 
 
+def why(error: Exception) -> str:
+    """What went wrong, of an error of the file system without its number and name."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
 def reason(error: Exception) -> str:
     """What went wrong, in one line, for any exception of a decoder or the file system."""
     if isinstance(error, MemoryError):
         return "does not fit into memory"
     if type(error).__name__ == "UnidentifiedImageError":
         return "is damaged: its header cannot be read"
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    text = " ".join(text.split())
+    text = " ".join(why(error).split())
     return text if isinstance(error, (ImageFileError, OSError)) else f"cannot be decoded: {text}"

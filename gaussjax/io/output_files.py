@@ -60,11 +60,6 @@ def remove_leftovers(path: Path) -> None:
                 left.unlink()
 
 
-def why(error: OSError) -> str:
-    """The reason without number and name."""
-    return error.strerror or str(error) or type(error).__name__
-
-
 def _aside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}")
 

@@ -81,7 +81,7 @@ def interior_window(
     """
     profiles = []
     for axis, length in enumerate(extended_shape(image_shape, pad)):
-        n = _length(image_shape, axis, size, dtype)
+        n = image_shape[axis] if size is None else size[axis].astype(dtype)
         index, margin = jnp.arange(length, dtype=dtype) - pad, margins[axis].astype(dtype)
         depth = jnp.minimum(index - margin, n - 1 - margin - index)
         profile = jnp.where(depth >= 0, 1, 0).astype(dtype)
@@ -90,11 +90,6 @@ def interior_window(
             profile = profile * jnp.sin(0.5 * jnp.pi * rise) ** 2
         profiles.append(profile)
     return Window(tuple(profiles), None, size)
-
-
-def _length(image_shape: tuple[int, ...], axis: int, size: jax.Array | None, dtype):
-    """Of an axis of the image in a frame of this shape."""
-    return image_shape[axis] if size is None else size[axis].astype(dtype)
 
 
 def erode(known: jax.Array, margins: jax.Array) -> jax.Array:

@@ -62,7 +62,7 @@ def cond(condition: jax.Array, if_true: Callable, if_false: Callable, *operands)
     """As ``jax.lax.cond``."""
     if not _in_shard_map():
         return _kept(jax.lax.cond, condition, if_true, if_false, *operands)
-    found = [_result(branch, *operands) for branch in (if_true, if_false)]
+    found = [jax.eval_shape(branch, *operands) for branch in (if_true, if_false)]
 
     def alike(branch: Callable) -> Callable:
         def wrapped(*operands):
@@ -89,7 +89,7 @@ def differing_like(x: jax.Array, data: Any) -> jax.Array:
 def _as_carry(initial: Any, step: Callable) -> Any:
     """The same values, of the types that they have after any number of steps."""
     while _in_shard_map():
-        grown = jax.tree.map(_differing_like, initial, _result(step, initial))
+        grown = jax.tree.map(_differing_like, initial, jax.eval_shape(step, initial))
         if all(map(_have_one_type, jax.tree.leaves(grown), jax.tree.leaves(initial))):
             break
         initial = grown
@@ -99,11 +99,6 @@ def _as_carry(initial: Any, step: Callable) -> Any:
 def _in_shard_map() -> bool:
     """Outside of it there is nothing to do, and to trace a step once more takes time."""
     return jax.sharding.AxisType.Manual in jax.sharding.get_abstract_mesh().axis_types
-
-
-def _result(function: Callable, *operands) -> Any:
-    """The types of what a function returns."""
-    return jax.eval_shape(function, *operands)
 
 
 def _differing_like(x: Any, wanted: Any) -> Any:

@@ -150,7 +150,8 @@ def informative(scene: jax.Array, error: jax.Array, image_shape: tuple[int, ...]
     Source: L. A. Stefanski and R. J. Carroll, "Conditional scores and optimal scores for
     generalized linear measurement-error models", Biometrika 74(4), 1987.
     """
-    place = _KNOTS / math.pi * _radius(image_shape, scene.dtype)
+    waves = angular_frequencies(image_shape, scene.dtype)
+    place = _KNOTS / math.pi * jnp.sqrt(sum(jnp.square(w) for w in waves))
     # So many frequencies tell their mean well enough.
     steps = tuple(max(round(n / _LEAST_AXIS), 1) for n in scene.shape)
     few = tuple(slice(None, None, step) for step in steps)
@@ -165,11 +166,6 @@ def informative(scene: jax.Array, error: jax.Array, image_shape: tuple[int, ...]
     # Not quite 0 anywhere: the root of a weight has no derivative there.
     total = power + error
     return jnp.where(total > 0, power + LEAST_RATIO * error, 1) / jnp.where(total > 0, total, 1)
-
-
-def _radius(image_shape: tuple[int, ...], dtype) -> jax.Array:
-    """|w| on the half plane, rad/px."""
-    return jnp.sqrt(sum(jnp.square(w) for w in angular_frequencies(image_shape, dtype)))
 
 
 def whitened_sums(
