@@ -81,13 +81,7 @@ class StateFile:
 
 
 def _write_pass(file: IO[bytes], state: JointPass, identity: dict[str, str]) -> None:
-    """Write a pass.
-
-    Args:
-        file: to write to.
-        state: of the pass; its sums hold all pairs up to its position.
-        identity: of the data, the options and the version.
-    """
+    """Write a pass, whose sums hold all pairs up to its position; identity: of data and options."""
     header = {
         "format": FORMAT,
         "identity": identity,

@@ -24,12 +24,9 @@ def num_at_once(count: int, shape: tuple[int, ...]) -> int:
 def in_chunks(function: Callable, arrays: Any, at_once: int, count: Any) -> Any:
     """Results of a function of a few pairs, for ``count`` of all; zeros for the others.
 
-    Args:
-        function: of a map and some of the arrays: ``jax.vmap``, and arrays with an axis of pairs;
-            or the identity, and arrays of one pair.
-        arrays: of all pairs, with an axis of them.
-        at_once: how many pairs a call takes.
-        count: how many are done at least, the first ones; may be traced.
+    The function takes a map and some of the arrays: ``jax.vmap``, and arrays with an axis of
+    ``at_once`` pairs; or the identity, and arrays of one pair. At least ``count`` are done, the
+    first ones; it may be traced.
     """
 
     def some(first):

@@ -37,15 +37,11 @@ class Covariates:
 def as_covariates(given: Any, pairs: Any, count: int | None = None) -> Covariates | None:
     """A caller's covariates, checked as far as that is possible before the pairs are read.
 
-    Args:
-        given: None, or by name an array in the order of the pairs, or a mapping by pair name.
-        pairs: the caller's iterable; the names in its ``source`` are compared where it has one.
-        count: number of pairs, where it is known.
-
-    Raises:
-        TypeError: for what is no mapping.
-        ValueError: naming the covariate: no finite numbers, all alike, of another number of pairs,
-            or for pairs of other names.
+    ``given`` is None, or holds by name an array in the order of the pairs, or a mapping by pair
+    name, which the names in the ``source`` of the pairs are compared with where they have one.
+    ``count`` is the number of pairs, where it is known. TypeError for what is no mapping;
+    ValueError names the covariate: no finite numbers, all alike, of another number of pairs, or for
+    pairs of other names.
     """
     if given is None:
         return None

@@ -52,13 +52,10 @@ class PairEvidence:
         return cls(**found)
 
     def departures(self, inverse: jax.Array) -> Departures:
-        """Of all pairs together.
+        """Of all pairs together, with the inverse of the sum of S, ``[p, p]``.
 
         Deviates of pairs are standard normal each, if the model holds; where they scatter more
         around their mean, this takes the place of their variance.
-
-        Args:
-            inverse: of the sum of S, ``[p, p]``.
         """
         num_pairs = self.num_told
         freedom = jnp.maximum(num_pairs - 1, 1)

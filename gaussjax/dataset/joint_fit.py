@@ -71,13 +71,9 @@ class _Root:
 def joint_fit(
     current: JointPass, sums: PassSums, options: JointOptions, *, repeated: bool
 ) -> JointFit:
-    """The joint fit of pairs, from the sums of a pass.
+    """The joint fit of pairs, from the sums of a pass over those of all processes.
 
-    Args:
-        current: the pass of this process.
-        sums: over the pairs of all processes.
-        options: of the fit.
-        repeated: the pass began at the root of another one over the same pairs.
+    ``repeated``: the pass began at the root of another one over the same pairs.
     """
     start, joint = current.start, sums.joint
     options = replace(options, swapped=start.swapped)

@@ -27,12 +27,7 @@ class JointJudgement:
 
 
 def joint_judgement(fit: JointFit, total: Callable[[np.ndarray], np.ndarray]) -> JointJudgement:
-    """The verdict on a joint fit.
-
-    Args:
-        fit: of the pairs.
-        total: the sum of an array over the processes.
-    """
+    """The verdict on a joint fit; ``total`` is the sum of an array over the processes."""
     records = fit.records
     told, aside = records.told, ~np.asarray(records.counted)
     moved = told & (records.verdict == Verdict.MISALIGNED)

@@ -127,16 +127,10 @@ def run_pass(
 ) -> Iterator[None]:
     """Take all pairs into a pass; the devices work on one batch while the next one is gathered.
 
-    Stops every ``pause`` seconds, and at the end, with no batch half-done.
-
-    Args:
-        current: the pass, which is changed.
-        pairs: to be taken in.
-        options: of the fit; the direction is the pass's own.
-        noise_std: of A and of B, in the unit of the images.
-        max_bad: bad pairs beyond which TooManyBadPairsError is raised.
-        on_progress: called with the number of pairs that have been seen.
-        pause: seconds.
+    Stops every ``pause`` seconds, and at the end, with no batch half-done. The direction of the
+    options is the pass's own. ``noise_std`` is of A and of B, in the unit of the images. More bad
+    pairs than ``max_bad`` raise TooManyBadPairsError. ``on_progress`` is called with the number of
+    pairs that have been seen.
     """
     start, devices = current.start, jax.local_devices()
     mesh, batcher = Mesh(np.asarray(devices), ("pairs",)), Batcher(len(devices))

@@ -40,13 +40,7 @@ _VARIANCE = 1.0
 
 
 def align(reference: jax.Array, blurred: jax.Array, known: jax.Array | None = None) -> Similarity:
-    """The similarity that takes A to B.
-
-    Args:
-        reference: A, of two axes.
-        blurred: B, of the same shape.
-        known: 1 where both images are, 0 where one is not; None: everywhere.
-    """
+    """The similarity that takes A to B, of two axes and one shape; ``known``: 1 where both are."""
     shape, dtype = reference.shape, reference.dtype
     weights = taper(shape, dtype).masked([known]).values
     centre, scale = centre_and_scale(reference, known)

@@ -36,13 +36,8 @@ def find_coarse_start(
 ) -> Start:
     """As :func:`~gaussjax.spectra.start.find_start`, in fine px; the roles are never exchanged.
 
-    Args:
-        grid: of B on that of A.
-        spectra: of A on the grid of B, and B.
-        initial: sigma in fine px or BlurParams, or None.
-        model: of the fit, on the coarse grid.
-        noise: (v_A, v_B), the former of fine pixels; or None.
-        estimate_noise: follow the noise levels.
+    The spectra are of A on the grid of B, and of B; the model is on the coarse grid; the variance
+    v_A of the noise is that of fine pixels.
     """
     dtype, ndim = spectra.reference_power.dtype, grid.ndim
     ratio = jnp.asarray(grid.steps, dtype)

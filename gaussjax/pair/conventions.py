@@ -33,17 +33,12 @@ _KNOTS = np.linspace(0, 1.1 * _WIDEST, 300) ** 2
 def other_conventions(
     model: BlurModel, vector: jax.Array, reference: jax.Array
 ) -> tuple[list[jax.Array], jax.Array]:
-    """Their predictions minus the model's, and how they would change the vector.
+    """Their predictions minus the model's, and how they would change its optimum ``vector``.
 
-    Args:
-        model: of the fit.
-        vector: its optimum.
-        reference: A on a box of pixels with ``REACH`` px more on every side.
-
-    Returns:
-        Images of the box's shape, and ``[k, m]``; zeros where the blur is wide. None of a full
-        covariance, whose sampled form exists for definite ones only, beside a fitted shift, of
-        pixels with a spacing, or of a kernel that has no other convention.
+    The reference is A on a box of pixels with ``REACH`` px more on every side. Images of the box's
+    shape, and ``[k, m]``; zeros where the blur is wide. None of a full covariance, whose sampled
+    form exists for definite ones only, beside a fitted shift, of pixels with a spacing, or of a
+    kernel that has no other convention.
     """
     dtype, p = reference.dtype, model.num_variances
     is_slanted = model.family == "full" and model.ndim > 1

@@ -100,12 +100,9 @@ def densest_box(
 ) -> jax.Array:
     """Corner of the box with the largest sum of an energy, in quarters of the box, ``[ndim]``.
 
-    Args:
-        energy: of every pixel, or of every ``step``-th row.
-        box: its shape.
-        step: see there; it divides a quarter of the box.
-        size: px per axis of the image in the corner of the frame, within which the box lies as far
-            as it can; the energy beyond is 0. None: it fills the frame.
+    The energy is of every pixel, or of every ``step``-th row, with a step that divides a quarter of
+    the box. An image of ``size`` px per axis lies in the corner of the frame, and the box within it
+    as far as it can; the energy beyond is 0. None: it fills the frame.
     """
     shape = (energy.shape[0] * step, *energy.shape[1:])
     cut = [length < size for length, size in zip(box, shape, strict=True)]

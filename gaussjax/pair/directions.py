@@ -44,11 +44,9 @@ def directions(
 ) -> tuple[list[Cause], list[jax.Array]]:
     """The causes that the fit leaves open, and what each would add to the prediction.
 
-    Args:
-        model: of the fit.
-        predicted: without its level, on the box and a halo.
-        mean: of the reference, which ``predicted`` lacks: a gain multiplies it, too.
-        position: coordinate along every axis, from -1 to 1 over the frame, to broadcast.
+    The prediction is without its level, on the box and a halo, and lacks the mean of the reference,
+    which a gain multiplies, too. The position is a coordinate along every axis, from -1 to 1 over
+    the frame, to broadcast.
     """
     ndim = model.ndim
     axes = range(ndim)

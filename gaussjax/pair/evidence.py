@@ -53,16 +53,11 @@ def gather_evidence(
     fields: jax.Array,
     score: jax.Array,
 ) -> Evidence:
-    """Evidence on a fit.
+    """Evidence on a fit at its optimum.
 
-    Args:
-        frame: of the pair.
-        model: of the fit.
-        vector: its optimum.
-        window: weights W of the compared pixels.
-        residual: predicted - B.
-        fields: J, ``[k, *frame]``.
-        score: what the fit made orthogonal to J: ``W r`` of least squares.
+    ``window`` holds the weights W of the compared pixels, ``residual`` is predicted - B, ``fields``
+    are J, ``[k, *frame]``, and ``score`` is what the fit made orthogonal to J: ``W r`` of least
+    squares.
     """
     ndim, weights = model.ndim, window.values
     power = squared_magnitude(forward_transform(score, ndim))

@@ -38,14 +38,9 @@ def radii(
 ) -> list[int]:
     """Px that the kernel may reach in one fit after another, until one is not too narrow.
 
-    Of a padded frame, each of whose pixels costs; wide blurs are rare.
-
-    Args:
-        image_shape: of the pair.
-        boundary: one of ``BOUNDARIES``.
-        bounds: on sigma; they choose the radius.
-        largest: from :func:`largest_radius`.
-        first: begin with an eighth of the frame.
+    Of a padded frame, each of whose pixels costs; wide blurs are rare. Bounds on sigma choose the
+    radius; ``largest`` is that of :func:`largest_radius`. ``first``: begin with an eighth of the
+    frame.
     """
     if boundary not in PADDED_BOUNDARIES or bounds is not None:
         return [largest]

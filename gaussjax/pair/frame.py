@@ -1,4 +1,4 @@
-"""Residuals and losses of a blur, in the spectral and in the image domain; all differentiable."""
+"""A pair made ready for residuals in the image domain, and which of its pixels are compared."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -90,12 +90,9 @@ class Frame:
 def centre_and_scale(
     image: jax.Array, known: jax.Array | None = None, unit: jax.Array | float = 1.0
 ) -> tuple[jax.Array, jax.Array]:
-    """Mean and standard deviation of the known pixels.
+    """Mean and standard deviation of the pixels that are known (1, missing: 0; None: all).
 
-    Args:
-        image: any.
-        known: 1 where the image is known, 0 where it is missing; None: everywhere.
-        unit: stands in for a standard deviation whose square is 0 or does not fit the dtype.
+    The unit stands in for a standard deviation whose square is 0 or does not fit the dtype.
     """
     where = None if known is None else known > 0
     contrast = jnp.var(image, where=where)
@@ -219,14 +216,10 @@ def resampled_frame(
 def frame_window(frame: Frame, margins: jax.Array, ramps: jax.Array | None = None) -> Window:
     """Weights of the pixels that are compared; 0 or 1 unless the caller gave weights.
 
-    For "valid" those ``margins`` px inside, else the frame; in both cases ``margins`` px away from
-    missing pixels of A, and not where B is missing.
-
-    Args:
-        frame: of the pair.
-        margins: px per axis that the blur and the shift reach, ``[ndim]``.
-        ramps: px per axis over which the window rises from the edge, ``[ndim]``; None: at once. Not
-            for "periodic", which has no edge.
+    For "valid" those ``margins`` px inside (what blur and shift reach, ``[ndim]``), else the frame;
+    in both cases ``margins`` px away from missing pixels of A, and not where B is missing. The
+    window rises from the edge over ``ramps`` px per axis, ``[ndim]``; None: at once. "periodic" has
+    no edge.
     """
     dtype = frame.blurred.dtype
     if frame.boundary == "periodic":

@@ -21,15 +21,8 @@ def iterate(
 ) -> Fit:
     """Minimise an objective from ``start`` and a first ``context``, by repeated passes.
 
-    The result is not differentiable: see :func:`implicit_fit`.
-
-    Args:
-        objective: what is minimised.
-        start: of the vector, ``[k]``.
-        context: of the objective, to begin with.
-        lower: bounds on the vector, ``[k]``.
-        upper: likewise.
-        tolerance: in units of the solver's, of what another pass would change.
+    The vector and its bounds are ``[k]``. The tolerance, in units of the solver's, is for what
+    another pass would change. The result is not differentiable: see :func:`implicit_fit`.
     """
     # Of a kernel that is cut off every tap counts; of others a pixel more or less does not, but for
     # coarse ones, each of which is many px.

@@ -48,14 +48,9 @@ def scene_of_both(
 ) -> tuple[jax.Array, jax.Array]:
     """The scene on the grid of B as both images show it, and the power of its noise.
 
-    The best linear correction of A by the residual, whose errors do not correlate with that.
-
-    Args:
-        frame: of the pair.
-        response: R.
-        noise: (v_A, v_B), numbers or both by frequency.
-        sharp: transform of A on the grid of B, and
-        residual: of the residual.
+    The best linear correction of A by the residual, whose errors do not correlate with that: from
+    R, the noise (v_A, v_B), numbers or both by frequency, and the transforms of A on the grid of B
+    and of the residual.
     """
     gain, _ = noise_gains(frame, response)
     own = noise[1] + noise[0] * gain

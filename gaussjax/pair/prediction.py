@@ -57,11 +57,7 @@ def level_of(model: BlurModel, vector: jax.Array, frame: Frame) -> jax.Array:
 def offset_of(model: BlurModel, vector: jax.Array, centre, scale) -> jax.Array | None:
     """The offset in the unit of the images, or None where none is fitted.
 
-    Args:
-        model: of the fit.
-        vector: of the model.
-        centre: of the frame, and
-        scale: of it.
+    Of a vector of the model, in a frame with this centre and scale.
     """
     if not model.offset:
         return None

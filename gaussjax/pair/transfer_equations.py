@@ -84,9 +84,7 @@ class TransferEquations:
     def products(self, first: jax.Array, second: jax.Array) -> jax.Array:
         """Sums over px of the image of ``first`` in the band of every B-spline times another.
 
-        Args:
-            first: transform of a reference.
-            second: :meth:`Layout.transform` of the other.
+        The first is the transform of a reference, the second :meth:`Layout.transform` of the other.
         """
         weights = self.layout.product_weights(self.window.dtype)
         values = first.real * second.real + first.imag * second.imag
@@ -118,10 +116,8 @@ class TransferEquations:
     def slopes(self, instrument: jax.Array, *, total: bool) -> jax.Array:
         """Minus the derivative of the equations by the coefficients, ``[n, n]``.
 
-        Args:
-            instrument: its transform.
-            total: of T in the instrument, too, as an error bar wants it. Of the residual alone the
-                derivative is positive even where A holds hardly anything but noise.
+        ``total``: of T in the transform of the instrument, too, as an error bar wants it. Of the
+        residual alone the derivative is positive even where A holds hardly anything but noise.
         """
         v_a, v_b = self.frame.noise
         # By Stein's lemma: noise that the instrument shares with the images, as T follows in both.

@@ -48,10 +48,8 @@ def residual_power(
 ) -> ResidualPower:
     """Of the residual that T leaves.
 
-    Args:
-        equations: of the pair.
-        coefficients: of T, 0 where it is not known, ``[terms, size]``: there B is all noise.
-        error: standard errors of them; infinite where nothing is known.
+    Its coefficients are 0 where it is not known, ``[terms, size]``: there B is all noise. Their
+    standard errors are infinite where nothing is known.
     """
     layout, spline, terms = equations.layout, equations.spline, equations.terms
     transfer = spline.combine(terms, coefficients)
@@ -78,13 +76,7 @@ def residual_power(
 
 
 def noise_levels(seen: ResidualPower, noise: jax.Array, ceiling: jax.Array) -> jax.Array:
-    """(v_A, v_B) by weighted regression, ``[2]``.
-
-    Args:
-        seen: the residual.
-        noise: levels that tell the weights.
-        ceiling: the largest that they may be.
-    """
+    """(v_A, v_B) by regression, ``[2]``, at most the ceiling; ``noise`` tells the weights."""
     weights = seen.counted / _density(seen, noise) ** 2
     return noise_regression(seen.power, seen.gain, weights, ceiling)
 
@@ -92,15 +84,11 @@ def noise_levels(seen: ResidualPower, noise: jax.Array, ceiling: jax.Array) -> j
 def levels_covariance(
     seen: ResidualPower, noise: jax.Array, ceiling: jax.Array, imitated: jax.Array
 ) -> jax.Array:
-    """Of these levels, ``[2, 2]``; what the pair does not tell lies within the ceiling.
+    """Of the levels ``noise``, ``[2, 2]``; what the pair does not tell lies within the ceiling.
 
-    Args:
-        seen: the residual.
-        noise: the levels.
-        ceiling: the largest that they may be.
-        imitated: how the gain changes as T follows a change of the levels' ratio. Of two exposures
-            of one scene a wrong ratio makes T fall where noise hides the scene, and the residual
-            then seems to confirm it: what it could be made of tells nothing.
+    ``imitated`` is how the gain changes as T follows a change of the levels' ratio. Of two
+    exposures of one scene a wrong ratio makes T fall where noise hides the scene, and the residual
+    then seems to confirm it: what it could be made of tells nothing.
     """
     weights = 0.5 * seen.num_pixels * seen.counted / _density(seen, noise) ** 2
     total, first = jnp.sum(weights), jnp.sum(weights * seen.gain)

@@ -57,12 +57,7 @@ class Batch:
 
 
 def batch_rows(batch: Any, verdict: Any) -> list[Row]:
-    """The printed table of a batch: how many estimates, their sigmas, statuses and verdicts.
-
-    Args:
-        batch: estimates, as NumPy arrays.
-        verdict: of each, or None.
-    """
+    """The printed table of a batch, of NumPy arrays: how many, their sigmas, statuses, verdicts."""
     sigma, error, status = batch.sigma, batch.sigma_standard_error, batch.status
     fine = status == Status.ESTIMATED
     rows = [("estimates", f"{' x '.join(map(str, status.shape))}, of which [0] is the first")]

@@ -113,13 +113,8 @@ def influence(
 ) -> np.ndarray:
     """How far the joint root moves when a pair is left out, ``[n, p]``; exact for linear scores.
 
-    Args:
-        scores: g of the pairs of this process at the joint root, ``[n, p]``.
-        slopes: their derivatives by the parameters, ``[n, p, p]``; made symmetric.
-        total: the sum of an array over the processes.
-
-    Returns:
-        ``(S - S_i)^-1 g_i``; NaN for a pair without which there is no root.
+    ``(S - S_i)^-1 g_i`` of the scores and slopes of :func:`cluster_robust`; NaN for a pair without
+    which there is no root.
     """
     scores, slopes, _ = _arrays(scores, slopes, slopes)
     whitening = _whitening(total(slopes.sum(0)))

@@ -114,12 +114,9 @@ class Departures:
 
 
 def directed(sums: DepartureSums, rounding: float, causes: Sequence[Cause]) -> Departures:
-    """Departures of unknown strength along each direction.
+    """Departures of unknown strength along each of m directions, with their causes.
 
-    Args:
-        sums: of the directions.
-        rounding: variance per pixel.
-        causes: of the directions, of length m.
+    ``rounding`` is a variance per pixel.
     """
     part = _beside_the_fit(sums, rounding)
     beta = part.total / part.power
@@ -140,14 +137,8 @@ def alternatives(
     """Departures of known strength: other models, of which one may hold instead of the fitted one.
 
     Each direction is the alternative's prediction minus the fitted model's, and its evidence the
-    likelihood ratio of the two.
-
-    Args:
-        sums: of the directions.
-        rounding: variance per pixel.
-        changes: of the fitted parameters under each alternative, before they are fitted anew,
-            ``[k, m]``.
-        cause: what all of them mean.
+    likelihood ratio of the two. ``changes`` are those of the fitted parameters under each
+    alternative, before they are fitted anew, ``[k, m]``; ``rounding`` is a variance per pixel.
     """
     part = _beside_the_fit(sums, rounding)
     # 2 log of the ratio: of a direction with the score b and the power q, (2 b - q) / variance.
@@ -181,13 +172,8 @@ def rounding_noise_level(
     """Variance of the noise that rounding left in A, and its standard error.
 
     Grey levels may be those of the scene itself, as of a photograph that was blurred by a program,
-    or have been rounded after the blur. So the level is anything from 0 to the largest, before the
-    residual's spectrum is looked at.
-
-    Args:
-        noise: in A, as a part of the residual.
-        summary: of the fit.
-        largest: variance of the rounding.
+    or have been rounded after the blur. So the level is anything from 0 to the largest, the
+    variance of the rounding, before the residual's spectrum is looked at.
     """
     found, error = _found(noise, summary)
     prior = largest**2 / 12
@@ -202,11 +188,8 @@ def reference_noise_departure(
 ) -> Departures:
     """Noise in A, more than it may have, that the fit has taken for noise in B.
 
-    Args:
-        noise: in A, as a part of the residual.
-        summary: of the fit.
-        known: variance of the noise that A may have.
-        rounding: variance per pixel that may be of any spectrum.
+    ``known`` is the variance of the noise that A may have, ``rounding`` one per pixel that may be
+    of any spectrum.
     """
     found, error = _found(noise, summary)
     error = jnp.hypot(error, rounding)
@@ -264,11 +247,9 @@ def leaked_in(
 ) -> Departures:
     """What a kernel's tail may bring in from beyond the frame: possible, even where none is seen.
 
-    Args:
-        change: of the fitted parameters, ``[k]``.
-        errors: by noise, beside which a small change is none, ``[k]``.
-        z_score: of a guess of it in the residual.
-        share: of the squared residuals that this explains.
+    A change of the fitted parameters ``[k]`` that is small beside their errors by noise is none.
+    The z score is that of a guess of it in the residual, the share that of the squared residuals
+    which this explains.
     """
     matters = jnp.any(jnp.abs(change) > WORTH_TELLING * errors)
     return Departures(

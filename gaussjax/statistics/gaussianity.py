@@ -75,12 +75,10 @@ class Gaussianity:
 def gaussianity(
     params: BlurParams, covariance: jax.Array, departures: Departures | None
 ) -> Gaussianity | None:
-    """Of the parameters of an estimate; None where they have no exponent.
+    """Of the parameters of an estimate, as it was given; None where they have no exponent.
 
-    Args:
-        params: of the pair as it was given, and
-        covariance: of their leaves by noise.
-        departures: from the model, with effects on the vector of the fit.
+    The covariance is that of their leaves by noise; departures have effects on the vector of the
+    fit.
     """
     if params.exponent is None:
         return None

@@ -85,10 +85,8 @@ class Adequacy:
 def assess(summary: Summary, *, variance: jax.Array, rounding: float) -> Adequacy:
     """Adequacy of a fit; its verdict lacks what only the whole estimate shows.
 
-    Args:
-        summary: of the fit.
-        variance: of the fitted Gaussian per axis, px^2, ``[ndim]``.
-        rounding: variance that rounding leaves in the residual.
+    ``variance`` is that of the fitted Gaussian per axis, px^2, ``[ndim]``; ``rounding`` the one
+    that rounding leaves in the residual.
     """
     statistics, chi_square = summary.residual_statistics, summary.chi_square
     # From the pixels that the statistics are of to all.
@@ -128,11 +126,8 @@ def judge(
 ) -> Judgement:
     """Verdict by significance and effect: what is significant has to matter, too.
 
-    Args:
-        departures: from the model.
-        effects: their sizes, px^2, ``[*sigma, m]``.
-        sigma: px, and
-        variance_se: the standard error of its variance by noise, px^2.
+    The effects are sizes, px^2, ``[*sigma, m]``; ``variance_se`` is the standard error of the
+    variance by noise, px^2.
     """
     p_values = departures.p_values
     significant = p_values < LEVEL

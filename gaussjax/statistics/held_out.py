@@ -55,13 +55,10 @@ def block_sums(values: np.ndarray, size: int) -> np.ndarray:
 
 
 def held_out(rows: np.ndarray, noise: np.ndarray, window: np.ndarray, size: int) -> HeldOut:
-    """What the fits without each block leave in it.
+    """What the fits without each block of ``size`` px leave in it.
 
-    Args:
-        rows: residual and derivatives, ``[1 + parameters, *shape]``.
-        noise: products of the rows per pixel that are known to be noise, to be subtracted.
-        window: weights of the pixels.
-        size: of the blocks, px.
+    The rows are residual and derivatives, ``[1 + parameters, *shape]``; ``noise`` are products of
+    them per pixel that are known to be noise, and subtracted.
     """
     count = block_sums(window, size)
     k = len(rows)
@@ -83,13 +80,9 @@ def held_out(rows: np.ndarray, noise: np.ndarray, window: np.ndarray, size: int)
 
 
 def excess(others: Sequence[HeldOut], best: HeldOut, size: int, variance: float) -> np.ndarray:
-    """By how much held-out squares exceed those of one fit, and the standard errors, ``[2, fits]``.
+    """How far held-out squares exceed those of the best fit, and standard errors, ``[2, fits]``.
 
-    Args:
-        others: of several fits.
-        best: of the one that they are compared with.
-        size: of the blocks.
-        variance: of the noise in a pixel.
+    ``size`` is that of the blocks, ``variance`` that of the noise in a pixel.
     """
     found = []
     for other in others:

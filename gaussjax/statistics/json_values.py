@@ -7,11 +7,7 @@ import numpy as np
 
 
 def json_values(values: Any) -> Any:
-    """``values`` in the types of strict JSON: arrays become lists, NaN and infinity None.
-
-    Args:
-        values: a number, text or None, an array of any rank, or lists and dictionaries of them.
-    """
+    """Numbers, text, arrays, lists and dictionaries as strict JSON: NaN and infinity None."""
     if isinstance(values, dict):
         return {str(key): json_values(value) for key, value in values.items()}
     if isinstance(values, list | tuple):

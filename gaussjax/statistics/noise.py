@@ -141,11 +141,8 @@ def informative(scene: jax.Array, error: jax.Array, image_shape: tuple[int, ...]
     A frequency at which the noise of A hides the scene adds noise to an estimating equation that
     has taken it for signal. With these weights the equation reaches the bound of all that know no
     more of the scene. The estimate of the scene is independent of the residual, and so are they.
-
-    Args:
-        scene: power of the estimate of the scene, on the half plane.
-        error: the power that noise has in it.
-        image_shape: of the frame.
+    ``scene`` is the power of that estimate on the half plane, with the power ``error`` of noise in
+    it.
 
     Source: L. A. Stefanski and R. J. Carroll, "Conditional scores and optimal scores for
     generalized linear measurement-error models", Biometrika 74(4), 1987.
@@ -173,12 +170,8 @@ def whitened_sums(
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Cost, gradient and scatter J'J of ``e = sqrt(weights / D) u``.
 
-    Args:
-        u: transform of the residual.
-        slopes: its derivatives, ``[k, *spectrum]``.
-        density: power spectrum D of its noise.
-        density_slopes: its derivatives, ``[k, *spectrum]``.
-        weights: of the sum over frequencies; they count as constant.
+    u is the transform of the residual, D the power spectrum of its noise; slopes are derivatives,
+    ``[k, *spectrum]``. The weights of the sum over frequencies count as constant.
     """
     e, e_slopes = whitened(u, slopes, density, density_slopes, weights)
     gradient = real_products(e_slopes, e[None])[:, 0]
@@ -252,12 +245,8 @@ def excess_scatter(response, response_slopes, noise, weights) -> jax.Array:
 def split_change(u, slopes, gain, overlaps, weights) -> jax.Array:
     """How far least squares moves if the residual is all noise of A instead of B, ``[k]``.
 
-    Args:
-        u: transform of the residual.
-        slopes: its derivatives, ``[k, *spectrum]``.
-        gain: |R|^2.
-        overlaps: Re conj(R) R_k of each derivative R_k.
-        weights: of the sum over frequencies.
+    u is the transform of the residual with the derivatives ``slopes``, ``[k, *spectrum]``; gain is
+    |R|^2, overlaps are Re conj(R) R_k of each derivative R_k.
 
     Source: R. Frisch, "Statistical confluence analysis by means of complete regression systems",
     Oslo 1934: every other split lies between.

@@ -17,11 +17,8 @@ CEILING = 1.2
 def coloured_regression(power, spectrum: NoiseSpectrum, weights, ceiling) -> jax.Array:
     """Least-squares (v_A, v_B) with ``power = v_A gain + v_B base``, ``[2]``.
 
-    Args:
-        power: |u|^2 per pixel.
-        spectrum: of the noise.
-        weights: of the half plane.
-        ceiling: as of :func:`noise_regression`.
+    The power is |u|^2 per pixel, the weights are those of the half plane; ceiling as of
+    :func:`noise_regression`.
     """
     if spectrum.base is None:
         return noise_regression(power, spectrum.gain, weights / spectrum.density**2, ceiling)
@@ -36,12 +33,9 @@ def noise_regression(
 ) -> jax.Array:
     """Least-squares (v_A, v_B) with ``power = v_A noise_gain + v_B``, ``[2]``.
 
-    Args:
-        power: |u|^2 per pixel.
-        noise_gain: what white noise of A leaves in it, per v_A.
-        weights: of the regression.
-        ceiling: largest (v_A, v_B), such as :func:`noise_ceiling`. Without it a misfit of the blur,
-            as smooth as the image, is taken for noise of A, which makes the misfit worse.
+    The power is |u|^2 per pixel, ``noise_gain`` what white noise of A leaves in it, per v_A. The
+    ceiling is the largest (v_A, v_B), such as :func:`noise_ceiling`: without it a misfit of the
+    blur, as smooth as the image, is taken for noise of A, which makes the misfit worse.
     """
     s0, s1, s2 = (jnp.sum(weights * noise_gain**k) for k in range(3))
     y0, y1 = jnp.sum(weights * power), jnp.sum(weights * noise_gain * power)

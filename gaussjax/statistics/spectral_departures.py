@@ -40,12 +40,8 @@ class BandSums:
 def band_sums(power, trust, score, image_shape, repeated) -> BandSums:
     """Sums over radial bands.
 
-    Args:
-        power: q.
-        trust: W.
-        score: what an excess of 1 would add to the score, ``[k, *spectrum]``, without W.
-        image_shape: of the frame.
-        repeated: number of frequencies over that of independent ones.
+    ``power`` is q, ``trust`` W; ``score`` what an excess of 1 would add to the score, ``[k,
+    *spectrum]``, without W; ``repeated`` the number of frequencies over that of independent ones.
     """
     weights = half_plane_weights(image_shape, power.dtype)
     radius = sum(w**2 for w in angular_frequencies(image_shape, power.dtype))
@@ -73,14 +69,9 @@ def level_departure(
 ) -> Departures:
     """Whether the ratio of the levels is another than was told, by regression of |u|^2.
 
-    Args:
-        power: q, whose mean is 1 where the levels are right.
-        spectrum: D.
-        noise: (v_A, v_B), as told.
-        inverse: of the mean second derivative of the objective, ``[k, k]``, over the energy of the
-            window and the mean of q.
-        image_shape: of the frame.
-        repeated: number of frequencies over that of independent ones.
+    ``power`` is q, whose mean is 1 where the levels (v_A, v_B) are right. ``inverse``, ``[k, k]``,
+    is that of the mean second derivative of the objective, over the energy of the window and the
+    mean of q; ``repeated`` the number of frequencies over that of independent ones.
     """
     held = (half_plane_weights(image_shape, power.dtype) * spectrum.trust)[None]
     basis = spectrum.basis / spectrum.density[None]
@@ -114,11 +105,9 @@ def spectral_departures(
 ) -> Departures:
     """What each band says.
 
-    Args:
-        sums: of the bands.
-        inverse: of the mean second derivative of the objective, ``[k, k]``.
-        at_most: what the split of the noise can do to the parameters, ``[k]``, where the levels are
-            found from the spectrum itself: whatever is amiss with it, they may be all wrong.
+    ``inverse``, ``[k, k]``, is that of the mean second derivative of the objective. ``at_most`` is
+    what the split of the noise can do to the parameters, ``[k]``, where the levels are found from
+    the spectrum itself: whatever is amiss with it, they may be all wrong.
     """
     mean = jnp.sum(sums.powers) / jnp.sum(sums.weights)
     mean = jnp.where(mean > 0, mean, 1)

@@ -49,10 +49,8 @@ def half_contrast_error(sigma, sigma_error, found: Gaussianity | None) -> Any:
 def energy_radius_per_sigma(params: BlurParams, ndim: int, fraction: float) -> tuple[Any, Any]:
     """Radius within which this part of the kernel's sum lies, in units of s.
 
-    And the derivative of its logarithm by p.
-
-    Raises:
-        ValueError: a fraction that is traced or not between 0 and 1, or a blur that is not round.
+    And the derivative of its logarithm by p. ValueError for a fraction that is traced or not
+    between 0 and 1, or a blur that is not round.
     """
     fraction = as_number(fraction, "fraction", "between 0 and 1", lambda x: 0 < x < 1)
     if params.family not in ("isotropic", "generalised"):
@@ -68,14 +66,9 @@ def energy_radius_per_sigma(params: BlurParams, ndim: int, fraction: float) -> t
 
 
 def width_error(sigma, sigma_error, per_sigma, slope, found: Gaussianity | None) -> Any:
-    """Standard error of ``per_sigma(p) sigma``, from those of sigma and p.
+    """Standard error of ``per_sigma(p) sigma`` (px), from those of sigma and p.
 
-    Args:
-        sigma: signed, px.
-        sigma_error: its standard error.
-        per_sigma: the factor, and
-        slope: the derivative of its logarithm by p.
-        found: of p; None: none is fitted.
+    ``slope`` is the derivative of the logarithm of the factor by p; ``found`` None: no p is fitted.
     """
     by_sigma = per_sigma * sigma_error
     if found is None:
