@@ -1,4 +1,4 @@
-"""The blur at which the sums of pairs balance."""
+"""The estimating equation of a joint fit, F(theta) = 0, and its root."""
 
 from collections.abc import Callable
 
@@ -44,7 +44,7 @@ def find_root(
         gradient: F at the point, ``[p]``.
         slope: of F there, ``[p, p]``.
         point: where the method begins, ``[p]``.
-        least: bound on the root from below, ``[p]``; where it is beyond, the bound stands.
+        least: lower bound on the root, ``[p]``.
     """
     first = project(point)
 

@@ -26,26 +26,18 @@ _WINDOW_PER_WORKER = 4
 
 @dataclass(frozen=True)
 class LoadedPair:
-    """A pair of images, finite and C-contiguous; of one shape, unless they are on two grids.
+    """A pair of images, finite and C-contiguous; of one shape, unless they are on two grids."""
 
-    Attributes:
-        name: what it is called in reports.
-        position: its index in the source.
-        reference: A, ``[y, x]``, or of rank 1 or 3 where the file is; in the file's own units.
-        blurred: B, of the same shape, or on a coarser grid.
-        known_reference: 1 where a pixel of A may be used, else 0; None: everywhere.
-        known_blurred: likewise of B.
-        weights: of the pixels of B; None: all alike.
-        size: of the images, if they lie in the corner of larger frames.
-    """
-
-    name: str
-    position: int
+    name: str  # what it is called in reports
+    position: int  # its index in the source
+    # A, `[y, x]`, or of rank 1 or 3 where the file is; in the file's own units
     reference: np.ndarray
-    blurred: np.ndarray
+    blurred: np.ndarray  # B, of the same shape, or on a coarser grid
+    # 1 where a pixel of A may be used, else 0; None: everywhere
     known_reference: np.ndarray | None = None
-    known_blurred: np.ndarray | None = None
-    weights: np.ndarray | None = None
+    known_blurred: np.ndarray | None = None  # likewise of B
+    weights: np.ndarray | None = None  # of the pixels of B; None: all alike
+    # of the images, if they lie in the corner of larger frames
     size: tuple[int, ...] | None = field(default=None, kw_only=True)
 
     @property

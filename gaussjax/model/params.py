@@ -1,5 +1,6 @@
 """Parameters of a blur: a signed covariance or a generalised Gaussian, and nuisances."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -74,14 +75,12 @@ class BlurParams:
     def inverse(self) -> "BlurParams":
         """The parameters that take B to A: ``A = (g^-1 * B)(x + shift) / gain - offset / gain``."""
         gain = 1.0 if self.gain is None else self.gain
-        return BlurParams(
+        return replace(
+            self,
             variance=-self.variance,
             gain=None if self.gain is None else 1 / self.gain,
             offset=None if self.offset is None else -self.offset / gain,
             shift=None if self.shift is None else -self.shift,
-            exponent=self.exponent,
-            family=self.family,
-            spacing=self.spacing,
         )
 
 

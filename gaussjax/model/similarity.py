@@ -21,18 +21,13 @@ _SHAPE = 8.0
 
 @pytree
 class Similarity:
-    """Rotation, scale and shift between two images; arrays gain leading axes under ``vmap``.
+    """Rotation, scale and shift between two images; arrays gain leading axes under ``vmap``."""
 
-    Attributes:
-        angle: rad; positive turns the last axis towards the first: ``scipy.ndimage.rotate`` counts
-            the other way round.
-        scale: of B over A: above 1 B shows the scene larger.
-        shift: px, ``[2]``, of the centre of the frame.
-    """
-
+    # rad; positive turns the last axis towards the first: `scipy.ndimage.rotate` counts the other
+    # way round
     angle: jax.Array
-    scale: jax.Array
-    shift: jax.Array
+    scale: jax.Array  # of B over A: above 1 B shows the scene larger
+    shift: jax.Array  # px, `[2]`, of the centre of the frame
 
     @staticmethod
     def none(dtype) -> "Similarity":

@@ -42,18 +42,12 @@ class Terms(NamedTuple):
 
 @dataclass(frozen=True)
 class TransferSpline:
-    """Which spline (not a pytree): coefficients have the shape ``[terms, size]``.
+    """Which spline (not a pytree): coefficients have the shape ``[terms, size]``."""
 
-    Attributes:
-        image_shape: of the frame that is transformed.
-        num_bins: knots above 0, up to pi rad/px.
-        axis: None for all directions alike, else the axis of the image.
-        folds: frequencies that are apart fold into one, so that no two B-splines are orthogonal.
-    """
-
-    image_shape: tuple[int, ...]
-    num_bins: int
-    axis: int | None = None
+    image_shape: tuple[int, ...]  # of the frame that is transformed
+    num_bins: int  # knots above 0, up to pi rad/px
+    axis: int | None = None  # None for all directions alike, else the axis of the image
+    # frequencies that are apart fold into one, so that no two B-splines are orthogonal
     folds: bool = False
 
     @property

@@ -76,10 +76,9 @@ def estimate_blur(
         family: "isotropic", "axis_aligned" or "full" covariance. A full covariance need not be
             positive definite: see ``is_positive_definite`` of the result. Or "generalised", whose
             transfer function ``exp(-(s |w|)^p / 2)`` has an exponent, fitted with s between p = 1
-            and 3: ``gaussianity`` of the result tests p = 2, the Gaussian. It goes with the
-            continuous kernel and the boundaries "valid", where what its tail brings in from beyond
-            the frame is part of the model error, and "periodic"; not with ``bounds`` or
-            ``precision``.
+            and 3: ``gaussianity`` of the result tests p = 2, the Gaussian. It takes the continuous
+            kernel and the boundaries "valid" and "periodic", no ``bounds`` and no ``precision``.
+            With "valid" what its tail brings in from beyond the frame is part of the model error.
         kernel: what sigma means on the pixel grid: "continuous", "sampled" (SciPy, OpenCV),
             "integrated" or "discrete"; see :mod:`gaussjax.model.kernels`. Or a
             :class:`~gaussjax.Kernel`, which holds the next two as well.
@@ -199,7 +198,7 @@ def _estimate(
     data: tuple, steps, noise, bounds, initial, correlation, *, options: Options
 ) -> BlurEstimate:
     """The estimate of checked images: a padded frame is extended as far as each blur needs."""
-    # A frame that is taken in tiles reaches as far by itself.
+    # Least squares takes a padded frame in tiles, which reach far enough by themselves.
     first = (options.loss != "squared" or noise is not None) and not is_traced(data)
     largest, boundary = options.largest_radius, options.boundary
     reaches = radii(data[0].shape, boundary, bounds, largest, first=first)
@@ -223,7 +222,7 @@ def _is_double(*images) -> bool:
 
 
 def _check_together(family, kernel: Kernel, boundary, noise_std, loss, weights) -> None:
-    """Refuse what an exponent, and what noise of both images does not go with."""
+    """Raise ValueError for options that exclude each other."""
     check_supported(family, kernel.name, boundary)
     if noise_std is not None and (loss != "squared" or weights is not None):
         raise ValueError(
@@ -243,10 +242,7 @@ def _correlation(noise_correlation, noise_std, grid, reference) -> jax.Array | N
 
 
 def _check_finite(estimate: BlurEstimate, reference, blurred, usable: Usable) -> None:
-    """Raise ValueError for NaN where the fit has stumbled on it: on the way there it costs nothing.
-
-    Silent under tracing.
-    """
+    """Raise ValueError for NaN pixels, looked for where the status tells of some; not if traced."""
     if not is_traced(estimate.status) and int(estimate.status) == Status.NOT_FINITE:
         check_finite(reference, "reference", usable.reference)
         check_finite(blurred, "blurred", usable.blurred)

@@ -115,11 +115,21 @@ def fit_transfer(
     gain, shift = as_flags(gain=gain, shift=shift)
     on_grid = (mask, None), (sampling, pixel, centre), boundary
     reference, blurred, usable, grid = on_grids(reference, blurred, *on_grid)
-    layout = Layout.of(blurred.shape, boundary, grid)
-    options = _options(reference.shape, layout, direction, boundary, num_bins, margin)
+    axis, num_bins = _bins(reference.shape, direction, num_bins)
+    if margin is not None:
+        most = Layout.of(blurred.shape, boundary, grid).largest_margin
+        margin = as_count(margin, "margin", 0, most)
     noise, estimated = as_noise(noise_std, reference.dtype)
-    options = replace(
-        options, gain=gain, shift=shift, bent=noise is not None, estimate_noise=estimated
+    options = TransferOptions(
+        num_bins,
+        axis,
+        boundary,
+        gain=gain,
+        shift=shift,
+        margin=margin,
+        bent=noise is not None,
+        estimate_noise=estimated,
+        grid=grid,
     )
     known = usable.reference, usable.blurred
     check_finite(reference, "reference", known[0])
@@ -127,15 +137,8 @@ def fit_transfer(
     return _fit_transfer(reference, blurred, known, noise, options)
 
 
-def _options(
-    shape: tuple[int, ...],
-    layout: Layout,
-    direction,
-    boundary: str,
-    num_bins: int | None,
-    margin: int | None,
-) -> TransferOptions:
-    """Checked; ValueError names what does not fit. ``shape`` is that of A."""
+def _bins(shape: tuple[int, ...], direction, num_bins: int | None) -> tuple[int | None, int]:
+    """The axis of T, or None, and the number of its bins; ValueError names what does not fit A."""
     ndim, shortest = len(shape), min(shape)
     if isinstance(direction, str):
         check_option(direction, ("radial",), "direction")
@@ -147,20 +150,7 @@ def _options(
     if num_bins is None:
         few = 8 if axis is not None else _PER_BIN[ndim - 1]
         num_bins = min(_MOST_BINS, max(4, shortest // few), shortest // 2)
-    # At most half of the shortest axis, and so that a quarter of every axis is left to compare.
-    num_bins = as_count(num_bins, "num_bins", 1, shortest // 2)
-    if margin is not None:
-        margin = as_count(margin, "margin", 0, layout.largest_margin)
-    return TransferOptions(
-        num_bins,
-        axis,
-        boundary,
-        gain=False,
-        shift=False,
-        margin=margin,
-        bent=False,
-        grid=layout.grid,
-    )
+    return axis, as_count(num_bins, "num_bins", 1, shortest // 2)
 
 
 @partial(jax.jit, static_argnames="options")
@@ -200,8 +190,8 @@ def _fit_transfer(
     margins = jnp.asarray([n // 8 for n in shape], jnp.int32)
     if options.margin is not None:
         margins = layout.margins(jnp.full(ndim, options.margin, dtype)).astype(jnp.int32)
-    # At first nothing is known of T, and the instrument is A alone: of a wrong sign of T in it, the
-    # two halves of a mixture could cancel.
+    # At first T is not known, and the instrument is A alone: with a wrong sign of T the parts of
+    # the mixture could cancel.
     unknown = jnp.full_like(nothing, jnp.inf)
     state = TransferState(nothing, unknown, still, margins, frame.noise)
     rounds = _BENT_ROUNDS if options.shift or options.bent else _ROUNDS

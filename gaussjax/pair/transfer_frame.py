@@ -70,12 +70,13 @@ def prepared(
     own, other = ((image - jnp.mean(image)) / scale for image in (a, b))
     whole = layout.continued_reference(jnp.where(flat, 0, own)), layout.continued_blurred(other)
     plain, seen = (forward_transform(image, a.ndim) for image in whole)
-    spectrum = layout.seen_through_pixels(plain)
     if options.grid is None:
+        spectrum = plain
         # Before any rounding.
         difference = b - a
         difference = (difference - jnp.mean(difference)) / scale
     else:
+        spectrum = options.grid.seen(plain, layout.whole)
         difference = other - layout.image(spectrum)
     given = jnp.asarray([0, 1], a.dtype)
     if noise is not None and not options.estimate_noise:

@@ -60,22 +60,14 @@ class Layout:
         """Px of A per px of B."""
         return math.prod(self.reference_shape) / math.prod(self.whole)
 
-    @property
-    def reference_pads(self) -> tuple[int, ...]:
-        """Px of A by which it is continued before its first."""
-        return self.pads if self.grid is None else self.grid.fine_shape(self.pads)
-
     def continued_reference(self, image: jax.Array) -> jax.Array:
         """A, continued."""
-        return continued(image, self.reference_pads, self.reference_shape)
+        pads = self.pads if self.grid is None else self.grid.fine_shape(self.pads)
+        return continued(image, pads, self.reference_shape)
 
     def continued_blurred(self, image: jax.Array) -> jax.Array:
         """B, continued."""
         return continued(image, self.pads, self.whole)
-
-    def seen_through_pixels(self, spectrum: jax.Array) -> jax.Array:
-        """A spectrum of A, across grids with the factors that come before folding."""
-        return spectrum if self.grid is None else self.grid.seen(spectrum, self.whole)
 
     def embedded(self, image: jax.Array) -> jax.Array:
         """An image on the grid of B in its frame, 0 beyond its edge."""

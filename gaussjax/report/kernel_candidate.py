@@ -17,39 +17,28 @@ _SCAN = np.geomspace(0.4, 2.2, 24)  # widths that a fit may start from, over the
 
 @dataclass(frozen=True)
 class Candidate:
-    """A kernel of some parameters.
+    """A kernel of some parameters."""
 
-    Attributes:
-        name: of the shape; several conventions may share it.
-        convention: how the shape is put on the pixel grid; "" where it says nothing more.
-        transfer: T(w) from the frequencies of every axis and the parameters.
-        starts: sets of parameters to start from, ``[sets, parameters]``, from a Gaussian's sigma.
-        support: px per axis, the largest, from the parameters; but for a part of a thousand.
-        shown: values that are reported for the parameters.
-        names: of what is shown, with their units.
-        phrase: to be formatted with what is shown.
-        rms: width per axis in px from the parameters; NaN where it is infinite.
-        fwhm: full width at half maximum in px from the parameters.
-        lower: bounds of the parameters.
-        upper: likewise.
-        is_listed: the parameter takes the values of ``starts`` only.
-        operator: where the blur is no kernel, what takes an image and the parameters to the blurred
-            image and to the mean square of its weights.
-    """
-
-    name: str
-    convention: str
+    name: str  # of the shape; several conventions may share it
+    convention: str  # how the shape is put on the pixel grid; "" where it says nothing more
+    # T(w) from the frequencies of every axis and the parameters
     transfer: Callable[[Frequencies, np.ndarray], np.ndarray]
+    # sets of parameters to start from, `[sets, parameters]`, from a Gaussian's sigma
     starts: Callable[[float], np.ndarray]
+    # px per axis, the largest, from the parameters; but for a part of a thousand
     support: Callable[[np.ndarray], float]
-    names: tuple[tuple[str, str], ...]
-    phrase: str
+    names: tuple[tuple[str, str], ...]  # of what is shown, with their units
+    phrase: str  # to be formatted with what is shown
+    # width per axis in px from the parameters; NaN where it is infinite
     rms: Callable[[np.ndarray], float]
-    fwhm: Callable[[np.ndarray], float]
+    fwhm: Callable[[np.ndarray], float]  # full width at half maximum in px from the parameters
+    # values that are reported for the parameters
     shown: Callable[[np.ndarray], np.ndarray] = np.asarray
-    lower: tuple[float, ...] = (0.05,)
-    upper: tuple[float, ...] = (WIDEST,)
-    is_listed: bool = False
+    lower: tuple[float, ...] = (0.05,)  # bounds of the parameters
+    upper: tuple[float, ...] = (WIDEST,)  # likewise
+    is_listed: bool = False  # the parameter takes the values of `starts` only
+    # where the blur is no kernel, what takes an image and the parameters to the blurred image and
+    # to the mean square of its weights
     operator: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, float]] | None = None
 
     @property

@@ -52,28 +52,17 @@ class RingSums:
 
     The last ring is the corners beyond pi. Parseval's 1/N is in all of them. With a leading axis:
     of several pairs.
-
-    Attributes:
-        flat: what white noise of unit variance would add to ``residual``.
-        frequency: |w| |a|^2, rad/px.
-        power: |a|^2.
-        fitted: T |a|^2.
-        output: the power of B.
-        cross: Re conj(a) r.
-        residual: |r|^2.
-        noise_cross: variance of ``cross`` if r were white noise of unit variance.
-        changes: derivatives of ``fitted`` by the parameters of the blur, ``[p, NUM_BINS + 1]``.
     """
 
-    flat: jax.Array
-    frequency: jax.Array
-    power: jax.Array
-    fitted: jax.Array
-    output: jax.Array
-    cross: jax.Array
-    residual: jax.Array
-    noise_cross: jax.Array
-    changes: jax.Array
+    flat: jax.Array  # what white noise of unit variance would add to `residual`
+    frequency: jax.Array  # |w| |a|^2, rad/px
+    power: jax.Array  # |a|^2
+    fitted: jax.Array  # T |a|^2
+    output: jax.Array  # the power of B
+    cross: jax.Array  # Re conj(a) r
+    residual: jax.Array  # |r|^2
+    noise_cross: jax.Array  # variance of `cross` if r were white noise of unit variance
+    changes: jax.Array  # derivatives of `fitted` by the parameters of the blur, `[p, NUM_BINS + 1]`
 
     @staticmethod
     def none(num_parameters: int, dtype) -> "RingSums":
@@ -103,17 +92,11 @@ class _Moments(NamedTuple):
 
 @dataclass(frozen=True)
 class TransferSums:
-    """Sums over pairs, of one size for any number of them and any shapes; float64.
+    """Sums over pairs, of one size for any number of them and any shapes; float64."""
 
-    Attributes:
-        num_pairs: in each group of pairs, ``[groups]``.
-        moments: ``[groups, sums, NUM_BINS + 1]``.
-        changes: derivatives of ``fitted``, ``[groups, p, NUM_BINS + 1]``.
-    """
-
-    num_pairs: np.ndarray
-    moments: np.ndarray
-    changes: np.ndarray
+    num_pairs: np.ndarray  # in each group of pairs, `[groups]`
+    moments: np.ndarray  # `[groups, sums, NUM_BINS + 1]`
+    changes: np.ndarray  # derivatives of `fitted`, `[groups, p, NUM_BINS + 1]`
 
     def __add__(self, other: "TransferSums") -> "TransferSums":
         """Of the pairs of both."""

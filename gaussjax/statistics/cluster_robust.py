@@ -11,16 +11,12 @@ Total = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class ClusterRobust:
-    """Covariance of a joint root by the scatter of the pairs' scores.
+    """Covariance of a joint root by the scatter of the pairs' scores."""
 
-    Attributes:
-        covariance: ``[p, p]``; NaN in the rows and columns of which the scatter tells nothing, as
-            with one pair.
-        freedom: degrees of freedom of each variance, ``[p]``, at least 1: an interval is Student's.
-            n - 1 for n pairs alike; about the number of those that matter for unequal ones.
-    """
-
+    # `[p, p]`; NaN in the rows and columns of which the scatter tells nothing, as with one pair
     covariance: np.ndarray
+    # degrees of freedom of each variance, `[p]`, at least 1: an interval is Student's. n - 1 for n
+    # pairs alike; about the number of those that matter for unequal ones
     freedom: np.ndarray
 
 

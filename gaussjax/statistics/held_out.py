@@ -28,23 +28,17 @@ import numpy as np
 
 from gaussjax.statistics.long_run import drawn_to_one
 
-# Two standard errors of a normal deviate, to one side.
+# Probability of a standard normal deviate above 2.
 LEVEL = 0.5 * math.erfc(math.sqrt(2))
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Sums over blocks of pixels.
+    """Sums over blocks of pixels."""
 
-    Attributes:
-        squares: of residuals of the fit without the block.
-        residual: of the fit to all, times the square root of the window.
-        num_parameters: that were fitted.
-    """
-
-    squares: np.ndarray
-    residual: np.ndarray
-    num_parameters: int
+    squares: np.ndarray  # of residuals of the fit without the block
+    residual: np.ndarray  # of the fit to all, times the square root of the window
+    num_parameters: int  # that were fitted
 
 
 def block_sums(values: np.ndarray, size: int) -> np.ndarray:

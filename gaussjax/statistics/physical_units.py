@@ -95,7 +95,7 @@ def in_units(
     matrix = areas * found
     lengths = [estimate.sigma, estimate.sigma_standard_error]
     lengths += [estimate.fwhm, estimate.fwhm_standard_error]
-    # Factors along the axes, of what may be in another unit already.
+    # Along the axes, from the unit in which sigma is: px, or that of ``spacing``.
     spacing = estimate.params.spacing or (1.0,) * len(sizes)
     factors = [new / old for new, old in zip(sizes, spacing, strict=True)]
     factor = size / namespace(found).asarray(spacing, found.dtype)
