@@ -1,11 +1,10 @@
 """What is known of each pair, from a CSV file: a row per pair, a column per covariate."""
 
-import csv
 import math
-from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 
+from gaussjax.io.csv_table import csv_table
 from gaussjax.io.errors import ImageFileError, one_line_errors
 
 
@@ -18,19 +17,17 @@ def read_covariates(path: str | PathLike[str]) -> dict[str, dict[str, float]]:
     """
     path = Path(path)
     with one_line_errors(path), path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, skipinitialspace=True)
-        header = [field.strip() for field in next(reader, [])]
+        header, rows = csv_table(file)
         _check_header(header)
         table: dict[str, dict[str, float]] = {name: {} for name in header[1:]}
         lines: dict[str, int] = {}
-        for line, fields in _rows(reader, len(header)):
-            pair = fields[0]
+        for line, (pair, *texts) in rows:
             if pair in lines:
                 raise ImageFileError(
                     f"line {line}: the pair {pair!r} stands in line {lines[pair]} already"
                 )
             lines[pair] = line
-            for name, text in zip(header[1:], fields[1:], strict=True):
+            for name, text in zip(header[1:], texts, strict=True):
                 table[name][pair] = _number(text, f"line {line}: {name!r} of the pair {pair!r}")
         if not lines:
             raise ImageFileError("has no rows; give one for every pair")
@@ -48,18 +45,6 @@ def _check_header(header: list[str]) -> None:
             raise ImageFileError(f"line 1: column {k + 1} has no name")
         if name in header[:k]:
             raise ImageFileError(f"line 1: the column {name!r} stands twice")
-
-
-def _rows(reader, count: int) -> Iterator[tuple[int, list[str]]]:
-    """Numbers of the lines, and their fields; blank lines are left out."""
-    for fields in reader:
-        if not fields:
-            continue
-        if len(fields) != count:
-            raise ImageFileError(
-                f"line {reader.line_num}: has {len(fields)} fields; the header has {count}"
-            )
-        yield reader.line_num, fields
 
 
 def _number(text: str, what: str) -> float:

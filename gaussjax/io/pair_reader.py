@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from gaussjax.checks import as_count
 from gaussjax.io.decoders import Decoded, full_scale, looks_like_colour
 from gaussjax.io.errors import ImageFileError, one_line_errors
 from gaussjax.io.images import read_values
@@ -92,14 +93,9 @@ def read_pairs(
         ValueError: at once, if a number is out of range.
     """
     size = len(source.pairs)
-    if not 0 <= start <= size:
-        raise ValueError(f"start must be between 0 and the number of pairs, {size}: got {start}")
-    workers = usable_cores() if workers is None else workers
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1: got {workers}")
-    window = _WINDOW_PER_WORKER * workers if window is None else window
-    if window < 2:
-        raise ValueError(f"window must be at least 2: got {window}")
+    start = as_count(start, "start", 0, size)
+    workers = usable_cores() if workers is None else as_count(workers, "workers", 1)
+    window = _WINDOW_PER_WORKER * workers if window is None else as_count(window, "window", 2)
     load = _Loader(source.pairs, np.dtype(dtype), linearize, two_grids)
     return _in_order(load, range(start, size), workers, window - 1)
 

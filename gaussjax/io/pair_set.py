@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from gaussjax.checks import as_count, as_flag, as_path, check_option
 from gaussjax.io.pair_reader import BadPair, Pair, read_pairs
-from gaussjax.io.pair_sources import Source, open_source, shard
+from gaussjax.io.pair_sources import Source, open_source
 
 Precision = Literal["float32", "float64"]
 _MOST_WORKERS = 1024
@@ -72,7 +72,8 @@ class PairSet:
         """Every ``count``-th pair from ``index`` on: the share of one process of several."""
         count = as_count(count, "count", 1)
         index = as_count(index, "index", 0, count - 1)
-        return replace(self, source=shard(self.source, index, count))
+        part, whole = slice(index, None, count), self.source
+        return replace(self, source=Source(whole.pairs[part], whole.problems[part]))
 
 
 def open_pairs(

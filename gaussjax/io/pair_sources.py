@@ -3,7 +3,6 @@
 Nothing is decoded here. A source may have millions of pairs: each is made when it is asked for.
 """
 
-import csv
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from gaussjax.io.csv_table import csv_table
 from gaussjax.io.decoders import check_samples, looks_like_colour
 from gaussjax.io.errors import ImageFileError, one_line_errors
 from gaussjax.io.kinds import IMAGE_SUFFIXES
@@ -91,14 +91,6 @@ def open_source(
         f"{paths[0]} and {paths[1]}: give two folders, two .npy stacks or a single .csv file;"
         " one pair of images is for `gaussjax estimate`"
     )
-
-
-def shard(source: Source, index: int, count: int) -> Source:
-    """Every ``count``-th pair and problem from ``index`` on, so that shards share none."""
-    if not 0 <= index < count:
-        raise ValueError(f"there is no shard {index} of {count}: number them 0 to {count - 1}")
-    part = slice(index, None, count)
-    return replace(source, pairs=source.pairs[part], problems=source.problems[part])
 
 
 def folder_pairs(reference_dir: str | PathLike[str], blurred_dir: str | PathLike[str]) -> Source:
@@ -250,22 +242,15 @@ def _why_unpaired(folders: tuple[Path, Path], files: list[tuple[str, ...]]) -> s
 
 
 def _entries(lines: Iterator[str]) -> Iterator[_Entry]:
-    """The pairs in the lines of a list after its header; blank lines are left out."""
-    reader = csv.reader(lines, skipinitialspace=True)
-    header = [field.strip() for field in next(reader, [])]
+    """The pairs in the lines of a list after its header."""
+    header, rows = csv_table(lines)
     if header not in _HEADERS:
         raise ImageFileError(
             "line 1: must be the header reference,blurred or reference,blurred,name"
         )
-    for fields in reader:
-        if not fields:
-            continue
-        if len(fields) != len(header):
-            raise ImageFileError(
-                f"line {reader.line_num}: has {len(fields)} fields; the header has {len(header)}"
-            )
+    for number, fields in rows:
         if not all(fields):
-            raise ImageFileError(f"line {reader.line_num}: has an empty field")
+            raise ImageFileError(f"line {number}: has an empty field")
         reference, blurred, *name = fields
         yield name[0] if name else blurred, reference, blurred
 

@@ -16,7 +16,8 @@ import tifffile
 import gaussjax.io.pair_reader as pair_reader
 from gaussjax.io.images import read_image, read_values
 from gaussjax.io.pair_reader import BadPair, LoadedPair, read_pairs
-from gaussjax.io.pair_sources import PairFiles, Source, shard, stack_pairs
+from gaussjax.io.pair_set import PairSet
+from gaussjax.io.pair_sources import PairFiles, Source, stack_pairs
 
 SIDE = 16
 
@@ -118,15 +119,15 @@ def test_slices_of_stacks(tmp_path, rng):
     stack = rng.random((5, SIDE, 9)).astype(np.float32)
     np.save(tmp_path / "a.npy", stack)
     np.save(tmp_path / "b.npy", (100 * stack).astype(np.uint8))
-    source = shard(stack_pairs(tmp_path / "a.npy", tmp_path / "b.npy"), 1, 2)
-    pairs = list(read_pairs(source))
+    shard = PairSet(stack_pairs(tmp_path / "a.npy", tmp_path / "b.npy")).shard(1, 2)
+    pairs = list(shard)
     assert [(pair.name, pair.position) for pair in pairs] == [("1", 0), ("3", 1)]
     for pair, number in zip(pairs, (1, 3), strict=True):
         assert isinstance(pair, LoadedPair)
         np.testing.assert_array_equal(pair.reference, stack[number])
         np.testing.assert_array_equal(pair.blurred, np.floor(100 * stack[number]))
         assert pair.reference.base is None  # its own numbers, not the file's
-    linear = next(read_pairs(source, linearize=True))
+    linear = next(read_pairs(shard.source, linearize=True))
     assert isinstance(linear, LoadedPair)
     assert linear.blurred.max() < 1
 
@@ -289,10 +290,10 @@ def test_filters_of_warnings_stay_as_they_are(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ({"start": -1}, "start must be between 0 and the number of pairs, 2: got -1"),
+        ({"start": -1}, "start must be a whole number from 0 to 2; got -1"),
         ({"start": 3}, "got 3"),
-        ({"workers": 0}, "workers must be at least 1: got 0"),
-        ({"window": 1}, "window must be at least 2: got 1"),
+        ({"workers": 0}, "workers must be a whole number from 1 on; got 0"),
+        ({"window": 1}, "window must be a whole number from 2 on; got 1"),
     ],
 )
 def test_numbers_out_of_range_are_refused_at_once(tmp_path, arguments, reason):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gaussjax.io.images import ImageFileError
+from gaussjax.io.pair_set import PairSet
 from gaussjax.io.pair_sources import (
     PairFiles,
     Problem,
@@ -16,7 +17,6 @@ from gaussjax.io.pair_sources import (
     list_pairs,
     open_source,
     open_stack,
-    shard,
     stack_pairs,
 )
 
@@ -209,7 +209,7 @@ def test_shards_are_disjoint_and_complete(request, kind):
         touch(paths[0] / "only.png")
         touch(paths[1] / "other.png")
     source = open_source(*paths)
-    shards = [shard(source, index, 2) for index in range(2)]
+    shards = [PairSet(source).shard(index, 2).source for index in range(2)]
     assert names(shards[0]) == names(source)[::2]
     assert sorted(names(shards[0]) + names(shards[1])) == sorted(names(source))
     assert sorted(map(str, shards[0].problems + shards[1].problems)) == sorted(
@@ -219,8 +219,8 @@ def test_shards_are_disjoint_and_complete(request, kind):
 
 
 def test_shards_are_numbered_from_zero(stacks):
-    with pytest.raises(ValueError, match=r"no shard 2 of 2: number them 0 to 1"):
-        shard(stack_pairs(*stacks), 2, 2)
+    with pytest.raises(ValueError, match="index must be a whole number from 0 to 1; got 2"):
+        PairSet(stack_pairs(*stacks)).shard(2, 2)
 
 
 @pytest.mark.parametrize("kind", ["folders", "stacks"])
