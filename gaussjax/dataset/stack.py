@@ -37,12 +37,7 @@ from gaussjax.model.kernels import as_kernel
 from gaussjax.model.noise_correlation import as_noise_correlation
 from gaussjax.model.options import GENERALISED
 from gaussjax.model.params import check_initial, project_family
-from gaussjax.model.sampling import (
-    as_coarse_grid,
-    check_boundary,
-    check_positive_bounds,
-    fitted_shapes,
-)
+from gaussjax.model.sampling import as_coarse_grid
 from gaussjax.model.transfer import axis_margins
 from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import diagonal
@@ -52,6 +47,7 @@ from gaussjax.pair.estimate import estimate_blur
 from gaussjax.pair.extent import is_seamless
 from gaussjax.pair.fit import judged_estimate
 from gaussjax.pair.frame import Pair, Usable, centre_and_scale
+from gaussjax.pair.grids import shapes_across_grids
 from gaussjax.pair.similar_pair import check_motion
 from gaussjax.pair.spacing import check_spacing
 from gaussjax.spectra.orientation import SWAP_BELOW, swap_pair
@@ -168,9 +164,8 @@ def _checked(options: dict[str, Any], stacks, grid: CoarseGrid | None) -> dict[s
     as_mask_pair(given["mask"], *both)
     as_weights(given["weights"], both[1])
     if grid is not None:
-        check_boundary(given["boundary"])
-        check_positive_bounds(given["bounds"])
-        fitted_shapes(grid, shape, stacks[1].shape[1:])
+        how = given["boundary"], given["bounds"], given["motion"]
+        shapes_across_grids(grid, (shape, stacks[1].shape[1:]), *how)
         checked |= {"sampling": grid.ratios, "pixel": grid.pixel, "centre": grid.first}
     return {k: v for k, v in options.items() if k not in (*_KERNEL, *_GRID)} | checked
 

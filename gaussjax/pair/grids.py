@@ -43,22 +43,33 @@ def on_grids(
         check_finer(a.shape, b.shape)
         a, b = as_pair(a, b)
         return a, b, Usable(*as_mask_pair(mask, a), as_weights(weights, b)), None
-    check_boundary(boundary)
-    if motion is not None:
-        raise ValueError(
-            f"across grids the images do not turn: leave out sampling, or motion={motion!r}"
-        )
-    check_positive_bounds(bounds)
+    shapes = shapes_across_grids(grid, (a.shape, b.shape), boundary, bounds, motion)
     usable = Usable(*as_mask_pair(mask, a, b), as_weights(weights, b))
-    shapes = fitted_shapes(grid, a.shape, b.shape)
-    if boundary == "periodic" and shapes != (a.shape, b.shape):
-        raise ValueError(
-            "boundary='periodic' takes images that hold the same whole period; got shapes"
-            f" {a.shape} and {b.shape} at sampling {sampling[0]}"
-        )
     fine, coarse = (tuple(slice(0, n) for n in shape) for shape in shapes)
     dtype = np.promote_types(a.dtype, b.dtype)
     known, *others = usable.reference, usable.blurred, usable.weights
     known = None if known is None else known[fine].astype(dtype)
     others = [None if x is None else x[coarse].astype(dtype) for x in others]
     return a[fine].astype(dtype), b[coarse].astype(dtype), Usable(known, *others), grid
+
+
+def shapes_across_grids(
+    grid: CoarseGrid, shapes: tuple[tuple[int, ...], ...], boundary: str, bounds, motion
+) -> tuple[tuple[int, ...], ...]:
+    """Shapes of A and B within these of which one is the other times the ratio.
+
+    ValueError for images that hold none, and for options that two grids do not go with.
+    """
+    check_boundary(boundary)
+    if motion is not None:
+        raise ValueError(
+            f"across grids the images do not turn: leave out sampling, or motion={motion!r}"
+        )
+    check_positive_bounds(bounds)
+    fitted = fitted_shapes(grid, *shapes)
+    if boundary == "periodic" and fitted != shapes:
+        raise ValueError(
+            "boundary='periodic' takes images that hold the same whole period; got shapes"
+            f" {shapes[0]} and {shapes[1]} at sampling {' x '.join(map(str, grid.ratios))}"
+        )
+    return fitted
