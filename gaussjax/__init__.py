@@ -3,44 +3,55 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+# For type checkers, to which a name that is imported as itself is a public one.
 if TYPE_CHECKING:
-    from gaussjax.dataset.fit import fit_dataset
-    from gaussjax.dataset.result import DatasetEstimate
-    from gaussjax.dataset.stack import estimate_blurs
-    from gaussjax.io.images import ImageFile, read_image
-    from gaussjax.io.pair_set import PairSet, open_pairs
-    from gaussjax.maps.blur_map import BlurMap, blur_map
-    from gaussjax.maps.table import map_rows
-    from gaussjax.model.kernels import Kernel
-    from gaussjax.model.params import BlurParams
-    from gaussjax.model.transfer import blur, transfer_function
-    from gaussjax.numerics.kept_programs import keep_programs
-    from gaussjax.pair.estimate import estimate_blur
-    from gaussjax.pair.prediction import image_loss
-    from gaussjax.pair.transfer_estimate import TransferEstimate
-    from gaussjax.pair.transfer_fit import fit_transfer
-    from gaussjax.report.empirical_transfer import TransferProfile, transfer_profile
-    from gaussjax.report.family_comparison import FamilyComparison, compare_families
-    from gaussjax.report.kernel_comparison import compare_kernels
-    from gaussjax.report.kernel_scores import KernelComparison, KernelFit
-    from gaussjax.report.map_figure import draw_map
-    from gaussjax.report.pair_figure import draw_report
-    from gaussjax.spectra.cross_spectra import Spectra, add_spectra, pair_spectra, sum_spectra
-    from gaussjax.spectra.frequency_ratio import (
-        fit_free_kernel,
-        fit_frequency_ratio,
-        fit_pointwise_ratio,
-    )
-    from gaussjax.spectra.iterative_fit import fit_gauss_newton, fit_optax
-    from gaussjax.spectra.loss import loss
-    from gaussjax.spectra.noise_of_repeats import noise_of_repeats
-    from gaussjax.statistics.cause import Cause
-    from gaussjax.statistics.gaussianity import Gaussianity
-    from gaussjax.statistics.goodness_of_fit import Adequacy
-    from gaussjax.statistics.result import BlurEstimate
-    from gaussjax.statistics.shared_nuisances import SharedNuisances, share_nuisances
-    from gaussjax.statistics.status import Status
-    from gaussjax.statistics.verdict import Verdict
+    from gaussjax.dataset.fit import fit_dataset as fit_dataset
+    from gaussjax.dataset.result import DatasetEstimate as DatasetEstimate
+    from gaussjax.dataset.stack import estimate_blurs as estimate_blurs
+    from gaussjax.io.images import ImageFile as ImageFile
+    from gaussjax.io.images import read_image as read_image
+    from gaussjax.io.pair_set import PairSet as PairSet
+    from gaussjax.io.pair_set import open_pairs as open_pairs
+    from gaussjax.maps.blur_map import BlurMap as BlurMap
+    from gaussjax.maps.blur_map import blur_map as blur_map
+    from gaussjax.maps.table import map_rows as map_rows
+    from gaussjax.model.kernels import Kernel as Kernel
+    from gaussjax.model.params import BlurParams as BlurParams
+    from gaussjax.model.transfer import blur as blur
+    from gaussjax.model.transfer import transfer_function as transfer_function
+    from gaussjax.numerics.kept_programs import keep_programs as keep_programs
+    from gaussjax.pair.estimate import estimate_blur as estimate_blur
+    from gaussjax.pair.prediction import image_loss as image_loss
+    from gaussjax.pair.transfer_estimate import TransferEstimate as TransferEstimate
+    from gaussjax.pair.transfer_fit import fit_transfer as fit_transfer
+    from gaussjax.report.empirical_transfer import TransferProfile as TransferProfile
+    from gaussjax.report.empirical_transfer import transfer_profile as transfer_profile
+    from gaussjax.report.family_comparison import FamilyComparison as FamilyComparison
+    from gaussjax.report.family_comparison import compare_families as compare_families
+    from gaussjax.report.kernel_comparison import compare_kernels as compare_kernels
+    from gaussjax.report.kernel_scores import KernelComparison as KernelComparison
+    from gaussjax.report.kernel_scores import KernelFit as KernelFit
+    from gaussjax.report.map_figure import draw_map as draw_map
+    from gaussjax.report.pair_figure import draw_report as draw_report
+    from gaussjax.spectra.cross_spectra import Spectra as Spectra
+    from gaussjax.spectra.cross_spectra import add_spectra as add_spectra
+    from gaussjax.spectra.cross_spectra import pair_spectra as pair_spectra
+    from gaussjax.spectra.cross_spectra import sum_spectra as sum_spectra
+    from gaussjax.spectra.frequency_ratio import fit_free_kernel as fit_free_kernel
+    from gaussjax.spectra.frequency_ratio import fit_frequency_ratio as fit_frequency_ratio
+    from gaussjax.spectra.frequency_ratio import fit_pointwise_ratio as fit_pointwise_ratio
+    from gaussjax.spectra.iterative_fit import fit_gauss_newton as fit_gauss_newton
+    from gaussjax.spectra.iterative_fit import fit_optax as fit_optax
+    from gaussjax.spectra.loss import loss as loss
+    from gaussjax.spectra.noise_of_repeats import noise_of_repeats as noise_of_repeats
+    from gaussjax.statistics.cause import Cause as Cause
+    from gaussjax.statistics.gaussianity import Gaussianity as Gaussianity
+    from gaussjax.statistics.goodness_of_fit import Adequacy as Adequacy
+    from gaussjax.statistics.result import BlurEstimate as BlurEstimate
+    from gaussjax.statistics.shared_nuisances import SharedNuisances as SharedNuisances
+    from gaussjax.statistics.shared_nuisances import share_nuisances as share_nuisances
+    from gaussjax.statistics.status import Status as Status
+    from gaussjax.statistics.verdict import Verdict as Verdict
 
 # Where each public name lives: it is imported when it is first used. The command line lives in this
 # package too, and must answer ``--help`` without the seconds that importing JAX takes.
@@ -94,55 +105,7 @@ _HOMES = {
     "transfer_profile": "report.empirical_transfer",
 }
 
-__all__ = [
-    "Adequacy",
-    "BlurEstimate",
-    "BlurMap",
-    "BlurParams",
-    "Cause",
-    "DatasetEstimate",
-    "FamilyComparison",
-    "Gaussianity",
-    "ImageFile",
-    "Kernel",
-    "KernelComparison",
-    "KernelFit",
-    "PairSet",
-    "SharedNuisances",
-    "Spectra",
-    "Status",
-    "TransferEstimate",
-    "TransferProfile",
-    "Verdict",
-    "add_spectra",
-    "blur",
-    "blur_map",
-    "compare_families",
-    "compare_kernels",
-    "draw_map",
-    "draw_report",
-    "estimate_blur",
-    "estimate_blurs",
-    "fit_dataset",
-    "fit_free_kernel",
-    "fit_frequency_ratio",
-    "fit_gauss_newton",
-    "fit_optax",
-    "fit_pointwise_ratio",
-    "fit_transfer",
-    "image_loss",
-    "keep_programs",
-    "loss",
-    "map_rows",
-    "noise_of_repeats",
-    "open_pairs",
-    "pair_spectra",
-    "read_image",
-    "share_nuisances",
-    "sum_spectra",
-    "transfer_function",
-    "transfer_profile",
-]
+__all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
