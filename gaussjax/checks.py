@@ -69,17 +69,10 @@ def as_count(value: Any, name: str, least: int = 0, most: int | None = None) -> 
 
 
 def as_number(value: Any, name: str, wanted: str, is_right: Callable[[float], bool]) -> float:
-    """``value`` as a float.
+    """``value``, a number or an array of rank 0, as a float.
 
-    Args:
-        value: a number, or an array of rank 0.
-        name: of the argument.
-        wanted: what the number must be, in words.
-        is_right: whether it is.
-
-    Raises:
-        TypeError: no real number.
-        ValueError: another number than is wanted.
+    ``wanted`` says in words what it must be, ``is_right`` tells. TypeError for no real number,
+    ValueError for another than is wanted.
     """
     try:
         array = np.asarray(value)

@@ -108,18 +108,12 @@ def named_pairs(
 ) -> Iterator[Pair]:
     """What a caller's iterable yields, as single pairs with names, or why they are none.
 
-    Args:
-        pairs: yields ``(reference, blurred)``, ``(name, reference, blurred)``, mappings with these
-            keys and perhaps "mask" and "weights", or what
-            :func:`~gaussjax.io.pair_reader.read_pairs` yields. Without a name a pair is called by
-            its number.
-        batched: each element holds stacks of images along a first axis, and a sequence of names.
-        dtype: of images that are not floating; wider ones are narrowed to it.
-        two_grids: the images of a pair may differ in shape, if not in their number of axes.
-
-    Raises:
-        TypeError: for anything else.
-        ValueError: for stacks of different lengths.
+    Elements are ``(reference, blurred)``, ``(name, reference, blurred)``, mappings with these keys
+    and perhaps "mask" and "weights", or what :func:`~gaussjax.io.pair_reader.read_pairs` yields;
+    TypeError for anything else. ``batched``: each holds stacks of images along a first axis, and a
+    sequence of names; ValueError for different lengths. Without a name a pair is called by its
+    number. Images that are not floating become ``dtype``, to which wider ones are narrowed. On
+    ``two_grids`` the images of a pair may differ in shape, if not in their number of axes.
     """
     for number, single in enumerate(_singles(pairs, batched)):
         if isinstance(single, Pair):

@@ -75,22 +75,12 @@ def read_pairs(
     dtype: npt.DTypeLike = np.float32,
     two_grids: bool = False,
 ) -> Generator[Pair, None, None]:
-    """Read the pairs of a source, in its order.
+    """Read the pairs of a source from the ``start``-th on, in its order.
 
-    Closing the generator drops what has not been decoded yet and ends the threads.
-
-    Args:
-        source: of the pairs.
-        start: index of the first pair to read.
-        workers: number of threads that decode; None for one per usable core.
-        window: pairs in memory at once, the caller's latest included, at least 2; None for 4 per
-            worker.
-        linearize: decode 8- and 16-bit samples from sRGB to linear light, 0 to 1.
-        dtype: of the images, a type of float.
-        two_grids: the images of a pair may differ in shape.
-
-    Raises:
-        ValueError: at once, if a number is out of range.
+    Closing the generator drops what has not been decoded yet and ends the threads: ``workers`` of
+    them decode, None for one per usable core. At most ``window`` pairs are in memory at once, the
+    caller's latest included, at least 2; None for 4 per worker. On ``two_grids`` the images of a
+    pair may differ in shape. ValueError, at once, if a number is out of range.
     """
     size = len(source.pairs)
     start = as_count(start, "start", 0, size)

@@ -45,8 +45,8 @@ def sensitivity(
 ) -> Sensitivity:
     """Sensitivity of a least-squares estimate of the variance to its pixels.
 
-    If the variance varies over the frame, ``v(x)``, then B changes by ``D(x) (v(x) - v0)``,
-    ``D = dB/dv``, and the estimate is to first order the weighted mean
+    If the variance varies over the frame, ``v(x)``, then B changes by ``D(x) (v(x) - v0)``, ``D =
+    dB/dv``, and the estimate is to first order the weighted mean
 
         v = sum c(x) v(x) / sum c(x),    c(x) = D(x) sum_j [(J' W J)^-1]_vj J_j(x) W(x),
 
@@ -57,16 +57,8 @@ def sensitivity(
     What is left of B there is not noise but ``D(x) (v(x) - v)``. The error bar of the estimate,
     which takes all of it for noise, is too wide by what the residual loses when x D is fitted, too.
 
-    Args:
-        reference: A, finite.
-        blurred: B, finite.
-        estimate: of this pair.
-        known: 1 for the pixels of A and of B that are known, or None for all.
-        weights: of the pixels of B, or None.
-        grid: of B on that of A; None: they share one.
-
-    Returns:
-        The position lies within the frame; at its centre where nothing is seen.
+    Both images are finite; ``known`` is 1 for the pixels of A and of B that are, or None for all.
+    The position lies within the frame; at its centre where nothing is seen.
     """
     shape, kernel, params = blurred.shape, estimate.kernel, estimate.params
     swapped, sharp, soft = False, reference, blurred

@@ -172,17 +172,9 @@ def resampled_frame(
 ) -> Frame:
     """Frame of a fine and a coarse image, on the grid of the coarse one.
 
-    Args:
-        grid: of B on that of A.
-        reference: A, with some finite value where it is missing.
-        blurred: B likewise.
-        boundary: "valid" or "periodic".
-        centre: of A, and
-        scale: of it.
-        known: 1 where A is known, on its own grid; None: everywhere.
-        weights: of the pixels of B, 0 where it is missing; None: all 1.
-        rings: where this holds, the spectrum is that of the periodic part of A; for local grids
-            only. None: it never is.
+    As of :func:`make_frame`, for "valid" and "periodic", with ``known`` on the grid of A. Where
+    ``rings`` holds the spectrum is that of the periodic part of A; for local grids only. None: it
+    never is.
     """
     if known is not None:
         reference = jnp.where(known > 0, reference, centre)

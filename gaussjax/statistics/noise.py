@@ -189,15 +189,10 @@ def spectral_factors(e, slopes, weight, strength, image_shape, repeated) -> jax.
     """Variance of each score ``e'e_k`` over that of noise with the spectrum D; 1 if D is right.
 
     By the squares of the frequencies' own parts, which are independent for every stationary noise,
-    drawn to 1 by as much as chance may move it.
-
-    Args:
-        e: whitened residual.
-        slopes: its derivatives, ``[k, *spectrum]``.
-        weight: of the frequencies, which e holds beside those of the half plane.
-        strength: mean power of the residual over D.
-        image_shape: of the frame.
-        repeated: number of frequencies over that of independent ones.
+    drawn to 1 by as much as chance may move it. e is the whitened residual with the derivatives
+    ``slopes``, ``[k, *spectrum]``, and holds ``weight`` beside the weights of the half plane;
+    ``strength`` is the mean power of the residual over D, ``repeated`` the number of frequencies
+    over that of independent ones.
 
     Source: H. White, "A heteroskedasticity-consistent covariance matrix estimator and a direct test
     for heteroskedasticity", Econometrica 48(4), 1980.

@@ -19,11 +19,8 @@ def with_errors(
 ) -> str:
     """Values beside their standard errors: ``2.00067 +- 0.00037, 2.00005 +- 0.00047``.
 
-    Args:
-        values: one number or a list.
-        errors: two significant digits of each are printed.
-        others: errors that are not printed here, but limit the digits of the values, too.
-        sign: between value and error.
+    Of each error two significant digits are printed; ``others`` are errors that are not, but limit
+    the digits of the values, too.
     """
     values, errors = np.atleast_1d(values), np.atleast_1d(errors)
     totals = np.hypot(errors.astype(float), others)

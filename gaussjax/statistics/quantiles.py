@@ -46,10 +46,8 @@ def chi_square_tail(value: npt.ArrayLike, freedom: npt.ArrayLike) -> np.ndarray:
 def student_quantile(level, freedom) -> Any:
     """Half-width of the central interval of Student's t at probability ``level``.
 
-    Args:
-        level: between 0 and 1.
-        freedom: degrees of freedom, at least 1; infinite for the normal distribution, and NaN
-            gives NaN. NumPy arrays give NumPy arrays in float64; traced ones traced ones.
+    At least 1 degree of freedom; infinitely many for the normal distribution, and NaN gives NaN.
+    NumPy arrays give NumPy arrays in float64; traced ones traced ones.
     """
     if is_traced(level, freedom):
         return _traced_student_quantile(jnp.asarray(level, jnp.result_type(freedom)), freedom)
