@@ -115,8 +115,7 @@ def _coarse_window(
     grid: CoarseGrid, shape: tuple[int, ...], margins: jax.Array, known, weights
 ) -> jax.Array:
     """The same of pixels of a coarse image, for margins in px of the fine one."""
-    margins = grid.coarse_margins(margins)
-    margins = jnp.minimum(margins, jnp.asarray(borders.largest_margins(shape), margins.dtype))
+    margins = grid.coarse_margins(margins, shape, ringing=0)
     window = interior_window(shape, 0, margins.astype(jnp.int32), margins.dtype)
     of_reference, of_blurred = known
     covered = None if of_reference is None else grid.covered(of_reference, margins)

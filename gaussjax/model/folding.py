@@ -24,6 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.model.boundary import largest_margins
 from gaussjax.model.fourier import (
     along_axis,
     forward_transform,
@@ -33,6 +34,9 @@ from gaussjax.model.fourier import (
     multiply,
 )
 from gaussjax.model.window import erode
+
+# Fine px over which a fraction of a px, which is a sinc, rings inside of an edge.
+RINGING = 16
 
 
 @dataclass(frozen=True)
@@ -78,12 +82,22 @@ class CoarseGrid:
         """Of the fine image of a coarse one."""
         return tuple(int(r * n) for r, n in zip(self.ratios, shape, strict=True))
 
-    def coarse_margins(self, margins: jax.Array) -> jax.Array:
-        """Whole coarse px of margins in fine px, from the centre of a coarse px, ``[ndim]``."""
-        off = jnp.asarray(np.abs(self.starts), margins.dtype)
-        ratio = jnp.asarray(self.steps, margins.dtype)
+    def coarse_margins(
+        self, reach: jax.Array, shape: Sequence[int], ringing: jax.Array | int | None = None
+    ) -> jax.Array:
+        """Px at the edges of a coarse image that a reach of so many fine px spoils, ``[ndim]``.
+
+        And what rings there; at most as many as leave pixels to compare. None: ``RINGING``, as of
+        any filter, where coarse pixels hold fractions of fine ones. A fit of a blur, which ends the
+        ringing, asks for less; who weighs pixels, and does not compare them, for none.
+        """
+        if ringing is None:
+            ringing = 0 if self.is_local else RINGING
+        off = jnp.asarray(np.abs(self.starts), reach.dtype)
+        ratio = jnp.asarray(self.steps, reach.dtype)
         # A quotient of whole numbers may come out an ulp too large.
-        return jnp.ceil((margins + off) / ratio + 0.5 - 1e-3)
+        margins = jnp.ceil((reach + ringing + off) / ratio + 0.5 - 1e-3)
+        return jnp.minimum(margins, jnp.asarray(largest_margins(tuple(shape)), reach.dtype))
 
     def transfer(self, shape: Sequence[int], dtype) -> list[jax.Array]:
         """What multiplies the half-plane spectrum of the fine image, axis by axis, before folding.

@@ -12,7 +12,7 @@ import numpy as np
 from gaussjax.model import boundary as borders
 from gaussjax.model.array_checks import is_traced
 from gaussjax.model.buckets import bucket_shape, embed
-from gaussjax.model.folding import CoarseGrid, fold
+from gaussjax.model.folding import RINGING, CoarseGrid, fold
 from gaussjax.model.fourier import forward_transform, inverse_transform
 from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.periodic_part import periodic_part
@@ -23,9 +23,8 @@ from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.crop import Crop
 from gaussjax.spectra.orientation import swap_pair
 
-# A fraction of a fine px is a sinc, which a blur ends: px that it rings over at most, and the part
-# of the fine Nyquist frequency that a blur has to leave for it.
-_RINGING, _FAINT = 16, 0.1
+# Part of the fine Nyquist frequency below which what a blur leaves rings over fewer px.
+_FAINT = 0.1
 
 
 @pytree
@@ -82,9 +81,8 @@ class Frame:
         else:
             powers = jnp.pi**params.exponent * params.variance
         left = jnp.exp(-0.5 * jnp.maximum(powers, 0))
-        margins = margins + jnp.ceil(_RINGING * jnp.minimum(left / _FAINT, 1))
-        largest = jnp.asarray(borders.largest_margins(self.image_shape), margins.dtype)
-        return jnp.minimum(self.grid.coarse_margins(margins), largest)
+        ringing = jnp.ceil(RINGING * jnp.minimum(left / _FAINT, 1))
+        return self.grid.coarse_margins(margins, self.image_shape, ringing)
 
 
 def centre_and_scale(

@@ -14,15 +14,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.model import boundary as borders
-from gaussjax.model.folding import CoarseGrid, fold, product_weights, tile, with_noise_gain
+from gaussjax.model.folding import (
+    RINGING,
+    CoarseGrid,
+    fold,
+    product_weights,
+    tile,
+    with_noise_gain,
+)
 from gaussjax.model.fourier import along_axis, forward_transform, inverse_transform
 from gaussjax.model.options import PAD_MODES
 
 # Px of the reference by which a frame is mirrored over its edge, and falls to its mean: no jump, no
 # leakage.
 _PAD = 32
-# Px of the reference over which a fraction of a px rings inside of an edge.
-_RINGING = 16
 
 
 @dataclass(frozen=True)
@@ -106,10 +111,9 @@ class Layout:
 
     def margins(self, reach: jax.Array) -> jax.Array:
         """Px of B that a kernel of this reach (px of A, ``[ndim]``) asks for; at most what may."""
-        largest = jnp.asarray(borders.largest_margins(self.shape), reach.dtype)
         if self.grid is not None:
-            reach = self.grid.coarse_margins(reach + (0 if self.grid.is_local else _RINGING))
-        return jnp.minimum(reach, largest)
+            return self.grid.coarse_margins(reach, self.shape)
+        return jnp.minimum(reach, jnp.asarray(borders.largest_margins(self.shape), reach.dtype))
 
     @property
     def largest_margin(self) -> int:
@@ -121,7 +125,7 @@ class Layout:
             (n - 0.5) * r - abs(start)
             for n, r, start in zip(margins, self.grid.steps, self.grid.starts, strict=True)
         ]
-        return max(int(min(room)) - (0 if self.grid.is_local else _RINGING), 0)
+        return max(int(min(room)) - (0 if self.grid.is_local else RINGING), 0)
 
 
 def continued(image: jax.Array, pads: tuple[int, ...], whole: tuple[int, ...]) -> jax.Array:
