@@ -1,5 +1,6 @@
 """Many sums of one size in a single pass over memory, and sums over blocks."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -8,14 +9,21 @@ import jax.numpy as jnp
 
 # Sums that one loop makes at once: for more there are too few registers.
 _AT_ONCE = 13
+# Rows that one loop adds up: those of a small image alone are over too soon.
+_ROWS = 8
 
 
 def totals(values: Sequence[jax.Array]) -> jax.Array:
     """Sum each array, all of one shape and type, over everything: ``[m]``.
 
-    The rows' sums are added up together: one by one they would be as many programs to compile.
+    The sums of some rows each are added up together: one by one they would be as many programs to
+    compile.
     """
-    return jnp.sum(jnp.stack(row_sums([each[None] for each in values])), axis=(1, 2))
+    rows, *others = values[0].shape
+    together = math.gcd(rows, _ROWS)
+    shape = rows // together, together, *others
+    found = sums([each.reshape(shape) for each in values], tuple(range(1, len(shape))))
+    return jnp.sum(jnp.stack(found), axis=1)
 
 
 def row_sums(values: Sequence[jax.Array]) -> list[jax.Array]:
@@ -25,15 +33,10 @@ def row_sums(values: Sequence[jax.Array]) -> list[jax.Array]:
 
 def block_sums(values: Sequence[jax.Array], length: int) -> jax.Array:
     """Sum each array over boxes of ``length`` px per axis, which it divides: ``[m, blocks]``."""
-    *shape, last = values[0].shape
-    # Along the rows side by side; what is left is small.
-    parts = sums([x.reshape(*shape, last // length, length) for x in values], (len(shape) + 1,))
-    found = jnp.stack(parts)
-    for axis in range(1, len(shape) + 1):
-        split = (*found.shape[:axis], -1, length, *found.shape[axis + 1 :])
-        rows = jnp.moveaxis(found.reshape(split), axis + 1, 0)
-        found = sum(rows[1:], rows[0])
-    return found.reshape(len(values), -1)
+    split = [n for size in values[0].shape for n in (size // length, length)]
+    # Along the rows alone a loop would be over before its sums are worth their registers.
+    inside = tuple(range(1, len(split), 2))
+    return jnp.stack(sums([x.reshape(split) for x in values], inside)).reshape(len(values), -1)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))

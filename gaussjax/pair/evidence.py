@@ -104,21 +104,20 @@ def causes(model: BlurModel) -> list[Cause]:
 
 def _departure_sums(box: "Box", weights, fields, score, found) -> DepartureSums:
     """The sums of a score, fitted fields and directions, the last of them on the box."""
-    block = _BLOCK[len(box.shape)]
-    # Zeros add nothing to the blocks at the end.
-    room = [(0, -size % block) for size in box.shape]
-    weights, score, *fields = (jnp.pad(box.of(image), room) for image in (weights, score, *fields))
+    weights, score, *fields = (box.of(image) for image in (weights, score, *fields))
     k, count = len(fields), jnp.sum(weights > 0).astype(score.dtype)
-    columns = [*fields, *(jnp.pad(image, room) for image in found)]
-    *scores, energy = block_sums([*(score * x for x in columns), weights * fields[0] ** 2], block)
-    # No stack of them: to write it out would take as long as all sums.
-    products = [weights * field * x for field in fields for x in columns]
-    sums = totals([*products, *(weights * x**2 for x in columns[k:])])
-    inner = sums[: len(products)].reshape(k, len(columns))
+    columns = [*fields, *found]
+    *scores, energy = block_sums(
+        [*(score * x for x in columns), weights * fields[0] ** 2], _BLOCK[len(box.shape)]
+    )
+    # What is summed of a direction side by side: a loop makes it once. No stack of directions: to
+    # write it out would take as long as all sums.
+    products = [[*(weights * field * x for field in fields), weights * x**2] for x in columns]
+    inner = totals([each for row in products for each in row]).reshape(len(columns), k + 1)
     return DepartureSums(
-        information=inner[:, :k],
-        mixed=inner[:, k:],
-        powers=sums[len(products) :],
+        information=inner[:k, :k].T,
+        mixed=inner[k:, :k].T,
+        powers=inner[k:, k],
         scores=jnp.stack(scores),
         energy=energy,
         variance=jnp.sum(score**2) / jnp.maximum(count - k, 1),
@@ -128,7 +127,11 @@ def _departure_sums(box: "Box", weights, fields, score, found) -> DepartureSums:
 
 @pytree
 class Box:
-    """The pixels of a frame that are looked at."""
+    """The pixels of a frame that are looked at, in whole blocks.
+
+    Beyond the last pixel are zeros, which add nothing to any sum. They are added here: directions
+    that were made on the pixels alone would all have to be written out to be extended.
+    """
 
     corner: jax.Array  # index of the first, `[ndim]`
     shape: tuple[int, ...] = static()
@@ -147,9 +150,14 @@ class Box:
         corner = jnp.clip(densest_box(energy, shape, size=size), least, free - least)
         return cls(corner, shape, energy.shape, size)
 
+    @property
+    def _room(self) -> list[tuple[int, int]]:
+        """Px beyond the last pixel, by axis."""
+        return [(0, -n % _BLOCK[len(self.shape)]) for n in self.shape]
+
     def of(self, image: jax.Array) -> jax.Array:
         """Its pixels."""
-        return Crop(self.corner, self.shape).of(image)
+        return jnp.pad(Crop(self.corner, self.shape).of(image), self._room)
 
     def around(self, image: jax.Array, halo: int, *, wraps: bool = True) -> jax.Array:
         """Its pixels and so many px more on every side.
@@ -163,14 +171,14 @@ class Box:
         room = [(0 if fit else halo,) * 2 for fit in fits]
         padded = jnp.pad(image, room, mode="wrap" if wraps else "constant")
         first = self.corner - jnp.asarray(np.where(fits, halo, 0), self.corner.dtype)
-        return Crop(first, wide).of(padded)
+        return jnp.pad(Crop(first, wide).of(padded), self._room)
 
     def positions(self, dtype) -> list[jax.Array]:
         """Coordinates along every axis, from -1 to 1 over the frame, to broadcast."""
         found = []
-        for axis, count in enumerate(self.shape):
+        for axis, (own, (_, more)) in enumerate(zip(self.shape, self._room, strict=True)):
             length = (jnp.asarray(self.frame, jnp.int32) if self.size is None else self.size)[axis]
-            index = self.corner[axis] + jnp.arange(count, dtype=self.corner.dtype)
+            index = self.corner[axis] + jnp.arange(own + more, dtype=self.corner.dtype)
             place = (2 * index - (length - 1)).astype(dtype) / length.astype(dtype)
             found.append(along_axis(place, axis, len(self.shape)))
         return found

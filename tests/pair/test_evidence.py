@@ -31,6 +31,12 @@ def slices(box, halo=0):
     return np.ix_(*(g % size for g, size in zip(grids, box.frame, strict=True)))
 
 
+def with_rest_of_blocks(box, image):
+    """An image with zeros up to the end of the last block."""
+    block = {1: 16, 2: 8, 3: 4}[image.ndim]
+    return np.pad(image, [(0, -n % block) for n in box.shape])
+
+
 # As programs: one operation at a time, each would be compiled for every shape.
 densest = jax.jit(lambda energy: Box.densest(energy))
 inside = jax.jit(Box.of)
@@ -57,7 +63,7 @@ def test_the_box_holds_what_is_brightest(shape, where, x64):
     corner = np.asarray(box.corner)
     assert np.all(corner >= 0)
     assert np.all(corner + box.shape <= shape)
-    np.testing.assert_array_equal(inside(box, image), image[slices(box)])
+    np.testing.assert_array_equal(inside(box, image), with_rest_of_blocks(box, image[slices(box)]))
     # The brightest pixel, unless it lies where a filter would reach beyond the edge, or where the
     # frame has less than the quarter of a box, in whose steps it moves, to spare.
     brightest = np.unravel_index(np.argmax(energy), shape)
@@ -75,7 +81,8 @@ def test_its_surroundings_go_on_at_the_edge_only_where_there_is_no_room(shape, w
     _, box = box_of(shape, where)
     image = np.random.default_rng(0).normal(size=shape)
     around = surroundings(box, image, halo)
-    np.testing.assert_array_equal(around, image[slices(box, halo)])
+    expected = with_rest_of_blocks(box, image[slices(box, halo)])
+    np.testing.assert_array_equal(around, expected)
     for corner, size, length in zip(np.asarray(box.corner), box.shape, shape, strict=True):
         if length - size >= 2 * REACH:
             assert REACH <= corner <= length - size - REACH
@@ -88,7 +95,7 @@ def test_positions_are_of_the_whole_frame(shape, x64):
         whole = (2 * np.arange(shape[axis]) + 1) / shape[axis] - 1
         first = int(box.corner[axis])
         expected = whole[first : first + box.shape[axis]]
-        np.testing.assert_allclose(np.ravel(place), expected, atol=1e-14)
+        np.testing.assert_allclose(np.ravel(place)[: len(expected)], expected, atol=1e-14)
         assert place.shape[axis] == place.size
         assert place.ndim == len(shape)
 
@@ -149,7 +156,7 @@ def test_sums_are_those_of_the_box(fit):
     names, ndim = causes(model), frame.blurred.ndim
     assert len(names) == len(sums.powers) == sums.mixed.shape[1]
     predicted = np.asarray(frame.blurred) + residual_of(fit) - level(fit)
-    around = surroundings(box, predicted, HALO)
+    around = predicted[slices(box, HALO)]
     fourth = sum(
         np.asarray(derivative_of(around, tuple(4 if a == b else 0 for b in range(ndim))))
         for a in range(ndim)
