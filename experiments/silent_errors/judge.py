@@ -84,7 +84,7 @@ def facts(estimate: BlurEstimate, pair: Pair) -> dict[str, Any]:
 
 def cause_name(code: int) -> str:
     """In words; empty where nothing but noise is left."""
-    return "" if code == Cause.NONE else Cause(code).name.lower().replace("_", " ")
+    return "" if code == Cause.NONE else Cause(code).label.replace("_", " ")
 
 
 def _arrays(*values) -> list[np.ndarray]:

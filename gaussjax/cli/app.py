@@ -1,8 +1,8 @@
 """The ``gaussjax`` command: its subcommands, and how errors become one line and an exit code.
 
 Exit codes: 0 estimated, 1 estimated but not to be trusted, 2 bad input or a file that could not be
-written. JAX takes seconds to
-import, so that happens only once the arguments and the files have been found to be good.
+written. JAX takes seconds to import, so that happens only once the arguments and the files have
+been found to be good.
 """
 
 import argparse

@@ -83,7 +83,9 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         "bad": [{"name": pair.name, "reason": pair.reason} for pair in outcome.left_out],
         "worst": [{"name": names[k], "misfit": pairs.misfit[k]} for k in worst],
         "num_refused": refused.size,
-        "refused": [{"name": names[k], "status_name": _status(pairs.status[k])} for k in refused],
+        "refused": [
+            {"name": names[k], "status_name": Status.label_of(pairs.status[k])} for k in refused
+        ],
         **attributes(options, "family", "kernel", "truncate", "radius", "boundary", "gain"),
         **attributes(options, "offset", "initial", "passes", "max_bad", "csv", "plot"),
         **attributes(options, "covariates"),
@@ -113,9 +115,9 @@ def rows(outcome: Outcome) -> Iterator[dict[str, str]]:
             **_columns("sigma", pairs.sigma[k]),
             **_columns("standard_error", pairs.standard_error[k]),
             **_columns("model_error", pairs.model_error[k]),
-            "status": _status(pairs.status[k]),
-            "verdict": Verdict(int(pairs.verdict[k])).name.lower(),
-            "cause": Cause(int(pairs.cause[k])).name.lower(),
+            "status": Status.label_of(pairs.status[k]),
+            "verdict": Verdict.label_of(pairs.verdict[k]),
+            "cause": Cause.label_of(pairs.cause[k]),
             **_columns("influence", outcome.estimate.influence[k]),
             **_columns("misfit", pairs.misfit[k]),
             **_columns("noise_std", pairs.noise_std[k]),
@@ -133,7 +135,3 @@ def _columns(name: str, values: Any) -> dict[str, str]:
     keys = [name] if values.size == 1 else [f"{name}_{k}" for k in range(values.size)]
     texts = (str(value) if np.isfinite(value) else "" for value in values)
     return dict(zip(keys, texts, strict=True))
-
-
-def _status(code: Any) -> str:
-    return Status(int(code)).name.lower()

@@ -38,7 +38,7 @@ class Outcome:
         adequacy = self.blur_map.estimates.adequacy
         assert adequacy is not None  # blur_map has seen the pixels
         causes = np.asarray(adequacy.cause)[self.are_estimated & ~self.are_trusted]
-        return Counter(Cause(int(k)).name.lower() for k in causes).most_common()
+        return Counter(Cause.label_of(k) for k in causes).most_common()
 
     @property
     def are_trusted(self) -> np.ndarray:
@@ -64,7 +64,7 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
         text = ", ".join(map(as_error, middle))
         rows.append(("error", f"{text} px, the median standard error"))
         rows.append(("one blur", f"p = {float(found.one_blur_p_value):.2g}"))
-    refused = Counter(Status(int(k)).name.lower() for k in found.status[~estimated])
+    refused = Counter(Status.label_of(k) for k in found.status[~estimated])
     reasons = ", ".join(f"{number} {name}" for name, number in refused.most_common())
     doubts = ", ".join(f"{number} {name}" for name, number in outcome.doubts)
     doubted = sum(number for _, number in outcome.doubts)
@@ -121,11 +121,11 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         "shrunk_sigma": found.shrunk_sigma,
         "shrunk_standard_error": found.shrunk_standard_error,
         "status": found.status,
-        "status_names": {int(status): status.name.lower() for status in Status},
+        "status_names": Status.labels(),
         "verdict": outcome.verdicts,
-        "verdict_names": {int(verdict): verdict.name.lower() for verdict in Verdict},
+        "verdict_names": Verdict.labels(),
         "cause": adequacy.cause,
-        "cause_names": {int(cause): cause.name.lower() for cause in Cause},
+        "cause_names": Cause.labels(),
         "p_value": adequacy.p_value,
         "centres_y": found.centres[0],
         "centres_x": found.centres[1],

@@ -74,4 +74,4 @@ def batch_rows(batch: Any, verdict: Any) -> list[Row]:
 def counted(codes: type[Code], values: np.ndarray) -> str:
     """How often each code occurs, the commonest first."""
     found = Counter(np.ravel(values).tolist()).most_common()
-    return ", ".join(f"{n} {codes(code).name.lower().replace('_', ' ')}" for code, n in found)  # pyright: ignore
+    return ", ".join(f"{n} {codes(code).label.replace('_', ' ')}" for code, n in found)  # pyright: ignore

@@ -21,6 +21,21 @@ class Code(enum.IntEnum):
         """Of the type of the codes that it is compared with: else an integer of the default one."""
         return np.int32(int(self))
 
+    @property
+    def label(self) -> str:
+        """Its name in records and tables: "too_small"."""
+        return self.name.lower()
+
+    @classmethod
+    def label_of(cls, code: npt.ArrayLike) -> str:
+        """:attr:`label` of a number in an array."""
+        return cls(int(code)).label  # pyright: ignore
+
+    @classmethod
+    def labels(cls) -> dict[int, str]:
+        """:attr:`label` of every number."""
+        return {int(code): code.label for code in cls}
+
     @classmethod
     def messages(cls, codes: npt.ArrayLike) -> str | list[str]:
         """The sentence of a number; a list of them for an array. Not available under tracing."""
