@@ -111,8 +111,8 @@ def _table(options: argparse.Namespace, channels: Channels) -> str:
     lines = []
     for name, outcome in channels.outcomes.items():
         problems, (sigma, *_) = printed_rows(outcome.estimate)
-        told = [text for _, text in (*problems, sigma)]
-        lines += table_lines([("channel", f"{name:<{width}}{': '.join(told)}")])
+        text = ": ".join(text for _, text in (*problems, sigma))
+        lines += table_lines([("channel", f"{name:<{width}}{text}")])
     if channels.shared is not None:
         lines += table_lines([("shared", str(channels.shared))])
     for name, outcome in channels.outcomes.items():

@@ -33,12 +33,10 @@ class PairEvidence:
     within: jax.Array  # covariance of the gradient by the noise within the pairs, `[p, p]`
     common: jax.Array  # S times what rounding of grey levels may do in all pairs alike, `[p]`
     displacement: jax.Array  # times the number of pixels, px, `[ndim]`
-    # of the departures from the model: their additive evidence and its square, S times their
-    # effects, and their shares; `[m]`, `[m]`, `[p, m]`, `[m]`
-    additive: jax.Array
-    squares: jax.Array
-    effects: jax.Array
-    shares: jax.Array
+    additive: jax.Array  # evidence of the departures from the model, `[m]`; see `Departures`
+    squares: jax.Array  # of it, `[m]`
+    effects: jax.Array  # S times those of the departures, `[p, m]`
+    shares: jax.Array  # of the departures, `[m]`
     num_told: jax.Array  # number of pairs that have an own optimum
     trials: tuple[int, ...] = static()
     causes: tuple[Cause, ...] = static()

@@ -23,7 +23,8 @@ from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.crop import Crop
 from gaussjax.spectra.orientation import swap_pair
 
-# Part of the fine Nyquist frequency below which what a blur leaves rings over fewer px.
+# Transfer at the Nyquist frequency of A below which a blur leaves so little that it rings over
+# fewer px.
 _FAINT = 0.1
 
 
@@ -73,15 +74,15 @@ class Frame:
         return jnp.minimum(margins, borders.largest_margins(self.size).astype(margins.dtype))
 
     def _coarse_margins(self, model: BlurModel, vector: jax.Array, margins: jax.Array) -> jax.Array:
-        """Of px of the reference, in px of B; wider where a fraction of a px rings at the edges."""
+        """In px of B, of margins in px of A; wider where sampling between pixels of A rings."""
         assert self.grid is not None
         params = jax.lax.stop_gradient(model.params(vector))
         if params.exponent is None:
-            powers = jnp.pi**2 * diagonal(params.covariance_matrix(model.ndim))
+            exponents = jnp.pi**2 * diagonal(params.covariance_matrix(model.ndim))
         else:
-            powers = jnp.pi**params.exponent * params.variance
-        left = jnp.exp(-0.5 * jnp.maximum(powers, 0))
-        ringing = jnp.ceil(RINGING * jnp.minimum(left / _FAINT, 1))
+            exponents = jnp.pi**params.exponent * params.variance
+        transfer = jnp.exp(-0.5 * jnp.maximum(exponents, 0))  # at the Nyquist frequency of A
+        ringing = jnp.ceil(RINGING * jnp.minimum(transfer / _FAINT, 1))
         return self.grid.coarse_margins(margins, self.image_shape, ringing)
 
 
@@ -225,14 +226,12 @@ def frame_window(frame: Frame, margins: jax.Array, ramps: jax.Array | None = Non
 
 @pytree
 class Usable:
-    """Which pixels of A and B are known, 1 or 0, and the weights of B; None: all, or all alike.
+    """Which pixels of a pair count, and how much."""
 
-    And px per axis of the images, ``[ndim]``, if they lie in the corner of a larger frame.
-    """
-
-    reference: jax.Array | None
-    blurred: jax.Array | None
-    weights: jax.Array | None
+    reference: jax.Array | None  # 1 where A is known, 0 where it is missing; None: all are known
+    blurred: jax.Array | None  # likewise of B
+    weights: jax.Array | None  # of the pixels of B; None: all weigh 1
+    # px per axis of the images, `[ndim]`, in the corner of a larger frame; None: they fill it
     size: jax.Array | None = None
 
     def of_crop(self, crop: Crop, of: Callable | None = None) -> "Usable":
@@ -244,11 +243,11 @@ class Usable:
         """With what is known of a fine reference on the grid of the coarse image."""
         if self.reference is None:
             return self
-        none = jnp.zeros(grid.ndim, self.reference.dtype)
-        return replace(self, reference=grid.covered(self.reference, none))
+        no_margins = jnp.zeros(grid.ndim, self.reference.dtype)
+        return replace(self, reference=grid.covered(self.reference, no_margins))
 
     def filling(self, image: jax.Array) -> jax.Array:
-        """An image whose first pixel fills the frame beyond its edges."""
+        """An image with its first pixel in place of all that the frame has beyond it."""
         if self.size is None:
             return image
         inside = everywhere(image.shape, image.dtype, self.size).values > 0
@@ -305,7 +304,8 @@ class Pair:
     boundary: str = static()  # one of `BOUNDARIES`
     pad: int = static()  # of its frame, px; matters to the padded boundaries only
     seamless: bool = static(default=False)  # its frame takes the periodic part of the reference
-    # ... across grids where the blur is so narrow that the jump at the frame's edge rings
+    # across two grids it does so where this is true: the blur is so narrow that the jump at the
+    # frame's edge rings
     rings: jax.Array | None = None
     grid: CoarseGrid | None = static(default=None)  # of B on that of A; None: they share one
 
@@ -325,7 +325,7 @@ class Pair:
                 return crop.of(image)
             return borders.box_of(image, crop.corner, crop.shape, self.boundary, beyond)
 
-        form = {"boundary": "valid", "pad": 0, "seamless": self.seamless, "grid": self.grid}
+        settings = {"boundary": "valid", "pad": 0, "seamless": self.seamless, "grid": self.grid}
         unit = self.centre, self.scale
         if self.grid is not None:
             fine = crop.on_fine_grid(self.grid)
@@ -333,10 +333,10 @@ class Pair:
             usable = replace(self.usable, reference=None).of_crop(crop)
             usable = replace(usable, reference=None if known is None else fine.of(known))
             images = fine.of(self.reference), crop.of(self.blurred)
-            return Pair(*images, usable, self.swapped, *unit, rings=self.rings, **form)
+            return Pair(*images, usable, self.swapped, *unit, rings=self.rings, **settings)
         reference, blurred = of(self.reference, 0.0), of(self.blurred, 0.0)
         usable = self.usable.of_crop(crop, of)
-        return Pair(reference, blurred, usable, self.swapped, *unit, **form)
+        return Pair(reference, blurred, usable, self.swapped, *unit, **settings)
 
     def frame(self) -> Frame:
         """The pair made ready for residuals, its sharper image as the reference."""

@@ -49,7 +49,7 @@ def widest_tile(shape: tuple[int, ...], boundary: str, pad: int) -> tuple[int, .
     """
     if boundary not in PADDED_BOUNDARIES or pad > min(largest_margins(shape)):
         return shape
-    # Of a large frame the memory counts.
+    # Large frames get narrower tiles: there memory counts.
     part = 8 if min(bucket_shape(shape)) <= _LARGEST_WHOLE else 16
     return tuple(fast_length(n + 2 * min(pad, n // part)) for n in shape)
 
@@ -75,18 +75,18 @@ def sum_over_tiles(
     """
     size, lengths = pair.usable.size, jnp.asarray(tile, jnp.int32)
     shape = jnp.asarray(pair.shape, jnp.int32) if size is None else size.astype(jnp.int32)
-    # Of what fills the frame, a tile sees all that there is.
+    # The tiles are laid within the images: none has to know where these end.
     pair = replace(pair, usable=replace(pair.usable, size=None))
     margins, padded = margins.astype(jnp.int32), pair.boundary in PADDED_BOUNDARIES
     if padded:
-        # A blur that reaches farther is a status.
+        # A blur that reaches farther gets a status.
         margins = jnp.minimum(margins, pair.pad)
     edge = 0 if padded else margins
     steps = lengths - 2 * margins
     counts = jnp.maximum(-(-(shape - 2 * edge) // steps), 1)
     if padded:
         steps = -(-shape // counts)
-    # As far from the edges of the tiles as they allow.
+    # What is summed of a tile lies in its middle, as far from its edges as can be.
     halo = (lengths - steps) // 2
     total = jnp.prod(counts, dtype=jnp.int32)
 
@@ -115,6 +115,6 @@ def sum_over_tiles(
             found = jax.tree.map(jnp.add, found, one(abreast * index + other)[0])
         return jax.tree.map(jnp.add, sums, (found, some))
 
-    like = jax.eval_shape(one, total)
-    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
+    shapes = jax.eval_shape(one, total)
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
     return loops.fori_loop(0, -(-total // abreast), several, zeros)

@@ -1,4 +1,4 @@
-"""How a pair lies while its transfer function is measured: continued, on one grid or on two.
+"""The frame of a pair whose transfer function is measured: continued beyond its edges.
 
 A filter T acts on the grid of the reference. On one grid its image is compared as it is. Across
 grids its spectrum goes through aperture, place and folding of the coarse pixels
@@ -110,7 +110,7 @@ class Layout:
         return jnp.sum(self.continued_blurred(jnp.ones(self.shape, dtype)) ** 2)
 
     def margins(self, reach: jax.Array) -> jax.Array:
-        """Px of B that a kernel of this reach (px of A, ``[ndim]``) asks for; at most what may."""
+        """Px of B that a kernel of this reach (px of A, ``[ndim]``) asks for, where they exist."""
         if self.grid is not None:
             return self.grid.coarse_margins(reach, self.shape)
         return jnp.minimum(reach, jnp.asarray(borders.largest_margins(self.shape), reach.dtype))

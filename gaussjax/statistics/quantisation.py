@@ -36,14 +36,14 @@ def visible_steps(reference, blurred) -> jax.Array:
     images = [jnp.asarray(image) for image in (reference, blurred)]
     floating = [image.dtype for image in images if jnp.issubdtype(image.dtype, jnp.floating)]
     dtype = reduce(np.promote_types, floating, np.dtype(np.float32))
-    few = [image[:: max(image.size // _PIXELS, 1)].reshape(1, -1) for image in images]
-    width = min(image.size for image in few)
-    rows = jnp.stack([image[:, :width].astype(dtype) for image in few])
+    thinned = [image[:: max(image.size // _PIXELS, 1)].reshape(1, -1) for image in images]
+    width = min(image.size for image in thinned)
+    rows = jnp.stack([image[:, :width].astype(dtype) for image in thinned])
     units = jnp.asarray(_UNITS, rows.dtype)[None, :, None]
     levels = jnp.where(jnp.isfinite(rows), rows, 0) * units
-    on_grid = jnp.max(jnp.abs(levels - jnp.round(levels)), axis=2) < _NEAR
+    are_whole = jnp.max(jnp.abs(levels - jnp.round(levels)), axis=2) < _NEAR
     several = jnp.max(levels, axis=2) - jnp.min(levels, axis=2) >= _LEAST_LEVELS
-    return jnp.max(jnp.where(on_grid & several, 1 / units[..., 0], 0), axis=1)
+    return jnp.max(jnp.where(are_whole & several, 1 / units[..., 0], 0), axis=1)
 
 
 def rounding_noise(step: jax.Array) -> jax.Array:
