@@ -87,7 +87,7 @@ def read_images(
 def _pixel_size(
     options: argparse.Namespace, images: tuple[ImageFile, ImageFile], notes: list[str]
 ) -> PixelSize | None:
-    """As given, else by the header of the reference; a note on what the headers say."""
+    """The size as given, else by the reference's header; a note on what the headers say."""
     sizes, ndim = getattr(options, "pixel_size", None), len(images[0].values.shape)
     if sizes is not None:
         if len(sizes) not in (1, ndim):

@@ -29,7 +29,7 @@ class Outcome:
 
     @property
     def verdicts(self) -> np.ndarray:
-        """On the tiles, ``[ny, nx]``."""
+        """The verdicts on the tiles, ``[ny, nx]``."""
         return np.asarray(self.blur_map.verdict)
 
     @property
@@ -42,7 +42,7 @@ class Outcome:
 
     @property
     def are_trusted(self) -> np.ndarray:
-        """Of which tiles neither status nor verdict warns, ``[ny, nx]``."""
+        """True for the tiles that neither status nor verdict warns of, ``[ny, nx]``."""
         return self.are_estimated & np.isin(self.verdicts, TRUSTED)
 
     @property

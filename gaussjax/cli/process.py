@@ -80,7 +80,7 @@ def _ended_at_once_if_interrupted() -> Iterator[None]:
 
 
 def _keep_programs() -> None:
-    """Where they cannot be kept, programs are compiled as ever."""
+    """Keep compiled programs where that can be done."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         keep_programs()

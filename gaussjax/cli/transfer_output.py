@@ -33,7 +33,7 @@ class Outcome:
         return bool(np.any((self.found.coherence > _HALF) & np.isfinite(self.found.transfer)))
 
     def in_units(self, direction: str | int) -> TransferEstimate | None:
-        """In the unit of the pixels; None where they have no size, or not one for all axes."""
+        """The estimate in the unit of the pixels; None where they have no size, or several."""
         size = self.pixel_size
         if size is None:
             return None

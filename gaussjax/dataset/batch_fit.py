@@ -52,7 +52,7 @@ _AGAINST = 5.0
 
 @pytree
 class LinearizationPoint:
-    """Where a pass linearizes all pairs."""
+    """The point where a pass linearizes all pairs."""
 
     vector: jax.Array  # theta_0 of the oriented pairs, px^2, `[p]`
     unit: jax.Array  # divides all images
@@ -330,7 +330,7 @@ def _judge(
 
 
 def _score_covariance(at: Optimum, found: Judged, information: jax.Array) -> jax.Array:
-    """Of the gradient at the point of the pass by the noise of the pair, ``[p, p]``.
+    """Covariance of the gradient at the point of the pass, by the noise of the pair, ``[p, p]``.
 
     Not by the information at the pair's own optimum: a pair that says little has it anywhere.
     """

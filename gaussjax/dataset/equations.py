@@ -17,7 +17,7 @@ from gaussjax.statistics.normal_equations import NormalEquations
 
 @pytree
 class PairEquations(NormalEquations):
-    """Of one or many pairs at a linearization point, by the variances."""
+    """The equations of one or many pairs at a linearization point, by the variances."""
 
     change: jax.Array  # `sum W (B - A)^2`
     contrast: jax.Array  # `sum W B^2`, without the mean of B
@@ -43,14 +43,14 @@ class PairEvidence:
 
     @classmethod
     def from_arrays(cls, named: dict[str, np.ndarray], prefix: str) -> "PairEvidence":
-        """From its fields as arrays, also of the two that are none."""
+        """The evidence from its fields as arrays, also the two that are none."""
         found: dict[str, Any] = {f.name: named[prefix + f.name] for f in fields(cls)}
         found["trials"] = tuple(int(number) for number in found["trials"])
         found["causes"] = tuple(Cause(int(code)) for code in found["causes"])
         return cls(**found)
 
     def departures(self, inverse: jax.Array) -> Departures:
-        """Of all pairs together, with the inverse of the sum of S, ``[p, p]``.
+        """Departures of all pairs together, with the inverse of the sum of S, ``[p, p]``.
 
         Deviates of pairs are standard normal each, if the model holds; where they scatter more
         around their mean, this takes the place of their variance.

@@ -17,7 +17,7 @@ _NEGLIGIBLE = 1e-3
 
 @pytree
 class Root:
-    """Where a search for the root of F ended."""
+    """The end of a search for the root of F."""
 
     vector: jax.Array  # theta, px^2, `[p]`
     slope: jax.Array  # of F before the last step, `[p, p]`

@@ -179,7 +179,7 @@ def _check_collection(pairs: Iterable) -> None:
 
 
 def _noise_levels(noise_std, boundary: str) -> tuple[float, float] | None:
-    """Of A and of B, or None; ValueError for what many pairs cannot have."""
+    """The levels of A and of B, or None; ValueError for what many pairs cannot have."""
     if isinstance(noise_std, str):
         raise ValueError(f"noise_std must be None or two numbers for many pairs; got {noise_std!r}")
     noise, _ = as_noise(noise_std, np.float32)

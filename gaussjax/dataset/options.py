@@ -34,7 +34,7 @@ class JointOptions:
         return self.gain + self.offset
 
     def grid(self, ndim: int) -> CoarseGrid | None:
-        """Of the softer image of a pair, if it has one of its own."""
+        """The grid of the softer image of a pair, if it has one of its own."""
         return None if self.sampling is None else self.sampling.grid(ndim)
 
     def least(self, model: BlurModel, dtype) -> jax.Array:
@@ -49,7 +49,7 @@ class JointOptions:
         return largest_radius(shape, self.kernel, self.boundary, None)
 
     def frame_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Of the extended frames of images of a shape."""
+        """The shape of the extended frames of images of a shape."""
         return extended_shape(shape, self.pad(shape))
 
     def model(self, shape: tuple[int, ...]) -> BlurModel:

@@ -65,7 +65,7 @@ class Linearized:
 
 
 def compared_margins(frame: Frame, model: BlurModel, vector: jax.Array) -> jax.Array:
-    """Of a blur that is a little wider than that of the vector, so that its root is inside.
+    """Margins of a blur a little wider than the vector's, so that its root is inside.
 
     Across grids they are whole coarse px, each of which is many; one too many is lost for nothing.
     """

@@ -79,7 +79,7 @@ class JointPass:
             )
 
     def all_records(self, sigma_shape: tuple[int, ...] = ()) -> PairRecord:
-        """Of all pairs, leading axis ``[n]``; the shape of a sigma matters if there are none."""
+        """Records of all pairs, leading axis ``[n]``; a sigma's shape matters if there are none."""
         if not self.records:
             none, code, sigma = np.zeros(0), np.zeros(0, np.int32), np.zeros((0, *sigma_shape))
             p = self.start.vector.size

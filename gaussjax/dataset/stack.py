@@ -122,7 +122,7 @@ def estimate_blurs(references: ArrayLike, blurreds: ArrayLike, **options: Any) -
 
 
 def _grid(reference: tuple[int, ...], blurred: tuple[int, ...], options) -> CoarseGrid | None:
-    """Of the blurred images on that of the references; None: they share one."""
+    """The grid of the blurred images on that of the references; None: they share one."""
     return as_coarse_grid(reference, blurred, *((_OPTIONS | options)[name] for name in _GRID))
 
 

@@ -33,7 +33,7 @@ _NEAR = 1e-3
 
 
 def first_start(stream: PairStream, options: JointOptions, noise_std, initial) -> JointStart:
-    """From the first pairs of every process, by passes over them until the blur has settled."""
+    """The start from the first pairs of every process, by passes until the blur has settled."""
     head = stream.head(-(-_FIRST_PAIRS // jax.process_count()))
     loaded = [pair for pair in head if isinstance(pair, LoadedPair)]
     good = [pair for pair in loaded if np.isfinite(np.sum(pair.reference) + np.sum(pair.blurred))]
@@ -57,7 +57,7 @@ def first_start(stream: PairStream, options: JointOptions, noise_std, initial) -
 def _shared_start(
     good: list[LoadedPair], reasons: list[str], options: JointOptions, noise_std, initial
 ) -> JointStart:
-    """By the spectra of the first process that has pairs: those of its commonest shape."""
+    """The start by the spectra of the first process that has pairs: those of its main shape."""
     named = {}
     if good:
         (shape, _), *_ = Counter(pair.reference.shape for pair in good).most_common(1)
@@ -105,7 +105,7 @@ def spectral_start(references, blurreds, noise_std, initial, *, options: JointOp
 
 
 def next_start(fit: JointFit, start: JointStart, options: JointOptions) -> JointStart:
-    """At the joint fit; with the roles swapped if it says that the other image is sharper.
+    """The start at the joint fit; roles swapped if it says that the other image is sharper.
 
     Not across grids: a fine image cannot be predicted from a coarse one.
     """

@@ -34,7 +34,7 @@ class JointSums:
     transfer: TransferSums  # likewise
 
     def __add__(self, other: "JointSums") -> "JointSums":
-        """Of the pairs of both.
+        """The sums over the pairs of both.
 
         Raises:
             ValueError: images of different numbers of axes.
@@ -84,7 +84,7 @@ class PassSums:
     aside: JointSums
 
     def __add__(self, other: "PassSums") -> "PassSums":
-        """Of the pairs of both."""
+        """The sums over the pairs of both."""
         return PassSums(self.counted + other.counted, self.aside + other.aside)
 
     @property
@@ -94,7 +94,7 @@ class PassSums:
 
     @property
     def joint(self) -> JointSums:
-        """Of the pairs that are fitted."""
+        """The sums over the pairs that are fitted."""
         return self.counted + self.aside if self.all_count else self.counted
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -111,7 +111,7 @@ class PassSums:
 
 @dataclass(frozen=True)
 class JointStart:
-    """Where a pass over the pairs begins."""
+    """The point where a pass over the pairs begins."""
 
     vector: np.ndarray  # theta_0, variances of the oriented pairs, px^2, `[p]`, float64
     unit: float  # by which all images are divided

@@ -47,7 +47,7 @@ class Batch:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of a reference."""
+        """The shape of a reference."""
         return self.references.shape[1:]
 
 

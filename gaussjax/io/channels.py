@@ -19,7 +19,7 @@ BT601 = (0.299, 0.587, 0.114)  # weights of red, green and blue in the luma of J
 
 
 def luma_and_chroma(luma: tuple[float, ...]) -> np.ndarray:
-    """From red, green and blue to Y, Cb and Cr, for the weights of a luma."""
+    """The matrix from red, green and blue to Y, Cb and Cr, for the weights of a luma."""
     weights = np.asarray(luma)
     blue = (np.array([0, 0, 1]) - weights) / (2 * (1 - weights[2]))
     red = (np.array([1, 0, 0]) - weights) / (2 * (1 - weights[0]))

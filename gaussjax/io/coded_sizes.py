@@ -57,7 +57,7 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _webp(data: bytes) -> int | None:
-    """By the header of the only frame, or of the canvas where there is one."""
+    """The size in the header of the only frame, or of the canvas where there is one."""
     kind, body = data[12:16], data[20:]
     if kind == b"VP8X":
         return (1 + _little(body[4:7])) * (1 + _little(body[7:10]))
@@ -80,7 +80,7 @@ def _jpeg_2000(data: bytes) -> int | None:
 
 
 def _jpeg_xl(data: bytes) -> int | None:
-    """Of a bare code stream, or of what looks like a box with one: again the largest."""
+    """The size of a bare code stream, or the largest of what looks like a box with one."""
     start = rb"^\xff\x0a|jxlc\xff\x0a|jxlp....\xff\x0a"
     sizes = [_jpeg_xl_frame(data[m.end() :][:10]) for m in re.finditer(start, data, re.DOTALL)]
     return max(sizes, default=None)
@@ -105,7 +105,7 @@ def _jpeg_xl_frame(header: bytes) -> int:
 
 
 def _jpeg_xr(data: bytes) -> int | None:
-    """By two entries of a directory like that of a TIFF file."""
+    """The size by two entries of a directory like that of a TIFF file."""
     start = _little(data[4:8]) + 2
     found = {}
     for place in range(start, start + 12 * _little(data[start - 2 : start]), 12):
@@ -114,7 +114,7 @@ def _jpeg_xr(data: bytes) -> int | None:
 
 
 def _lerc(data: bytes) -> int:
-    """Of all bands, which follow each other; rows, columns and samples come after a checksum."""
+    """The size of all bands, which follow each other; their dimensions come after a checksum."""
     count = 0
     for found in re.finditer(rb"Lerc2 ", data):
         version = _little(data[found.end() : found.end() + 4])

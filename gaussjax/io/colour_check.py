@@ -33,7 +33,7 @@ def block_means(channels: np.ndarray) -> np.ndarray | None:
 
 
 def depth_note(scales: tuple[int | None, int | None]) -> str:
-    """On files whose white is a different number; empty where it is the same, or not known."""
+    """A note on files whose white is a different number; empty where it is alike, or not known."""
     one, other = scales
     if one is None or other is None or one == other:
         return ""
@@ -44,7 +44,7 @@ def depth_note(scales: tuple[int | None, int | None]) -> str:
 
 
 def colour_note(reference: np.ndarray, blurred: np.ndarray) -> str:
-    """On colours that were weighted or decoded differently; empty where none is seen.
+    """A note on colours that were weighted or decoded differently; empty where none is seen.
 
     Of means over blocks, ``[3, 16, 16]`` of colour or ``[16, 16]`` of grey.
     """

@@ -87,7 +87,7 @@ def _name(number: int, hdu: Any) -> str:
 
 
 def _pixel_size(hdus: Any, hdu: Any, shape: tuple[int, ...]) -> PixelSize | None:
-    """Of the sky, from the header's world coordinates; None if it has none, or broken ones."""
+    """The scale on the sky by world coordinates; None if the header has none, or broken ones."""
     if not any(key.startswith(("CTYPE", "CDELT", "CD1_1")) for key in hdu.header):
         return None
     try:

@@ -54,7 +54,7 @@ class ImageFile:
     blocks: np.ndarray | None = None
 
     def __repr__(self) -> str:
-        """Without the pixels."""
+        """The size, type and notes, without the pixels."""
         size = " x ".join(map(str, self.values.shape))
         return f"ImageFile({'; '.join((f'{size} px of {self.dtype}', *self.notes))})"
 

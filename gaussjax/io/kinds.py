@@ -114,7 +114,7 @@ def find_decoder(path: Path) -> Decoder:
 
 
 def _decoder(head: bytes) -> Decoder | None:
-    """By the first bytes; None for a kind that is not read."""
+    """The decoder by the first bytes; None for a kind that is not read."""
     if head.startswith(b"\x93NUMPY"):
         return decode_npy
     if head.startswith(b"PK\x03\x04") and head[30:][: head[26]].endswith(b".npy"):
@@ -136,7 +136,7 @@ def _decoder(head: bytes) -> Decoder | None:
 
 
 def _decoder_of_photo(head: bytes) -> Decoder | None:
-    """Of the container that AVIF, HEIC and videos share: the brands are in its first box."""
+    """The decoder of the container of AVIF, HEIC and videos, by the brands in its first box."""
     brands = head[8 : int.from_bytes(head[:4], "big")]
     if b"avif" in brands:
         return decode_avif

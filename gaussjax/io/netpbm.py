@@ -81,7 +81,7 @@ def _from_bits(data: bytes, height: int, width: int) -> np.ndarray:
 
 
 def _decode_float(data: bytes, scale: float, shape: tuple[int, ...]) -> Decoded:
-    """Of a portable float map: rows from bottom to top, of the byte order that a sign tells."""
+    """A portable float map: rows from bottom to top, of the byte order that a sign tells."""
     samples = np.frombuffer(data[: len(data) // 4 * 4], "<f4" if scale < 0 else ">f4")
     samples = _shaped(samples, shape)[::-1].astype(np.float32)
     return Decoded(samples, None, colour=len(shape) == 3)

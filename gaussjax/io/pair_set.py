@@ -38,11 +38,11 @@ class PairSet:
         return len(self.source.pairs) + len(self.source.problems)
 
     def __iter__(self) -> Generator[Pair, None, None]:
-        """From the first pair on."""
+        """All pairs."""
         return self.starting_at(0)
 
     def starting_at(self, position: int) -> Generator[Pair, None, None]:
-        """From the pair at a position on, without reading those before it; then the partnerless."""
+        """The pairs from a position on, without reading those before it; then the partnerless."""
         return self._from(as_count(position, "position"))
 
     def _from(self, position: int) -> Generator[Pair, None, None]:
@@ -60,7 +60,7 @@ class PairSet:
                 yield BadPair(problem.name, place, problem.reason)
 
     def fingerprint(self) -> str:
-        """Of the names of all pairs, the sizes and times of their files, and how they are read."""
+        """Identifies names of all pairs, sizes and times of their files, and how they are read."""
         light = ", in light" * self.linearize
         return f"{self.source.fingerprint()}, {self.dtype}{light}"
 

@@ -27,7 +27,7 @@ _HEADERS = (["reference", "blurred"], ["reference", "blurred", "name"])
 
 @dataclass(frozen=True)
 class PairFiles:
-    """Where one pair is."""
+    """The files of one pair."""
 
     name: str  # what the pair is called in reports
     reference: Path  # path of A, an image or a stack

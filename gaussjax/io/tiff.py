@@ -137,7 +137,7 @@ def _from_cmyk(samples: np.ndarray, white: int) -> np.ndarray:
 
 
 def _pixel_size(tiff: Any, series: Any) -> PixelSize | None:
-    """As a microscope wrote it. Of other files the resolution is one for printing."""
+    """The size that a microscope wrote. Of other files the resolution is one for printing."""
     found: dict[str, tuple[float, str]] = {}
     source = ""
     try:

@@ -55,7 +55,7 @@ def refuse_packed_bombs(folder: Path, metadata: dict[str, Any], item_size: int) 
 
 
 def _chunks(metadata: dict[str, Any]) -> _Chunks:
-    """By the metadata of either format."""
+    """The packing by the metadata of either format."""
     if "chunks" in metadata:  # format 2
         codecs = [*(metadata.get("filters") or ()), metadata.get("compressor")]
         # Older releases of zarr hand over the codecs themselves.

@@ -70,7 +70,7 @@ class BlurMap:
 
     @property
     def sigma_standard_error(self) -> jax.Array:
-        """Of ``sigma`` at its position, px; NaN where the status is not 0.
+        """Standard error of ``sigma`` at its position, px; NaN where the status is not 0.
 
         By noise and by what a blur that varies over the tile adds to second order. Less than that
         of the estimate where it varies, which takes the variation for noise: see ``noise_part``.
@@ -82,13 +82,13 @@ class BlurMap:
 
     @property
     def verdict(self) -> jax.Array:
-        """On every tile, a :class:`~gaussjax.Verdict`, ``[ny, nx]``."""
+        """The verdict on every tile, a :class:`~gaussjax.Verdict`, ``[ny, nx]``."""
         assert self.estimates.adequacy is not None  # the pixels were seen
         return self.estimates.adequacy.verdict
 
     @property
     def status(self) -> jax.Array:
-        """Of every tile, ``[ny, nx]``; 0 = estimated."""
+        """The status of every tile, ``[ny, nx]``; 0 = estimated."""
         return self.estimates.status
 
     @property

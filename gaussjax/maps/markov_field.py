@@ -115,7 +115,7 @@ def _surface(place: jax.Array) -> jax.Array:
 
 
 def _slopes(field: jax.Array) -> jax.Array:
-    """By how much a field changes from node to node, ``[ny, nx, 2]``: the lesser of both sides."""
+    """Changes of a field from node to node, ``[ny, nx, 2]``: the lesser of both sides."""
     slopes = []
     for axis in range(2):
         change = jnp.moveaxis(jnp.diff(field, axis=axis), axis, 0)

@@ -26,7 +26,7 @@ from gaussjax.statistics.result import BlurEstimate
 
 @pytree
 class Sensitivity:
-    """Where an estimate of the variance looks, and how much of its scatter is noise."""
+    """Where in the frame an estimate of the variance looks, and the noise in its scatter."""
 
     position: jax.Array  # its centroid, px from the centre of the first pixel, `[ndim]`
     # part of the estimate's variance that remains where a blur that varies linearly counts as none
@@ -155,7 +155,7 @@ def _noise_part(residual, left, field, weights, unknown) -> jax.Array:
 
 
 def _score_variance(residual, field, weights) -> jax.Array:
-    """Of ``sum W r field``, up to a factor, of noise of any spectrum and strength."""
+    """Variance of ``sum W r field``, up to a factor, for noise of any spectrum and strength."""
     score, weighted = weights * residual, weights * field
     power, own = (squared_magnitude(forward_transform(a, a.ndim)) for a in (score, weighted))
     correlated = long_run_factor(power, own, residual.shape)

@@ -32,7 +32,7 @@ def extended_box_taps(variance: float) -> np.ndarray:
 
 
 def pillow_transfer(w: np.ndarray, sigma: float) -> np.ndarray:
-    """Of Pillow's GaussianBlur along one axis."""
+    """The transfer function of Pillow's GaussianBlur along one axis."""
     return from_even_taps(w, extended_box_taps(sigma**2 / _BOXES)) ** _BOXES
 
 
@@ -47,13 +47,13 @@ def skia_sigma(window: int) -> float:
 
 
 def skia_variance(window: int) -> float:
-    """Of the three boxes of a length, px^2."""
+    """The variance of the three boxes of a length, px^2."""
     lengths = [window, window, window + 1 - window % 2]
     return sum(length**2 - 1 for length in lengths) / 12
 
 
 def skia_transfer(w: np.ndarray, window: int) -> np.ndarray:
-    """Of the three boxes of a length along one axis; even ones are shifted to and fro."""
+    """The transfer of three boxes of a length along one axis; even ones are shifted to and fro."""
 
     def box(length: int) -> np.ndarray:
         half = np.where(w == 0, 1e-9, 0.5 * w)
@@ -63,5 +63,5 @@ def skia_transfer(w: np.ndarray, window: int) -> np.ndarray:
 
 
 def gblur_transfer(w: np.ndarray, sigma: float) -> np.ndarray:
-    """Of ffmpeg's gblur along one axis, with its default of one step."""
+    """The transfer of ffmpeg's gblur along one axis, with its default of one step."""
     return 1 / (1 + 2 * sigma**2 * np.sin(0.5 * w) ** 2)

@@ -15,7 +15,7 @@ _FADE = 8
 
 
 def bucket_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Of the frame for images of this shape; its own if all lengths are powers of two.
+    """The frame for images of this shape; their own if all lengths are powers of two.
 
     Everything that divides a frame into parts goes by these lengths, in any frame: so the parts are
     the same whether the frame is the image's own or its bucket's.

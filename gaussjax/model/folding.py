@@ -79,7 +79,7 @@ class CoarseGrid:
         return math.prod(self.steps) if self.pixel == "area" else 1.0
 
     def fine_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """Of the fine image of a coarse one."""
+        """The shape of the fine image of a coarse one."""
         return tuple(int(r * n) for r, n in zip(self.ratios, shape, strict=True))
 
     def coarse_margins(
@@ -212,7 +212,7 @@ def product_weights(grid: CoarseGrid | None, shape: Sequence[int], dtype) -> jax
 
 
 def with_noise_gain(grid: CoarseGrid | None, values: jax.Array, shape: Sequence[int]) -> jax.Array:
-    """Times what coarse pixels leave of the power of white noise of A, before folding."""
+    """Values times the part of A's white noise that coarse pixels leave, before folding."""
     if grid is None:
         return values
     # Real factors of complex spectra, too.

@@ -43,7 +43,7 @@ def log_width(coefficients: np.ndarray, exponent) -> tuple[Any, Any]:
 
 @cache
 def fwhm_series(ndim: int) -> np.ndarray:
-    """Of log(full width at half maximum / s)."""
+    """The series of log(full width at half maximum / s)."""
 
     def above_half(radius, exponents):
         return _kernel(exponents, radius, ndim) - 0.5 * _kernel(exponents, 0 * radius, ndim)
@@ -53,7 +53,7 @@ def fwhm_series(ndim: int) -> np.ndarray:
 
 @cache
 def energy_series(ndim: int, fraction: float) -> np.ndarray:
-    """Of log(radius within which this part of the kernel's sum lies / s)."""
+    """The series of log(radius within which this part of the kernel's sum lies / s)."""
 
     def outside(radius, exponents):
         return _mass_beyond(exponents, radius, ndim) - (1 - fraction)

@@ -69,12 +69,12 @@ class BlurModel:
 
     @property
     def exponent_index(self) -> int:
-        """Of the exponent in the vector, if it has one."""
+        """The place of the exponent in the vector, if it has one."""
         return self.num_variances + self.gain + self.offset
 
     @property
     def shift_index(self) -> int:
-        """Of the first entry of the shift in the vector, if it has one."""
+        """The place of the shift's first entry in the vector, if it has one."""
         return self.exponent_index + self.has_exponent
 
     @property

@@ -25,7 +25,7 @@ class Window:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the frame."""
+        """The shape of the frame."""
         return tuple(profile.size for profile in self.profiles)
 
     @property

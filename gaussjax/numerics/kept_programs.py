@@ -61,7 +61,7 @@ def keep_programs(folder: str | os.PathLike[str] | None = None) -> Path | None:
 
 
 def cache_folder() -> Path | None:
-    """Where programs are kept by default; None where the user wants none."""
+    """The folder of the programs that are kept by default; None where the user wants none."""
     wanted = os.environ.get(VARIABLE)
     if wanted is None:
         from platformdirs import user_cache_path

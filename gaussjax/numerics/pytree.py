@@ -20,7 +20,7 @@ def static(**options) -> Any:
 
 
 def flatten(values: Any) -> tuple[list[Any], Any]:
-    """As ``jax.tree.flatten``, of anything that a caller may pass; no leaves where that fails."""
+    """``jax.tree.flatten`` of anything that a caller may pass; no leaves where that fails."""
     try:
         # JAX warns of generators that nobody has called a leaf.
         return jax.tree.flatten(values, is_leaf=lambda x: isinstance(x, Iterator))

@@ -34,7 +34,7 @@ def find_coarse_start(
     noise: jax.Array | None,
     estimate_noise: bool,
 ) -> Start:
-    """As :func:`~gaussjax.spectra.start.find_start`, in fine px; the roles are never exchanged.
+    """:func:`~gaussjax.spectra.start.find_start` in fine px; the roles are never exchanged.
 
     The spectra are of A on the grid of B, and of B; the model is on the coarse grid; the variance
     v_A of the noise is that of fine pixels.

@@ -171,7 +171,7 @@ class ErrorsInVariables(Objective):
         return whitened_sums(at.u, at.u_slopes, spectrum.density, spectrum.slopes, weights)
 
     def strength(self, at: Transforms, spectrum: NoiseSpectrum, window) -> jax.Array:
-        """Of the noise: mean of |u|^2 over D."""
+        """The level of the noise: mean of |u|^2 over D."""
         counted = half_plane_weights(window.shape, at.u.real.dtype) * spectrum.trust
         power = jnp.sum(counted * squared_magnitude(at.u) / spectrum.density)
         pixels = window.sum(2) * half_plane_sum(spectrum.trust, window.shape)
@@ -187,7 +187,7 @@ class ErrorsInVariables(Objective):
         return spectral_factors(e, slopes, spectrum.weight, strength, window.shape, repeated)
 
     def excess(self, vector, spectrum: NoiseSpectrum, window, noise) -> jax.Array:
-        """Of the scatter, over the mean of the second derivative."""
+        """Excess of the scatter, over the mean of the second derivative."""
         responses = self.model.responses(vector, self.frame.reference_shape)
         noise = coloured(noise, self.colours())
         return excess(self.frame, *responses, noise, window.sum(2) * spectrum.weight)
@@ -215,7 +215,7 @@ class ErrorsInVariables(Objective):
         return fit.moved(found, moved, length, predicted, num_steps=1)
 
     def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:
-        """Of the objective."""
+        """Gradient of the objective."""
         window = self.window(margins)
         at, _ = self._linearized(vector, window)
         return self.sums(at, self.weighted_spectrum(at, vector, window, context), window)[1]
@@ -231,7 +231,7 @@ class ErrorsInVariables(Objective):
         return coloured_regression(power, spectrum, weights, self.ceiling)
 
     def looked_at(self, crop: Crop) -> Crop:
-        """At most about 256 x 256 px: the evidence takes transforms of its own."""
+        """A crop of at most about 256 x 256 px: the evidence takes transforms of its own."""
         frame = bucket_shape(crop.shape)
         most = box_shape(frame, _PIXELS)
         whole = self.frame.boundary != "valid" or self.model.has_exponent
@@ -247,7 +247,7 @@ class ErrorsInVariables(Objective):
         return _white_view(self, vector, margins, context)
 
     def spectral_departures(self, vector, margins, context, unevenness) -> Departures:
-        """Of |u|^2 from D."""
+        """Departures of |u|^2 from D."""
         return _spectral_departures(self, vector, margins, context, unevenness)
 
     def summary(self, fit: Fit) -> Summary:
@@ -373,7 +373,7 @@ def _white_view(objective: ErrorsInVariables, vector, margins, context) -> View:
 def _spectral_departures(
     objective: ErrorsInVariables, vector, margins, context, unevenness
 ) -> Departures:
-    """Of |u|^2 from D."""
+    """Departures of |u|^2 from D."""
     window = objective.window(margins)
     at, shape, energy = objective.linearize(vector, margins), window.shape, window.sum(2)
     spectrum = objective.weighted_spectrum(at, vector, window, context)

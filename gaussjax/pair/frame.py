@@ -55,7 +55,7 @@ class Frame:
 
     @property
     def reference_shape(self) -> tuple[int, ...]:
-        """Of the extended reference, whose spectrum a response multiplies."""
+        """The shape of the extended reference, whose spectrum a response multiplies."""
         shape = self.blurred.shape
         return shape if self.grid is None else self.grid.fine_shape(shape)
 
@@ -74,7 +74,7 @@ class Frame:
         return jnp.minimum(margins, borders.largest_margins(self.size).astype(margins.dtype))
 
     def _coarse_margins(self, model: BlurModel, vector: jax.Array, margins: jax.Array) -> jax.Array:
-        """In px of B, of margins in px of A; wider where sampling between pixels of A rings."""
+        """Margins in px of A as px of B; wider where sampling between pixels of A rings."""
         assert self.grid is not None
         params = jax.lax.stop_gradient(model.params(vector))
         if params.exponent is None:
@@ -235,12 +235,12 @@ class Usable:
     size: jax.Array | None = None
 
     def of_crop(self, crop: Crop, of: Callable | None = None) -> "Usable":
-        """In a crop of the frame, which maps are cut out of by ``crop.of`` or by ``of``."""
+        """The maps in a crop of the frame, which ``crop.of`` or ``of`` cuts out of each."""
         maps = jax.tree.map(of or crop.of, replace(self, size=None))
         return maps if self.size is None else replace(maps, size=crop.size_of(self.size))
 
     def resampled(self, grid: CoarseGrid) -> "Usable":
-        """With what is known of a fine reference on the grid of the coarse image."""
+        """The maps, with what is known of a fine reference on the grid of the coarse image."""
         if self.reference is None:
             return self
         no_margins = jnp.zeros(grid.ndim, self.reference.dtype)
@@ -254,7 +254,7 @@ class Usable:
         return jnp.where(inside, image, image[(0,) * image.ndim])
 
     def known(self, swapped: jax.Array, image: jax.Array) -> tuple:
-        """Of the sharper and of the softer image, of the shape of ``image``; (None, None): all."""
+        """The maps of the sharper and of the softer image, 1 for None; (None, None): all known."""
         if self.reference is None and self.blurred is None:
             return None, None
         ones = jnp.ones_like(image)
@@ -311,7 +311,7 @@ class Pair:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the images as they are compared: across grids, of B."""
+        """The shape of the images as they are compared: across grids, that of B."""
         return self.blurred.shape
 
     def crop(self, crop: Crop) -> "Pair":

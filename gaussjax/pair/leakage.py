@@ -44,7 +44,7 @@ class Leakage:
 
 
 def leakage(objective: Objective, pair: Pair, fit: Fit) -> Leakage | None:
-    """Of a fit of a pair; None where nothing leaks."""
+    """The leakage in a fit of a pair; None where nothing leaks."""
     model, frame = objective.model, objective.frame
     if not model.has_exponent or frame.boundary != "valid":
         return None
@@ -86,7 +86,7 @@ def leakage(objective: Objective, pair: Pair, fit: Fit) -> Leakage | None:
 
 
 def _prediction(objective: Objective, vector: jax.Array, residual: jax.Array) -> jax.Array:
-    """Of the fit, without its level."""
+    """The prediction of the fit, without its level."""
     level = level_of(objective.model, vector, objective.frame)
     return objective.frame.blurred + residual - level
 
@@ -100,7 +100,7 @@ def _sharp(frame: Frame, pair: Pair) -> jax.Array:
 
 
 def _mirrored_prediction(objective: Objective, sharp: jax.Array, vector: jax.Array) -> jax.Array:
-    """Of a scene that is mirrored at the edges of the frame, likewise."""
+    """The prediction from a scene that is mirrored at the edges of the frame, without its level."""
     model, frame, grid = objective.model, objective.frame, objective.frame.grid
     shape = frame.blurred.shape
     wide = tuple(2 * n for n in shape)

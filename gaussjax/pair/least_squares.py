@@ -112,11 +112,11 @@ class LeastSquares(Objective):
         return residual, fields
 
     def prediction(self, fit: Fit) -> tuple[jax.Array, jax.Array]:
-        """As kept: the last step is too short to change the fields."""
+        """The prediction as kept: the last step is too short to change the fields."""
         return fit.linear.kept
 
     def final_statistics(self, fit: Fit) -> ResidualStatistics:
-        """Of the residual at the end of the last pass."""
+        """Statistics of the residual at the end of the last pass."""
         window, (residual, _) = self.window(fit.margins), fit.linear.kept
         return self.residual_statistics(fit.vector, window, residual, window.values * residual)
 

@@ -80,7 +80,7 @@ def scene_spectrum(frame: Frame, response: jax.Array, noise: Levels, residual: j
 def excess(
     frame: Frame, response: jax.Array, slopes: jax.Array, noise: Levels, weights: jax.Array
 ) -> jax.Array:
-    """As :func:`~gaussjax.statistics.noise.excess_scatter`, with weights without the half plane's.
+    """:func:`~gaussjax.statistics.noise.excess_scatter`, with weights without the half plane's.
 
     Sums over the frequencies that fold into one are sums over the fine half plane of what is tiled.
     """

@@ -24,7 +24,7 @@ from gaussjax.statistics.summary import Summary
 
 @pytree
 class Fit:
-    """Where the iteration on an objective has come to."""
+    """The point that the iteration on an objective has come to."""
 
     vector: jax.Array  # of the model, `[k]`
     context: jax.Array  # of the objective, `[q]`
@@ -37,7 +37,7 @@ class Fit:
     num_steps: jax.Array  # passes and solver steps together
 
     def moved(self, vector, linear, step, predicted_step, num_steps: jax.Array | int = 0) -> "Fit":
-        """After one pass; ``num_steps`` are those of a solver inside of it."""
+        """The fit after one more pass; ``num_steps`` are those of a solver inside of it."""
         return replace(
             self,
             vector=vector,
@@ -82,7 +82,7 @@ class Objective(ABC):
 
     @abstractmethod
     def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:
-        """Of the objective, ``[k]``; zero at its optimum. For implicit differentiation."""
+        """Gradient, ``[k]``; zero at the optimum. For implicit differentiation."""
 
     @abstractmethod
     def summary(self, fit: Fit) -> Summary:
@@ -111,7 +111,7 @@ class Objective(ABC):
         return View(self.frame, window, residual, fields, score)
 
     def spectral_departures(self, vector, margins, context, unevenness) -> Departures | None:
-        """Of the residual from noise of the spectrum that it is taken for; None: it may be any.
+        """The residual's departures from noise of its assumed spectrum; None: it may be any.
 
         Args:
             vector: of the optimum.
@@ -132,7 +132,7 @@ class Objective(ABC):
     def residual_statistics(
         self, vector: jax.Array, window: Window, residual, whitened, parts: int = 1
     ) -> ResidualStatistics:
-        """Of a residual and its whitened form; the frame is one of several ``parts``."""
+        """Statistics of a residual and its whitened form; the frame is one of several ``parts``."""
         # Without the level, which may be large.
         predicted = self.frame.blurred + residual - level_of(self.model, vector, self.frame)
         return gather(

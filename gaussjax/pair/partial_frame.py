@@ -87,7 +87,7 @@ def to_precision(estimate: F) -> F:
 
 
 def _search(estimate: Callable[..., BlurEstimate], maps: list[Any], asked: float) -> BlurEstimate:
-    """Of tiles, of larger ones where those tell too little, or of all of a small frame."""
+    """An estimate of tiles, of larger ones where those tell too little, or of a small frame."""
     shape, size = maps[0].shape, _SIZES[len(maps[0].shape) - 1]
     while True:
         tile = tuple(size if n >= 2 * size else n for n in shape)
@@ -185,7 +185,7 @@ def _cut(image, corner: Corner, shape: Corner, step: int = 1):
 
 
 def _relative_errors(found: BlurEstimate, told: list[BlurEstimate]) -> tuple[float, float, float]:
-    """Of the largest sigma: by Student's interval over the normal one's, model, and noise alone.
+    """Errors of the largest sigma: by Student's over the normal interval, model, and noise alone.
 
     The last is that of the first if the tiles lay apart by their noise.
     """
@@ -200,7 +200,7 @@ def _relative_errors(found: BlurEstimate, told: list[BlurEstimate]) -> tuple[flo
 
 
 class _Mean(NamedTuple):
-    """Of one number of many tiles; arrays of its shape."""
+    """The mean of one number over many tiles; arrays of its shape."""
 
     value: np.ndarray
     error: np.ndarray
@@ -209,7 +209,7 @@ class _Mean(NamedTuple):
 
     @classmethod
     def of(cls, values: np.ndarray, errors: np.ndarray, first: int) -> "_Mean":
-        """By what each tile tells; the scatter is that of the first ones.
+        """The mean, weighted by what each tile tells; the scatter is that of the first ones.
 
         Every tile has a value of its own. How far they lie apart beyond their error bars, and the
         error bar of their mean (CR2, with Student's t), is that of the tiles by which it was

@@ -93,11 +93,11 @@ class Robust(Objective):
         return fit.moved(root.params, linear, length, predicted, root.num_steps)
 
     def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:
-        """Of the objective."""
+        """Gradient of the objective."""
         return self.evaluate(vector, self.window(margins), context).gradient
 
     def prediction(self, fit: Fit) -> tuple[jax.Array, jax.Array]:
-        """As of the last pass."""
+        """The prediction of the last pass."""
         return fit.linear
 
     def score(self, residual, window: Window, context: jax.Array) -> jax.Array:

@@ -49,7 +49,7 @@ class TiledLeastSquares(LeastSquares):
         return self.residual_statistics(vector, window, residual, window.values * residual)
 
     def final_statistics(self, fit: Fit) -> ResidualStatistics:
-        """As gathered in the last pass."""
+        """The statistics gathered in the last pass."""
         return fit.linear.kept
 
 

@@ -136,7 +136,7 @@ def spline_values(
 
 
 def crossing(coefficients: jax.Array, covariance: jax.Array, level) -> tuple[jax.Array, jax.Array]:
-    """Where a spline first falls below a level, in knots, and the standard error of the place."""
+    """The place where a spline first falls below a level, in knots, and its standard error."""
     size, dtype = coefficients.size, coefficients.dtype
     count = _FINE * (size - 2)
     places = jnp.asarray(np.arange(count + 1) / _FINE, dtype)

@@ -35,7 +35,7 @@ class TransferOptions:
     grid: CoarseGrid | None = None  # of B on that of A
 
     def layout(self, shape: tuple[int, ...]) -> Layout:
-        """Of a pair whose B has this shape."""
+        """The layout of a pair whose B has this shape."""
         return Layout.of(shape, self.boundary, self.grid)
 
 

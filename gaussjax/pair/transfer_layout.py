@@ -41,7 +41,7 @@ class Layout:
 
     @classmethod
     def of(cls, shape: tuple[int, ...], boundary: str, grid: CoarseGrid | None) -> "Layout":
-        """Of a blurred image of this shape."""
+        """The layout for a blurred image of this shape."""
         if boundary != "valid":
             return cls(shape, (0,) * len(shape), shape, grid)
         if grid is None:
@@ -57,7 +57,7 @@ class Layout:
 
     @property
     def reference_shape(self) -> tuple[int, ...]:
-        """Of A, continued, on whose half plane T is."""
+        """The shape of A, continued, on whose half plane T is."""
         return self.whole if self.grid is None else self.grid.fine_shape(self.whole)
 
     @property
@@ -86,23 +86,23 @@ class Layout:
         return whole[tuple(slice(pad, pad + n) for pad, n in places)]
 
     def transform(self, image: jax.Array) -> jax.Array:
-        """Of an image on the grid of B that is 0 beyond its edge, on the half plane of A."""
+        """Transform of an image on the grid of B, 0 beyond its edge, on the half plane of A."""
         return self.tiled(forward_transform(self.embedded(image), image.ndim))
 
     def folded(self, spectrum: jax.Array) -> jax.Array:
-        """On the half plane of B."""
+        """A spectrum on the half plane of B."""
         return spectrum if self.grid is None else fold(self.grid, spectrum, self.whole)
 
     def tiled(self, spectrum: jax.Array) -> jax.Array:
-        """From the half plane of B to that of A."""
+        """A spectrum, from the half plane of B to that of A."""
         return spectrum if self.grid is None else tile(self.grid, spectrum, self.whole)
 
     def product_weights(self, dtype) -> jax.Array:
-        """With which sums of :meth:`transform` times a reference's spectrum are sums over px."""
+        """The weights by which sums of :meth:`transform` times a spectrum of A are sums over px."""
         return product_weights(self.grid, self.whole, dtype)
 
     def with_noise_gain(self, values: jax.Array) -> jax.Array:
-        """Times what coarse pixels leave of the power of white noise of A, before folding."""
+        """Values times the part of A's white noise that coarse pixels leave, before folding."""
         return with_noise_gain(self.grid, values, self.whole)
 
     def energy(self, dtype) -> jax.Array:

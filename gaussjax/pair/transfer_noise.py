@@ -46,7 +46,7 @@ class ResidualPower:
 def residual_power(
     equations: TransferEquations, coefficients: jax.Array, error: jax.Array
 ) -> ResidualPower:
-    """Of the residual that T leaves.
+    """The power of the residual that T leaves.
 
     Its coefficients are 0 where it is not known, ``[terms, size]``: there B is all noise. Their
     standard errors are infinite where nothing is known.
@@ -84,7 +84,7 @@ def noise_levels(seen: ResidualPower, noise: jax.Array, ceiling: jax.Array) -> j
 def levels_covariance(
     seen: ResidualPower, noise: jax.Array, ceiling: jax.Array, imitated: jax.Array
 ) -> jax.Array:
-    """Of the levels ``noise``, ``[2, 2]``; what the pair does not tell lies within the ceiling.
+    """Covariance of the levels ``noise``, ``[2, 2]``; up to ``ceiling`` where the pair tells none.
 
     ``imitated`` is how the gain changes as T follows a change of the levels' ratio. Of two
     exposures of one scene a wrong ratio makes T fall where noise hides the scene, and the residual

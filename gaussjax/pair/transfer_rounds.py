@@ -22,7 +22,7 @@ _HALF = math.sqrt(2 * math.log(2))
 
 @pytree
 class TransferState:
-    """Where the rounds are."""
+    """The state of the rounds."""
 
     change: jax.Array  # coefficients of T - 1, ``[terms, size]``
     error: jax.Array  # about the standard errors of these

@@ -109,7 +109,7 @@ def _panel(
 
 
 def _range(sigmas: np.ndarray, joint: float, error: float) -> tuple[float, float]:
-    """Of the axis: the bulk of the sigmas and the joint one with its error bar, never empty."""
+    """The range of the axis: the bulk of the sigmas and the joint one with its error bar."""
     edges = []
     if sigmas.size:
         lower, middle, upper = np.percentile(sigmas, (25, 50, 75))

@@ -20,7 +20,7 @@ _CHANCE = 30.0  # variances of the noise that factors and phases have to gain, t
 
 @dataclass(frozen=True)
 class Lattice:
-    """Where the samples of a small image lay, along one axis."""
+    """The places of the samples of a small image, along one axis."""
 
     factor: float
     phase: float

@@ -43,7 +43,7 @@ class BlurSums:
 
     @property
     def evaluation(self) -> Evaluation:
-        """Of f over the energy, for :func:`~gaussjax.numerics.newton.newton`."""
+        """The value and derivatives of f / energy, for :func:`~gaussjax.numerics.newton.newton`."""
         scale = 1 / jnp.where(self.energy > 0, self.energy, 1)
         curvature, lacking = self.information, 1.0
         if self.curvature is not None:

@@ -70,7 +70,7 @@ def noise_of_repeats(exposures: ArrayLike) -> tuple[float, np.ndarray]:
 
 
 def _autocovariance(differences: np.ndarray, reach: list[int]) -> np.ndarray:
-    """Of differences from a mean, at lags up to a reach, ``[2 reach + 1]`` along every axis."""
+    """Autocovariance of differences from a mean, ``[2 reach + 1]`` lags along every axis."""
     n, *shape = differences.shape
     axes, room = range(len(shape)), [size + r for size, r in zip(shape, reach, strict=True)]
     total = 0.0

@@ -66,7 +66,7 @@ class RingSums:
 
     @staticmethod
     def none(num_parameters: int, dtype) -> "RingSums":
-        """Of a pair that adds nothing."""
+        """The sums of a pair that adds nothing."""
         none = jnp.zeros(NUM_BINS + 1, dtype)
         changes = jnp.zeros((num_parameters, NUM_BINS + 1), dtype)
         return RingSums(none, none, none, none, none, none, none, none, changes)
@@ -99,7 +99,7 @@ class TransferSums:
     changes: np.ndarray  # derivatives of `fitted`, `[groups, p, NUM_BINS + 1]`
 
     def __add__(self, other: "TransferSums") -> "TransferSums":
-        """Of the pairs of both."""
+        """The sums over the pairs of both."""
         return TransferSums(
             self.num_pairs + other.num_pairs,
             self.moments + other.moments,
@@ -108,7 +108,7 @@ class TransferSums:
 
     @staticmethod
     def none(num_parameters: int) -> "TransferSums":
-        """Of no pairs, for a blur of so many parameters."""
+        """The sums over no pairs, for a blur of so many parameters."""
         sizes = len(_Moments._fields), num_parameters
         return TransferSums(
             np.zeros(_GROUPS), *(np.zeros((_GROUPS, size, NUM_BINS + 1)) for size in sizes)
@@ -116,7 +116,7 @@ class TransferSums:
 
     @staticmethod
     def of_pairs(pairs: RingSums, places: npt.ArrayLike) -> "TransferSums":
-        """Of pairs whose sums have a leading axis; those without a pixel do not count.
+        """The sum over pairs whose sums have a leading axis; those without a pixel do not count.
 
         Groups are dealt out by the places of the pairs among all pairs, ``[n]``.
         """
@@ -155,7 +155,7 @@ class PowerShares:
     filters: np.ndarray
 
     def __str__(self) -> str:
-        """In a line."""
+        """All shares in one line."""
         parts = self.linear, self.gaussian, self.distortion, self.noise
         linear, gaussian, distortion, noise = (f"{100 * float(part):.3g} %" for part in parts)
         return (
@@ -265,7 +265,7 @@ class _Split:
         return self.total - self.noise - self.filters - self.field
 
     def shares(self) -> tuple[np.ndarray, ...]:
-        """Of all rings together, in the order of PowerShares."""
+        """The shares of all rings together, in the order of PowerShares."""
         distortion = self.filters + self.field
         parts = self.linear, self.linear - self.departure, self.noise, distortion, self.filters
         total = np.sum(self.total, -1)

@@ -18,7 +18,7 @@ class Code(enum.IntEnum):
         return code
 
     def __jax_array__(self):
-        """Of the type of the codes that it is compared with: else an integer of the default one."""
+        """An integer of the type that it is compared with; else one of the default type."""
         return np.int32(int(self))
 
     @property

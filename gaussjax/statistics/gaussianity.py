@@ -75,7 +75,7 @@ class Gaussianity:
 def gaussianity(
     params: BlurParams, covariance: jax.Array, departures: Departures | None
 ) -> Gaussianity | None:
-    """Of the parameters of an estimate, as it was given; None where they have no exponent.
+    """The test of an estimate's parameters, as it was given; None where they have no exponent.
 
     The covariance is that of their leaves by noise; departures have effects on the vector of the
     fit.
@@ -111,7 +111,7 @@ def scale_effects(params: BlurParams, effects: jax.Array) -> jax.Array:
 
 
 def _exponent_row(params: BlurParams) -> int:
-    """Of the exponent in the vector of a fit: see :class:`gaussjax.model.response.BlurModel`."""
+    """The place of the exponent in the vector of a fit: see ``BlurModel``."""
     return 1 + (params.gain is not None) + (params.offset is not None)
 
 

@@ -64,7 +64,7 @@ def uneven_factor(score: jax.Array, field: jax.Array, weights: jax.Array) -> jax
 
 
 def tapered_uneven_factor(score: jax.Array, field: jax.Array, window: jax.Array) -> jax.Array:
-    """As :func:`uneven_factor`, of pixels that a window weighs whose noise is no larger for that.
+    """:func:`uneven_factor` of pixels that a window weighs whose noise is no larger for that.
 
     Args:
         score: residual times the window.

@@ -107,7 +107,7 @@ class NoiseSpectrum:
 
     @classmethod
     def leaked(cls, gain, gain_slopes, own_gain, noise, colours=None, base=None) -> "NoiseSpectrum":
-        """Of a residual that is seen through a window.
+        """The spectrum of a residual that is seen through a window.
 
         Frequencies that the blur has emptied of the noise of A hold what the window leaks into
         them, and rounding. They say nothing that others do not say as well, and count by the square

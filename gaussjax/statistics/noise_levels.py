@@ -64,7 +64,7 @@ def noise_ceiling(power: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
 def coloured_ceiling(
     powers: tuple[jax.Array, jax.Array], colours: jax.Array, image_shape: tuple[int, ...]
 ) -> jax.Array:
-    """As :func:`noise_ceiling`, ``[2]``, of images whose noise has colours, ``[2, *spectrum]``."""
+    """:func:`noise_ceiling`, ``[2]``, of images whose noise has colours, ``[2, *spectrum]``."""
     each = zip(powers, colours, strict=True)
     found = [_largest_level(power, colour, image_shape) for power, colour in each]
     return CEILING * jnp.stack(found)

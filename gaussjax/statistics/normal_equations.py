@@ -19,7 +19,7 @@ class NormalEquations:
     num_pixels: jax.Array  # compared
 
     def __add__(self, other: Self) -> Self:
-        """Of the pixels of both."""
+        """The sums over the pixels of both."""
         return jax.tree.map(operator.add, self, other)
 
     def squares_after(self, move: jax.Array) -> jax.Array:

@@ -53,7 +53,7 @@ class PhysicalBlur:
 
     @property
     def b_factor_standard_error(self) -> jax.Array:
-        """Of B, by noise, unit^2."""
+        """Standard error of the B factor by noise, unit^2."""
         return 16 * np.pi**2 * abs(self.sigma) * self.sigma_standard_error
 
     def __str__(self) -> str:
@@ -118,7 +118,7 @@ def pixel_sizes(pixel_size: float | Sequence[float], ndim: int, name: str) -> tu
 
 
 def _like(values: jax.Array, batch: jax.Array) -> jax.Array:
-    """With leading axes of one to the rank of a batch."""
+    """Values with leading axes of one, to the rank of a batch."""
     return values.reshape((1,) * (batch.ndim - values.ndim) + values.shape)
 
 

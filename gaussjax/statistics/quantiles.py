@@ -64,7 +64,7 @@ def student_tail(value: npt.ArrayLike, freedom: npt.ArrayLike) -> np.ndarray:
 
 
 def _traced_student_quantile(level: jax.Array, freedom: jax.Array) -> jax.Array:
-    """By bisection between the quantiles of the normal and the Cauchy distribution."""
+    """The quantile, by bisection between those of the normal and the Cauchy distribution."""
     freedom = jnp.asarray(freedom)
 
     def probability(t, freedom):
