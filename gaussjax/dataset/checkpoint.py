@@ -17,8 +17,8 @@ from gaussjax.io.errors import why
 from gaussjax.io.output_files import check_replaceable, remove_leftovers, replace_file
 from gaussjax.io.pair_reader import BadPair
 
-# Of the file. Its arrays are named after fields: raise this number when a field is renamed or gets
-# another meaning.
+# Version of the file, whose arrays are named after fields: to be raised when a field is renamed or
+# gets another meaning.
 FORMAT = 4
 
 
@@ -76,7 +76,7 @@ class StateFile:
 
     def _warn(self, text: str, *, is_last: bool = False) -> None:
         message = f"{self.path}: {self._failure}: the state of the run {text}"
-        # As of the caller of fit_dataset, which calls the two methods above.
+        # The warning points to the caller of fit_dataset, which calls the two methods above.
         warnings.warn(StateWarning(message, self._failure, is_last=is_last), stacklevel=4)
 
 

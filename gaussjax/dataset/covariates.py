@@ -8,7 +8,7 @@ import numpy as np
 
 from gaussjax.statistics.covariate_regression import as_numbers
 
-# Of the names that do not fit, so many are quoted.
+# So many of the names that do not fit are quoted.
 _FIRST = 3
 
 

@@ -139,7 +139,7 @@ def fit_dataset(
     named = _named(options, levels, initial)
     known = as_covariates(covariates, pairs, len(pairs) if _is_list(pairs, batched) else None)
     _check_processes(stream, f"{named}, covariates {list(known.columns) if known else None}")
-    # Of many files a fingerprint takes a while, and only a state needs it.
+    # A fingerprint of many files takes a while, and only a state needs it.
     identity = _identity("" if state is None else stream.fingerprint(), named)
     current = _resumed(file, identity)
     if current is None:

@@ -88,7 +88,7 @@ PACKINGS: dict[str, Callable[[bytes, int], bool]] = {
     "bz2": partial(_streams_exceed, bz2.BZ2Decompressor),
     "lzma": partial(_streams_exceed, lzma.LZMADecompressor),
     "zstd": _zstd_exceeds,
-    # As much as the header tells is set aside: by blosc, and for lz4 by numcodecs.
+    # Blosc, and numcodecs for lz4, set aside as much memory as the header tells.
     "blosc": lambda packed, most: int.from_bytes(packed[4:8], "little") > most,
     "lz4": lambda packed, most: int.from_bytes(packed[:4], "little") > most,
 }

@@ -38,7 +38,7 @@ class LoadedPair:
     known_reference: np.ndarray | None = None
     known_blurred: np.ndarray | None = None  # likewise of B
     weights: np.ndarray | None = None  # of the pixels of B; None: all alike
-    # of the images, if they lie in the corner of larger frames
+    # px of the images by axis, if they lie in the corner of larger frames
     size: tuple[int, ...] | None = field(default=None, kw_only=True)
 
     @property

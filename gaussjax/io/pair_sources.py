@@ -32,7 +32,7 @@ class PairFiles:
     name: str  # what the pair is called in reports
     reference: Path  # path of A, an image or a stack
     blurred: Path  # path of B
-    # of the slice along the first axis of both stacks; None for image files
+    # place of the slice along the first axis of both stacks; None for image files
     index: int | None = None
 
 

@@ -24,7 +24,7 @@ from gaussjax.model.options import (
     check_family,
 )
 
-# Of B, or of A and of B.
+# A mask of B, or one of A and one of B.
 Mask = ArrayLike | tuple[ArrayLike | None, ArrayLike | None]
 
 

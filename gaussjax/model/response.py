@@ -140,8 +140,8 @@ class BlurModel:
             moved = replace(params, variance=form[:p], exponent=exponent)
             return (gaussian_transfer(moved, shape, self.kernel, self.reach),) * 2
 
-        # Of T alone, which is real: the derivatives of gain and phase by the variances are zeros,
-        # and would be written to memory.
+        # The derivatives of T alone, which is real: those of gain and phase by the variances are
+        # zeros, and would be written to memory.
         form = vector[:p]
         if params.exponent is not None:
             form = jnp.concatenate([form, params.exponent[None]])

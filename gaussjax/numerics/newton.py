@@ -131,7 +131,7 @@ def newton_step(
     damping = jnp.clip(damping, 1e-12, 1e12)
     gradient, curvature = evaluation.gradient, evaluation.curvature
     wanted = bounded_step(params, gradient, curvature, lower, upper, damping)
-    # Of the step before it is clipped: a clipped one may lead uphill.
+    # What the step promises before it is clipped: a clipped one may lead uphill.
     promised = -jnp.sum(wanted * gradient) - 0.5 * jnp.sum(wanted * (curvature @ wanted))
     eps = jnp.finfo(params.dtype).eps
     invisible = eps * jnp.maximum(evaluation.cost, 0) + (8 * eps * evaluation.magnitude) ** 2

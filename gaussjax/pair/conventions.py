@@ -24,7 +24,7 @@ REACH, _LENGTH = 8, 32
 _LARGEST_RADIUS = 16
 _INDEX = np.arange(_LENGTH // 2 + 1)
 _FREQUENCIES = 2 * np.pi / _LENGTH * _INDEX  # rad/px
-# Of the inverse transform of an even function.
+# The weights of the inverse transform of an even function.
 _WEIGHTS = np.where((_INDEX == 0) | (2 * _INDEX == _LENGTH), 1, 2) / _LENGTH
 # px^2 at which the kernels are tabulated.
 _KNOTS = np.linspace(0, 1.1 * _WIDEST, 300) ** 2

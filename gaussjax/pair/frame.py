@@ -346,7 +346,7 @@ class Pair:
         if self.usable.weights is not None:
             weights = self.usable.weights * (1 if weights is None else weights)
         sharp, soft = swap_pair(self.swapped, self.reference, self.blurred)
-        # Of the images as they came: oriented ones would be written out first.
+        # The difference of the images as they came: oriented ones would be written out first.
         sign = jnp.where(self.swapped, -1, 1).astype(sharp.dtype)
         return make_frame(
             sharp,

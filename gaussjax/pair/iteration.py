@@ -24,8 +24,8 @@ def iterate(
     The vector and its bounds are ``[k]``. The tolerance, in units of the solver's, is for what
     another pass would change. The result is not differentiable: see :func:`implicit_fit`.
     """
-    # Of a kernel that is cut off every tap counts; of others a pixel more or less does not, but for
-    # coarse ones, each of which is many px.
+    # Where a kernel is cut off every tap counts; else a pixel more or less does not, unless it is a
+    # coarse one, which is many px.
     is_exact = objective.model.kernel.is_finite or objective.frame.grid is not None
     slack = 0 if is_exact else 1
 

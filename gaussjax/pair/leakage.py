@@ -36,7 +36,7 @@ _TWICE = 2.0
 class Leakage:
     """What leaks in, by a guess of it, and whether the residual holds it."""
 
-    # of the vector, `[k]`: with the standard deviations of ``s |s|`` (px^2) and of the exponent
+    # change of the vector, `[k]`, with the standard deviations of ``s |s|`` (px^2) and the exponent
     change: jax.Array
     z_score: jax.Array  # of the guess in the residual, positive where it is there
     share: jax.Array  # of the sum of squared residuals that it explains
@@ -107,7 +107,7 @@ def _mirrored_prediction(objective: Objective, sharp: jax.Array, vector: jax.Arr
     first = tuple(n // 2 for n in shape)
     fine, corner = wide, first
     if grid is not None:
-        # Of a coarse px that is a whole number of fine ones.
+        # A coarse px that is a whole number of fine ones.
         steps = [r.denominator for r in grid.ratios]
         first = tuple(n // q * q for n, q in zip(first, steps, strict=True))
         fine, corner = grid.fine_shape(wide), grid.fine_shape(first)

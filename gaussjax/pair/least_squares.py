@@ -38,7 +38,7 @@ from gaussjax.statistics.summary import Summary
 _TELLING = 100.0
 # The second-order term is limited to this multiple of its estimate from row bands.
 _ALLOWED = 2.0
-# Of the row bands of the verdict, one in this many serves for that estimate.
+# One in this many of the verdict's row bands serves for that estimate.
 _FEWER_BANDS = 8
 
 

@@ -57,7 +57,7 @@ class View:
     residual: jax.Array  # predicted - B, on the frame
     fields: jax.Array  # J, `[k, *frame]`
     score: jax.Array  # what the fit made orthogonal to J: `W r` of least squares
-    # of a product of the score and a field, over ``sum W field^2``; None: the score's mean square
+    # of the product of score and field, over ``sum W field^2``; None: the score's mean square
     variance: jax.Array | None = None
 
 

@@ -16,7 +16,7 @@ from gaussjax.statistics.noise_levels import noise_ceiling
 # Least noise of B, in variances of A's: where B has none at all, high frequencies that the filter
 # has emptied are no instrument.
 _LEAST_NOISE = 1e-4
-# Of the axes, what the window rises over: against leakage of the residual.
+# Part of an axis over which the window rises: against leakage of the residual.
 _RAMP = 1 / 16
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from gaussjax.model.fourier import angular_frequencies, half_plane_weights
 from gaussjax.numerics.linear_algebra import product
 
-# Of the frequencies: coefficients by exponents, one exponent for each axis (w in rad/px).
+# In the frequencies (rad/px): coefficients by exponents, one exponent for each axis.
 Polynomial = dict[tuple[int, ...], float]
 
 

@@ -81,7 +81,7 @@ def small_blur_variances(
     at_zero = level + variance * centre
     variance = variance / jnp.where(at_zero > 0, at_zero, 1)
     noise = half_plane_sum(power * spectra.transfer.imag**2, shape)
-    # Of N frequencies, N / 2 are independent.
+    # N / 2 of N frequencies are independent.
     own = jnp.stack([scale[0], scale[2]])
     errors = jnp.sqrt(noise * own * 2 / math.prod(shape)) / scale[:2]
     errors = errors / jnp.where(at_zero[:2] > 0, at_zero[:2], 1)

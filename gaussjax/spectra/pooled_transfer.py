@@ -38,11 +38,11 @@ from gaussjax.numerics.pytree import pytree
 
 # Rings up to pi rad/px: narrow enough for photographs, and in 64 px still two frequencies wide.
 NUM_BINS = 16
-# Of the rings the upper quarter and the corners hold the level of the noise.
+# The level of the noise is that from this ring on: the upper quarter of the rings, and the corners.
 _NOISE_BIN = NUM_BINS - NUM_BINS // 4
 # Error bars of shares are by leaving out each of so many groups of pairs.
 _GROUPS = 32
-# As long as one pair holds more than all but this of the power, there is no scatter to see.
+# Part of the power beside the strongest pair's below which there is no scatter to see.
 _LEAST_FREEDOM = 1e-6
 
 

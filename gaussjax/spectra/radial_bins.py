@@ -8,7 +8,7 @@ import numpy as np
 
 from gaussjax.model.fourier import frequency_indices, plane_counts
 
-# Of a ring's width: rounding of a frequency that lies on an edge.
+# Rounding of a frequency that lies on a ring's edge, as a part of its width.
 _ON_EDGE = 1e-9
 
 

@@ -30,7 +30,7 @@ from gaussjax.statistics.noise_levels import noise_ceiling, noise_regression
 
 # px^2, least principal variance from which a full sampled kernel starts.
 _LEAST_START = 0.05
-# Of the mean power that a least-squares start leaves, the least part that counts as noise of B.
+# Noise of B is at least this part of the mean power that a least-squares start leaves.
 _LEAST_NOISE = 0.1
 # px^2, a blur so small that its variance is found from the slope of its transfer function.
 _TINY = 1e-3
@@ -161,7 +161,7 @@ def _first_variance(
         return sign * small
     power, cross = blur_powers(spectra)
     found = coarse_variance(power, cross, spectra.image_shape, model.kernel)
-    # Of a tiny blur the linear variance is the better one, and 0 of equal images.
+    # For a tiny blur the linear variance is the better one, and for equal images it is 0.
     return jnp.where(jnp.abs(small) < _TINY, sign * small, found)
 
 

@@ -41,7 +41,7 @@ class Batch:
         if isinstance(index, int) and not -len(self.status) <= index < len(self.status):
             # JAX would take the last one instead.
             raise IndexError(f"index must be within a batch of {len(self.status)}; got {index}")
-        # Of JAX's arrays every index would be a program to compile.
+        # In JAX's arrays every index would be a program to compile.
         known = self if is_traced(self) else jax.device_get(self)
         return jax.tree.map(lambda leaf: leaf[index], known)
 

@@ -55,7 +55,7 @@ def cluster_robust(
         return ClusterRobust(np.full(2 * nothing.shape, np.nan), nothing)
     leverage = whitening @ slopes @ whitening
     scores = scores @ whitening
-    # Of a pair's own root in whitened coordinates, and its share of the joint root's.
+    # Variances of a pair's own root in whitened coordinates, and its share of the joint one's.
     unwhitened = np.linalg.inv(whitening)
     spread = unwhitened @ variances @ unwhitened
     share = leverage @ spread

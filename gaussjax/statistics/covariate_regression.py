@@ -78,7 +78,7 @@ class CovariateRegression:
         covariance = self.covariance.reshape(size, size, -1)
         value = coefficients[0] + away * coefficients[k]
         square = covariance[0, 0] + 2 * away * covariance[0, k] + away**2 * covariance[k, k]
-        # Of a sum of two errors no degrees of freedom are known: the fewer of theirs.
+        # The degrees of freedom of a sum of two errors are not known: the fewer of theirs.
         few = np.minimum(freedom[0], freedom[k])
         half = student_quantile(level, few) * np.sqrt(np.maximum(square, 0))
         return np.stack([value - half, value, value + half])
@@ -228,7 +228,7 @@ def _fit(design, values, errors, total: Total) -> tuple[np.ndarray, ...]:
     coefficients = solve(weights)
     slopes = (design * weights[:, None])[:, :, None] * design[:, None]
     scores = (design * weights[:, None]) * (design @ coefficients - away)[:, None]
-    # Of one pair's slope, of rank 1, the inverse where it has one.
+    # A pair's slope is of rank 1: its inverse where it has one.
     lengths = np.sum(design**2, axis=1)
     variances = slopes / (weights * lengths)[:, None, None] ** 2
     robust = cluster_robust(scores, slopes, variances, total)

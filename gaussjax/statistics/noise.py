@@ -45,7 +45,7 @@ class ReferenceNoise:
 
     part: jax.Array  # its variance over the residual's, per pixel
     error: jax.Array  # standard error of the part
-    # of the score of each parameter, per pixel and variance of the noise: mean of Re(conj(R) R_k)
+    # bias of each parameter's score, per pixel and variance of the noise: mean of Re(conj(R) R_k)
     bias: jax.Array
 
 
@@ -80,7 +80,7 @@ def reference_noise(
     spread = s2 - s1**2 / s0
     spread = jnp.where(spread > 0, spread, jnp.finfo(power.dtype).eps)
     part = (y1 * s0 / jnp.where(y0 > 0, y0, 1) - s1) / spread
-    # Of N frequencies N / 2 are independent.
+    # N / 2 of N frequencies are independent.
     error = jnp.sqrt(2 / (jnp.maximum(num_pixels, 1) * spread))
     return ReferenceNoise(part, error, jnp.stack(bias))
 

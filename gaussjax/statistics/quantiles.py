@@ -94,7 +94,7 @@ def _traced_student_quantile(level: jax.Array, freedom: jax.Array) -> jax.Array:
     density = density * (1 + middle**2 / fixed) ** (-(fixed + 1) / 2)
     # A step of Newton's method, by which the derivative with respect to the level is known, too.
     exact = middle + (level - probability(middle, few)) / density
-    # Of many degrees of freedom the series: in float32 the incomplete beta function is too coarse.
+    # A series for many degrees of freedom: float32's incomplete beta function is too coarse.
     terms = z**3 + z, 5 * z**5 + 16 * z**3 + 3 * z, 3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z
     first, second, third = (term / scale for term, scale in zip(terms, (4, 96, 384), strict=True))
     series = z + (first + (second + third / freedom) / freedom) / freedom

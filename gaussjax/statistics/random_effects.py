@@ -19,8 +19,8 @@ Total = Callable[[np.ndarray], np.ndarray]
 # Normal deviates at which the distribution of the scatter is taken; the trapezoidal rule.
 _DEVIATES = np.linspace(-6, 6, 49)
 
-# Of root finding; Newton's method takes some ten, bisection a hundred from the largest to the
-# smallest scatter that the deviates give two pairs.
+# Steps to a root at most: Newton's method takes some ten, bisection a hundred from the largest to
+# the smallest scatter that the deviates give two pairs.
 _MAX_ROUNDS = 100
 
 

@@ -33,7 +33,7 @@ class BandSums:
     counts: jax.Array  # of independent frequencies
     weights: jax.Array  # sum of W
     powers: jax.Array  # of W q
-    # of what an excess in the noise of B would add to the score, `[k, bands]`
+    # sums of what an excess in the noise of B would add to the score, `[k, bands]`
     scores: jax.Array
 
 
@@ -114,7 +114,7 @@ def spectral_departures(
     relative = sums.powers / jnp.where(sums.weights > 0, mean * sums.weights, 1)
     held = sums.counts > 1
     ninth = 1 / (9 * jnp.where(held, sums.counts, 1))
-    # Of the overall mean a band is a part itself.
+    # A band is itself a part of the overall mean.
     beside = 1 - sums.weights / jnp.sum(sums.weights)
     z_scores = (jnp.cbrt(relative) - 1 + ninth) / jnp.sqrt(ninth * jnp.where(beside > 0, beside, 1))
     excess = jnp.where(held, relative - 1, 0)

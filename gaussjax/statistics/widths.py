@@ -41,7 +41,7 @@ def half_contrast_error(sigma, sigma_error, found: Gaussianity | None) -> Any:
     """Standard error of the frequency at which T is 1/2; NaN or infinite where sigma is 0."""
     factor, slope = half_contrast(None if found is None else found.exponent)
     with np.errstate(divide="ignore", invalid="ignore"):
-        # Of the logarithm, in which the frequency falls as sigma rises.
+        # The error of the logarithm, in which the frequency falls as sigma rises.
         part = width_error(1.0, -sigma_error / sigma, 1.0, slope, found)
         return factor / abs(sigma) * abs(part)
 
