@@ -51,7 +51,7 @@ from gaussjax.statistics.departures import (
     reference_noise_effect,
     rounding_noise_level,
 )
-from gaussjax.statistics.derived_quantities import make_estimate
+from gaussjax.statistics.derived_quantities import LEAST_GAIN, make_estimate
 from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, assess
 from gaussjax.statistics.long_run import power_unevenness, tapered_uneven_factor
 from gaussjax.statistics.motion import Motion
@@ -509,6 +509,9 @@ def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
     sign = jnp.where(swapped, -1, 1).astype(vector.dtype)
     adequacy = replace(adequacy, displacement=sign * ratios * adequacy.displacement)
     margins = axis_margins(oriented, model.kernel, model.ndim)
+    # Of a gain that was fitted the vector tells.
+    gain, gain_error = summary.residual_statistics.gain
+    unrelated = (jnp.abs(gain) < LEAST_GAIN * gain_error) & (not model.gain)
     # Across grids there is a bound that nobody gave.
     least = -jnp.inf if at.ratios is None else LEAST_VARIANCE
     estimate = make_estimate(
@@ -527,6 +530,7 @@ def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
                 margins, at.largest_margins, summary.num_pixels, vector.size
             ),
             Status.NOT_CONVERGED: ~at.converged,
+            Status.NOT_IDENTIFIABLE: unrelated,
             Status.AT_BOUND: jnp.any((vector <= low) | (vector >= high)),
             Status.SHARPER_THAN_PIXELS: jnp.any((vector <= low) & (low == least)),
         },

@@ -23,7 +23,7 @@ from gaussjax.statistics.verdict import Verdict
 # creeps, because the taps across fall like exp(-1 / 2v).
 _LEAST_PRINCIPAL = 0.3
 # A gain of less than so many standard errors says that the images have nothing in common.
-_LEAST_GAIN = 5.0
+LEAST_GAIN = 5.0
 
 
 def make_estimate(
@@ -71,7 +71,7 @@ def make_estimate(
     if params.exponent is not None:
         unidentified |= ~(errors[-1] < LARGEST_EXPONENT - 2)
     if params.gain is not None:
-        unidentified |= jnp.abs(params.gain) < _LEAST_GAIN * standard_error.gain
+        unidentified |= jnp.abs(params.gain) < LEAST_GAIN * standard_error.gain
     inseparable = jnp.any(sigma_se > largest_relative_error * jnp.abs(sigma))
     derived = {Status.NOT_IDENTIFIABLE: unidentified, Status.NOISE_NOT_SEPARABLE: inseparable}
     for code, holds in derived.items():

@@ -90,6 +90,17 @@ class ResidualStatistics:
 
         With a gain and an offset beside it, whose lack must not be taken for a shift.
         """
+        solution, errors = self._regression()
+        return solution[: self.ndim], errors[: self.ndim]
+
+    @property
+    def gain(self) -> tuple[jax.Array, jax.Array]:
+        """Least-squares factor on the contrast of the prediction, and its standard error."""
+        solution, errors = self._regression()
+        return 1 - solution[self.ndim], errors[self.ndim]
+
+    def _regression(self) -> tuple[jax.Array, jax.Array]:
+        """Of the residual on the gradient of the prediction, the prediction and 1."""
         i = self.ndim + 3
         normal, score = self.products[: i - 1, : i - 1], self.products[: i - 1, i - 1]
         # A flat prediction has no shift.
@@ -100,8 +111,7 @@ class ResidualStatistics:
         weights = jnp.append(-solution, 1)
         scatter = self.scatter.reshape(i, i, i, i)[:-1, :, :-1]
         spread = jnp.einsum("aibj,i,j->ab", scatter, weights, weights, precision="highest")
-        errors = jnp.sqrt(jnp.maximum(diagonal(inverse @ spread @ inverse), 0))
-        return solution[: self.ndim], errors[: self.ndim]
+        return solution, jnp.sqrt(jnp.maximum(diagonal(inverse @ spread @ inverse), 0))
 
 
 def gather(

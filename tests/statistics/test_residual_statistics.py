@@ -110,10 +110,14 @@ def test_the_displacement_that_is_left(shape, rng, x64):
     residual = 0.9 * moved + 0.2 - predicted + noise
     # Nothing beyond the edge counts.
     window = np.pad(np.ones([n - 4 for n in shape]), 2)
-    found, errors = residual_statistics(residual, predicted, window=window).displacement
+    statistics = residual_statistics(residual, predicted, window=window)
+    found, errors = statistics.displacement
     # To first order, of the image that is there: the gain counts.
     np.testing.assert_allclose(found, [0.9 * 0.03, -0.9 * 0.02], rtol=0.02, atol=5 * max(errors))
     assert np.all(errors < 1e-3)
+    # B is the prediction less the residual.
+    gain, error = statistics.gain
+    np.testing.assert_allclose(gain, 2 - 0.9, atol=5 * error + 2e-3)
 
 
 def test_parts_add_up(rng, x64):
