@@ -225,6 +225,9 @@ def no_blur_at_all(
     """
     found, error = _found(noise, summary)
     residual = summary.squares / jnp.maximum(summary.num_pixels, 1)
+    # What is less than nothing says that the noise is not white, as that of a codec is not, and by
+    # how much the spectrum misleads: there Frisch's bound alone holds.
+    error = jnp.hypot(error, jnp.minimum(found, 0))
     largest = jnp.minimum(jnp.maximum(found, 0) + error, residual)
     reach = -reference_noise_effect(noise, summary, largest)[: len(variances)]
     within = jnp.all(reach >= variances) & jnp.all(variances > 0)

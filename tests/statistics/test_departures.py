@@ -313,6 +313,11 @@ def test_no_blur_at_all_is_possible_where_noise_of_a_may_be_all_of_it(x64):
     # No more of it than the residual holds.
     assert possible(29.9, 5.0)
     assert not possible(30.1, 5.0)
+    # Less than none: the noise is not white, and the spectrum misleads by as much.
+    assert possible(14.9, -0.5)
+    assert not possible(15.1, -0.5)
+    assert possible(29.9, -5.0)
+    assert not possible(30.1, -5.0)
     # No noise of A, or B is the sharper image.
-    assert not possible(14.9, -0.5)
+    assert not possible(0.1, 0.0)
     assert not possible(-1.0, 0.5)
