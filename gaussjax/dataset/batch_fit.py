@@ -36,7 +36,7 @@ from gaussjax.pair.frame import Frame, Pair, Usable, frame_window
 from gaussjax.pair.iteration import iterate
 from gaussjax.spectra.orientation import swap_pair
 from gaussjax.spectra.pooled_transfer import RingSums
-from gaussjax.spectra.ring_sums import noise_probes, ring_sums
+from gaussjax.spectra.ring_sums import in_rings, noise_probes, ring_sums
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.goodness_of_fit import Adequacy
 from gaussjax.statistics.quantisation import quantisation_steps, rounding_noise
@@ -121,9 +121,12 @@ def _device_sums(arrays, point: LinearizationPoint, options: JointOptions) -> Ba
     references, present = arrays[0], arrays[-1]
     shape = references.shape[1:]
     # The same for all pairs: outside of the loop.
-    filters = options.model(shape).responses(point.vector, options.frame_shape(shape))
-    probes = None if options.sampling else _probes(point, options, shape)
-    shared = filters, probes
+    frame = options.frame_shape(shape)
+    filters, rings = options.model(shape).responses(point.vector, frame), None
+    if options.sampling is None:
+        by_ring = tuple(in_rings(each, frame) for each in filters)
+        rings = by_ring, _probes(point, options, shape)
+    shared = filters, rings
 
     def fit_some(mapped, some):
         return _fit_pairs(mapped, some, shared, point, options)
@@ -168,11 +171,12 @@ def _probes(point: LinearizationPoint, options: JointOptions, shape: tuple[int, 
     return noise_probes(jax.random.key(point.number), window)
 
 
-def _rings(frame: Frame, sums: PairSums, shared, point: LinearizationPoint, options: JointOptions):
+def _rings(frame: Frame, sums: PairSums, rings, point: LinearizationPoint, options: JointOptions):
     """Spectra of a pair and of what the blur at the point of the pass leaves over."""
-    filters, probes = shared
-    if frame.grid is not None:
-        return RingSums.none(len(filters[1]), frame.blurred.dtype)
+    none = RingSums.none(len(point.vector), frame.blurred.dtype)
+    if rings is None:
+        return none
+    filters, probes = rings
     window = frame_window(frame, *_ring_margins(point, options, frame.image_shape, frame.size))
     if frame.size is not None:
         probes = noise_probes(jax.random.key(point.number), window)
@@ -184,7 +188,7 @@ def _rings(frame: Frame, sums: PairSums, shared, point: LinearizationPoint, opti
     images = sharp, frame.blurred / gain, -sums.residual / gain
     if alike:
         return ring_sums(*images, filters, window, probes)
-    return RingSums.none(len(filters[1]), frame.blurred.dtype)
+    return none
 
 
 def _fit_pairs(
@@ -197,7 +201,8 @@ def _fit_pairs(
     """Coefficients, equations and own optima of some pairs.
 
     ``mapped`` is ``jax.vmap``, or the identity for a single pair; ``some`` are images, which of
-    their pixels, and who is present; ``shared`` the filters at the point of the pass, and probes.
+    their pixels, and who is present; ``shared`` the filters at the point of the pass, and what
+    they and probes are ring by ring.
     """
     model = options.model(some[0].shape[-shared[0][0].ndim :])
     noise = point.levels
@@ -211,7 +216,7 @@ def _fit_pairs(
         # One NaN would spoil the sums of all; those of a flat image, which has no gain, are NaN.
         derivatives = equations.gradient, equations.information
         counts = present & finite & jnp.isfinite(sum(jnp.sum(each) for each in derivatives))
-        rings = _rings(frame, first.sums, shared, point, options)
+        rings = _rings(frame, first.sums, shared[1], point, options)
         seen = first.sums.coefficients, equations, rings
         return pair, frame, first, counts, *jax.tree.map(lambda x: jnp.where(counts, x, 0), seen)
 

@@ -13,7 +13,7 @@ _NUM_PROBES = 4
 
 
 def noise_probes(key: jax.Array, window: Window) -> jax.Array:
-    """Windowed transforms of white noise of unit variance, ``[i, *half plane]``.
+    """Windowed transforms of white noise of unit variance, ring by ring, ``[i, *rings]``.
 
     One set may serve many pairs; anew for the next ones, its own chance errors average out.
     """
@@ -22,7 +22,12 @@ def noise_probes(key: jax.Array, window: Window) -> jax.Array:
     words = jax.random.bits(key, (1, *weights.shape), jnp.uint32)
     places = jnp.arange(_NUM_PROBES, dtype=jnp.uint32).reshape(-1, *[1] * weights.ndim)
     noise = jnp.where((words >> places) & 1, 1, -1).astype(weights.dtype)
-    return forward_transform(weights[None] * noise, weights.ndim)
+    return in_rings(forward_transform(weights[None] * noise, weights.ndim), weights.shape)
+
+
+def in_rings(spectra: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
+    """Spectra ``[..., *half plane]`` ring by ring, as :func:`ring_sums` takes them."""
+    return RadialBins(image_shape, NUM_BINS).in_order(spectra)
 
 
 def ring_sums(
@@ -43,30 +48,31 @@ def ring_sums(
         reference: A.
         blurred: B, of the same shape.
         residual: B less the prediction by the Gaussian, right where the window is not 0.
-        filters: T on the half plane, ``[*half plane]``, and its derivatives by the parameters of
-            the blur, ``[p, *half plane]``; all real.
+        filters: T ring by ring (:func:`in_rings`), and its derivatives by the parameters of the
+            blur, ``[p, *rings]``; all real.
         window: of A's shape, smooth and 0 at the edge, unless the pair is periodic.
         probes: from :func:`noise_probes`, of this window or of one that other pixels than the
             pair's own do not mask.
     """
     transfer, derivatives = filters
-    a, r = (forward_transform(_centred(x, window), x.ndim) for x in (reference, residual))
-    size, dtype = reference.size, a.real.dtype
-    bins = RadialBins(reference.shape, NUM_BINS)
+    size, bins = reference.size, RadialBins(reference.shape, NUM_BINS)
+    a, r = (
+        bins.in_order(forward_transform(_centred(x, window), x.ndim)) for x in (reference, residual)
+    )
     # Parseval's 1/N beforehand, lest squares of sums overflow.
     power, cross = squared_magnitude(a) / size, _product(a, r) / size
     error = squared_magnitude(r) / size
-    values = [jnp.asarray(bins.radius, dtype) * power, power, transfer * power]
+    values = [bins.in_order(bins.radius.astype(power.dtype)) * power, power, transfer * power]
     values += [transfer * (transfer * power + 2 * cross) + error, cross, error]
     values += [_product(a, probe) / size for probe in probes]
     values += [derivative * power for derivative in derivatives]
-    frequency, power, fitted, output, cross, error, *others = bins.traced_sums(values)
+    frequency, power, fitted, output, cross, error, *others = bins.ordered_sums(values)
     chance, changes = others[:_NUM_PROBES], others[_NUM_PROBES:]
     # T times a windowed A has less power than a windowed T A, by 3 % in 64 px.
     passed = jnp.sum(output)
     output = output * jnp.sum(_centred(blurred, window) ** 2) / jnp.where(passed > 0, passed, 1)
     return RingSums(
-        flat=window.sum(2) * jnp.asarray(bins.counts / size, dtype),
+        flat=window.sum(2) * jnp.asarray(bins.counts / size, power.dtype),
         frequency=frequency,
         power=power,
         fitted=fitted,

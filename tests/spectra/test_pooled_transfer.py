@@ -13,7 +13,7 @@ from problems import PHOTOGRAPHS, natural_scene, photograph
 from gaussjax.model.transfer import blur, transfer_function
 from gaussjax.model.window import interior_window, taper
 from gaussjax.spectra.pooled_transfer import NUM_BINS, TransferSums, pooled_transfer
-from gaussjax.spectra.ring_sums import noise_probes, ring_sums
+from gaussjax.spectra.ring_sums import in_rings, noise_probes, ring_sums
 
 SIGMA, NOISE = 1.5, 0.01
 
@@ -25,6 +25,7 @@ def _rings(a, b, sigma, key, margin):
     window = interior_window(shape, 0, margins, a.dtype, ramps)
     filters = jax.linearize(lambda v: transfer_function(jnp.sqrt(v), shape), sigma**2)
     filters = filters[0], filters[1](jnp.ones_like(sigma))[None]
+    filters = tuple(in_rings(each, shape) for each in filters)
     probes = noise_probes(key, window)
     residual = b - jax.vmap(lambda image: blur(image, sigma))(a)
     rings = jax.vmap(lambda *images: ring_sums(*images, filters, window, probes))(a, b, residual)
@@ -78,6 +79,7 @@ def test_transfer_is_that_of_welch(rng):
         shared = taper((size,), np.float64)
         probes = noise_probes(jax.random.key(0), shared)
         filters = jnp.zeros(size // 2 + 1), jnp.zeros((0, size // 2 + 1))
+        filters = tuple(in_rings(each, (size,)) for each in filters)
         rings = jax.vmap(lambda x, y: ring_sums(x, y, y, filters, shared, probes))(a, b)
         found = pooled_transfer(TransferSums.of_pairs(rings, np.arange(count)))
     welch = {"window": window, "noverlap": 0, "detrend": False, "nperseg": size, "fs": 2 * np.pi}

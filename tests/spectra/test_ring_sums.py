@@ -10,7 +10,7 @@ import pytest
 from gaussjax.model.transfer import transfer_function
 from gaussjax.model.window import taper
 from gaussjax.spectra.pooled_transfer import NUM_BINS
-from gaussjax.spectra.ring_sums import noise_probes, ring_sums
+from gaussjax.spectra.ring_sums import in_rings, noise_probes, ring_sums
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -21,8 +21,8 @@ def test_sums_are_those_over_the_full_plane(shape, dtype, rng):
         window, sigma = taper(shape, dtype), jnp.asarray(0.8, dtype)
         transfer = transfer_function(sigma, shape)
         probes = noise_probes(jax.random.key(0), window)
-        filters = transfer, jnp.stack([transfer**2])
-        found = jax.jit(ring_sums)(a, b, r, filters, window, probes)
+        filters = (in_rings(x, shape) for x in (transfer, transfer[None] ** 2))
+        found = jax.jit(ring_sums)(a, b, r, tuple(filters), window, probes)
         assert found.power.dtype == dtype
         w = np.asarray(window.values, float)
         a, b, r = (np.asarray(x, float) for x in (a, b, r))
@@ -57,7 +57,7 @@ def test_noise_by_chance_is_that_of_many_draws(rng):
     shape, draws = (24, 20), 1000
     window = taper(shape, np.float32)
     a = jnp.asarray(rng.normal(size=shape), np.float32)
-    filters = jnp.ones((24, 11)), jnp.zeros((0, 24, 11))
+    filters = in_rings(jnp.ones((24, 11)), shape), in_rings(jnp.zeros((0, 24, 11)), shape)
 
     @jax.jit
     @jax.vmap
