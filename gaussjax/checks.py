@@ -108,6 +108,16 @@ def as_path(value: Any, name: str) -> str:
     return path
 
 
+def looks_like_colour(shape: tuple[int, ...]) -> bool:
+    """Whether an array of this shape is more likely an image with colours last than a volume."""
+    return len(shape) == 3 and shape[-1] in (3, 4)
+
+
+def masks_of_both(mask: Any) -> tuple:
+    """(mask of A, mask of B) from such a pair, or from a mask of B."""
+    return tuple(mask) if isinstance(mask, tuple | list) and len(mask) == 2 else (None, mask)
+
+
 def check_type(value: Any, kind: type, name: str, source: str) -> None:
     """Raise TypeError unless ``value`` is of a kind, which comes from ``source``."""
     if not isinstance(value, kind):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gaussjax.io.decoders import looks_like_colour
+from gaussjax.checks import looks_like_colour, masks_of_both
 from gaussjax.io.pair_reader import BadPair, LoadedPair, Pair, filled
 
 _PIXELS = 2**21  # of the references in a batch: 8 MB in float32
@@ -143,10 +143,10 @@ def _unstacked(stacks: _Parts) -> Iterator[_Parts]:
             "batched pairs need as many blurred images and names as references; got"
             f" {count} references, {len(blurreds)} blurred and {len(names)} names"
         )
-    both = isinstance(mask, tuple) and len(mask) == 2
+    # Not by masks_of_both: a list of two may be a stack.
+    masks = mask if isinstance(mask, tuple) and len(mask) == 2 else (None, mask)
     for k in range(count):
-        own = tuple(m if m is None else m[k] for m in mask) if both else mask
-        own = own[k] if own is not None and not both else own
+        own = tuple(m if m is None else m[k] for m in masks)
         own_weights = None if weights is None else weights[k]
         yield _Parts(names[k], references[k], blurreds[k], own, own_weights)
 
@@ -181,9 +181,8 @@ def _checked(position: int, parts: _Parts, dtype, *, two_grids: bool) -> Pair:
     if reason:
         return BadPair(name, position, reason)
     shape, soft = (image.shape for image in images)
-    both = isinstance(parts.mask, tuple | list) and len(parts.mask) == 2
-    masks = parts.mask if both else (None, parts.mask)
-    maps = [None if each is None else np.asarray(each) for each in (*masks, parts.weights)]
+    given = *masks_of_both(parts.mask), parts.weights
+    maps = [None if each is None else np.asarray(each) for each in given]
     shapes = shape, soft, soft
     reason = next((why for why in map(_map_fault, maps, shapes, _MAP_NAMES) if why), "")
     if reason:

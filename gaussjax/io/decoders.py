@@ -53,11 +53,6 @@ class Decoded:
     bands: bool = False  # the last axis holds bands that are no colour: one has to be chosen
 
 
-def looks_like_colour(shape: tuple[int, ...]) -> bool:
-    """Whether an array of this shape is more likely an image with colours last than a volume."""
-    return len(shape) == 3 and shape[-1] in (3, 4)
-
-
 def check_samples(samples: np.ndarray) -> None:
     """Raise ImageFileError unless there are samples, and they are real numbers."""
     if samples.dtype.kind not in "buif":

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from gaussjax.checks import as_count
-from gaussjax.io.decoders import Decoded, full_scale, looks_like_colour
+from gaussjax.checks import as_count, looks_like_colour
+from gaussjax.io.decoders import Decoded, full_scale
 from gaussjax.io.errors import ImageFileError, one_line_errors
 from gaussjax.io.images import read_values
 from gaussjax.io.pair_sources import PairFiles, Source, open_stack

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from gaussjax.checks import looks_like_colour
 from gaussjax.io.csv_table import csv_table
-from gaussjax.io.decoders import check_samples, looks_like_colour
+from gaussjax.io.decoders import check_samples
 from gaussjax.io.errors import ImageFileError, one_line_errors
 from gaussjax.io.kinds import IMAGE_SUFFIXES
 from gaussjax.io.numpy_files import map_npy

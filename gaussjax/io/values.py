@@ -3,8 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from gaussjax.checks import looks_like_colour
 from gaussjax.io.channels import channel_weights, is_of_stored_values
-from gaussjax.io.decoders import Decoded, check_samples, looks_like_colour
+from gaussjax.io.decoders import Decoded, check_samples
 from gaussjax.io.errors import ImageFileError
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of linear RGB: ITU-R BT.709

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussjax.checks import check_option, shown
+from gaussjax.checks import check_option, looks_like_colour, masks_of_both, shown
 from gaussjax.model.array_checks import as_real, as_two_numbers, check_elementwise, is_traced
 from gaussjax.model.options import (
     ALL_FAMILIES,
@@ -44,7 +44,7 @@ def as_image(image, name: str) -> jax.Array:
     if min(shape) < 2:
         what = "is empty" if 0 in shape else "has an axis of size 1"
         raise ValueError(f"{name} {what}: got shape {shape}; every axis needs at least 2 pixels")
-    if len(shape) == 3 and shape[-1] in (3, 4):
+    if looks_like_colour(shape):
         raise ValueError(
             f"{name} of shape {shape} looks like a colour image: reduce it to luminance, or map"
             " over the channels with jax.vmap; in a volume this thin, move that axis to the front"
@@ -81,11 +81,10 @@ def as_mask_pair(
     Those of ``image``, or of an image and another one that ``blurred`` is. TypeError unless they
     are numbers or Booleans; ValueError for a shape other than the images', NaN, or no pixel left.
     """
-    pair = tuple(mask) if isinstance(mask, tuple | list) and len(mask) == 2 else (None, mask)
     return tuple(  # pyright: ignore[reportReturnType]
         None if each is None else _as_mask(each, of, name)
         for each, of, name in zip(
-            pair,
+            masks_of_both(mask),
             (image, image if blurred is None else blurred),
             ("mask of reference", "mask of blurred"),
             strict=True,

@@ -73,6 +73,11 @@ def along_axis(values: jax.Array, axis: int, ndim: int) -> jax.Array:
     return values.reshape([-1 if k == axis else 1 for k in range(ndim)])
 
 
+def squared_frequency(image_shape: tuple[int, ...], dtype) -> jax.Array:
+    """|w|^2 on the half plane, (rad/px)^2."""
+    return sum(w**2 for w in angular_frequencies(image_shape, dtype))  # pyright: ignore
+
+
 def spectrum_shape(image_shape: tuple[int, ...]) -> tuple[int, ...]:
     """Shape of the half-plane spectrum of an image of shape ``image_shape``."""
     return (*image_shape[:-1], image_shape[-1] // 2 + 1)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.checks import as_positive
+from gaussjax.checks import as_positive, masks_of_both
 from gaussjax.io.numpy_files import cut_mapped
 from gaussjax.model.arguments import as_pair
 from gaussjax.model.array_checks import as_real, is_traced
@@ -66,10 +66,9 @@ def to_precision(estimate: F) -> F:
                 "precision reads tiles, which cut off the tail of family='generalised'"
             )
         mask = options.pop("mask", None)
-        masks = tuple(mask) if isinstance(mask, tuple | list) and len(mask) == 2 else (None, mask)
         if options.get("sampling") is not None:
             raise ValueError("precision reads tiles of one grid: leave out precision or sampling")
-        given = reference, blurred, *masks, options.pop("weights", None)
+        given = reference, blurred, *masks_of_both(mask), options.pop("weights", None)
         names = "reference", "blurred", "mask of reference", "mask of blurred", "weights"
         maps: list[Any] = [
             x if x is None or hasattr(x, "dtype") else as_real(x, name)

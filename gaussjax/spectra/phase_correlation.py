@@ -5,7 +5,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.fourier import angular_frequencies, inverse_transform, multiply, shift_phase
+from gaussjax.model.fourier import inverse_transform, multiply, shift_phase, squared_frequency
 from gaussjax.spectra.cross_spectra import Spectra
 
 # px by which the correlation is smoothed before its peak is taken.
@@ -21,7 +21,7 @@ def correlation_peak(spectra: Spectra) -> jax.Array:
     shape = spectra.image_shape
     cross = spectra.cross_power
     size = jnp.abs(cross)
-    squares = sum(w**2 for w in angular_frequencies(shape, size.dtype))
+    squares = squared_frequency(shape, size.dtype)
     phase = jnp.where(size > 0, cross / jnp.where(size > 0, size, 1).astype(cross.dtype), 0)
     smooth = multiply(jnp.exp(-0.5 * _CORRELATION_WIDTH**2 * squares), phase)
     correlation = inverse_transform(smooth, shape)

@@ -19,6 +19,7 @@ from gaussjax.model.fourier import (
     half_plane_weights,
     inverse_transform,
     multiply,
+    squared_frequency,
     squared_magnitude,
 )
 from gaussjax.model.noise_correlation import LEAST_COLOUR
@@ -70,9 +71,9 @@ def reference_noise(
     # Frequencies that the window leaks into, where the residual shows the model's faults.
     shortest = min(image_shape) if size is None else jnp.min(size).astype(power.dtype)
     low = (4 * jnp.pi / shortest) ** 2
-    radius = sum(w**2 for w in angular_frequencies(image_shape, power.dtype))
+    squares = squared_frequency(image_shape, power.dtype)
     weights = half_plane_weights(image_shape, power.dtype)
-    used = jnp.where(radius > low, weights, 0)
+    used = jnp.where(squares > low, weights, 0)
     summands = [used * gain**j * power**k for j, k in ((0, 0), (1, 0), (2, 0), (0, 1), (1, 1))]
     summands += [weights * overlap for overlap in overlaps]
     s0, s1, s2, y0, y1, *bias = totals(summands)

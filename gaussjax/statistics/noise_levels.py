@@ -5,7 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.fourier import angular_frequencies, half_plane_weights
+from gaussjax.model.fourier import angular_frequencies, half_plane_weights, squared_frequency
 from gaussjax.statistics.noise import LEAST_RATIO, NoiseSpectrum
 
 # Frequencies are high beyond this part of the Nyquist frequency, along every axis.
@@ -77,12 +77,12 @@ def _largest_level(power: jax.Array, colour: jax.Array, image_shape: tuple[int, 
     frequencies, noise with few of them does not.
     """
     weights = half_plane_weights(image_shape, power.dtype)
-    radius = sum(w**2 for w in angular_frequencies(image_shape, power.dtype))
+    squares = squared_frequency(image_shape, power.dtype)
     ratios = []
     # By quarters of the Nyquist frequency, the last with the corners beyond it.
     for quarter in range(1, 5):
         low, high = quarter / 4, (quarter + 1) / 4 if quarter < 4 else 2
-        inside = (radius > (low * math.pi) ** 2) & (radius <= (high * math.pi) ** 2)
+        inside = (squares > (low * math.pi) ** 2) & (squares <= (high * math.pi) ** 2)
         held = jnp.where(inside, weights, 0)
         total = jnp.sum(held * colour)
         found = jnp.sum(held * power) / jnp.where(total > 0, total, 1)

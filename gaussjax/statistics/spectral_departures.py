@@ -15,7 +15,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.fourier import angular_frequencies, half_plane_weights
+from gaussjax.model.fourier import half_plane_weights, squared_frequency
 from gaussjax.numerics.linear_algebra import inner_products, inverse_small, product
 from gaussjax.numerics.pytree import pytree
 from gaussjax.statistics.cause import Cause
@@ -44,13 +44,13 @@ def band_sums(power, trust, score, image_shape, repeated) -> BandSums:
     *spectrum]``, without W; ``repeated`` the number of frequencies over that of independent ones.
     """
     weights = half_plane_weights(image_shape, power.dtype)
-    radius = sum(w**2 for w in angular_frequencies(image_shape, power.dtype))
+    squares = squared_frequency(image_shape, power.dtype)
     outer = (*BANDS[1:], 2 * len(image_shape))
     each = []
     for low, high in zip(BANDS, outer, strict=True):
-        inside = (radius >= (low * math.pi) ** 2) & (radius < (high * math.pi) ** 2)
+        inside = (squares >= (low * math.pi) ** 2) & (squares < (high * math.pi) ** 2)
         # The zero frequency is the mean, which is the matter of an offset.
-        held = weights * jnp.where(inside & (radius > 0), trust, 0)
+        held = weights * jnp.where(inside & (squares > 0), trust, 0)
         total = jnp.sum(held)
         each.append(
             BandSums(
