@@ -196,7 +196,7 @@ def reference_noise_departure(
     error = jnp.where(error > 0, error, jnp.inf)
     excess = (found - known) / error
     found = jnp.maximum(found - known, 0)
-    variance = summary.squares / jnp.maximum(summary.num_pixels, 1)
+    variance = summary.mean_square
     effect = reference_noise_effect(noise, summary, found)
     return Departures(
         z_scores=(found / error)[None],
@@ -224,7 +224,7 @@ def no_blur_at_all(
     Oslo 1934 (the bound).
     """
     found, error = _found(noise, summary)
-    residual = summary.squares / jnp.maximum(summary.num_pixels, 1)
+    residual = summary.mean_square
     # What is less than nothing says that the noise is not white, as that of a codec is not, and by
     # how much the spectrum misleads: there Frisch's bound alone holds.
     error = jnp.hypot(error, jnp.minimum(found, 0))
@@ -268,7 +268,7 @@ def leaked_in(
 
 def _found(noise: ReferenceNoise, summary: Summary) -> tuple[jax.Array, jax.Array]:
     """Variance of noise in A by the residual's spectrum, and its standard error."""
-    variance = summary.squares / jnp.maximum(summary.num_pixels, 1)
+    variance = summary.mean_square
     return noise.part * variance, noise.error * variance
 
 

@@ -37,12 +37,9 @@ def long_run_factor(
     weights = half_plane_weights(image_shape, power.dtype)
     summands = [field_power, power, power * field_power, field_power**2]
     total, squares, product, share = totals([weights * each for each in summands])
-    scale = total * squares
-    found = product / jnp.where(scale > 0, scale, 1)
     # A half-plane sum is a mean over the plane, where a factor is a sum.
     pixels = math.prod(image_shape) if size is None else jnp.prod(size).astype(total.dtype)
-    chance = 2 * share / jnp.where(total > 0, total, 1) ** 2 / pixels
-    return drawn_to_one(found + 0.5 * chance, chance)
+    return _factor(product, total * squares, share, total, pixels)
 
 
 def uneven_factor(score: jax.Array, field: jax.Array, weights: jax.Array) -> jax.Array:
@@ -57,10 +54,7 @@ def uneven_factor(score: jax.Array, field: jax.Array, weights: jax.Array) -> jax
     squares = jnp.where(known, score**2 / jnp.where(known, weights, 1), 0)
     summands = [known.astype(weights.dtype), squares, part, (score * field) ** 2, part**2]
     count, squares, total, product, share = totals(summands)
-    scale = squares / jnp.maximum(count, 1) * total
-    found = product / jnp.where(scale > 0, scale, 1)
-    chance = 2 * share / jnp.where(total > 0, total, 1) ** 2
-    return drawn_to_one(found + 0.5 * chance, chance)
+    return _factor(product, squares / jnp.maximum(count, 1) * total, share, total)
 
 
 def tapered_uneven_factor(score: jax.Array, field: jax.Array, window: jax.Array) -> jax.Array:
@@ -75,9 +69,13 @@ def tapered_uneven_factor(score: jax.Array, field: jax.Array, window: jax.Array)
     energy, squares, total, product, share = totals(
         [window**2, score**2, part, (score * field) ** 2, part**2]
     )
-    scale = squares * total
-    found = product * energy / jnp.where(scale > 0, scale, 1)
-    chance = 2 * share / jnp.where(total > 0, total, 1) ** 2
+    return _factor(product * energy, squares * total, share, total)
+
+
+def _factor(product, scale, share, total, pixels: jax.Array | int = 1) -> jax.Array:
+    """``product / scale`` drawn to 1; its variance by chance is ``2 share / total^2`` a pixel."""
+    found = product / jnp.where(scale > 0, scale, 1)
+    chance = 2 * share / jnp.where(total > 0, total, 1) ** 2 / pixels
     return drawn_to_one(found + 0.5 * chance, chance)
 
 

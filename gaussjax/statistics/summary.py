@@ -1,6 +1,7 @@
 """The figures of an optimum from which an estimate and its verdict are derived."""
 
 import jax
+import jax.numpy as jnp
 
 from gaussjax.numerics.pytree import pytree
 from gaussjax.statistics.residual_statistics import ResidualStatistics
@@ -25,3 +26,8 @@ class Summary:
     outliers: jax.Array  # part of the compared pixels that was clipped
     # of the residual, filtered so that the noise assumed in it is white
     residual_statistics: ResidualStatistics
+
+    @property
+    def mean_square(self) -> jax.Array:
+        """Mean square of the residual over the compared pixels."""
+        return self.squares / jnp.maximum(self.num_pixels, 1)
