@@ -249,16 +249,16 @@ def _shown(
 
     Those of other kinds are what decoders think of files that they have read all the same.
     """
-    seen = []
+    shown = []
     with warnings.catch_warnings():
 
         def show(message, category, *_) -> None:
             if not issubclass(category, kind):
                 return
-            seen.append(message)
+            shown.append(message)
             if not message.is_last:
                 tell(printable(f"gaussjax: warning: {message}"))
 
         warnings.showwarning = show
         warnings.simplefilter("always", kind)
-        yield seen
+        yield shown

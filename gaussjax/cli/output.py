@@ -135,11 +135,11 @@ class ProgressBar:
         self._disable = None if is_shown is None else not is_shown
         self._bar: Any = None
 
-    def __call__(self, seen: int) -> None:
+    def __call__(self, done: int) -> None:
         """Show that ``seen`` pairs of the pass are done."""
-        if self._bar is None or seen <= self._bar.n:
-            self._bar = self._next(seen - 1)
-        self._bar.update(seen - self._bar.n)
+        if self._bar is None or done <= self._bar.n:
+            self._bar = self._next(done - 1)
+        self._bar.update(done - self._bar.n)
 
     def tell(self, line: str) -> None:
         """Print a line on stderr, beside the bar."""

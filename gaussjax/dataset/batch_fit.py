@@ -217,8 +217,8 @@ def _fit_pairs(
         derivatives = equations.gradient, equations.information
         counts = present & finite & jnp.isfinite(sum(jnp.sum(each) for each in derivatives))
         rings = _rings(frame, first.sums, shared[1], point, options)
-        seen = first.sums.coefficients, equations, rings
-        return pair, frame, first, counts, *jax.tree.map(lambda x: jnp.where(counts, x, 0), seen)
+        sums = first.sums.coefficients, equations, rings
+        return pair, frame, first, counts, *jax.tree.map(lambda x: jnp.where(counts, x, 0), sums)
 
     pairs, frames, first, counts, coefficients, equations, rings = mapped(begin)(*some)
     # Sums at the point of the pass say too little about a pair whose blur is far from it.
@@ -292,20 +292,20 @@ def _judge(
         return jnp.where(fit.finite & jnp.isfinite(values), values, 0)
 
     # A pair without a root of its own shows nothing there.
-    told = fit.finite & (estimate.status == Status.ESTIMATED)
+    has_root = fit.finite & (estimate.status == Status.ESTIMATED)
 
-    def seen(values):
-        return jnp.where(told, finite(values), 0)
+    def of_root(values):
+        return jnp.where(has_root, finite(values), 0)
 
     evidence = PairEvidence(
         within=finite(_score_covariance(at, found, information)),
-        common=seen(product(own, found.common[:p])),
-        displacement=seen(adequacy.displacement * joint.num_pixels),
-        additive=seen(departures.additive),
-        squares=seen(departures.additive**2),
-        effects=seen(product(own, departures.effects[:p])),
-        shares=seen(departures.shares),
-        num_told=told.astype(information.dtype),
+        common=of_root(product(own, found.common[:p])),
+        displacement=of_root(adequacy.displacement * joint.num_pixels),
+        additive=of_root(departures.additive),
+        squares=of_root(departures.additive**2),
+        effects=of_root(product(own, departures.effects[:p])),
+        shares=of_root(departures.shares),
+        num_told=has_root.astype(information.dtype),
         trials=departures.trials,
         causes=departures.causes,
     )

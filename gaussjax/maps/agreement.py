@@ -61,10 +61,10 @@ def judged_together(estimates: BlurEstimate) -> BlurEstimate:
     estimated = estimates.status == Status.ESTIMATED
     errors = variance_error(estimates.sigma, estimates.sigma_standard_error)
     errors = errors.reshape(*estimates.status.shape, -1)[..., 0]
-    told = jnp.where(estimated & (errors > 0), 1 / errors**2, 0)
+    precisions = jnp.where(estimated & (errors > 0), 1 / errors**2, 0)
     verdict, cause = adequacy.verdict, adequacy.cause
     shows = (cause == Cause.KERNEL) & (verdict == Verdict.EXPLAINED_POORLY)
-    everywhere = jnp.sum(jnp.where(shows, told, 0)) > _TELLING_PART * jnp.sum(told)
+    everywhere = jnp.sum(jnp.where(shows, precisions, 0)) > _TELLING_PART * jnp.sum(precisions)
     trusted = (verdict == Verdict.EXPLAINED) | (verdict == Verdict.SHARPER)
     doubted = everywhere & trusted
     adequacy = replace(

@@ -218,12 +218,12 @@ def blur_map(
     maps = reference, blurred, (usable.reference, usable.blurred), usable.weights
     arguments = {"noise_std": noise, "bounds": bounds, "initial": initial}
     static_options = {"grid": grid, "coarse": coarse, "options": tuple(options.items())}
-    estimates, seen = estimate_tiles(maps, arguments, **static_options)
+    estimates, sensitivities = estimate_tiles(maps, arguments, **static_options)
     if noise is not None or loss != "squared":
         # Another residual than that of least squares.
-        seen = replace(seen, noise_part=jnp.ones_like(seen.noise_part))
-    estimates, p_value, sigma, error = _joined(estimates, seen, grid, shrink)
-    judged = estimates, seen.position, seen.noise_part, seen.second_order
+        sensitivities = replace(sensitivities, noise_part=jnp.ones_like(sensitivities.noise_part))
+    estimates, p_value, sigma, error = _joined(estimates, sensitivities, grid, shrink)
+    judged = estimates, sensitivities.position, sensitivities.noise_part, sensitivities.second_order
     return BlurMap(*judged, p_value, sigma, error, grid)
 
 

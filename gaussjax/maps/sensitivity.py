@@ -79,13 +79,13 @@ def sensitivity(
     largest = borders.largest_margins(reference.shape)
     margins = prediction_margins(params, kernel, largest).astype(jnp.int32)
     if grid is None:
-        seen = _window(shape, margins, swapped, known, weights, vector.dtype)
+        window = _window(shape, margins, swapped, known, weights, vector.dtype)
     else:
-        seen = _coarse_window(grid, shape, margins.astype(vector.dtype), known, weights)
-    curvature = inner_products(jacobian * seen[None], jacobian)
+        window = _coarse_window(grid, shape, margins.astype(vector.dtype), known, weights)
+    curvature = inner_products(jacobian * window[None], jacobian)
     row = solve_small(curvature, isotropic / jnp.sum(isotropic))
     field = jnp.tensordot(row, jacobian, axes=1)
-    influence = slope * field * seen
+    influence = slope * field * window
     total = jnp.sum(influence)
     grids = jnp.meshgrid(*(jnp.arange(n, dtype=vector.dtype) for n in shape), indexing="ij")
     position = jnp.stack([jnp.sum(influence * each) / total for each in grids])
@@ -94,19 +94,20 @@ def sensitivity(
     away = [(each - at) / size for each, at, size in zip(grids, position, shape, strict=True)]
     residual = soft - predicted(vector)
     fields = jnp.concatenate([jacobian, jnp.stack([slope * a for a in away])])
-    found = _fitted(residual, fields, seen)
+    found = _fitted(residual, fields, window)
     left = residual - jnp.tensordot(found, fields, axes=1)
     _, bend = jax.jvp(
         lambda at: jax.jvp(predicted, (at,), (isotropic,))[1], (vector,), (isotropic,)
     )
     variation = sum(found[len(jacobian) + k] * a for k, a in enumerate(away))
-    moved = jnp.abs(0.5 * jnp.sum(seen * field * bend * variation**2))
+    moved = jnp.abs(0.5 * jnp.sum(window * field * bend * variation**2))
     if grid is not None:
         steps, first = (jnp.asarray(x, vector.dtype) for x in (grid.steps, grid.first))
         position = jnp.clip(first + steps * position, 0, jnp.asarray(reference.shape) - 1)
+    unknown = _unknown(sharp, params, margins, window)
     return Sensitivity(
         position=position,
-        noise_part=_noise_part(residual, left, field, seen, _unknown(sharp, params, margins, seen)),
+        noise_part=_noise_part(residual, left, field, window, unknown),
         second_order=jnp.where(jnp.isfinite(moved), moved, 0),
     )
 

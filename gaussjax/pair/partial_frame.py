@@ -101,26 +101,28 @@ def _by_tiles(estimate: Callable, maps: list[Any], tile: Corner, asked) -> BlurE
     """The estimate of tiles of one shape; None where larger tiles would tell more."""
     may_grow = tile != maps[0].shape and math.prod(tile) < _LARGEST
     count = math.prod(n // t for n, t in zip(maps[0].shape, tile, strict=True))
-    source, corners, seen, first, wanted = _corners(maps, tile), [], [], 0, _FIRST
+    source, corners, estimates, first, wanted = _corners(maps, tile), [], [], 0, _FIRST
     while True:
         corners += islice(source, wanted - len(corners))
-        for corner in corners[len(seen) :]:
+        for corner in corners[len(estimates) :]:
             reference, blurred, *mask, weights = (_cut(each, corner, tile) for each in maps)
             known = None if mask[0] is None and mask[1] is None else tuple(mask)
             found = estimate(reference, blurred, mask=known, weights=weights)
-            seen.append(jax.device_get(found))
-        if not seen:
+            estimates.append(jax.device_get(found))
+        if not estimates:
             raise ValueError("mask and weights leave no pixel; give True where one may be used")
-        told = [each for each in seen if int(each.status) in _TELLING]
-        first = first or (len(told) if len(told) > 1 else 0)
-        joint = _joined(told, first) if first else (told or seen)[0]
-        by_chance, by_model, by_noise = _relative_errors(joint, told) if told else (1e6, 0.0, 1e6)
+        usable = [each for each in estimates if int(each.status) in _TELLING]
+        first = first or (len(usable) if len(usable) > 1 else 0)
+        joint = _joined(usable, first) if first else (usable or estimates)[0]
+        by_chance, by_model, by_noise = (
+            _relative_errors(joint, usable) if usable else (1e6, 0.0, 1e6)
+        )
         precision = math.hypot(by_chance, by_model)
         # By the noise, not by the scatter: whether an interval counts must not depend on its width.
-        if may_grow and len(seen) * min(by_noise / asked, 1e3) ** 2 > min(_MANY, count / 2):
+        if may_grow and len(estimates) * min(by_noise / asked, 1e3) ** 2 > min(_MANY, count / 2):
             return None
         # More tiles do not make a model error smaller, if it is one.
-        if precision <= asked or (by_model > by_chance and len(seen) >= _ENOUGH):
+        if precision <= asked or (by_model > by_chance and len(estimates) >= _ENOUGH):
             break
         is_last = len(corners) < wanted
         factor = max(min(by_chance / asked, 1e3) ** 2, 1.1 if first else 2)

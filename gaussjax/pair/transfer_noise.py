@@ -59,7 +59,7 @@ def residual_power(
     window = layout.embedded(equations.window)
     energy = jnp.sum(window**2)
     energy = jnp.where(energy > 0, energy, 1)
-    seen = forward_transform(layout.embedded(equations.window * residual), window.ndim)
+    transform = forward_transform(layout.embedded(equations.window * residual), window.ndim)
     gain = layout.folded(layout.with_noise_gain(transfer**2))
     waves = angular_frequencies(layout.whole, window.dtype)
     radius = jnp.sqrt(sum(wave**2 for wave in waves))
@@ -67,7 +67,7 @@ def residual_power(
     counted = jnp.where(radius > lowest, half_plane_weights(layout.whole, window.dtype), 0)
     fourth = jnp.sum(window**4)
     return ResidualPower(
-        power=squared_magnitude(seen) / energy,
+        power=squared_magnitude(transform) / energy,
         gain=leaked(gain[None], window)[0],
         gain_error=layout.folded(layout.with_noise_gain(spread)),
         counted=counted,
@@ -75,14 +75,14 @@ def residual_power(
     )
 
 
-def noise_levels(seen: ResidualPower, noise: jax.Array, ceiling: jax.Array) -> jax.Array:
+def noise_levels(observed: ResidualPower, noise: jax.Array, ceiling: jax.Array) -> jax.Array:
     """(v_A, v_B) by regression, ``[2]``, at most the ceiling; ``noise`` tells the weights."""
-    weights = seen.counted / _density(seen, noise) ** 2
-    return noise_regression(seen.power, seen.gain, weights, ceiling)
+    weights = observed.counted / _density(observed, noise) ** 2
+    return noise_regression(observed.power, observed.gain, weights, ceiling)
 
 
 def levels_covariance(
-    seen: ResidualPower, noise: jax.Array, ceiling: jax.Array, imitated: jax.Array
+    observed: ResidualPower, noise: jax.Array, ceiling: jax.Array, imitated: jax.Array
 ) -> jax.Array:
     """Covariance of the levels ``noise``, ``[2, 2]``; up to ``ceiling`` where the pair tells none.
 
@@ -90,23 +90,23 @@ def levels_covariance(
     exposures of one scene a wrong ratio makes T fall where noise hides the scene, and the residual
     then seems to confirm it: what it could be made of tells nothing.
     """
-    weights = 0.5 * seen.num_pixels * seen.counted / _density(seen, noise) ** 2
-    total, first = jnp.sum(weights), jnp.sum(weights * seen.gain)
+    weights = 0.5 * observed.num_pixels * observed.counted / _density(observed, noise) ** 2
+    total, first = jnp.sum(weights), jnp.sum(weights * observed.gain)
     mean = first / jnp.where(total > 0, total, 1)
     # That T is uncertain makes it differ between frequencies, too, which tells nothing.
-    told = jnp.sum(weights * ((seen.gain - mean) ** 2 - seen.gain_error))
+    information = jnp.sum(weights * ((observed.gain - mean) ** 2 - observed.gain_error))
     imitated = imitated - jnp.sum(weights * imitated) / jnp.where(total > 0, total, 1)
-    power, along = (jnp.sum(weights * imitated * x) for x in (imitated, seen.gain))
-    told = told - along**2 / jnp.where(power > 0, power, 1)
-    second = jnp.maximum(told, 0) + mean * first
+    power, along = (jnp.sum(weights * imitated * x) for x in (imitated, observed.gain))
+    information = information - along**2 / jnp.where(power > 0, power, 1)
+    second = jnp.maximum(information, 0) + mean * first
     least = jnp.sqrt(jnp.finfo(noise.dtype).tiny)
     known_a, known_b = 1 / jnp.maximum(ceiling, least) ** 2
     matrix = [[second + known_a, first], [first, total + known_b]]
     return inverse_small(jnp.stack([jnp.stack(row) for row in matrix]))
 
 
-def _density(seen: ResidualPower, noise: jax.Array) -> jax.Array:
+def _density(observed: ResidualPower, noise: jax.Array) -> jax.Array:
     """D, which rounding of what leaks may not make 0."""
     v_a, v_b = noise
     total = jnp.maximum(jnp.max(noise), jnp.finfo(noise.dtype).tiny)
-    return jnp.maximum(v_b + v_a * seen.gain, 1e-3 * total)
+    return jnp.maximum(v_b + v_a * observed.gain, 1e-3 * total)

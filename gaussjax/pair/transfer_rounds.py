@@ -68,8 +68,8 @@ def solved(equations: TransferEquations, state: TransferState, *, total: bool) -
     variance = level * _excess(equations, instrument)
     own = diagonal(slopes).reshape(level.shape)
     ridge = variance / PRIOR**2 + jnp.maximum(-2 * own, 0) + jnp.where(least > 0, least, 1)
-    seen = equations.layout.transform(equations.window * residual)
-    score = equations.products(instrument, seen)
+    transform = equations.layout.transform(equations.window * residual)
+    score = equations.products(instrument, transform)
     return Solved(
         change=state.change,
         residual=residual,
@@ -104,8 +104,8 @@ def improved(
         margins = equations.layout.margins(reach).astype(jnp.int32)
     noise = state.noise
     if options.estimate_noise:
-        seen = residual_power(equations, found.trusted, state.error)
-        levels = noise_levels(seen, noise, equations.frame.ceiling)
+        observed = residual_power(equations, found.trusted, state.error)
+        levels = noise_levels(observed, noise, equations.frame.ceiling)
         # At first the residual is all that T is going to explain.
         noise = jnp.where(jnp.all(jnp.isinf(state.error)), noise, levels)
     return TransferState(change, error, shift, margins, noise)

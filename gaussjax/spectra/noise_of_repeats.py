@@ -92,8 +92,8 @@ def _windowed(rho: np.ndarray, num_pixels: int) -> np.ndarray:
     # The squares of correlations add to the variance of each of them (Bartlett's formula).
     chance *= math.sqrt(np.sum(rho**2, where=np.abs(rho) > chance))
     # Not beyond half of the box, so that the window has room to fall, nor beyond a gap.
-    seen = np.unique(far[(np.abs(rho) > chance) & (far <= np.max(far) // 2)])
-    reach = int(seen[np.flatnonzero(np.diff(seen, append=np.inf) > _GAP)[0]])
+    correlated = np.unique(far[(np.abs(rho) > chance) & (far <= np.max(far) // 2)])
+    reach = int(correlated[np.flatnonzero(np.diff(correlated, append=np.inf) > _GAP)[0]])
     window = np.clip((2 * reach + 1 - far) / (reach + 1), 0, 1)
     box = tuple(slice(max(n // 2 - 2 * reach, 0), n // 2 + 2 * reach + 1) for n in rho.shape)
     found = (window * rho)[box]
