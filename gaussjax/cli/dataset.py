@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gaussjax.cli import options as common
-from gaussjax.cli.inputs import keep_inputs
+from gaussjax.cli.inputs import keep_inputs, noise_shapes
 from gaussjax.cli.output import OutputFile, ProgressBar, printable, report, write_rows
 from gaussjax.cli.process import streaming_process
 from gaussjax.io.covariate_table import read_covariates
@@ -229,6 +229,7 @@ def _fit(
                 **common.sampling_keywords(options),
                 boundary=options.boundary,
                 noise_std=options.noise,
+                noise_correlation=noise_shapes(options),
                 covariates=covariates,
                 max_passes=options.passes,
                 max_bad=options.max_bad,

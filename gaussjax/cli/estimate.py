@@ -84,6 +84,8 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     if options.sampling and (has_report or options.precision or options.motion):
         parser.error("--sampling goes without --plot, --compare, --precision and --motion")
     check_channel_options(parser, options)
+    if has_report and options.noise_correlation:
+        parser.error("--plot and --compare take noise as white: not with --noise-correlation")
     if options.motion and (has_report or options.noise or options.boundary != "valid"):
         parser.error("--motion goes without --plot, --compare, --noise and --boundary")
     if options.precision and options.motion:

@@ -205,7 +205,8 @@ def compared(
     profile = transfer_profile(*pair, outcome.estimate, mask=mask)
     # All families, by least squares, wherever they lead.
     other = {"family", "loss", "bounds", "initial", "precision", "motion"}
-    other |= {"sampling", "pixel", "centre"}  # one grid: the command refuses others here
+    # One grid and white noise: the command refuses others here.
+    other |= {"sampling", "pixel", "centre", "noise_correlation"}
     shared = keywords.keys() - other
     comparison = compare_families(*pair, **{name: keywords[name] for name in shared})
     return replace(outcome, profile=profile, comparison=comparison)

@@ -32,6 +32,7 @@ def read_pair(
         "loss": options.loss,
         "shift": options.shift,
         "noise_std": options.noise,
+        "noise_correlation": noise_shapes(options),
         "bounds": options.bounds and tuple(options.bounds),
         "mask": mask,
     }
@@ -67,7 +68,8 @@ def read_images(
         read = partial(read_image, **part)
     reference, blurred = (read(file, linearize=options.linearize) for file in files)
     for output in outputs:
-        keep_inputs(output, (*files, options.mask, options.mask_reference))
+        shapes = (x for x in options.noise_correlation or () if isinstance(x, str))
+        keep_inputs(output, (*files, options.mask, options.mask_reference, *shapes))
     notes = notes_on("reference", reference) + notes_on("blurred", blurred)
     notes += filter(None, (depth_note((reference.full_scale, blurred.full_scale)),))
     if reference.blocks is not None and blurred.blocks is not None:
@@ -82,6 +84,16 @@ def read_images(
     size = _pixel_size(options, (reference, blurred), notes)
     mask = None if all(mask is None for mask in masks) else tuple(masks)
     return (reference.values, blurred.values), mask, notes, size
+
+
+def noise_shapes(options: argparse.Namespace) -> tuple | None:
+    """How noise correlates, as ``noise_correlation=`` takes it: numbers, and what files hold."""
+    if options.noise_correlation is None:
+        return None
+    return tuple(
+        read_image(shape).values if isinstance(shape, str) else shape
+        for shape in options.noise_correlation
+    )
 
 
 def _pixel_size(

@@ -164,12 +164,23 @@ def add_noise(parser: argparse.ArgumentParser, *, estimated: bool = True) -> Non
         " stored (0 to 255 in 8 bit, 0 to 65535 in 16 bit, 0 to 1 with --linearize);"
         f"{' or the word estimate;' if estimated else ''} default: noise in BLURRED only",
     )
+    parser.add_argument(
+        "--noise-correlation",
+        nargs=2,
+        type=noise_shape,
+        metavar="SHAPE",
+        help="with --noise: how the noise of neighbours correlates in REFERENCE and in BLURRED,"
+        " either as the sigma in px of the Gaussian that has smoothed it (0: white), or as a file"
+        " with its autocorrelation, odd sides, 1 in the middle; default: white",
+    )
 
 
 def check_noise(
     parser: argparse.ArgumentParser, options: argparse.Namespace, *, estimated: bool = True
 ) -> None:
     """Make noise a pair, "estimate" or None; refuse all others."""
+    if options.noise_correlation and options.noise is None:
+        parser.error("--noise-correlation is the shape of noise whose level --noise tells")
     if options.noise == ["estimate"]:
         options.noise = "estimate"
     elif options.noise is not None:
@@ -341,6 +352,16 @@ def noise(text: str) -> float | str:
             f"{text!r} is neither a noise level, 0 or more, nor the word estimate; name the two"
             " files before this option"
         ) from None
+
+
+def noise_shape(text: str) -> float | str:
+    """A sigma in px, 0 or more, or the name of a file."""
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    _require(math.isfinite(value) and value >= 0, f"{text!r} is less than 0, or not finite")
+    return value
 
 
 def output_path(text: str) -> str:

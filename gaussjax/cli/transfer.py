@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from gaussjax.cli import options as common
-from gaussjax.cli.inputs import read_images
+from gaussjax.cli.inputs import noise_shapes, read_images
 from gaussjax.cli.output import OutputFile, report
 from gaussjax.cli.process import one_shot_process
 
@@ -96,6 +96,7 @@ def run(options: argparse.Namespace) -> int:
         "gain": options.gain,
         "shift": options.shift,
         "noise_std": options.noise,
+        "noise_correlation": noise_shapes(options),
         **common.sampling_keywords(options),
         "num_bins": options.bins,
         "margin": options.margin,

@@ -16,6 +16,7 @@ from gaussjax.dataset.options import JointOptions
 from gaussjax.dataset.own_root import (
     WIDER,
     Linearized,
+    Noise,
     crop_of,
     followed,
     linearized,
@@ -23,6 +24,7 @@ from gaussjax.dataset.own_root import (
     own_vector,
 )
 from gaussjax.dataset.result import PairRecord
+from gaussjax.model.noise_correlation import noise_colour
 from gaussjax.model.window import everywhere, interior_window
 from gaussjax.numerics.linear_algebra import diagonal, inverse_small, product
 from gaussjax.numerics.precision import rounding_variance
@@ -61,11 +63,19 @@ class LinearizationPoint:
     noise: jax.Array | None
     # tells batches apart, each of which draws noise of its own
     number: jax.Array
+    # of that noise, autocorrelations of the noise in both, `[2, *lags]`; None: white
+    correlation: jax.Array | None = None
+
+    def colour_of_blurred(self, frame_shape: tuple[int, ...]) -> jax.Array | None:
+        """Power of the noise of the softer images, per variance; None: white."""
+        return None if self.correlation is None else noise_colour(self.correlation[1], frame_shape)
 
     @property
-    def levels(self) -> jax.Array | None:
-        """Variances of the noise, and of rounding; None as there."""
-        return None if self.noise is None else self.noise + rounding_variance(self.vector.dtype)
+    def levels(self) -> Noise | None:
+        """Variances of the noise, and of rounding, with its autocorrelations; None as there."""
+        if self.noise is None:
+            return None
+        return self.noise + rounding_variance(self.vector.dtype), self.correlation
 
 
 @pytree
@@ -168,7 +178,8 @@ def _probes(point: LinearizationPoint, options: JointOptions, shape: tuple[int, 
     if options.boundary != "periodic":
         pad = options.pad(shape)
         window = interior_window(shape, pad, margins, point.vector.dtype, ramps)
-    return noise_probes(jax.random.key(point.number), window)
+    colour = point.colour_of_blurred(window.shape)
+    return noise_probes(jax.random.key(point.number), window, colour)
 
 
 def _rings(frame: Frame, sums: PairSums, rings, point: LinearizationPoint, options: JointOptions):
@@ -178,8 +189,9 @@ def _rings(frame: Frame, sums: PairSums, rings, point: LinearizationPoint, optio
         return none
     filters, probes = rings
     window = frame_window(frame, *_ring_margins(point, options, frame.image_shape, frame.size))
+    colour = point.colour_of_blurred(window.shape)
     if frame.size is not None:
-        probes = noise_probes(jax.random.key(point.number), window)
+        probes = noise_probes(jax.random.key(point.number), window, colour)
     # The probes know no other window than the one of whole frames.
     alike = frame.known is None and frame.weights is None and not frame.pad
     sharp = frame.blurred - frame.difference
@@ -187,7 +199,7 @@ def _rings(frame: Frame, sums: PairSums, rings, point: LinearizationPoint, optio
     gain = jnp.where(sums.gain == 0, 1, sums.gain)
     images = sharp, frame.blurred / gain, -sums.residual / gain
     if alike:
-        return ring_sums(*images, filters, window, probes)
+        return ring_sums(*images, filters, window, probes, colour)
     return none
 
 
@@ -265,9 +277,10 @@ def _optimum(
     if point.noise is None:
         return own_optimum(pair, frame, own, rounding, model, options)
     vector, _ = own_vector(own, options)
-    levels = cast(jax.Array, point.levels)
+    levels, correlation = cast(Noise, point.levels)
     least, most = options.least(model, vector.dtype), jnp.full_like(vector, jnp.inf)
-    objective = ErrorsInVariables(frame, model, False, levels, jnp.inf * levels)
+    limits = jnp.inf * levels
+    objective = ErrorsInVariables(frame, model, False, levels, limits, correlation)
     fit = iterate(objective, vector, levels, least, most)
     return find_optimum(objective, pair, fit, crop_of(pair), rounding)
 

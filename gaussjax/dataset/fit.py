@@ -23,12 +23,13 @@ from gaussjax.dataset.processes import from_every_process, total_over_processes
 from gaussjax.dataset.result import DatasetEstimate
 from gaussjax.dataset.start import first_start, next_start, total_sums
 from gaussjax.dataset.state import JointStart, PassSums, from_arrays, to_arrays
+from gaussjax.dataset.told_noise import ToldNoise
 from gaussjax.dataset.two_grids import fitting
 from gaussjax.io.pair_stream import PairStream
-from gaussjax.model.arguments import as_noise, check_fit_options
+from gaussjax.model.arguments import check_fit_options
 from gaussjax.model.array_checks import as_flags, check_known
 from gaussjax.model.kernels import Kernel, as_kernel
-from gaussjax.model.options import PADDED_BOUNDARIES, Boundary, Family, KernelName, Pixel
+from gaussjax.model.options import Boundary, Family, KernelName, Pixel
 from gaussjax.model.params import BlurParams
 from gaussjax.model.sampling import as_sampling
 from gaussjax.spectra.pooled_transfer import PooledTransfer, pooled_transfer
@@ -47,6 +48,7 @@ def fit_dataset(
     gain: bool = False,
     offset: bool = False,
     noise_std: ArrayLike | None = None,
+    noise_correlation: Sequence[ArrayLike | None] | None = None,
     sampling: float | Fraction | Sequence[float | Fraction] | None = None,
     pixel: Pixel = "area",
     centre: Literal["area", "first"] | float | Sequence[float] = "area",
@@ -85,8 +87,9 @@ def fit_dataset(
         gain: every pair has a factor of its own.
         offset: every pair has a constant of its own.
         noise_std: None: noise in the blurred images only. ``(std_reference, std_blurred)`` in the
-            unit of the images: white noise of that level, as in
-            :func:`~gaussjax.estimate_blur`.
+            unit of the images: noise of that level, as in :func:`~gaussjax.estimate_blur`.
+        noise_correlation: ``(correlation_reference, correlation_blurred)`` with ``noise_std``, of
+            noise whose neighbours correlate, the same in all pairs. None: white.
         sampling: pixels of the references per pixel of the blurred images, where these have fewer,
             larger ones; as in :func:`~gaussjax.estimate_blur`, as are the next two, but never told
             by the shapes: one ratio holds for all pairs. Every shape is then compiled, and
@@ -127,34 +130,33 @@ def fit_dataset(
     state = None if state is None else as_path(state, "state")
     if on_progress is not None:
         check_function(on_progress, "on_progress")
-    check_known("many pairs are streamed", noise_std=noise_std, initial=initial)
-    levels = _noise_levels(noise_std, boundary)
+    check_known("many pairs are streamed", initial=initial)
+    told = ToldNoise.of(noise_std, noise_correlation, boundary)
     convention = as_kernel(kernel, truncate, radius)
-    grids = as_sampling(sampling, pixel, centre, boundary)
-    noisy = levels is not None
+    grids, noisy = as_sampling(sampling, pixel, centre, boundary), told is not None
     options = JointOptions(family, convention, boundary, gain, offset, noisy, sampling=grids)
     _check_collection(pairs)
     file = StateFile(state)
     stream = PairStream(pairs, batched=batched, fitted=fitting(grids, boundary))
-    named = _named(options, levels, initial)
+    named = _named(options, told, initial)
     known = as_covariates(covariates, pairs, len(pairs) if _is_list(pairs, batched) else None)
     _check_processes(stream, f"{named}, covariates {list(known.columns) if known else None}")
     # A fingerprint of many files takes a while, and only a state needs it.
     identity = _identity("" if state is None else stream.fingerprint(), named)
     current = _resumed(file, identity)
     if current is None:
-        current = JointPass(first_start(stream, options, levels, initial))
+        current = JointPass(first_start(stream, options, told, initial))
     take_in = partial(run_pass, max_bad=max_bad, on_progress=on_progress, pause=save_every)
     while True:
         rest = stream.starting_at(current.position)
-        for _ in take_in(current, rest, options, levels):
+        for _ in take_in(current, rest, options, told):
             file.save(current, identity)
         sums = total_sums(current)
         fit = joint_fit(current, sums, options, repeated=current.number > 1)
         enough = fit.predicted_step <= tolerance or current.number >= max_passes
         if enough or not stream.can_repeat:
             file.finish()
-            return _result(current, fit, sums, known, levels)
+            return _result(current, fit, sums, known, told and told.levels)
         current = JointPass(next_start(fit, current.start, options), current.number + 1)
 
 
@@ -178,21 +180,6 @@ def _check_collection(pairs: Iterable) -> None:
         raise ValueError(f"{wanted}, which holds no pair")
 
 
-def _noise_levels(noise_std, boundary: str) -> tuple[float, float] | None:
-    """The levels of A and of B, or None; ValueError for what many pairs cannot have."""
-    if isinstance(noise_std, str):
-        raise ValueError(f"noise_std must be None or two numbers for many pairs; got {noise_std!r}")
-    noise, _ = as_noise(noise_std, np.float32)
-    if noise is None:
-        return None
-    if boundary in PADDED_BOUNDARIES:
-        raise ValueError(
-            "noise_std of many pairs needs boundary='valid' or 'periodic': noise that is continued"
-            f" beyond the edge is not white; got {boundary!r}"
-        )
-    return float(noise[0]), float(noise[1])
-
-
 def _is_list(pairs: Iterable, batched: bool) -> TypeGuard[Sized]:
     return not batched and isinstance(pairs, Sized)
 
@@ -207,14 +194,14 @@ def _identity(fingerprint: str, options: str) -> dict[str, str]:
     }
 
 
-def _named(options: JointOptions, levels, initial) -> str:
+def _named(options: JointOptions, told: ToldNoise | None, initial) -> str:
     """The options in a line; functions by their names, which outlive a process."""
     kernel = options.kernel
     # Not the Kernel as a whole, whose radius may be a function.
     parts = [options.family, kernel.name, kernel.truncate, kernel.radius, options.boundary]
-    parts += [options.gain, options.offset, levels, initial]
-    parts += [] if options.sampling is None else [options.sampling]
-    return ", ".join(getattr(part, "__qualname__", repr(part)) for part in parts)
+    named = [getattr(part, "__qualname__", repr(part)) for part in parts]
+    named += [repr(options.gain), repr(options.offset), str(told), repr(initial)]
+    return ", ".join(named + ([] if options.sampling is None else [repr(options.sampling)]))
 
 
 def _check_processes(stream: PairStream, options: str) -> None:

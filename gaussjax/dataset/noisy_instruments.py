@@ -12,8 +12,9 @@ in Z meets the changed prediction: it adds to the sum
 
     v_A sum (T' L(W / D) - T L(W D' / 2D^2)) (T_theta - T),    L: leaked by m,
 
-which is known and subtracted. At the root of a pair both equations are the same, so that a set of
-one pair has the estimate of the pair; an instrument that is not whitened has a larger error.
+which is known and subtracted; noise of A whose neighbours correlate adds that times its colour s_A.
+At the root of a pair both equations are the same, so that a set of one pair has the estimate of the
+pair; an instrument that is not whitened has a larger error.
 """
 
 from dataclasses import replace
@@ -31,6 +32,7 @@ from gaussjax.pair.errors_in_variables import ErrorsInVariables
 from gaussjax.pair.frame import Frame, frame_window
 from gaussjax.pair.prediction import residual_and_fields, transforms_of
 from gaussjax.statistics.noise import leaked
+from gaussjax.statistics.noise_colour import coloured
 
 # Newton's steps in gain and offset, from their least squares.
 _STEPS = 4
@@ -43,6 +45,7 @@ def noisy_pair_sums(
     model: BlurModel,
     margins: jax.Array,
     noise: jax.Array,
+    correlation: jax.Array | None = None,
 ) -> PairSums:
     """The sums of a pair, whose gain and offset are the best at theta_0.
 
@@ -53,8 +56,9 @@ def noisy_pair_sums(
         model: of the blur, gain and offset.
         margins: px per axis that are not compared at the edge, ``[ndim]``.
         noise: (v_A, v_B) in the scale of the frame.
+        correlation: autocorrelations of that noise, ``[2, *lags]``; None: white.
     """
-    objective = ErrorsInVariables(frame, model, False, noise, jnp.inf * noise)
+    objective = ErrorsInVariables(frame, model, False, noise, jnp.inf * noise, correlation)
     window, p = objective.window(margins), model.num_variances
     vector = _with_nuisances(objective, variances, margins)
     at = objective.linearize(vector, margins)
@@ -77,13 +81,13 @@ def noisy_pair_sums(
     derivatives = gain * filters[1]
     if model.gain:
         derivatives = derivatives + jnp.tensordot(turn[:, p], filters[0], 0)
-    shared = _shared_noise(frame, jnp.stack([share, *(share * each for each in own)]), window)
+    shared = _shared_noise(objective, jnp.stack([share, *(share * each for each in own)]), window)
     shared = derivatives * shared[:1] - gain * filters[0][None] * shared[1:]
     weights = product_weights(frame.grid, window.shape, vector.dtype)
     products = weights[None] * jnp.real(jnp.conj(instruments) * frame.spectrum[None])
     # In the unit of least squares, or nearly so.
     unit = jnp.sum(noise)
-    coefficients = unit * gain * (products - noise[0] * shared)
+    coefficients = unit * gain * (products - shared)
     residual, jacobian = residual_and_fields(model, vector, frame)
     equations = pair_equations(frame, residual, jacobian[:p], frame_window(frame, margins))
     slope = mean[:p, :p] - projection @ mean[p:, :p]
@@ -124,11 +128,12 @@ def _with_nuisances(
     return loops.fori_loop(0, _STEPS, step, vector)
 
 
-def _shared_noise(frame: Frame, spectra: jax.Array, window) -> jax.Array:
-    """Weighted spectra, leaked by the window, over the frequencies of the reference."""
-    shape = window.shape
+def _shared_noise(objective: ErrorsInVariables, spectra: jax.Array, window) -> jax.Array:
+    """Weighted spectra, leaked by the window, times the noise of A at its own frequencies."""
+    frame, shape = objective.frame, window.shape
     spectra = window.sum(2) * leaked(spectra, window.values)
     if frame.grid is not None:
         spectra = jnp.stack([tile(frame.grid, each, shape) for each in spectra])
-    weights = product_weights(frame.grid, shape, spectra.dtype)
+    sharp = coloured(objective.noise, objective.colours())[0]
+    weights = sharp * product_weights(frame.grid, shape, spectra.dtype)
     return jnp.stack([with_noise_gain(frame.grid, weights * each, shape) for each in spectra])

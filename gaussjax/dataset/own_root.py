@@ -31,6 +31,10 @@ WIDER = 1.02
 NEAR, _NOT_FAR, _ROUNDS = 0.04, 0.1, 4
 
 
+# Variances of the noise of A and of B, ``[2]``, and its autocorrelations; None: it is white.
+Noise = tuple[jax.Array, jax.Array | None]
+
+
 @pytree
 class Linearized:
     """A pair at a point, and where its own root is from there."""
@@ -78,7 +82,7 @@ def linearized(
     frame: Frame,
     filters: tuple[jax.Array, jax.Array],
     vector: jax.Array,
-    noise: jax.Array | None,
+    noise: Noise | None,
     model: BlurModel,
     options: JointOptions,
 ) -> Linearized:
@@ -88,7 +92,8 @@ def linearized(
         frame: of the pair.
         filters: T there, and its derivatives.
         vector: the point, ``[p]``.
-        noise: variances of white noise in A and in B, in the scale of the frame, or None.
+        noise: variances of the noise in A and in B, in the scale of the frame, with its
+            autocorrelations (None: white); or None.
         model: of the blur.
         options: of the nuisances.
     """
@@ -97,7 +102,7 @@ def linearized(
         sums = pair_sums(frame, filters, options, margins)
     else:
         own = replace(model, gain=options.gain, offset=options.offset)
-        sums = noisy_pair_sums(frame, vector, filters, own, margins, noise)
+        sums = noisy_pair_sums(frame, vector, filters, own, margins, *noise)
     project = partial(model.project, sums.coefficients, shape=frame.reference_shape)
     equations, least = sums.equations, options.least(model, vector.dtype)
     root = find_root(project, equations.gradient, equations.information, vector, least)
@@ -107,7 +112,7 @@ def linearized(
 def followed(
     frames: Frame,
     first: Linearized,
-    noise: jax.Array | None,
+    noise: Noise | None,
     model: BlurModel,
     options: JointOptions,
     mapped: Callable = jax.vmap,

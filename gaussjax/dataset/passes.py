@@ -14,6 +14,7 @@ from gaussjax.dataset.batch_fit import BatchSums, LinearizationPoint, batch_sums
 from gaussjax.dataset.options import JointOptions
 from gaussjax.dataset.result import PairRecord
 from gaussjax.dataset.state import JointStart, JointSums, PassSums
+from gaussjax.dataset.told_noise import ToldNoise
 from gaussjax.io.batches import Batch, Batcher
 from gaussjax.io.pair_reader import BadPair, LoadedPair
 from gaussjax.model.buckets import bucket_shape, embed
@@ -119,7 +120,7 @@ def run_pass(
     current: JointPass,
     pairs: Iterable[LoadedPair | BadPair],
     options: JointOptions,
-    noise_std: tuple[float, float] | None,
+    told: ToldNoise | None,
     *,
     max_bad: int,
     on_progress: Callable[[int], None] | None = None,
@@ -128,7 +129,7 @@ def run_pass(
     """Take all pairs into a pass; the devices work on one batch while the next one is gathered.
 
     Stops every ``pause`` seconds, and at the end, with no batch half-done. The direction of the
-    options is the pass's own. ``noise_std`` is of A and of B, in the unit of the images. More bad
+    options is the pass's own. ``told`` is the noise of both images. More bad
     pairs than ``max_bad`` raise TooManyBadPairsError. ``on_progress`` is called with the number of
     pairs that have been seen.
     """
@@ -144,12 +145,13 @@ def run_pass(
 
     def begin(batch: Batch) -> None:
         dtype = batch.references.dtype
-        noise = None
-        if noise_std is not None:
-            levels = noise_std[::-1] if start.swapped else noise_std
-            noise = jnp.asarray((np.asarray(levels) / start.unit) ** 2, dtype)
+        noise, correlation = None, None
+        if told is not None:
+            orientation = {"unit": start.unit, "swapped": start.swapped}
+            noise, correlation = told.oriented(batch.references[0], **orientation)
         vector, unit = jnp.asarray(start.vector, dtype), jnp.asarray(start.unit, dtype)
-        point = LinearizationPoint(vector, unit, noise, jnp.uint32(batch.positions[0]))
+        number = jnp.uint32(batch.positions[0])
+        point = LinearizationPoint(vector, unit, noise, number, correlation)
         if noise is not None and batch.maps[2] is not None:
             raise ValueError(
                 "noise_std describes the noise of both images: it goes without weights; pair"

@@ -159,7 +159,8 @@ def _checked(options: dict[str, Any], stacks, grid: CoarseGrid | None) -> dict[s
         check_motion(given["motion"], shape, given["boundary"], given["noise_std"])
     check_initial(given["initial"], len(shape), np.float32)
     as_noise(given["noise_std"], np.float32)
-    as_noise_correlation(given["noise_correlation"], given["noise_std"], len(shape), np.float32)
+    one = jax.ShapeDtypeStruct(shape, np.float32)
+    as_noise_correlation(given["noise_correlation"], given["noise_std"], one)
     both = [jax.ShapeDtypeStruct(stack.shape, np.float32) for stack in stacks]
     as_mask_pair(given["mask"], *both)
     as_weights(given["weights"], both[1])

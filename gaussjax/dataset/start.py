@@ -14,6 +14,7 @@ from gaussjax.dataset.options import JointOptions
 from gaussjax.dataset.passes import JointPass, run_pass
 from gaussjax.dataset.processes import from_every_process
 from gaussjax.dataset.state import JointStart, PassSums, from_arrays, to_arrays
+from gaussjax.dataset.told_noise import ToldNoise
 from gaussjax.io.pair_reader import BadPair, LoadedPair
 from gaussjax.io.pair_stream import PairStream
 from gaussjax.model.folding import on_coarse_grid
@@ -32,7 +33,9 @@ _FIRST_PASSES = 6
 _NEAR = 1e-3
 
 
-def first_start(stream: PairStream, options: JointOptions, noise_std, initial) -> JointStart:
+def first_start(
+    stream: PairStream, options: JointOptions, told: ToldNoise | None, initial
+) -> JointStart:
     """The start from the first pairs of every process, by passes until the blur has settled."""
     head = stream.head(-(-_FIRST_PAIRS // jax.process_count()))
     loaded = [pair for pair in head if isinstance(pair, LoadedPair)]
@@ -40,10 +43,10 @@ def first_start(stream: PairStream, options: JointOptions, noise_std, initial) -
     if loaded:
         check_initial(initial, loaded[0].reference.ndim, loaded[0].reference.dtype)
     reasons = [pair.reason for pair in head if isinstance(pair, BadPair)]
-    start = _shared_start(good, reasons, options, noise_std, initial)
+    start = _shared_start(good, reasons, options, told, initial)
     for number in range(_FIRST_PASSES):
         current = JointPass(start)
-        for _ in run_pass(current, good, options, noise_std, max_bad=len(head)):
+        for _ in run_pass(current, good, options, told, max_bad=len(head)):
             pass
         fit = joint_fit(current, total_sums(current), options, repeated=number > 0)
         if not np.all(np.isfinite(fit.vector)):
@@ -55,7 +58,11 @@ def first_start(stream: PairStream, options: JointOptions, noise_std, initial) -
 
 
 def _shared_start(
-    good: list[LoadedPair], reasons: list[str], options: JointOptions, noise_std, initial
+    good: list[LoadedPair],
+    reasons: list[str],
+    options: JointOptions,
+    told: ToldNoise | None,
+    initial,
 ) -> JointStart:
     """The start by the spectra of the first process that has pairs: those of its main shape."""
     named = {}
@@ -64,7 +71,7 @@ def _shared_start(
         alike = [pair for pair in good if pair.reference.shape == shape]
         references = np.stack([pair.reference for pair in alike])
         blurreds = np.stack([pair.blurred for pair in alike])
-        levels = None if noise_std is None else np.asarray(noise_std, references.dtype)
+        levels = None if told is None else np.asarray(told.levels, references.dtype)
         variance, unit, swapped = jax.device_get(
             spectral_start(references, blurreds, levels, initial, options=options)
         )

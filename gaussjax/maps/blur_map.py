@@ -22,6 +22,7 @@ from gaussjax.maps.variogram import Observations
 from gaussjax.model.arguments import Mask, as_noise, check_fit_options
 from gaussjax.model.array_checks import as_flags, is_traced
 from gaussjax.model.kernels import Kernel, as_kernel
+from gaussjax.model.noise_correlation import as_noise_correlation
 from gaussjax.model.options import Family, KernelName, LossName, Pixel
 from gaussjax.model.params import BlurParams, check_initial, namespace, signed_sqrt, signed_square
 from gaussjax.numerics.pytree import pytree, static
@@ -133,6 +134,7 @@ def blur_map(
     offset: bool = False,
     shift: bool = False,
     noise_std: Literal["estimate"] | ArrayLike | None = None,
+    noise_correlation: Sequence[ArrayLike | None] | None = None,
     bounds: ArrayLike | None = None,
     mask: Mask | None = None,
     weights: ArrayLike | None = None,
@@ -172,6 +174,7 @@ def blur_map(
         offset: fit a constant between them.
         shift: fit a displacement.
         noise_std: None, ``(std_reference, std_blurred)`` or "estimate".
+        noise_correlation: of neighbours, with ``noise_std``; None: white.
         bounds: (low, high) in sigma, px.
         mask: True where a pixel of the frame may be used, for ``blurred`` or for both.
         weights: of the pixels of ``blurred``.
@@ -203,6 +206,7 @@ def blur_map(
     if shrink:
         _check_shrinkable(grid, family)
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
+    correlation = as_noise_correlation(noise_correlation, noise_std, reference)
     options = {
         "family": family,
         "kernel": convention,
@@ -217,6 +221,7 @@ def blur_map(
         options |= {"sampling": coarse.ratios, "pixel": coarse.pixel, "centre": coarse.first}
     maps = reference, blurred, (usable.reference, usable.blurred), usable.weights
     arguments = {"noise_std": noise, "bounds": bounds, "initial": initial}
+    arguments["noise_correlation"] = None if correlation is None else tuple(correlation)
     static_options = {"grid": grid, "coarse": coarse, "options": tuple(options.items())}
     estimates, sensitivities = estimate_tiles(maps, arguments, **static_options)
     if noise is not None or loss != "squared":

@@ -9,6 +9,7 @@ frequencies is rho(0) = 1: white noise has s = 1.
 """
 
 import math
+from functools import reduce
 from typing import Any
 
 import jax
@@ -27,16 +28,18 @@ LEAST_COLOUR = 1e-3
 # measured, or cut off, has as much. Such a frequency counts as empty.
 _TOLERATED = 0.1
 _WANTED = (
-    "(correlation_reference, correlation_blurred), each None or an array with odd sides that is"
-    " symmetric under reflection through its middle, where it is 1"
+    "(correlation_reference, correlation_blurred), each None, an array with odd sides that is"
+    " symmetric under reflection through its middle, where it is 1, or the sigma in px, up to"
+    " 16, of the Gaussian that has smoothed white noise"
 )
+_WIDEST = 16.0  # px, of such a Gaussian
 
 
-def as_noise_correlation(correlation: Any, noise_std: Any, ndim: int, dtype) -> jax.Array | None:
+def as_noise_correlation(correlation: Any, noise_std: Any, image: Any) -> jax.Array | None:
     """Both autocorrelations in one box of lags, ``[2, *lags]``; None where all noise is white.
 
-    TypeError unless they are a pair of None and arrays of real numbers; ValueError without
-    ``noise_std``, or for arrays that are no autocorrelations of this rank.
+    They are of the rank and the type of an image. TypeError unless they are a pair of None, numbers
+    and arrays of real numbers; ValueError without ``noise_std``, or for what is no autocorrelation.
     """
     if correlation is None:
         return None
@@ -47,6 +50,7 @@ def as_noise_correlation(correlation: Any, noise_std: Any, ndim: int, dtype) -> 
             "noise_correlation is the shape of the noise that noise_std tells the level of: pass"
             " noise_std=(std_reference, std_blurred) or 'estimate', or leave noise_correlation out"
         )
+    ndim, dtype = image.ndim, image.dtype
     checked = [None if each is None else _as_one(each, ndim, dtype) for each in correlation]
     if all(each is None for each in checked):
         return None
@@ -63,6 +67,10 @@ def _as_one(correlation: Any, ndim: int, dtype) -> Any:
     """One of them; NaN, which a status tells, for values that are wrong while they are traced."""
     refusal = f"noise_correlation must be {_WANTED}; got {shown(correlation)}"
     rho = as_real(correlation, "noise_correlation", "iuf")
+    if rho.ndim == 0 and not is_traced(rho):
+        if not 0 <= float(rho) <= _WIDEST:
+            raise ValueError(refusal)
+        return correlation_of_gaussian(float(rho), ndim).astype(dtype)
     if rho.ndim != ndim or not all(n % 2 for n in rho.shape):
         raise ValueError(f"{refusal} of shape {rho.shape} for images with {ndim} axes")
     middle = tuple(n // 2 for n in rho.shape)
@@ -85,6 +93,14 @@ def _as_one(correlation: Any, ndim: int, dtype) -> Any:
             " not be negative; tell it out to larger lags, or let it fall off more slowly"
         )
     return rho.astype(dtype)
+
+
+def correlation_of_gaussian(sigma: float, ndim: int) -> np.ndarray:
+    """Autocorrelation of white noise that a sampled Gaussian of this sigma, px, has smoothed."""
+    reach = int(4 * sigma + 0.5)
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma, 0.1)) ** 2)
+    along = np.correlate(taps, taps, "full") / np.sum(taps**2)
+    return reduce(np.multiply.outer, [along] * ndim)
 
 
 def noise_colour(correlation: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:

@@ -79,7 +79,7 @@ from gaussjax.statistics.noise import (
     whitened,
     whitened_sums,
 )
-from gaussjax.statistics.noise_colour import coloured, tinted
+from gaussjax.statistics.noise_colour import Colours, coloured, tinted
 from gaussjax.statistics.noise_levels import coloured_regression
 from gaussjax.statistics.spectral_departures import (
     band_sums,
@@ -117,12 +117,13 @@ class ErrorsInVariables(Objective):
     # autocorrelations of the noise in A and in B, `[2, *lags]`; None: white
     correlation: jax.Array | None = None
 
-    def colours(self) -> jax.Array | None:
-        """(s_A, s_B) on the half plane of the frame; None: white noise."""
+    def colours(self) -> Colours | None:
+        """(s_A, s_B), each on the half plane of its own grid; None: white noise."""
         if self.correlation is None:
             return None
-        shape = self.frame.blurred.shape
-        return jnp.stack([noise_colour(each, shape) for each in self.correlation])
+        shapes = self.frame.reference_shape, self.frame.blurred.shape
+        own, other = map(noise_colour, self.correlation, shapes)
+        return own, other
 
     def window(self, margins: jax.Array) -> Window:
         """The window m, which rises over two sigma and two pixels.
@@ -258,23 +259,28 @@ class ErrorsInVariables(Objective):
 def _noise_spectrum(objective: ErrorsInVariables, vector, window: Window, noise) -> NoiseSpectrum:
     """D and its slopes: what white or coloured noise of either image leaves, leaked."""
     model, frame, colours = objective.model, objective.frame, objective.colours()
+    colour = None if colours is None else colours[0]
 
     def noise_gain(theta):
         if colours is None and model.is_separable and window.map is None:
             factors = model.factors(theta, frame.reference_shape)
             gains = axis_gains(frame.grid, factors, window.shape)
             return leaked_product(gains, window.profiles)
-        power, _ = noise_gains(frame, model.response(theta, frame.reference_shape))
-        power = power if colours is None else tinted(power, colours[0])
+        response = model.response(theta, frame.reference_shape)
+        power, _ = noise_gains(frame, response, colour=colour)
         return leaked(power[None], window.values)[0]
 
     slopes, value = jax.jacfwd(lambda v: (noise_gain(v),) * 2, has_aux=True)(vector)
-    own, _ = noise_gains(frame, model.response(vector, frame.reference_shape))
+    response = model.response(vector, frame.reference_shape)
     slopes = jnp.moveaxis(slopes, -1, 0)
+    own, _ = noise_gains(frame, response)
+    own = noise[1] + noise[0] * own
     if colours is None:
         return NoiseSpectrum.leaked(value, slopes, own, noise)
-    base = leaked(colours[1:], window.values)[0]
-    return NoiseSpectrum.leaked(value, slopes, own, noise, colours, base)
+    coloured_gain, _ = noise_gains(frame, response, colour=colour)
+    told = noise[1] * colours[1] + noise[0] * coloured_gain
+    base = leaked(colours[1][None], window.values)[0]
+    return NoiseSpectrum.leaked(value, slopes, own, noise, told, base)
 
 
 def _summary(objective: ErrorsInVariables, fit: Fit) -> Summary:
@@ -388,12 +394,10 @@ def _spectral_departures(
     repeated = unevenness * math.prod(shape) * window.sum(4) / energy**2
     sums = band_sums(power, spectrum.trust, score, shape, repeated)
     if objective.estimated:
-        frame = objective.frame
-        gain, overlaps = noise_gains(
-            frame, *objective.model.responses(vector, frame.reference_shape)
-        )
-        if (colours := objective.colours()) is not None:
-            gain, *overlaps = (tinted(each, colours[0]) for each in (gain, *overlaps))
+        frame, colours = objective.frame, objective.colours()
+        responses = objective.model.responses(vector, frame.reference_shape)
+        colour = None if colours is None else colours[0]
+        gain, overlaps = noise_gains(frame, *responses, colour)
         split = split_change(at.u, at.u_slopes, gain, overlaps, weights)
         return spectral_departures(sums, inverse, split)
     levels = level_departure(

@@ -5,7 +5,6 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
@@ -104,9 +103,9 @@ def estimate_blur(
             stands is the one at the best guess of the levels, with its wide error bar.
         noise_correlation: ``(correlation_reference, correlation_blurred)``, with ``noise_std``: the
             autocorrelation of the noise of either image, an array with odd sides, 1 in its middle
-            and symmetric about it, at lags of whole px; None: white. Only on one grid. For images
-            that were resampled, smoothed or denoised; :func:`~gaussjax.noise_of_repeats` measures
-            it.
+            and symmetric about it, at lags of whole px of that image; or the sigma in px of the
+            Gaussian that has smoothed white noise; None: white. For images that were resampled,
+            smoothed or denoised; :func:`~gaussjax.noise_of_repeats` measures it.
         bounds: (low, high) in sigma, px; an estimate on a bound is a status. Not for "full".
         mask: True where a pixel may be used: one array for ``blurred``, or a pair
             ``(mask_reference, mask_blurred)``, either of them None. Pixels that a missing pixel of
@@ -153,8 +152,8 @@ def estimate_blur(
             bounds that are out of order or given for "full", another kernel or boundary than those
             that "generalised" goes with, the shape of a colour image,
             ``noise_std`` with another loss than "squared" or with weights, ``noise_correlation``
-            without it, across grids or whose transform is negative, and outside of tracing NaN or
-            infinite pixels that are not masked.
+            without it or whose transform is negative, and outside of tracing NaN or infinite pixels
+            that are not masked.
 
     Source: the error bars are those of Seber & Wild, "Nonlinear Regression", Wiley 1989, ch. 2;
     White, Econometrica 50(1), 1982; Fuller, "Measurement Error Models", Wiley 1987.
@@ -169,7 +168,7 @@ def estimate_blur(
     narrowed = _is_double(*given) and reference.dtype != jnp.float64
     check_initial(initial, reference.ndim, reference.dtype)
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
-    correlation = _correlation(noise_correlation, noise_std, grid, reference)
+    correlation = as_noise_correlation(noise_correlation, noise_std, reference)
     data = reference, blurred, usable
     data, moved = _on_frame(data, motion, boundary, noise_std, buckets=buckets and grid is None)
     options = Options(
@@ -229,16 +228,6 @@ def _check_together(family, kernel: Kernel, boundary, noise_std, loss, weights) 
             "noise_std describes the noise of both images: it goes with loss='squared' and"
             f" without weights; got loss={loss!r}, weights {'' if weights is None else 'not '}None"
         )
-
-
-def _correlation(noise_correlation, noise_std, grid, reference) -> jax.Array | None:
-    """The autocorrelations of the noise in A and in B; ValueError across grids."""
-    if noise_correlation is not None and grid is not None:
-        raise ValueError(
-            "noise_correlation is told in px of both images: leave it out across grids (sampling),"
-            " or bring the images to one grid before"
-        )
-    return as_noise_correlation(noise_correlation, noise_std, reference.ndim, reference.dtype)
 
 
 def _check_finite(estimate: BlurEstimate, reference, blurred, usable: Usable) -> None:

@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.folding import CoarseGrid
-from gaussjax.model.noise_correlation import noise_colour
 from gaussjax.model.window import Window
 from gaussjax.pair.directions import HALO, derivative
 from gaussjax.pair.frame import Frame
+from gaussjax.pair.noise_gain import colours_of_both
 from gaussjax.spectra.cross_spectra import Spectra
 from gaussjax.statistics.noise_levels import CEILING, coloured_ceiling
 
@@ -55,7 +55,7 @@ def over_detail(
     if correlation is None:
         # A mean over pixels of A has less of their noise.
         return CEILING * jnp.asarray([1.0 if grid is None else grid.averaged, 1], dtype)
-    colours = jnp.stack([noise_colour(each, shape) for each in correlation])
+    colours = colours_of_both(correlation, grid, shape)
     powers = spectra.reference_power, spectra.blurred_power
     largest = coloured_ceiling(powers, colours, shape) / window.sum(2)
     detail = jnp.stack([finest_detail(image, window) for image in images])

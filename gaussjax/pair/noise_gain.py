@@ -1,7 +1,9 @@
-"""What white noise of the reference leaves behind a response, on the grid of the softer image.
+"""What noise of the reference leaves behind a response, on the grid of the softer image.
 
 Across grids H = R times aperture and phase, and frequencies of A fold into one of B: the noise in
-the residual has the power ``v_B + v_A N_c / N_f sum |H|^2`` over them.
+the residual has the power ``v_B + v_A N_c / N_f sum |H|^2`` over them. Noise whose neighbours
+correlate has ``v_B s_B + v_A N_c / N_f sum |H|^2 s_A``: its colour s_A is on the grid of A, and
+counts before folding. ``noise`` is (v_A, v_B) or, coloured, (v_A s_A, v_B s_B).
 """
 
 from collections.abc import Sequence
@@ -11,21 +13,43 @@ import jax.numpy as jnp
 
 from gaussjax.model.folding import CoarseGrid, fold, tile, with_noise_gain
 from gaussjax.model.fourier import half_plane_weights, multiply, squared_magnitude
+from gaussjax.model.noise_correlation import noise_colour
 from gaussjax.numerics.linear_algebra import inner_products, real_products
 from gaussjax.pair.frame import Frame
 from gaussjax.statistics.noise import excess_scatter
-from gaussjax.statistics.noise_colour import Levels
+from gaussjax.statistics.noise_colour import Colours, Levels
 
 
 def noise_gains(
-    frame: Frame, response: jax.Array, slopes: jax.Array | Sequence[jax.Array] = ()
+    frame: Frame,
+    response: jax.Array,
+    slopes: jax.Array | Sequence[jax.Array] = (),
+    colour: jax.Array | None = None,
 ) -> tuple[jax.Array, list[jax.Array]]:
-    """|R|^2 and Re conj(R) R_k, summed over the frequencies that fold into one."""
+    """|R|^2 s_A and Re conj(R) R_k s_A, summed over the frequencies that fold into one.
+
+    ``colour`` is s_A on the grid of A; None: white, 1.
+    """
     found = [squared_magnitude(response)]
     found += [jnp.real(jnp.conj(response) * slope) for slope in slopes]
-    if frame.grid is not None:
-        found = [_folded(frame, each) for each in found]
+    one = jnp.ones((), response.real.dtype)
+    found = [passed(frame, one if colour is None else colour, each) for each in found]
     return found[0], found[1:]
+
+
+def passed(frame: Frame, level: jax.Array, power: jax.Array) -> jax.Array:
+    """What noise of A of a level, a number or by frequency, leaves behind a filter.
+
+    Args:
+        frame: of the pair.
+        level: v_A, or v_A s_A.
+        power: of the filter, such as |R|^2.
+    """
+    if frame.grid is None:
+        return multiply(level, power)
+    if jnp.ndim(level):
+        return _folded(frame, multiply(level, power))
+    return multiply(level, _folded(frame, power))
 
 
 def axis_gains(
@@ -52,29 +76,25 @@ def scene_of_both(
     R, the noise (v_A, v_B), numbers or both by frequency, and the transforms of A on the grid of B
     and of the residual.
     """
-    gain, _ = noise_gains(frame, response)
-    own = noise[1] + noise[0] * gain
+    own = noise[1] + passed(frame, noise[0], squared_magnitude(response))
     if frame.grid is None:
         scene = sharp - multiply(noise[0] / own, multiply(jnp.conj(response), residual))
         return scene, noise[0] * noise[1] / own
-    cross = _folded(frame, jnp.conj(response))
-    plain = _folded(frame, jnp.ones_like(response.real))
-    scene = sharp - multiply(noise[0] / own, multiply(cross, residual))
-    error = plain - noise[0] * squared_magnitude(cross) / own
-    return scene, noise[0] * jnp.maximum(error, plain * noise[1] / own)
+    cross = passed(frame, noise[0], jnp.conj(response))
+    plain = passed(frame, noise[0], jnp.ones_like(response.real))
+    scene = sharp - multiply(1 / own, multiply(cross, residual))
+    error = plain - squared_magnitude(cross) / own
+    return scene, jnp.maximum(error, plain * noise[1] / own)
 
 
 def scene_spectrum(frame: Frame, response: jax.Array, noise: Levels, residual: jax.Array):
     """The spectrum of a frame, corrected likewise; across grids before it is folded."""
-    gain, _ = noise_gains(frame, response)
-    own = noise[1] + noise[0] * gain
+    own = noise[1] + passed(frame, noise[0], squared_magnitude(response))
     if frame.grid is None:
         return frame.spectrum - multiply(noise[0] / own, multiply(jnp.conj(response), residual))
-    shape = frame.blurred.shape
-    change = multiply(
-        jnp.conj(response), tile(frame.grid, multiply(noise[0] / own, residual), shape)
-    )
-    return frame.spectrum - with_noise_gain(frame.grid, change, shape)
+    change = tile(frame.grid, multiply(1 / own, residual), frame.blurred.shape)
+    change = multiply(jnp.conj(response), multiply(noise[0], change))
+    return frame.spectrum - with_noise_gain(frame.grid, change, frame.blurred.shape)
 
 
 def excess(
@@ -89,14 +109,31 @@ def excess(
         return excess_scatter(
             response, slopes, noise, half_plane_weights(shape, weights.dtype) * weights
         )
-    gain, overlaps = noise_gains(frame, response, slopes)
-    density = noise[1] + noise[0] * gain
+    density = noise[1] + passed(frame, noise[0], squared_magnitude(response))
     fine = tile(grid, weights / density, shape) * (2 * noise[0] / frame.blurred.size)
     root = jnp.sqrt(with_noise_gain(grid, fine, shape))
     by_slope = multiply(root[None], slopes)
-    root = noise[0] * jnp.sqrt(half_plane_weights(shape, weights.dtype) * weights) / density
-    by_density = root[None] * jnp.stack(overlaps)
+    root = jnp.sqrt(half_plane_weights(shape, weights.dtype) * weights) / density
+    overlaps = [jnp.real(jnp.conj(response) * slope) for slope in slopes]
+    by_density = root[None] * jnp.stack([passed(frame, noise[0], each) for each in overlaps])
     return real_products(by_slope, by_slope) - inner_products(by_density, by_density)
+
+
+def colours_of_both(
+    correlation: jax.Array, grid: CoarseGrid | None, shape: tuple[int, ...]
+) -> Colours:
+    """Powers of the noise of both images on the grid of B, per variance, without a blur.
+
+    Args:
+        correlation: autocorrelations of the noise of A and of B, ``[2, *lags]``, px of their own.
+        grid: of B on that of A; None: they share one.
+        shape: of B.
+    """
+    sharp, soft = correlation
+    fine = noise_colour(sharp, shape if grid is None else grid.fine_shape(shape))
+    if grid is not None:
+        fine = fold(grid, with_noise_gain(grid, fine, shape), shape)
+    return fine, noise_colour(soft, shape)
 
 
 def _folded(frame: Frame, power: jax.Array) -> jax.Array:

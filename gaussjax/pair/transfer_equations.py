@@ -62,7 +62,7 @@ class TransferEquations:
 
     def instrument(self, transfer: jax.Array) -> jax.Array:
         """Transform of the image whose bands the residual is orthogonal to."""
-        v_a, v_b = self.frame.noise
+        v_a, v_b = self.frame.levels
         total = v_a + v_b
         own = multiply(v_b / total, self.moved)
         transfer = self.layout.with_noise_gain(transfer)
@@ -119,7 +119,7 @@ class TransferEquations:
         ``total``: of T in the transform of the instrument, too, as an error bar wants it. Of the
         residual alone the derivative is positive even where A holds hardly anything but noise.
         """
-        v_a, v_b = self.frame.noise
+        v_a, v_b = self.frame.levels
         # By Stein's lemma: noise that the instrument shares with the images, as T follows in both.
         shared = float(total) * v_a * v_b / (v_a + v_b) * jnp.sum(self.window)
         weights = self.layout.product_weights(self.window.dtype)
@@ -128,8 +128,8 @@ class TransferEquations:
             added = self.spline.combine(self.terms, comb)
             field = self.centred(self.layout.image(multiply(added, self.moved)))
             seen = self.layout.transform(self.window * field)
-            noise = weights * self.layout.with_noise_gain(added)
-            return self.products(instrument, seen) - shared * self.spline.sums(self.terms, noise)
+            noise = shared * weights * self.layout.with_noise_gain(added)
+            return self.products(instrument, seen) - self.spline.sums(self.terms, noise)
 
         return self._band(response, self.moved)
 

@@ -13,6 +13,7 @@ from gaussjax.checks import as_count
 from gaussjax.model.arguments import as_noise, check_finite, fill_with_mean
 from gaussjax.model.array_checks import as_flags
 from gaussjax.model.folding import on_coarse_grid
+from gaussjax.model.noise_correlation import as_noise_correlation
 from gaussjax.model.options import Pixel, check_option
 from gaussjax.model.transfer_spline import TransferSpline
 from gaussjax.model.window import taper
@@ -44,6 +45,7 @@ def fit_transfer(
     gain: bool = False,
     shift: bool = False,
     noise_std=None,
+    noise_correlation=None,
     mask=None,
     sampling: float | Fraction | Sequence[float | Fraction] | None = None,
     pixel: Pixel = "area",
@@ -77,6 +79,9 @@ def fit_transfer(
             both levels are found, of white noise: the power of the residual is that of noise of B,
             and of A times T^2. Where T hardly differs between frequencies, these are too much alike
             to be told apart, and the error bars allow for it.
+        noise_correlation: ``(correlation_reference, correlation_blurred)``, with two levels in
+            ``noise_std``: how the noise of neighbours correlates, as in
+            :func:`~gaussjax.estimate_blur`. None: white.
         mask: True where a pixel may be used, as in :func:`~gaussjax.estimate_blur`.
         sampling: pixels of the reference per pixel of ``blurred``, as in
             :func:`~gaussjax.estimate_blur`. Frequencies, shift and ``margin`` are then in px of the
@@ -131,10 +136,16 @@ def fit_transfer(
         estimate_noise=estimated,
         grid=grid,
     )
+    correlation = as_noise_correlation(noise_correlation, noise_std, reference)
+    if correlation is not None and estimated:
+        raise ValueError(
+            "noise_correlation goes with the two levels of noise_std here: noise of a known shape"
+            " and 'estimate' may imitate any T; estimate_blur tells the levels beside a Gaussian"
+        )
     known = usable.reference, usable.blurred
     check_finite(reference, "reference", known[0])
     check_finite(blurred, "blurred", known[1])
-    return _fit_transfer(reference, blurred, known, noise, options)
+    return _fit_transfer(reference, blurred, known, noise, options, correlation)
 
 
 def _bins(shape: tuple[int, ...], direction, num_bins: int | None) -> tuple[int | None, int]:
@@ -160,9 +171,10 @@ def _fit_transfer(
     known: Known,
     noise: jax.Array | None,
     options: TransferOptions,
+    correlation: jax.Array | None,
 ) -> TransferEstimate:
     """The estimate, once the arguments have been checked."""
-    frame = prepared(reference, blurred, known, noise, options)
+    frame = prepared(reference, blurred, known, noise, options, correlation)
     shape, dtype, ndim, grid = blurred.shape, reference.dtype, reference.ndim, options.grid
     layout = options.layout(shape)
     spline = TransferSpline(

@@ -8,9 +8,11 @@ import jax.numpy as jnp
 from gaussjax.model.arguments import fill_with_mean
 from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.fourier import forward_transform, squared_magnitude
+from gaussjax.model.noise_correlation import noise_colour
 from gaussjax.model.window import erode, interior_window
 from gaussjax.numerics.pytree import pytree
 from gaussjax.pair.transfer_layout import Layout
+from gaussjax.statistics.noise_colour import Colours, Levels, coloured
 from gaussjax.statistics.noise_levels import noise_ceiling
 
 # Least noise of B, in variances of A's: where B has none at all, high frequencies that the filter
@@ -49,6 +51,13 @@ class TransferFrame:
     noise: jax.Array  # (v_A, v_B); (0, 1) where A has none, and to start from
     ceiling: jax.Array  # the largest that they can be, by the power at high frequencies
     scale: jax.Array  # the contrast of A
+    # (s_A, s_B) of noise whose neighbours correlate, both on the half plane of A; None: white
+    colours: Colours | None = None
+
+    @property
+    def levels(self) -> Levels:
+        """(v_A, v_B), or (v_A s_A, v_B s_B) by frequency."""
+        return coloured(self.noise, self.colours)
 
 
 Known = tuple[jax.Array | None, jax.Array | None]  # 1 where A, where B is known; None: everywhere
@@ -60,8 +69,13 @@ def prepared(
     known: Known,
     noise: jax.Array | None,
     options: TransferOptions,
+    correlation: jax.Array | None = None,
 ) -> TransferFrame:
-    """The frame of a pair; ``noise`` holds standard deviations, or is None where A has none."""
+    """The frame of a pair.
+
+    ``noise`` holds standard deviations, or is None where A has none; ``correlation``
+    autocorrelations, ``[2, *lags]``, or is None where noise is white.
+    """
     a, b = fill_with_mean(reference, known[0]), fill_with_mean(blurred, known[1])
     layout, scale = options.layout(b.shape), jnp.std(a)
     # What is left of a flat image is rounding, which no scale makes a signal.
@@ -87,6 +101,10 @@ def prepared(
         noise_ceiling(squared_magnitude(plain) / (energy * layout.ratio), layout.reference_shape),
         noise_ceiling(squared_magnitude(seen) / energy, layout.whole),
     ]
+    colours = None
+    if correlation is not None:
+        sharp, soft = map(noise_colour, correlation, (layout.reference_shape, layout.whole))
+        colours = sharp, layout.tiled(soft).real
     return TransferFrame(
         difference=difference,
         a=spectrum,
@@ -94,6 +112,7 @@ def prepared(
         noise=given,
         ceiling=jnp.stack(ceiling),
         scale=scale,
+        colours=colours,
     )
 
 

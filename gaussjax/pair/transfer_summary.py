@@ -116,24 +116,25 @@ def _coherence(equations: TransferEquations, found: Solved) -> jax.Array:
     transfer = 1 + equations.spline.combine(equations.terms, found.change)
     passed = multiply(transfer, moved)
     all_passed = layout.tiled(layout.folded(passed))
-    gain = layout.tiled(layout.folded(layout.with_noise_gain(transfer**2)))
-    ones, own, passed, seen, gain, plain = (
+    v_a = equations.frame.levels[0]
+    noise = layout.with_noise_gain(v_a * jnp.ones_like(transfer))
+    filtered = layout.tiled(layout.folded(noise * transfer**2))
+    ones, own, passed, seen, filtered, noise = (
         equations.powers(values)[0]
         for values in (
             jnp.ones_like(transfer),
             squared_magnitude(moved),
             squared_magnitude(passed),
             squared_magnitude(all_passed),
-            gain.real,
-            layout.with_noise_gain(jnp.ones_like(transfer)),
+            filtered.real,
+            noise,
         )
     )
     ones = jnp.where(ones > 0, ones, 1)
     energy = ones * layout.energy(ones.dtype)
     own, passed, seen = (values / energy for values in (own, passed, seen))
-    v_a = equations.frame.noise[0]
     some = jnp.where(own > 0, own, 1)
-    signal = jnp.maximum(1 - v_a * plain / (ones * some), 0)  # A's power that is no noise
-    by_a = v_a * gain / ones
+    signal = jnp.maximum(1 - noise / (ones * some), 0)  # A's power that is no noise
+    by_a = filtered / ones
     whole = jnp.maximum(seen - by_a, 0) + jnp.maximum(found.level[0] - by_a, 0)
     return passed * signal**2 / jnp.where(whole > 0, whole, 1)

@@ -3,7 +3,12 @@
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.fourier import forward_transform, squared_magnitude
+from gaussjax.model.fourier import (
+    forward_transform,
+    inverse_transform,
+    multiply,
+    squared_magnitude,
+)
 from gaussjax.model.window import Window
 from gaussjax.spectra.pooled_transfer import NUM_BINS, RingSums
 from gaussjax.spectra.radial_bins import RadialBins
@@ -12,16 +17,20 @@ from gaussjax.spectra.radial_bins import RadialBins
 _NUM_PROBES = 4
 
 
-def noise_probes(key: jax.Array, window: Window) -> jax.Array:
-    """Windowed transforms of white noise of unit variance, ring by ring, ``[i, *rings]``.
+def noise_probes(key: jax.Array, window: Window, colour: jax.Array | None = None) -> jax.Array:
+    """Windowed transforms of noise of unit variance, ring by ring, ``[i, *rings]``.
 
     One set may serve many pairs; anew for the next ones, its own chance errors average out.
+    ``colour`` is the power of the noise on the half plane; None: white.
     """
     weights = window.values
     # Signs are as white as normal deviates, and a word of random bits holds those of all.
     words = jax.random.bits(key, (1, *weights.shape), jnp.uint32)
     places = jnp.arange(_NUM_PROBES, dtype=jnp.uint32).reshape(-1, *[1] * weights.ndim)
     noise = jnp.where((words >> places) & 1, 1, -1).astype(weights.dtype)
+    if colour is not None:
+        white = forward_transform(noise, weights.ndim)
+        noise = inverse_transform(multiply(jnp.sqrt(colour)[None], white), weights.shape)
     return in_rings(forward_transform(weights[None] * noise, weights.ndim), weights.shape)
 
 
@@ -37,6 +46,7 @@ def ring_sums(
     filters: tuple[jax.Array, jax.Array],
     window: Window,
     probes: jax.Array,
+    colour: jax.Array | None = None,
 ) -> RingSums:
     """The sums of one pair over rings of frequency; under jit and vmap as well.
 
@@ -53,6 +63,7 @@ def ring_sums(
         window: of A's shape, smooth and 0 at the edge, unless the pair is periodic.
         probes: from :func:`noise_probes`, of this window or of one that other pixels than the
             pair's own do not mask.
+        colour: of the noise of B, as of the probes.
     """
     transfer, derivatives = filters
     size, bins = reference.size, RadialBins(reference.shape, NUM_BINS)
@@ -66,13 +77,15 @@ def ring_sums(
     values += [transfer * (transfer * power + 2 * cross) + error, cross, error]
     values += [_product(a, probe) / size for probe in probes]
     values += [derivative * power for derivative in derivatives]
+    values += [] if colour is None else [bins.in_order(colour) / size]
     frequency, power, fitted, output, cross, error, *others = bins.ordered_sums(values)
+    flat = jnp.asarray(bins.counts / size, power.dtype) if colour is None else others.pop()
     chance, changes = others[:_NUM_PROBES], others[_NUM_PROBES:]
     # T times a windowed A has less power than a windowed T A, by 3 % in 64 px.
     passed = jnp.sum(output)
     output = output * jnp.sum(_centred(blurred, window) ** 2) / jnp.where(passed > 0, passed, 1)
     return RingSums(
-        flat=window.sum(2) * jnp.asarray(bins.counts / size, power.dtype),
+        flat=window.sum(2) * flat,
         frequency=frequency,
         power=power,
         fitted=fitted,

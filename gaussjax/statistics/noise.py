@@ -107,7 +107,7 @@ class NoiseSpectrum:
         return jnp.stack([self.gain, base])
 
     @classmethod
-    def leaked(cls, gain, gain_slopes, own_gain, noise, colours=None, base=None) -> "NoiseSpectrum":
+    def leaked(cls, gain, gain_slopes, own, noise, coloured=None, base=None) -> "NoiseSpectrum":
         """The spectrum of a residual that is seen through a window.
 
         Frequencies that the blur has emptied of the noise of A hold what the window leaks into
@@ -118,19 +118,17 @@ class NoiseSpectrum:
         Args:
             gain: what noise of A leaves in it, per v_A.
             gain_slopes: its derivatives, ``[k, *spectrum]``.
-            own_gain: what white noise of A would leave without a window, |R|^2.
+            own: D of white noise without a window.
             noise: (v_A, v_B).
-            colours: (s_A, s_B), ``[2, *spectrum]``; None: white noise.
+            coloured: D of coloured noise without a window; None: it is white.
             base: s_B with the leakage of the window.
         """
         v_reference, v_blurred = noise
         least = LEAST_RATIO * jnp.max(noise)
         # Rounding of the leakage may leave less than nothing.
         density = jnp.maximum(tinted(v_blurred, base) + v_reference * gain, 0.1 * least)
-        own = v_blurred + v_reference * own_gain
-        if colours is not None:
-            least = least + LEAST_COLOUR * own
-            own = v_blurred * colours[1] + v_reference * colours[0] * own_gain
+        if coloured is not None:
+            least, own = least + LEAST_COLOUR * own, coloured
         trust = (own / (density + least)) ** 2
         slopes = v_reference * gain_slopes
         return cls(gain, gain_slopes, density, slopes, trust, trust, base)

@@ -5,8 +5,9 @@ None stands for white noise everywhere, s = 1, which costs nothing.
 
 import jax
 
-# (v_A, v_B) of white noise, or (v_A s_A, v_B s_B) by frequency.
+# (v_A, v_B) of white noise, or (v_A s_A, v_B s_B) by frequency, each on the grid of its image.
 Levels = jax.Array | tuple[jax.Array, jax.Array]
+Colours = tuple[jax.Array, jax.Array]  # (s_A, s_B)
 
 
 def tinted(values: jax.Array, colour: jax.Array | None) -> jax.Array:
@@ -17,8 +18,8 @@ def tinted(values: jax.Array, colour: jax.Array | None) -> jax.Array:
     return values * (colour[(None,) * stacked] if stacked > 0 else colour)
 
 
-def coloured(noise: jax.Array, colours: jax.Array | None) -> Levels:
-    """The levels with the colours ``[2, *spectrum]`` of the noise; None: white."""
+def coloured(noise: jax.Array, colours: Colours | None) -> Levels:
+    """The levels with the colours of the noise; None: white."""
     if colours is None:
         return noise
     return tinted(noise[0], colours[0]), tinted(noise[1], colours[1])

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from gaussjax.model.fourier import angular_frequencies, half_plane_weights, squared_frequency
 from gaussjax.statistics.noise import LEAST_RATIO, NoiseSpectrum
+from gaussjax.statistics.noise_colour import Colours
 
 # Frequencies are high beyond this part of the Nyquist frequency, along every axis.
 _CORNER = 0.75
@@ -62,7 +63,7 @@ def noise_ceiling(power: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
 
 
 def coloured_ceiling(
-    powers: tuple[jax.Array, jax.Array], colours: jax.Array, image_shape: tuple[int, ...]
+    powers: tuple[jax.Array, jax.Array], colours: Colours, image_shape: tuple[int, ...]
 ) -> jax.Array:
     """:func:`noise_ceiling`, ``[2]``, of images whose noise has colours, ``[2, *spectrum]``."""
     each = zip(powers, colours, strict=True)

@@ -1,5 +1,6 @@
 """The command line: what it prints, its exit codes, and that nothing ends in a traceback."""
 
+import argparse
 import json
 import math
 import os
@@ -14,6 +15,7 @@ from processes import run_process
 
 import gaussjax as gj
 from gaussjax.cli import main
+from gaussjax.cli.inputs import noise_shapes
 from gaussjax.io.images import read_image
 from gaussjax.model.options import ALL_FAMILIES, BOUNDARIES, FAMILIES, KERNELS, LOSSES
 from gaussjax.numerics import kept_programs
@@ -198,6 +200,15 @@ def noisy_pair(rng):
     np.save("a.npy", scene + 4 * rng.normal(size=scene.shape))
     np.save("b.npy", soft + 2 * rng.normal(size=scene.shape))
     return "a.npy", "b.npy", "--kernel", "sampled"
+
+
+def test_the_shape_of_noise_is_a_number_or_a_file(tmp_path):
+    shape = np.array([[0.5, 1, 0.5]])
+    np.save(tmp_path / "shape.npy", shape)
+    options = argparse.Namespace(noise_correlation=[0.7, str(tmp_path / "shape.npy")])
+    number, array = noise_shapes(options)
+    assert number == 0.7
+    np.testing.assert_array_equal(array, shape)
 
 
 def test_noise(folder, capsys, rng):
@@ -437,6 +448,19 @@ def test_lengths_that_no_memory_would_hold(folder, capsys):
         (["estimate", "a.npy", "a.npy", "--noise", "1"], "two standard deviations"),
         (["estimate", "a.npy", "a.npy", "--noise", "1", "2", "3"], "two standard deviations"),
         (["estimate", "a.npy", "a.npy", "--noise", "0", "0"], "not both 0"),
+        (["estimate", "a.npy", "a.npy", "--noise-correlation", "1", "1"], "whose level --noise"),
+        (
+            ["estimate", "a.npy", "a.npy", "--noise", "1", "1", "--noise-correlation", "-1", "0"],
+            "'-1' is less than 0",
+        ),
+        (
+            ["map", "a.npy", "a.npy", "--noise", "1", "1", "--noise-correlation", "99", "0"],
+            "sigma in px, up to 16",
+        ),
+        (
+            ["transfer", "a.npy", "a.npy", "--noise", "1", "1", "--noise-correlation", "a", "0"],
+            "a: ",
+        ),
         (["estimate", "a.npy", "a.npy", "--noise", "1", "-2"], "-2"),
         (["estimate", "a.npy", "a.npy", "--noise", "1", "inf"], "'inf' is neither"),
         (["estimate", "--noise", "1", "2", "a.npy", "a.npy"], "before this option"),

@@ -109,20 +109,30 @@ def test_the_root_is_exact_and_with_nuisances_where_it_is_near(x64, images, nuis
 LEVELS = np.array([0.2, 0.1])  # of the noise in A and in B, in the unit of the images
 
 
+ALONG_X = np.array([[0.5, 1, 0.5]])  # of means over two px
+
+
 @jax.jit
-def noisy_sums(a, b):
+def noisy_sums(a, b, correlation=None):
     noise = jnp.asarray((LEVELS / 0.5) ** 2)
     point = jnp.asarray(ORIGIN)
     margins = jnp.asarray(MARGINS)
-    return noisy_pair_sums(framed(a, b), point, filters(point), NOISY, margins, noise)
+    filtered = filters(point)
+    return noisy_pair_sums(framed(a, b), point, filtered, NOISY, margins, noise, correlation)
 
 
-def test_noise_in_both_adds_nothing_on_average_to_the_equation_of_another_blur(x64, images):
+@pytest.mark.parametrize("correlation", [None, np.stack([ALONG_X, ALONG_X])])
+def test_noise_in_both_adds_nothing_on_average_to_the_equation_of_another_blur(
+    correlation, x64, images
+):
     draws, random = 300, np.random.default_rng(5)
     noise = random.standard_normal((draws, 2, *SHAPE)) * LEVELS[:, None, None]
+    if correlation is not None:
+        noise = (noise + np.roll(noise, 1, -1)) / np.sqrt(2)
 
     def balance(extra):
-        sums = noisy_sums(*(image + x for image, x in zip(images, extra, strict=True)))
+        both = (image + x for image, x in zip(images, extra, strict=True))
+        sums = noisy_sums(*both, correlation)
         values = [MODEL.project(sums.coefficients, jnp.asarray(v), SHAPE) for v in (TRUTH, ORIGIN)]
         return sums.equations.gradient, values[0] - values[1]
 

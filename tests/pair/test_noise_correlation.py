@@ -1,14 +1,23 @@
 """Noise whose neighbours correlate, told: as right as white noise, and no longer doubted."""
 
+from fractions import Fraction
+from types import SimpleNamespace
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.ndimage
 import scipy.optimize
+import scipy.signal
 from problems import cropped_photograph, natural_scene, periodic_blur
 
 import gaussjax as gj
 from gaussjax import Verdict
+from gaussjax.model.folding import CoarseGrid, fold
+from gaussjax.model.fourier import forward_transform, inverse_transform
 from gaussjax.model.noise_correlation import as_noise_correlation, noise_colour
+from gaussjax.pair.noise_gain import noise_gains
 from gaussjax.statistics.cause import Cause
 
 TAPS = np.ones(2) / np.sqrt(2)
@@ -60,7 +69,7 @@ def test_the_spectrum_is_the_transform_of_the_autocorrelation(shape, x64):
     for y, x in np.ndindex(rho.shape):
         folded[(y - 2) % shape[0], (x - 1) % shape[1]] += rho[y, x]
     expected = np.fft.rfftn(folded).real
-    np.testing.assert_allclose(noise_colour(jax.numpy.asarray(rho), shape), expected, atol=1e-12)
+    np.testing.assert_allclose(noise_colour(jnp.asarray(rho), shape), expected, atol=1e-12)
 
 
 def test_of_a_periodic_pair_it_is_the_optimum_of_the_exact_sum(x64):
@@ -157,6 +166,7 @@ NEGATIVE = np.outer([0.9, 1, 0.9], [0, 1, 0])
         ((None, 2 * PAIRS), (1, 1), ValueError, "middle, where it is 1"),
         ((None, PAIRS * np.linspace(0.9, 1.1, 3)), (1, 1), ValueError, "symmetric"),
         ((None, NEGATIVE), (1, 1), ValueError, "its transform"),
+        ((0.5, -1), (1, 1), ValueError, "sigma in px"),
         (("white", None), (1, 1), TypeError, "real numbers"),
     ],
 )
@@ -165,20 +175,43 @@ def test_what_is_no_autocorrelation_is_refused(correlation, noise_std, error, ma
         gj.estimate_blur(*np.zeros((2, 16, 16)), noise_std=noise_std, noise_correlation=correlation)
 
 
-def test_across_grids_it_is_refused():
-    with pytest.raises(ValueError, match=r"noise_correlation .*\(sampling\)"):
-        gj.estimate_blur(
-            np.zeros((32, 32)),
-            np.zeros((16, 16)),
-            sampling=2,
-            noise_std=(1, 1),
-            noise_correlation=(PAIRS, None),
+@pytest.mark.parametrize("ratio", [Fraction(2), Fraction(3, 2)])
+def test_across_grids_the_noise_of_the_fine_image_is_folded(ratio, x64):
+    shape = 4 * ratio.denominator, 5 * ratio.denominator
+    grid = CoarseGrid((ratio,) * 2, "area", (0.25, 0.5))
+    fine = grid.fine_shape(shape)
+
+    def seen(image):
+        return inverse_transform(
+            fold(grid, grid.seen(forward_transform(image, 2), shape), shape), shape
         )
+
+    matrix = jax.jacfwd(seen)(jnp.zeros(fine)).reshape(np.prod(shape), -1)
+    white = np.eye(np.prod(fine)).reshape(-1, *fine)
+    smoothed = averaged(white).reshape(len(white), -1)
+    covariance = (matrix @ smoothed.T @ smoothed @ matrix.T)[:, 0].reshape(shape)
+    frame = SimpleNamespace(grid=grid, blurred=np.zeros(shape))
+    colour = noise_colour(jnp.asarray(PAIRS), fine)
+    gain, _ = noise_gains(frame, jnp.ones_like(colour), colour=colour)
+    # The fine Nyquist frequency has no place of its own; this noise has none of it.
+    np.testing.assert_allclose(inverse_transform(gain, shape), covariance, atol=1e-12)
+
+
+def test_a_number_is_the_gaussian_that_has_smoothed_the_noise():
+    white = np.zeros((41, 41))
+    white[20, 20] = 1
+    taps = scipy.ndimage.gaussian_filter(white, 0.8)
+    expected = scipy.signal.correlate2d(taps, taps, "same") / np.sum(taps**2)
+    found = as_noise_correlation((0.8, 0), (1, 1), np.zeros((2, 2)))
+    reach = found.shape[-1] // 2
+    middle = np.s_[20 - reach : 21 + reach]
+    np.testing.assert_allclose(found[0], expected[middle, middle], atol=1e-7)
+    np.testing.assert_allclose(found[1], np.pad(np.ones((1, 1)), reach))
 
 
 def test_while_they_are_traced_wrong_values_are_nan():
     def prepared(correlation):
-        return as_noise_correlation((correlation, None), (1, 1), 2, np.float32)
+        return as_noise_correlation((correlation, None), (1, 1), np.zeros((2, 2), np.float32))
 
     assert np.isnan(jax.jit(prepared)(2 * PAIRS)).any()
     np.testing.assert_allclose(jax.jit(prepared)(PAIRS), [PAIRS, WHITE])

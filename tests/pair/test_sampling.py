@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.ndimage
 from coarse_pairs import coarse_pair
 
 import gaussjax as gj
@@ -111,19 +112,28 @@ def test_noise_gives_error_bars_and_no_doubt(x64, rng):
     np.testing.assert_allclose(estimate.sigma_standard_error, bound, rtol=0.2)
 
 
-@pytest.mark.parametrize("levels", ["given", "estimate"])
+@pytest.mark.parametrize(
+    "levels", ["given", "estimate", pytest.param("coloured", marks=pytest.mark.slow)]
+)
 def test_noise_of_both_images(levels, x64, rng):
     fine, coarse = coarse_pair(1, 4, 64)
     noise = 0.1 * np.std(fine), 0.05 * np.std(fine)
+
+    def drawn(noise):
+        if levels == "coloured":
+            noise = scipy.ndimage.gaussian_filter(noise, 0.7, mode="wrap")
+        return noise / np.std(noise)
+
     pairs = [
         [
-            image + level * rng.normal(size=image.shape)
+            image + level * drawn(rng.normal(size=image.shape))
             for image, level in zip(both, noise, strict=True)
         ]
         for both in [(fine, coarse)] * 6
     ]
     fines, coarses = (np.stack(images) for images in zip(*pairs, strict=True))
-    options = {"sampling": 4, "noise_std": noise if levels == "given" else levels}
+    options = {"sampling": 4, "noise_std": "estimate" if levels == "estimate" else noise}
+    options["noise_correlation"] = (0.7, 0.7) if levels == "coloured" else None
     estimate = jax.jit(jax.vmap(partial(gj.estimate_blur, **options)))(fines, coarses)
     assert np.all(estimate.status == 0)
     assert np.all(estimate.adequacy.verdict == gj.Verdict.EXPLAINED)

@@ -152,7 +152,14 @@ ARGUMENTS = {
         **KERNEL_OPTIONS,
         "boundary": BOUNDARY - {"'valid'"},
     },
-    "blur_map": {**PAIR_OPTIONS, **GRID, "tile": TILE, "step": STEP, "shrink": FLAG},
+    "blur_map": {
+        **PAIR_OPTIONS,
+        "noise_correlation": static("None"),
+        **GRID,
+        "tile": TILE,
+        "step": STEP,
+        "shrink": FLAG,
+    },
     "compare_families": {
         **PAIR_OPTIONS,
         "boundary": BOUNDARY,
@@ -210,6 +217,7 @@ ARGUMENTS = {
         "gain": FLAG,
         "offset": FLAG,
         "noise_std": static("None", *PAIR),
+        "noise_correlation": static("None"),
         # Of which shapes pairs are is not known at the door.
         **GRID,
         "sampling": RATIOS,
@@ -243,6 +251,7 @@ ARGUMENTS = {
         "gain": FLAG,
         "shift": FLAG,
         "noise_std": NOISE,
+        "noise_correlation": static("None"),
         "mask": MASK,
         **GRID,
         "num_bins": COUNT | {"None"},
