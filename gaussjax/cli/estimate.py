@@ -81,8 +81,8 @@ def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     common.check_pixel_size(parser, options)
     common.check_sampling_options(parser, options)
     has_report = options.plot or options.compare
-    if options.sampling and (has_report or options.precision or options.motion):
-        parser.error("--sampling goes without --plot, --compare, --precision and --motion")
+    if options.sampling and options.precision:
+        parser.error("--sampling goes without --precision")
     check_channel_options(parser, options)
     if has_report and options.noise_correlation:
         parser.error("--plot and --compare take noise as white: not with --noise-correlation")

@@ -205,8 +205,7 @@ def compared(
     profile = transfer_profile(*pair, outcome.estimate, mask=mask)
     # All families, by least squares, wherever they lead.
     other = {"family", "loss", "bounds", "initial", "precision", "motion"}
-    # One grid and white noise: the command refuses others here.
-    other |= {"sampling", "pixel", "centre", "noise_correlation"}
+    other |= {"noise_correlation"}  # white noise: the command refuses others here
     shared = keywords.keys() - other
     comparison = compare_families(*pair, **{name: keywords[name] for name in shared})
     return replace(outcome, profile=profile, comparison=comparison)
@@ -219,6 +218,7 @@ def with_kernels(
     from gaussjax import compare_kernels
 
     names = ("gain", "offset", "shift", "noise_std", "mask", "truncate", "radius")
+    names += ("sampling", "pixel", "centre")
     shared = {name: keywords[name] for name in names if name in keywords}
     return replace(outcome, kernels=compare_kernels(*pair, estimate=outcome.estimate, **shared))
 

@@ -47,11 +47,6 @@ def read_estimated(
     keywords |= {"boundary": options.boundary, "precision": options.precision}
     keywords["motion"] = options.motion
     keywords |= sampling_keywords(options)
-    if (options.plot or options.compare) and pair[0].shape != pair[1].shape:
-        raise ValueError(
-            "--plot and --compare take images of one shape, got"
-            f" {pair[0].shape} and {pair[1].shape}"
-        )
     if options.bounds and options.boundary in PADDED_BOUNDARIES:
         check_lengths(pair[0], {"--bounds": max(map(abs, options.bounds))})
     return pair, keywords, notes, size

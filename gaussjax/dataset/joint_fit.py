@@ -114,8 +114,7 @@ def joint_fit(
             swapped=options.swapped,
         )
         vector, estimate = jax.device_get((at.root.vector, estimate))
-    if (grid := options.grid(models[0].ndim)) is not None:
-        estimate = replace(estimate, sampling=grid.steps)
+    estimate = replace(estimate, grid=options.grid(models[0].ndim))
     return JointFit(vector, estimate, step, effects, records, moves)
 
 

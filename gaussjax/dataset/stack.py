@@ -156,7 +156,7 @@ def _checked(options: dict[str, Any], stacks, grid: CoarseGrid | None) -> dict[s
     if given["spacing"] is not None:
         checked["spacing"] = check_spacing(given["spacing"], len(shape), given)
     if given["motion"] is not None:
-        check_motion(given["motion"], shape, given["boundary"], given["noise_std"])
+        check_motion(given["motion"], shape, given["boundary"], given["noise_std"], grid)
     check_initial(given["initial"], len(shape), np.float32)
     as_noise(given["noise_std"], np.float32)
     one = jax.ShapeDtypeStruct(shape, np.float32)
@@ -165,7 +165,7 @@ def _checked(options: dict[str, Any], stacks, grid: CoarseGrid | None) -> dict[s
     as_mask_pair(given["mask"], *both)
     as_weights(given["weights"], both[1])
     if grid is not None:
-        how = given["boundary"], given["bounds"], given["motion"]
+        how = given["boundary"], given["bounds"]
         shapes_across_grids(grid, (shape, stacks[1].shape[1:]), *how)
         checked |= {"sampling": grid.ratios, "pixel": grid.pixel, "centre": grid.first}
     return {k: v for k, v in options.items() if k not in (*_KERNEL, *_GRID)} | checked

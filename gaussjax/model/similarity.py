@@ -8,6 +8,9 @@ with c the centre of the frame. B is resampled to the grid of A, ``B(phi(y))``, 
 the smoother of the two.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 
@@ -46,6 +49,26 @@ class Similarity:
         moved = self.matrix @ shift
         return Similarity(self.angle + angle, self.scale * jnp.exp(log_scale), self.shift + moved)
 
+    @property
+    def inverse(self) -> "Similarity":
+        """From the places in B to those in A."""
+        back = Similarity(-self.angle, 1 / self.scale, self.shift)
+        return replace(back, shift=-back.matrix @ self.shift)
+
+    def before(self, change: "Similarity") -> "Similarity":
+        """``change o phi``."""
+        shift = change.matrix @ self.shift + change.shift
+        return Similarity(self.angle + change.angle, self.scale * change.scale, shift)
+
+    def about(self, off: Sequence[float]) -> "Similarity":
+        """The same map with the shift of a centre from which its own is ``off`` px."""
+        place = jnp.asarray(off, self.shift.dtype)
+        return replace(self, shift=self.shift + place - self.matrix @ place)
+
+    def in_pixels(self, ratio: float, off: Sequence[float]) -> "Similarity":
+        """In px of which one has ``ratio``, of a frame whose centre lies ``off`` px before its."""
+        return replace(self, shift=ratio * self.shift).about(off)
+
     def resample(
         self, image: jax.Array, known: jax.Array | None = None
     ) -> tuple[jax.Array, jax.Array]:
@@ -70,11 +93,14 @@ class Similarity:
         return _interpolated(image, known, source + 0.5 * (height - 1), 0)
 
 
-def motion_fields(slopes: list[jax.Array]) -> list[jax.Array]:
+def motion_fields(slopes: list[jax.Array], pixel: float = 1.0) -> list[jax.Array]:
     """Derivatives of a prediction by angle and log scale, from those by the shift along each axis.
 
-    A displacement (u, v) of B against A changes it by ``u slopes[0] + v slopes[1]``.
+    A displacement (u, v) of B against A changes it by ``u slopes[0] + v slopes[1]``. ``pixel`` is
+    the size of a px of the prediction in the unit of the shift.
     """
+    if pixel != 1:
+        slopes = [pixel * slope for slope in slopes]
     height, width = slopes[0].shape
     up = (jnp.arange(height) - 0.5 * (height - 1)).astype(slopes[0].dtype)[:, None]
     along = (jnp.arange(width) - 0.5 * (width - 1)).astype(slopes[0].dtype)[None]

@@ -14,6 +14,7 @@ Magazine 16(6), 1999.
 
 import math
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -21,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.model.fourier import angular_frequencies
+from gaussjax.numerics import loops
 
 # B-splines that differ from 0 at a frequency; those of one colour have none in common.
 _NUM_NEIGHBOURS = 4
@@ -47,8 +49,6 @@ class TransferSpline:
     image_shape: tuple[int, ...]  # of the frame that is transformed
     num_bins: int  # knots above 0, up to pi rad/px
     axis: int | None = None  # None for all directions alike, else the axis of the image
-    # frequencies that are apart fold into one, so that no two B-splines are orthogonal
-    folds: bool = False
 
     @property
     def num_terms(self) -> int:
@@ -89,6 +89,15 @@ class TransferSpline:
             total = total + terms.weights[k] * values
         return jnp.sum(total, axis=0)
 
+    def single(self, terms: Terms, index: jax.Array) -> jax.Array:
+        """The spline of which one coefficient is 1, by its index among those of all terms."""
+        term, place = index // self.size, index % self.size
+        first, weights = terms.first[term], terms.weights[:, term]
+        parts = [
+            jnp.where(jnp.abs(first + k) == place, weights[k], 0) for k in range(_NUM_NEIGHBOURS)
+        ]
+        return reduce(jnp.add, parts)
+
     def sums(self, terms: Terms, values: jax.Array) -> jax.Array:
         """Sums over the half plane of values times every B-spline, ``[terms, size]``."""
         count = self.num_terms * self.size
@@ -99,6 +108,15 @@ class TransferSpline:
             total = total + jax.ops.segment_sum(weighted.reshape(-1), places, count)
         return total.reshape(self.num_terms, self.size)
 
+    def gram(self, terms: Terms, values: jax.Array) -> jax.Array:
+        """Sums over the half plane of values times every two B-splines, ``[n, n]``."""
+
+        def row(carry, index):
+            return carry, self.sums(terms, values * self.single(terms, index)).reshape(-1)
+
+        count = self.num_terms * self.size
+        return loops.scan(row, 0, jnp.arange(count, dtype=jnp.int32))[1]
+
     def _places(self, terms: Terms, k: int) -> jax.Array:
         """Index of the k-th of four coefficients among those of all terms; even in frequency."""
         offset = self.size * np.arange(self.num_terms, dtype=np.int32)
@@ -106,13 +124,7 @@ class TransferSpline:
         return jnp.abs(terms.first + k) + offset
 
     def combs(self) -> np.ndarray:
-        """Coefficients that hold every colour of every term, ``[terms * colours, terms, size]``.
-
-        Where frequencies fold every coefficient is a colour of its own.
-        """
-        if self.folds:
-            count = self.num_terms * self.size
-            return np.eye(count).reshape(count, self.num_terms, self.size)
+        """Coefficients that hold every colour of every term, ``[terms * colours, terms, size]``."""
         combs = np.zeros((self.num_terms, NUM_COLOURS, self.num_terms, self.size))
         for term in range(self.num_terms):
             for index in range(self.size):
@@ -127,8 +139,6 @@ class TransferSpline:
         13(1), 1974.
         """
         count = self.num_terms * self.size
-        if self.folds:
-            return responses.reshape(count, count).T
         responses = responses.reshape(self.num_terms, NUM_COLOURS, self.num_terms, self.size)
         index = np.arange(self.size)
         near = np.abs(index[:, None] - index[None, :]) < _NUM_NEIGHBOURS

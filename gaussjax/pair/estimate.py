@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from gaussjax.checks import as_flag
 from gaussjax.model.arguments import Mask, as_noise, check_finite, check_fit_options
 from gaussjax.model.array_checks import as_flags, is_traced
+from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.generalised import check_supported
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.noise_correlation import as_noise_correlation
@@ -95,7 +96,8 @@ def estimate_blur(
         shift: fit a displacement, px per axis, as ``scipy.ndimage.shift`` counts it.
         motion: None, or "similarity": fit a rotation and a scale of B beside the shift, of two axes
             and a few degrees and per cent; ``motion`` of the result. B is resampled to the grid of
-            A, so that sigma is in px of A. With ``boundary="valid"``, without ``noise_std``.
+            A, or across grids, of one ratio, A to that of B. Sigma is in px of A. With
+            ``boundary="valid"``, without ``noise_std``.
         noise_std: None: noise in ``blurred`` only, of unknown level. ``(std_reference,
             std_blurred)`` in the unit of the images: errors in variables; only their ratio matters
             to the estimate. "estimate": both levels are found from the pair. Where they cannot be
@@ -163,14 +165,14 @@ def estimate_blur(
     convention, buckets = as_kernel(kernel, truncate, radius), as_flag(buckets, "buckets")
     _check_together(family, convention, boundary, noise_std, loss, weights)
     given = reference, blurred
-    on_grid = (mask, weights), (sampling, pixel, centre), boundary, bounds, motion
+    on_grid = (mask, weights), (sampling, pixel, centre), boundary, bounds
     reference, blurred, usable, grid = on_grids(reference, blurred, *on_grid)
     narrowed = _is_double(*given) and reference.dtype != jnp.float64
     check_initial(initial, reference.ndim, reference.dtype)
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
     correlation = as_noise_correlation(noise_correlation, noise_std, reference)
     data = reference, blurred, usable
-    data, moved = _on_frame(data, motion, boundary, noise_std, buckets=buckets and grid is None)
+    data, moved = _on_frame(data, motion, boundary, noise_std, grid, buckets=buckets)
     options = Options(
         family=family,
         kernel=convention,
@@ -188,9 +190,9 @@ def estimate_blur(
     told = known_steps(*given), noise, bounds, initial, correlation
     estimate = _estimate(data, *told, options=options)
     if moved is not None:
-        estimate = with_similarity(estimate, moved.similarity)
+        estimate = with_similarity(estimate, moved.similarity, grid)
     _check_finite(estimate, *data)
-    return replace(estimate, narrowed=narrowed, sampling=grid and grid.steps)
+    return replace(estimate, narrowed=narrowed, grid=grid)
 
 
 def _estimate(
@@ -206,14 +208,15 @@ def _estimate(
 
 
 def _on_frame(
-    data: tuple, motion: Motion | None, boundary: Boundary, noise_std, *, buckets: bool
+    data, motion: Motion | None, boundary: Boundary, noise_std, grid: CoarseGrid | None, *, buckets
 ) -> tuple[tuple, SimilarPair | None]:
-    """The pair as it is fitted: B on the grid of A where a motion is, else in a bucket if asked."""
+    """The pair as it is fitted: on one grid but for a coarser one, or in a bucket if asked."""
     if motion is None:
-        return in_bucket(*data) if buckets and boundary == "valid" else data, None
-    check_motion(motion, data[0].shape, boundary, noise_std)
-    moved = similar_pair(*data)
-    return (data[0], moved.blurred, moved.usable), moved
+        in_one = buckets and boundary == "valid" and grid is None
+        return in_bucket(*data) if in_one else data, None
+    check_motion(motion, data[0].shape, boundary, noise_std, grid)
+    moved = similar_pair(*data, grid=grid)
+    return (moved.reference, moved.blurred, moved.usable), moved
 
 
 def _is_double(*images) -> bool:

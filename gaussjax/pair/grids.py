@@ -15,8 +15,13 @@ from gaussjax.model.sampling import (
 from gaussjax.pair.frame import Usable
 
 
+def told_by(grid: CoarseGrid | None) -> tuple:
+    """Sampling, pixel and centre of a grid, as a caller gives them."""
+    return (None, "area", "area") if grid is None else (grid.steps, grid.pixel, grid.first)
+
+
 def on_grids(
-    reference, blurred, maps: tuple, sampling: tuple, boundary: str, bounds=None, motion=None
+    reference, blurred, maps: tuple, sampling: tuple, boundary: str, bounds=None
 ) -> tuple[jax.Array, jax.Array, Usable, CoarseGrid | None]:
     """The checked images and maps, and the grid of the softer image, if it has one of its own.
 
@@ -27,7 +32,6 @@ def on_grids(
         sampling: its sampling, pixel and centre.
         boundary: one of ``BOUNDARIES``.
         bounds: on sigma, or None.
-        motion: as of :func:`~gaussjax.estimate_blur`, or None.
 
     Returns:
         Images, and what is known of them, cropped so that one shape is the other times the ratio;
@@ -43,7 +47,7 @@ def on_grids(
         check_finer(a.shape, b.shape)
         a, b = as_pair(a, b)
         return a, b, Usable(*as_mask_pair(mask, a), as_weights(weights, b)), None
-    shapes = shapes_across_grids(grid, (a.shape, b.shape), boundary, bounds, motion)
+    shapes = shapes_across_grids(grid, (a.shape, b.shape), boundary, bounds)
     usable = Usable(*as_mask_pair(mask, a, b), as_weights(weights, b))
     fine, coarse = (tuple(slice(0, n) for n in shape) for shape in shapes)
     dtype = np.promote_types(a.dtype, b.dtype)
@@ -54,17 +58,13 @@ def on_grids(
 
 
 def shapes_across_grids(
-    grid: CoarseGrid, shapes: tuple[tuple[int, ...], ...], boundary: str, bounds, motion
+    grid: CoarseGrid, shapes: tuple[tuple[int, ...], ...], boundary: str, bounds
 ) -> tuple[tuple[int, ...], ...]:
     """Shapes of A and B within these of which one is the other times the ratio.
 
     ValueError for images that hold none, and for options that two grids do not go with.
     """
     check_boundary(boundary)
-    if motion is not None:
-        raise ValueError(
-            f"across grids the images do not turn: leave out sampling, or motion={motion!r}"
-        )
     check_positive_bounds(bounds)
     fitted = fitted_shapes(grid, *shapes)
     if boundary == "periodic" and fitted != shapes:

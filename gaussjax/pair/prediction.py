@@ -89,7 +89,7 @@ def residual_and_fields(
     added, slope = jax.value_and_grad(lambda v: level_of(model, v, frame))(vector)
     residual = change + added - frame.difference
     if model.motion:
-        motion = motion_fields(fields[-model.ndim :])
+        motion = motion_fields(fields[-model.ndim :], frame.ratios[0])
         residual += sum(part * x for part, x in zip(vector[-2:], motion, strict=True))
         fields += motion
     # Stacked last: a caller that uses single fields gets those, and the compiler makes no stack.

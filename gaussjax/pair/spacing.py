@@ -19,7 +19,7 @@ import numpy as np
 from gaussjax.model.arguments import check_bounds
 from gaussjax.model.params import BlurParams, check_initial
 from gaussjax.statistics.physical_units import pixel_sizes
-from gaussjax.statistics.result import BlurEstimate
+from gaussjax.statistics.result import BlurEstimate, scaled
 
 F = TypeVar("F", bound=Callable[..., BlurEstimate])
 
@@ -62,19 +62,8 @@ def check_spacing(spacing: float | Sequence[float], ndim: int, options: dict) ->
 def _in_unit(estimate: BlurEstimate, unit: float, sizes: tuple[float, ...]) -> BlurEstimate:
     """The estimate in a unit of which the finest pixel has so many."""
 
-    def scaled(params: BlurParams) -> BlurParams:
-        return replace(params, variance=unit**2 * params.variance, spacing=sizes)
+    def spaced(params: BlurParams) -> BlurParams:
+        return replace(params, spacing=sizes)
 
-    covariance, count = estimate.parameter_covariance, estimate.params.variance.shape[-1]
-    if covariance is not None:
-        units = np.where(np.arange(covariance.shape[-1]) < count, unit**2, 1.0)
-        covariance = covariance * jnp.asarray(np.outer(units, units), covariance.dtype)
-    return replace(
-        estimate,
-        parameter_covariance=covariance,
-        params=scaled(estimate.params),
-        standard_error=scaled(estimate.standard_error),
-        sigma=unit * estimate.sigma,
-        sigma_standard_error=unit * estimate.sigma_standard_error,
-        sigma_model_error=unit * estimate.sigma_model_error,
-    )
+    found = scaled(estimate, unit)
+    return replace(found, params=spaced(found.params), standard_error=spaced(found.standard_error))

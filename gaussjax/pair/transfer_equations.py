@@ -18,7 +18,8 @@ Across grids the same equations are sums over coarse pixels. With a coarse pixel
 place F(w), and alpha(w) the transform of what is compared, tiled over the fine frequencies, A in a
 band is the coarse image of ``F beta a``, and the instrument of two noisy images ``v_B a + v_A T
 conj(F) b``, b tiled: again it has no noise in common with the residual, whatever folds into that.
-Frequencies that fold into one make B-splines that are apart meet, so that all their slopes count.
+Frequencies that fold into one make B-splines that are apart meet, so that all their slopes count:
+they are products of the coarse images of all bands, which are small.
 
 Source: J. S. Bendat & A. G. Piersol, "Random Data", 4th ed., Wiley 2010, ch. 6 (H_1, H_2); W. A.
 Fuller, "Measurement Error Models", Wiley 1987 (both noisy).
@@ -53,6 +54,7 @@ class TransferEquations:
     layout: Layout
     window: jax.Array  # W, of the shape of B
     shift: jax.Array | None  # px, ``[ndim]``
+    is_bent: bool = False  # the instrument is not A alone
 
     @property
     def moved(self) -> jax.Array:
@@ -123,6 +125,14 @@ class TransferEquations:
         # By Stein's lemma: noise that the instrument shares with the images, as T follows in both.
         shared = float(total) * v_a * v_b / (v_a + v_b) * jnp.sum(self.window)
         weights = self.layout.product_weights(self.window.dtype)
+        if self.layout.grid is not None:
+            fields = self._bands(self.moved)
+            bands = self._bands(instrument) if self.is_bent else fields
+            matrix = _inner(self.window, bands, fields, self.window)
+            if not (self.is_bent and total):
+                return matrix
+            left = self.layout.with_noise_gain(weights)
+            return matrix - shared * self.spline.gram(self.terms, left)
 
         def response(comb):
             added = self.spline.combine(self.terms, comb)
@@ -135,14 +145,28 @@ class TransferEquations:
 
     def scatter(self, instrument: jax.Array, level: jax.Array) -> jax.Array:
         """Covariance of the equations by noise of this level, ``[n, n]``."""
+        root = jnp.sqrt(level.reshape(-1))
+        if self.layout.grid is not None:
+            bands = self._bands(instrument)
+            matrix = _inner(self.window, bands, bands, self.window**2)
+            return matrix * root[:, None] * root[None, :]
 
         def response(comb):
             added = self.spline.combine(self.terms, comb)
             field = self.centred(self.layout.image(multiply(added, instrument)))
             return self.products(instrument, self.layout.transform(self.window**2 * field))
 
-        root = jnp.sqrt(level.reshape(-1))
         return self._band(response, instrument) * root[:, None] * root[None, :]
+
+    def _bands(self, spectrum: jax.Array) -> jax.Array:
+        """The image of a reference's spectrum in the band of every B-spline, ``[n, *image]``."""
+
+        def image(carry, index):
+            band = self.spline.single(self.terms, index)
+            return carry, self.layout.image(multiply(band, spectrum))
+
+        count = self.spline.num_terms * self.spline.size
+        return loops.scan(image, 0, jnp.arange(count, dtype=jnp.int32))[1]
 
     def _band(self, response, changed: jax.Array) -> jax.Array:
         """The matrix of a linear map of coefficients, which are changes of this image's filter."""
@@ -167,3 +191,12 @@ class TransferEquations:
         heavier = product(weighted, weighted.T)
         covariance = product(product(inverse, heavier), inverse)
         return product(inverse, step), covariance
+
+
+def _inner(window: jax.Array, first: jax.Array, second: jax.Array, weights: jax.Array) -> jax.Array:
+    """Weighted products of images with others about their means in a window, ``[n, n]``."""
+    count, total = len(first), jnp.sum(window)
+    weighted = (weights[None] * first).reshape(count, -1)
+    rows = second.reshape(count, -1)
+    means = product(rows, window.reshape(-1)) / jnp.where(total > 0, total, 1)
+    return product(weighted, rows.T) - jnp.outer(jnp.sum(weighted, axis=1), means)

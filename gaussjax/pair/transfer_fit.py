@@ -177,16 +177,14 @@ def _fit_transfer(
     frame = prepared(reference, blurred, known, noise, options, correlation)
     shape, dtype, ndim, grid = blurred.shape, reference.dtype, reference.ndim, options.grid
     layout = options.layout(shape)
-    spline = TransferSpline(
-        layout.reference_shape, options.num_bins, options.axis, folds=grid is not None
-    )
+    spline = TransferSpline(layout.reference_shape, options.num_bins, options.axis)
     terms = spline.terms(dtype)
 
     def equations(state):
         window = window_of(shape, state.margins, known, options, dtype)
         moved = state.shift if options.shift else None
         given = replace(frame, noise=state.noise)
-        return TransferEquations(spline, terms, given, layout, window, moved)
+        return TransferEquations(spline, terms, given, layout, window, moved, options.bent)
 
     def one_round(_, state):
         return improved(equations(state), state, options)

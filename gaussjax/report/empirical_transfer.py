@@ -19,7 +19,8 @@ from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import gaussian_transfer, known_reach
 from gaussjax.numerics.pytree import pytree
-from gaussjax.pair.transfer_estimate import first_below
+from gaussjax.pair.transfer_estimate import TransferEstimate, first_below
+from gaussjax.pair.transfer_fit import fit_transfer
 from gaussjax.report.oriented_pair import OrientedPair, orient
 from gaussjax.spectra.radial_bins import RadialBins
 from gaussjax.statistics.result import BlurEstimate
@@ -85,7 +86,8 @@ def transfer_profile(
     where ``b = T a + FT(window (B - prediction))``: the window, a squared sine inside of what the
     blur reaches from beyond the edge, acts on the small residual alone, so that cropping does no
     harm. The power of known noise in A (``noise_std``) is subtracted from the denominator of H1.
-    Not for use under ``jit``.
+    Across grids H1 is that of :func:`~gaussjax.fit_transfer`, which knows what folds where, and H2
+    is not known (NaN). Not for use under ``jit``.
 
     Args:
         reference: A, real, rank 1 to 3.
@@ -105,6 +107,20 @@ def transfer_profile(
     num_bins = as_count(num_bins, "num_bins", 1, _MOST_BINS)
     pair = orient(reference, blurred, estimate, mask)
     params, kernel = pair.params(estimate), estimate.kernel
+    if pair.grid is not None:
+        found = fit_transfer(
+            reference,
+            blurred,
+            gain=params.gain is not None,
+            shift=params.shift is not None,
+            noise_std=_noise_of_both(estimate),
+            mask=mask,
+            sampling=pair.grid.steps,
+            pixel=pair.grid.pixel,  # pyright: ignore[reportArgumentType]  # one of `PIXELS`
+            centre=pair.grid.first,
+            num_bins=min(num_bins, min(pair.sharp.shape) // 2),
+        )
+        return _of_fit(found, params, kernel, pair)
     reach = known_reach(params, kernel, pair.shape)
     predicted = pair.predicted(params, kernel)
     *spectra, gaussian, window = _spectra(pair, params, predicted, kernel, reach)
@@ -116,6 +132,32 @@ def transfer_profile(
     # A level of exactly 0 is that of a fit that was given no noise of both images.
     noise = levels[0] ** 2 * (levels.min() > 0)
     return _profile(RadialBins(pair.shape, num_bins), a, b, transfer, noise, window)
+
+
+def _noise_of_both(estimate: BlurEstimate) -> tuple[float, float] | None:
+    """Levels that were given or found; None: of a fit to noise in B alone."""
+    first, second = (float(level) for level in estimate.noise_std)
+    return (first, second) if min(first, second) > 0 else None
+
+
+def _of_fit(
+    found: TransferEstimate, params: BlurParams, kernel: Kernel, pair: OrientedPair
+) -> TransferProfile:
+    """The profile of a fitted transfer function, beside the Gaussian of the parameters."""
+    shape = pair.sharp.shape
+    gaussian = gaussian_transfer(params, shape, kernel, known_reach(params, kernel, shape))
+    bins = RadialBins(shape, found.frequency.size)
+    counts = np.maximum(bins.counts, 1)
+    radius = bins.sum(bins.radius) / counts
+    fitted = np.interp(found.frequency, radius[:-1], (bins.sum(np.asarray(gaussian)) / counts)[:-1])
+    return TransferProfile(
+        frequency=found.frequency,
+        transfer=found.transfer,
+        inverse_noise_transfer=jnp.full_like(found.transfer, jnp.nan),
+        coherence=found.coherence,
+        fitted=jnp.asarray(fitted, found.transfer.dtype),
+        standard_error=found.standard_error,
+    )
 
 
 @partial(jax.jit, static_argnames=("kernel", "reach"))

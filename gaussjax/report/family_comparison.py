@@ -1,8 +1,9 @@
 """Which family of Gaussians explains a pair best, by Akaike's information criterion (AIC)."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial, reduce
 from typing import Literal
 
@@ -12,14 +13,23 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussjax.checks import check_option
-from gaussjax.model.arguments import Mask, as_pair
+from gaussjax.model.arguments import Mask
+from gaussjax.model.folding import fold, with_noise_gain
 from gaussjax.model.fourier import forward_transform, half_plane_weights, squared_magnitude
 from gaussjax.model.kernels import Kernel, as_kernel
-from gaussjax.model.options import BOUNDARIES, FAMILIES, PADDED_BOUNDARIES, Boundary, KernelName
+from gaussjax.model.options import (
+    BOUNDARIES,
+    FAMILIES,
+    PADDED_BOUNDARIES,
+    Boundary,
+    KernelName,
+    Pixel,
+)
 from gaussjax.model.params import BlurParams
 from gaussjax.model.transfer import known_reach, system_response
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.estimate import estimate_blur
+from gaussjax.pair.grids import on_grids
 from gaussjax.report.oriented_pair import ROUNDING, OrientedPair, orient
 from gaussjax.statistics.noise import leaked
 from gaussjax.statistics.noise_levels import floored_noise
@@ -73,6 +83,9 @@ def compare_families(
     noise_std: Literal["estimate"] | ArrayLike | None = None,
     mask: Mask | None = None,
     weights: ArrayLike | None = None,
+    sampling: float | Fraction | Sequence[float | Fraction] | None = None,
+    pixel: Pixel = "area",
+    centre: Literal["area", "first"] | float | Sequence[float] = "area",
 ) -> FamilyComparison:
     """Compare no blur, one sigma, one per axis and a full covariance by AIC on the same pixels.
 
@@ -100,6 +113,9 @@ def compare_families(
             that the richest family finds.
         mask: True where a pixel may be used.
         weights: of the pixels of ``blurred``.
+        sampling: pixels of the reference per pixel of ``blurred``, whose pixels are compared.
+        pixel: of ``blurred``, "area" or "point".
+        centre: of its first pixel.
 
     Returns:
         FamilyComparison of "none", "isotropic" and, for more than one axis, "axis_aligned" and
@@ -113,8 +129,9 @@ def compare_families(
     Control 19(6), 1974.
     """
     convention = as_kernel(kernel, truncate, radius)
-    ndim = as_pair(reference, blurred)[0].ndim
     check_option(boundary, BOUNDARIES, "boundary")
+    grids = sampling, pixel, centre
+    ndim = on_grids(reference, blurred, (mask, weights), grids, boundary)[0].ndim
     fit = partial(
         estimate_blur,
         reference,
@@ -126,6 +143,9 @@ def compare_families(
         shift=shift,
         mask=mask,
         weights=weights,
+        sampling=sampling,
+        pixel=pixel,
+        centre=centre,
     )
     names = _names(ndim, convention)
     if isinstance(noise_std, str):
@@ -141,7 +161,8 @@ def compare_families(
     ramps = None if noise_std is None else 2 + 0.5 * margins.astype(pair.sharp.dtype)
     window = pair.window(margins, ramps)
     if weights is not None:
-        window = window * jnp.asarray(weights, window.dtype)
+        inside = tuple(slice(n) for n in pair.shape)
+        window = window * jnp.asarray(weights, window.dtype)[inside]
     levels = None if noise_std is None else jnp.asarray(noise_std, window.dtype)
     params = [pair.params(each) for each in estimates]
     aic = [_deviance(pair, each, convention, window, levels) for each in params]
@@ -204,8 +225,11 @@ def _deviance(
     unit = jnp.std(pair.sharp)
     unit = jnp.where(unit > 0, unit, 1)
     noise = unit**2 * floored_noise((levels[::-1] if pair.is_swapped else levels) ** 2 / unit**2)
-    reach = known_reach(params, kernel, pair.shape)
-    response = system_response(params, pair.shape, kernel, reach)
-    density = noise[1] + noise[0] * leaked(squared_magnitude(response)[None], window)[0]
+    shape, grid = pair.sharp.shape, pair.grid
+    response = system_response(params, shape, kernel, known_reach(params, kernel, shape))
+    gain = squared_magnitude(response)
+    if grid is not None:
+        gain = fold(grid, with_noise_gain(grid, gain, pair.shape), pair.shape)
+    density = noise[1] + noise[0] * leaked(gain[None], window)[0]
     power = squared_magnitude(forward_transform(window * residual, window.ndim))
     return jnp.sum(half_plane_weights(pair.shape, window.dtype) * power / density)

@@ -1,20 +1,24 @@
 """Which kernel explains a pair best, if it is not a Gaussian."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Literal
 
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussjax.model.arguments import Mask, as_noise, as_pair, as_weights
+from gaussjax.model.arguments import Mask, as_noise
 from gaussjax.model.array_checks import as_flags, is_traced
 from gaussjax.model.kernels import Kernel, as_kernel
+from gaussjax.model.options import Pixel
 from gaussjax.pair.estimate import estimate_blur
+from gaussjax.pair.grids import on_grids
 from gaussjax.report import directed_candidates, round_candidates
 from gaussjax.report.kernel_candidate import Candidate
-from gaussjax.report.kernel_fit import Found, KernelPair, Nuisances, refined
+from gaussjax.report.kernel_fit import CoarseKernelPair, Found, KernelPair, Nuisances, refined
 from gaussjax.report.kernel_scan import binned_spectra, scanned
 from gaussjax.report.kernel_scores import KernelComparison, judged
 from gaussjax.report.oriented_pair import OrientedPair, orient
@@ -38,6 +42,9 @@ def compare_kernels(
     truncate: float = 4.0,
     radius: int | Callable | None = None,
     estimate: BlurEstimate | None = None,
+    sampling: float | Fraction | Sequence[float | Fraction] | None = None,
+    pixel: Pixel = "area",
+    centre: Literal["area", "first"] | float | Sequence[float] = "area",
 ) -> KernelComparison:
     """Compare two dozen kernels by how well they predict pixels that they were not fitted to.
 
@@ -70,6 +77,11 @@ def compare_kernels(
         radius: "sampled" Gaussians only.
         estimate: of this pair by :func:`~gaussjax.estimate_blur` with the same options, if it is
             there; it tells which image is the sharper one and where to start.
+        sampling: pixels of the reference per pixel of ``blurred``, as in ``estimate_blur``. Kernels
+            and margin are then in px of the reference, the blocks in px of ``blurred``. Reductions
+            and enlargements are left out: what they do depends on a third grid.
+        pixel: of ``blurred``, "area" or "point".
+        centre: of its first pixel.
 
     Returns:
         KernelComparison; printed it is a table.
@@ -92,25 +104,27 @@ def compare_kernels(
             "kernels are compared on one reference, blurred, noise_std, mask and weights: call it"
             " outside of jit and vmap"
         )
-    image = as_pair(reference, blurred)[1]
+    grids = sampling, pixel, centre
+    _, image, usable, _ = on_grids(reference, blurred, (mask, weights), grids, "valid")
     as_noise(noise_std, image.dtype)
-    weights = as_weights(weights, image)
     if estimate is None:
         # Levels that are given are not needed for a start, and would take long to compile.
         levels = noise_std if isinstance(noise_std, str) else None
         options = {"gain": gain, "offset": offset, "shift": shift, "noise_std": levels}
+        options |= {"sampling": sampling, "pixel": pixel, "centre": centre}
         estimate = estimate_blur(reference, blurred, mask=mask, weights=weights, **options)
     pair = orient(reference, blurred, estimate, mask)
-    part, pair, weights = _middle(pair, weights)
+    part, pair, weights = _middle(pair, usable.weights)
     if not np.ptp(np.asarray(pair.sharp)) > 0:
         raise ValueError("the sharper image is constant: no kernel changes it")
     ready = _kernel_pair(pair, estimate, fitted, noise_std)
     sigma = float(
         np.sqrt(np.mean(np.abs(np.linalg.eigvalsh(np.asarray(estimate.covariance_matrix)))))
     )
-    sigma = min(max(sigma, 0.4), 0.1 * max(pair.shape)) if math.isfinite(sigma) else 1.0
-    tried = _scan(ready, pair, _candidates(pair.shape, sampled), sigma, weights)
-    tried += _resampled(ready, part)
+    longest = max(pair.sharp.shape)
+    sigma = min(max(sigma, 0.4), 0.1 * longest) if math.isfinite(sigma) else 1.0
+    tried = _scan(ready, pair, _candidates(pair.sharp.shape, sampled), sigma, weights)
+    tried += _resampled(ready, part) if pair.grid is None else []
     found, window, margins = _fit(ready, pair, tried, weights)
     kernels, best, is_related = judged(ready, found, window, float(np.finfo(pair.sharp.dtype).eps))
     return KernelComparison(
@@ -125,13 +139,21 @@ def compare_kernels(
 
 def _middle(pair: OrientedPair, weights) -> tuple[Part, OrientedPair, np.ndarray | None]:
     """The middle of a large frame, and where it lies."""
-    longest = round(_MOST_PIXELS ** (1 / len(pair.shape)))
-    box = tuple(slice((n - min(n, longest)) // 2, (n + min(n, longest)) // 2) for n in pair.shape)
+    ndim, box, fine = len(pair.shape), [], []
+    longest = round(_MOST_PIXELS ** (1 / ndim))
+    ratios = (Fraction(1),) * ndim if pair.grid is None else pair.grid.ratios
+    for n, r in zip(pair.shape, ratios, strict=True):
+        # Whole periods of both grids, within so many px of the finer one.
+        size = min(n, int(longest / r) // r.denominator * r.denominator)
+        start = (n - size) // 2 // r.denominator * r.denominator
+        box.append(slice(start, start + size))
+        fine.append(slice(int(r * start), int(r * (start + size))))
     part = Part(tuple(each.start for each in box), pair.shape)
-    names = ("sharp", "soft", "known_sharp", "known_soft")
-    arrays = {name: getattr(pair, name) for name in names}
-    pair = replace(pair, **{k: None if v is None else v[box] for k, v in arrays.items()})
-    return part, pair, None if weights is None else np.asarray(weights, float)[box]
+    boxes = {name: tuple(fine) for name in ("sharp", "known_sharp")}
+    boxes |= {name: tuple(box) for name in ("soft", "known_soft")}
+    arrays = {name: getattr(pair, name) for name in boxes}
+    pair = replace(pair, **{k: None if v is None else v[boxes[k]] for k, v in arrays.items()})
+    return part, pair, None if weights is None else np.asarray(weights, float)[tuple(box)]
 
 
 def _kernel_pair(
@@ -151,7 +173,9 @@ def _kernel_pair(
     levels = estimate.noise_std if isinstance(noise_std, str) else noise_std
     level = 0.0 if levels is None else float(levels[1 if pair.is_swapped else 0])
     sharp, soft = (np.asarray(image, float) for image in (pair.sharp, pair.soft))
-    return KernelPair(sharp, soft, Nuisances(*starts), level**2 if math.isfinite(level) else 0.0)
+    noise_variance = level**2 if math.isfinite(level) else 0.0
+    parts = sharp, soft, Nuisances(*starts), noise_variance
+    return KernelPair(*parts) if pair.grid is None else CoarseKernelPair(*parts, pair.grid)
 
 
 def _candidates(shape: tuple[int, ...], sampled: Kernel) -> list[Candidate]:
@@ -177,11 +201,14 @@ def _scan(
 ) -> list[tuple[Candidate, np.ndarray]]:
     """Every candidate with the parameters that fit best to spectra."""
     taper = np.ones(())
-    for n in pair.shape:
-        margin = min(math.ceil(3 * sigma) + 2, n // 8)
+    for n, r in zip(pair.shape, pair.ratios, strict=True):
+        margin = min(math.ceil((3 * sigma + 2) / r), n // 8)
         place = (np.arange(n) - margin + 0.5) / (n - 2 * margin)
         taper = np.multiply.outer(taper, np.sin(math.pi * np.clip(place, 0, 1)) ** 2)
-    for known in (pair.known_sharp, pair.known_soft, weights):
+    known_sharp = pair.known_sharp
+    if known_sharp is not None and pair.grid is not None:
+        known_sharp = pair.grid.covered(known_sharp, jnp.zeros(len(pair.shape), taper.dtype))
+    for known in (known_sharp, pair.known_soft, weights):
         taper = taper if known is None else taper * np.asarray(known, float)
     spectra = binned_spectra(fitted, taper, sigma)
     return [(each, scanned(each, spectra, sigma)) for each in candidates]
@@ -209,7 +236,7 @@ def _fit(
     weights: np.ndarray | None,
 ) -> tuple[list[Found], np.ndarray, np.ndarray]:
     """All fits, on the pixels that none of the kernels reaches from outside."""
-    sizes = np.array(pair.shape)
+    sizes = np.array(pair.sharp.shape)
     moved = 0 if fitted.start.shift is None else np.abs(fitted.start.shift)
 
     def margins_of(tried: list[tuple[Candidate, np.ndarray]]) -> np.ndarray:
@@ -217,7 +244,8 @@ def _fit(
         return np.broadcast_to(np.minimum(np.ceil(widest + moved), sizes // 4), sizes.shape)
 
     def fit(margins: np.ndarray) -> tuple[list[Found], np.ndarray]:
-        window = np.asarray(pair.window(margins.astype(np.int32)), float)
+        own = pair.margins_of(jnp.asarray(margins, pair.sharp.dtype))
+        window = np.asarray(pair.window(own.astype(jnp.int32)), float)
         window = window if weights is None else window * weights
         if not np.any(window > 0):
             raise ValueError("no pixel is left that all kernels can be compared on")

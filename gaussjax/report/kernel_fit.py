@@ -6,15 +6,19 @@ Damped Gauss-Newton steps go on from where ``report/kernel_scan.py`` ends. In Nu
 the reason of ``model/kernel_shapes.py``.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import jax
 import numpy as np
 
 from gaussjax.model.boundary import fast_length
 from gaussjax.model.buckets import embed
-from gaussjax.model.fourier import plane_counts, spectrum_shape
+from gaussjax.model.folding import CoarseGrid
+from gaussjax.model.fourier import forward_transform, plane_counts, spectrum_shape
 from gaussjax.model.kernel_shapes import Frequencies
+from gaussjax.pair.transfer_layout import Layout
 from gaussjax.report.kernel_candidate import Candidate
 
 _STEPS = 12
@@ -113,6 +117,20 @@ class KernelPair:
         return np.fft.irfftn(spectrum, self.frame_shape, axes)[
             tuple(slice(n) for n in self.sharp.shape)
         ]
+
+    def windowed(
+        self, window: np.ndarray, residual: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | float]:
+        """Spectra of the sharp image and a residual in a window, and the former's noise power."""
+        inside = tuple(slice(n) for n in self.sharp.shape)
+        frames = np.zeros((2, *self.frame_shape))
+        frames[:, *inside] = window * np.stack([self.sharp - self.mean, residual])
+        sharp, rest = (np.fft.rfftn(frame) for frame in frames)
+        return sharp, rest, self.noise_variance * float(np.sum(window**2))
+
+    def noise_products(self, transfers: list[np.ndarray]) -> np.ndarray:
+        """Mean products of white noise of variance 1 behind transfer functions."""
+        return _products_over_plane(transfers, plane_counts(self.frame_shape[-1]), self.frame_shape)
 
     def shifted_back(self, image: np.ndarray, shift: np.ndarray) -> np.ndarray:
         """An image without its displacement of ``shift`` px."""
@@ -222,14 +240,80 @@ def evaluated(
         blurred = [each * pair.spectrum for each in transfers]
         products = np.zeros((len(transfers),) * 2)
         if pair.noise_variance:
-            products = _products_over_plane(transfers, pair.frame_shape)
+            products = pair.noise_products(transfers)
     rows, mixing = pair.rows(blurred, nuisances)
     return Found(candidate, parameters, nuisances, rows, mixing @ products @ mixing.T)
 
 
-def _products_over_plane(transfers: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    """Means over all frequencies of products of transfer functions on the half plane."""
+def _products_over_plane(
+    transfers: list[np.ndarray], weights: np.ndarray, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Means over all frequencies of weighted products of transfer functions on the half plane."""
     rows = np.stack([np.broadcast_to(each, spectrum_shape(shape)) for each in transfers])
-    weighted = (plane_counts(shape[-1]) * rows).reshape(len(rows), -1)
-    rows = rows.reshape(len(rows), -1)
-    return weighted @ rows.T / np.prod(shape)
+    weighted = (weights * rows).reshape(len(rows), -1)
+    return weighted @ rows.reshape(len(rows), -1).T / np.prod(shape)
+
+
+@dataclass(frozen=True)
+class CoarseKernelPair(KernelPair):
+    """The same where the soft image has larger pixels; kernels are on the grid of the sharp one.
+
+    A spectrum goes through the pixels of the soft image (:mod:`gaussjax.pair.transfer_layout`)
+    before it becomes an image.
+
+    Attributes:
+        grid: of the soft image.
+    """
+
+    grid: CoarseGrid | None = None
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Of the continued images."""
+        return Layout.of(self.soft.shape, "valid", self.grid)
+
+    @cached_property
+    def frame_shape(self) -> tuple[int, ...]:
+        """Of the sharp image, continued."""
+        return self.layout.reference_shape
+
+    @cached_property
+    def spectrum(self) -> np.ndarray:
+        """Of the sharp image without its mean, through the pixels of the soft one."""
+        return _in_double(_seen, self.layout, self.sharp - self.mean)
+
+    def image(self, spectrum: np.ndarray) -> np.ndarray:
+        """The soft image of a spectrum of the frame."""
+        return _in_double(Layout.image, self.layout, spectrum)
+
+    def windowed(
+        self, window: np.ndarray, residual: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | float]:
+        """Such that their products are those in the window, but for what folds into one."""
+        mean = np.sqrt(np.mean(window**2))
+        rest = _in_double(Layout.transform, self.layout, window**2 * residual) / mean
+        # Folding adds the mirror image of what stands beside its own.
+        half = np.where(plane_counts(self.frame_shape[-1]) > 1, 1.0, 2.0)
+        noise = self.noise_variance * np.prod(self.frame_shape) * half * self._noise_gain
+        return mean * half * self.spectrum, rest, mean**2 * noise / self.layout.ratio
+
+    @cached_property
+    def _noise_gain(self) -> np.ndarray:
+        ones = np.ones(spectrum_shape(self.frame_shape))
+        return _in_double(Layout.with_noise_gain, self.layout, ones)
+
+    def noise_products(self, transfers: list[np.ndarray]) -> np.ndarray:
+        """Mean products of white noise of variance 1 behind transfer functions and pixels."""
+        weights = 2 * self.layout.ratio * self._noise_gain
+        return _products_over_plane(transfers, weights, self.frame_shape)
+
+
+def _seen(layout: Layout, image: jax.Array) -> jax.Array:
+    whole = layout.continued_reference(image)
+    assert layout.grid is not None
+    return layout.grid.seen(forward_transform(whole, whole.ndim), layout.whole)
+
+
+def _in_double(function: Callable, layout: Layout, values: np.ndarray) -> np.ndarray:
+    with jax.enable_x64(True):
+        return np.asarray(jax.jit(function, static_argnums=0)(layout, values))

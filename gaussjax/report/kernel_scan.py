@@ -51,21 +51,13 @@ def binned_spectra(pair: KernelPair, window: np.ndarray, sigma: float) -> Binned
     transfer = gaussian(w, sigma**2)
     (residual, *_), _ = pair.rows([transfer * pair.spectrum], pair.start.vector)
     gain, _, shift = pair.split(pair.start.vector)
-    inside = tuple(slice(n) for n in pair.sharp.shape)
-
-    def windowed(image: np.ndarray) -> np.ndarray:
-        frame = np.zeros(shape)
-        frame[inside] = window * image
-        return np.fft.rfftn(frame)
-
-    sharp = windowed(pair.sharp - pair.mean)
-    rest = windowed(residual) / gain
+    sharp, rest, noise = pair.windowed(window, residual)
+    rest = rest / gain
     if shift is not None:
         rest = rest * np.exp(
             1j * np.asarray(sum(s * each for s, each in zip(shift, w, strict=True)))
         )
     power = np.abs(sharp) ** 2
-    noise = pair.noise_variance * np.sum(window**2)
     cross = transfer * power + np.real(np.conj(sharp) * rest)
     both = plane_counts(shape[-1]) * np.stack([power - noise, cross])
     bins = [_bins(n, k == len(shape) - 1) for k, n in enumerate(shape)]

@@ -162,7 +162,8 @@ def judged(
     scores = [held_out(f.rows, pair.noise_variance * f.noise, window, size) for f in found]
     totals = np.array([np.sum(each.squares) for each in scores])
     first = int(np.argmin(totals))
-    rounding = (ROUNDING * eps) ** 2 * float(np.var(pair.sharp[inside]))
+    sharp = pair.sharp[inside] if pair.sharp.shape == pair.soft.shape else pair.sharp
+    rounding = (ROUNDING * eps) ** 2 * float(np.var(sharp))
     variance = max(float(totals[first] / np.sum(window)), rounding)
     soft = pair.soft[inside]
     mean = np.sum(window * soft) / np.sum(window)

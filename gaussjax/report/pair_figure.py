@@ -89,8 +89,18 @@ def draw_report(
     width, height = _SIZE
     figure = style.new_figure(width, height if kernels is None else height + _KERNELS)
     axes = figure.subplot_mosaic(_layout(pair.shape, kernels is not None))
-    (_draw_signals if residual.ndim == 1 else _draw_images)(axes, panels)
+    if residual.ndim == 1:
+        _draw_signals(
+            axes, panels, 0.0 if pair.grid is None else pair.grid.first[0], pair.ratios[0]
+        )
+    else:
+        _draw_images(axes, panels)
     _draw_transfers(axes["T"], estimate, profile)
+    if pair.grid is not None:
+        nyquist = 0.5 / max(pair.ratios)
+        axes["T"].axvline(nyquist, color=style.GREY, linewidth=0.8)
+        text = {"color": style.GREY, "fontsize": 8, "va": "top"}
+        axes["T"].text(nyquist, 1.08, " half a cycle per px of B", **text)
     if kernels is not None:
         draw_kernels(axes["K"], kernels)
     figure.suptitle(_title(estimate, profile, comparison), fontsize=11)
@@ -134,7 +144,7 @@ def _capitalised(text: str) -> str:
 
 def _draw_images(axes: "dict[str, Axes]", panels: _Panels) -> None:
     slices = {key: _middle_slice(image) for key, (_, image) in panels.items()}
-    limits = style.colour_limits(np.stack([slices[key] for key in "ABP"]))
+    limits = style.colour_limits(np.concatenate([slices[key].ravel() for key in "ABP"]))
     for key, (name, _) in panels.items():
         style.show_image(axes[key], slices[key], limits, _capitalised(name))
         axes[key].set(xticks=[], yticks=[])
@@ -159,7 +169,11 @@ def _largest(residual: jax.Array) -> float:
     return (float(np.percentile(sizes, 100 - style.OUTLIERS)) if sizes.size else 0.0) or 1.0
 
 
-def _draw_signals(axes: "dict[str, Axes]", panels: _Panels) -> None:
+def _draw_signals(axes: "dict[str, Axes]", panels: _Panels, first: float, ratio: float) -> None:
+    """Against px of A: B has its first pixel at ``first`` and one every ``ratio`` px."""
+    size = len(panels["A"][1])
+    place = {"A": np.arange(size)}
+    place |= dict.fromkeys("BPR", first + ratio * np.arange(len(panels["B"][1])))
     lines = {
         "A": (style.GREY, "-", 0.8),
         "B": (style.BLUE, "-", 1.4),
@@ -167,15 +181,15 @@ def _draw_signals(axes: "dict[str, Axes]", panels: _Panels) -> None:
     }
     for key, (colour, line, width) in lines.items():
         name, signal = panels[key]
-        axes["S"].plot(signal, line, color=colour, linewidth=width, label=name)
+        axes["S"].plot(place[key], signal, line, color=colour, linewidth=width, label=name)
     style.add_legend_above(axes["S"], columns=3)
     name, residual = panels["R"]
-    axes["R"].plot(residual, color=style.VERMILION, linewidth=0.8)
+    axes["R"].plot(place["R"], residual, color=style.VERMILION, linewidth=0.8)
     axes["R"].axhline(0, color=style.GREY, linewidth=0.8)
     axes["R"].set_ylim(-1.3 * _largest(residual), 1.3 * _largest(residual))
     axes["R"].set_title(f"{_capitalised(name)}, unit of the signals", fontsize=10)
     for key in "SR":
-        axes[key].set_xlim(0, len(residual) - 1)
+        axes[key].set_xlim(0, size - 1)
         axes[key].set_xlabel("px", fontsize=9)
         style.tidy_curves(axes[key])
 
@@ -191,7 +205,8 @@ def _draw_transfers(axes: "Axes", estimate: BlurEstimate, profile: TransferProfi
     axes.fill_between(cycles, measured - 2 * error, measured + 2 * error, **band)
     # Without coherence H2 is noise over next to no cross-power.
     other = np.where(coherence > _LEAST_COHERENCE, profile.inverse_noise_transfer, np.nan)
-    axes.plot(cycles, other, color=style.GREEN, linewidth=1, label="H2")
+    if np.any(np.isfinite(other)):
+        axes.plot(cycles, other, color=style.GREEN, linewidth=1, label="H2")
     label = f"fitted Gaussian, {estimate.kernel.name} kernel"
     axes.plot(cycles, profile.fitted, "--", color=style.ORANGE, linewidth=1.6, label=label)
     axes.plot(cycles, coherence, ":", color=style.GREY, linewidth=1.6, label="coherence")

@@ -1,6 +1,7 @@
 """What an estimate returns: value, error bar and status in one pytree."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.model.array_checks import as_probability, is_traced
+from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import GENERALISED
 from gaussjax.model.params import BlurParams, namespace, signed_sqrt, signed_square
@@ -62,7 +64,7 @@ class BlurEstimate(Batch):
         part: what was read of the frame, where a precision was asked for; else None.
         motion: rotation and scale, where they were fitted; else None.
         gaussianity: the exponent of "generalised" with its errors and the test of p = 2; else None.
-        sampling: of two grids, px of ``reference``, as all lengths are, per px of ``blurred``.
+        grid: of ``blurred`` on that of ``reference``, whose px all lengths are in (static).
         parameter_covariance: of the numbers in ``params``, in its order, ``[k, k]``; or None.
     """
 
@@ -85,8 +87,10 @@ class BlurEstimate(Batch):
     part: FramePart | None = None
     motion: Motion | None = None
     gaussianity: Gaussianity | None = None
-    sampling: tuple[float, ...] | None = static(default=None)
+    grid: CoarseGrid | None = static(default=None)
     parameter_covariance: jax.Array | None = None
+
+    sampling = property(lambda self: self.grid and self.grid.steps, doc="Px of A per px of B.")
 
     @property
     def exponent(self) -> jax.Array | None:
@@ -158,7 +162,6 @@ class BlurEstimate(Batch):
         Of noise and model error together, ``hypot``, the noise by Student's t where ``freedom`` is
         given. Normal in the variance, where the model is nearly linear, and mapped to sigma: near
         zero blur the interval is lopsided and may reach into negative sigma.
-
         TypeError or ValueError unless ``level`` is a number between 0 and 1.
         """
         level = as_probability(level, "level")
@@ -181,9 +184,29 @@ class BlurEstimate(Batch):
             return repr(self)
         found = jax.device_get(self)  # or each operation on a number would be compiled first
         verdict = None if found.adequacy is None else found.adequacy.verdict
-        if np.ndim(found.status):
-            return table(batch_rows(found, verdict))
-        return table(chain(*printed_rows(found)))
+        batch = np.ndim(found.status) > 0
+        return table(batch_rows(found, verdict) if batch else chain(*printed_rows(found)))
+
+
+def scaled(estimate: BlurEstimate, unit: jax.Array | float) -> BlurEstimate:
+    """The estimate with its sigma in a unit of which a px has so many; the rest stays in px."""
+
+    def variances(params: BlurParams) -> BlurParams:
+        return replace(params, variance=unit**2 * params.variance)
+
+    covariance, count = estimate.parameter_covariance, estimate.params.variance.shape[-1]
+    if covariance is not None:
+        units = jnp.where(np.arange(covariance.shape[-1]) < count, unit**2, 1.0)
+        covariance = covariance * jnp.outer(units, units).astype(covariance.dtype)
+    return replace(
+        estimate,
+        parameter_covariance=covariance,
+        params=variances(estimate.params),
+        standard_error=variances(estimate.standard_error),
+        sigma=unit * estimate.sigma,
+        sigma_standard_error=unit * estimate.sigma_standard_error,
+        sigma_model_error=unit * estimate.sigma_model_error,
+    )
 
 
 def printed_rows(estimate: BlurEstimate) -> tuple[list[Row], list[Row]]:

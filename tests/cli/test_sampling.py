@@ -24,18 +24,18 @@ def test_files_on_two_grids(folder, capsys):
     shown = capsys.readouterr().out
     told = shown.partition("2 x 2 px of the reference in one of blurred: sigma ")[2]
     assert float(told.split()[0]) == pytest.approx(1, rel=1e-5)
-    assert main([*line, "--json"]) == 0
+    assert main([*line, "--json", "--compare"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["sigma"] == pytest.approx(2, rel=1e-5)
     assert record["sampling"] == [2, 2]
+    assert record["kernels"]["best"]["name"] == "Gaussian"
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--sampling", "4"], "does not fit the shapes"),
-        (["--sampling", "2", "--plot", "a.png"], "--sampling goes without --plot"),
-        (["--plot", "a.png"], "--plot and --compare take images of one shape"),
+        (["--sampling", "2", "--precision", "0.1"], "--sampling goes without --precision"),
         (["--centre", "first", "1"], "--centre: give area, first"),
         (["--sampling", "-2"], "is not positive"),
         (["--mask", "fine.npy"], r"a mask of shape (96, 96) for images of shape (48, 48)"),

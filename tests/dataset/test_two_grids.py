@@ -68,7 +68,7 @@ def test_the_sums_are_those_of_dense_algebra(x64):
 
 
 def test_noise_in_both_adds_nothing_on_average_to_the_equation_of_another_blur(x64):
-    draws, levels, truth, origin = 200, jnp.asarray([0.04, 0.01]), jnp.ones(1), jnp.asarray([2.0])
+    draws, levels, truth, origin = 200, jnp.asarray([0.4, 0.01]), jnp.ones(1), jnp.asarray([2.0])
     scene, random = natural_scene((48, 54), seed=3), np.random.default_rng(7)
     options = JointOptions("isotropic", Kernel("continuous"), "valid")
     model = options.model(scene.shape)

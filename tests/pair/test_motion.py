@@ -8,6 +8,7 @@ import scipy.ndimage
 from problems import photograph
 
 from gaussjax import Status, Verdict, estimate_blur
+from gaussjax.model.similarity import Similarity
 
 SIZE, SIGMA, ANGLE, SCALE, SHIFT = 96, 2.0, np.radians(1.0), 1.01, np.array([1.3, -0.7])
 
@@ -50,6 +51,34 @@ def test_the_table_shows_degrees(found):
     value, error, unit = row.removeprefix("rotation").replace("+-", "").split()
     assert float(value) == pytest.approx(np.degrees(found.motion.angle), abs=0.05 * float(error))
     assert unit == "degrees"
+
+
+def test_across_grids_the_finer_image_is_turned():
+    reference, blurred = turned_pair(noise=0)
+    coarse = blurred.reshape(SIZE // 2, 2, -1, 2).mean((1, 3))
+    found = estimate_blur(reference, coarse, sampling=2, motion="similarity")
+    assert found.status == Status.ESTIMATED
+    np.testing.assert_allclose(found.sigma, SIGMA, rtol=2e-3)
+    np.testing.assert_allclose(found.motion.angle, ANGLE, atol=np.radians(0.005))
+    np.testing.assert_allclose(found.motion.scale, SCALE, atol=1e-4)
+    np.testing.assert_allclose(found.params.shift, SHIFT, atol=0.005)
+
+
+@pytest.mark.parametrize("centre", [0.0, (0.3, 0.8)])
+def test_a_change_of_the_place_that_is_turned_about(centre):
+    turned = Similarity(jnp.asarray(0.1), jnp.asarray(1.2), jnp.asarray([0.5, -2.0]))
+    off, middle = jnp.broadcast_to(jnp.asarray(centre), (2,)), jnp.asarray([7.0, 5.0])
+    point = jnp.asarray([3.0, 11.0])
+
+    def moved(similarity, place, about):
+        return about + similarity.matrix @ (place - about) + similarity.shift
+
+    other = turned.about(off)
+    there = moved(turned, point, middle + off)
+    np.testing.assert_allclose(moved(other, point, middle), there, rtol=1e-6)
+    both = moved(turned, moved(other, point, middle), middle)
+    np.testing.assert_allclose(moved(other.before(turned), point, middle), both, rtol=1e-5)
+    np.testing.assert_allclose(moved(turned.inverse, moved(turned, point, middle), middle), point)
 
 
 def test_without_the_motion_the_pair_is_not_explained():

@@ -42,7 +42,7 @@ def test_least_squares_by_dense_algebra(x64, rng):
     blurred = coarse(np.fft.ifft(np.fft.fft(sharp) * gaussian(w, 1.3)).real)
     blurred += 0.02 * rng.normal(size=size)
     found = gj.fit_transfer(sharp, blurred, sampling=ratio, boundary="periodic", num_bins=bins)
-    spline = TransferSpline(w.shape, bins, None, folds=True)
+    spline = TransferSpline(w.shape, bins, None)
     filters = jax.jit(
         lambda rows: jax.vmap(partial(spline.combine, spline.terms(rows.dtype)))(rows)
     )(np.eye(spline.size)[:, None])

@@ -162,6 +162,7 @@ ARGUMENTS = {
     },
     "compare_families": {
         **PAIR_OPTIONS,
+        **GRID,
         "boundary": BOUNDARY,
     },
     "compare_kernels": {
@@ -174,6 +175,7 @@ ARGUMENTS = {
         "truncate": TRUNCATE,
         "radius": RADIUS,
         "estimate": ESTIMATE | {"None"},
+        **GRID,
     },
     "draw_map": {"reference": static(*FINITE, *WITH_NAN), "blur_map": NOTHING},
     "draw_report": {
