@@ -6,15 +6,21 @@ the ratio of two of them ripples by more than they differ.
 """
 
 import math
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.model.fourier import angular_frequencies, multiply
 from gaussjax.model.kernels import Kernel, axis_transfer, second_moment
 from gaussjax.model.options import KERNELS
 from gaussjax.model.response import BlurModel
+from gaussjax.pair.frame import Frame
+from gaussjax.pair.prediction import images_of
+
+Taps = Sequence[jax.Array]  # of an even filter along every axis, on and off the centre
 
 # px: of a wider blur all conventions have the same shape.
 _WIDEST = 1.25
@@ -31,16 +37,16 @@ _KNOTS = np.linspace(0, 1.1 * _WIDEST, 300) ** 2
 
 
 def other_conventions(
-    model: BlurModel, vector: jax.Array, reference: jax.Array
+    model: BlurModel, vector: jax.Array, filtered: Callable[[jax.Array | int, Taps], jax.Array]
 ) -> tuple[list[jax.Array], jax.Array]:
     """Their predictions minus the model's, and how they would change its optimum ``vector``.
 
-    The reference is A on a box of pixels with ``REACH`` px more on every side. Images of the box's
-    shape, and ``[k, m]``; zeros where the blur is wide. None of a full covariance, whose sampled
+    Filtered is A times a gain, by taps along every axis: of :func:`of_box` or :func:`of_frame`.
+    Images, and ``[k, m]``; zeros where the blur is wide. None of a full covariance, whose sampled
     form exists for definite ones only, beside a fitted shift, of pixels with a spacing, or of a
     kernel that has no other convention.
     """
-    dtype, p = reference.dtype, model.num_variances
+    dtype, p = vector.dtype, model.num_variances
     is_slanted = model.family == "full" and model.ndim > 1
     if model.shift or model.has_exponent or is_slanted or model.spacing is not None:
         return [], jnp.zeros((len(vector), 0), dtype)
@@ -59,15 +65,29 @@ def other_conventions(
     kernels = jnp.concatenate([own[:, None], found[..., 1:]], axis=1)
     taps = kernels @ jnp.asarray(_to_taps(), dtype)
     gain = vector[p] if model.gain else 1
-    read = []
-    for j in range(len(names) + 1):
-        image = gain * reference
-        for axis, k in enumerate(axes):
-            image = _filtered(image, taps[k, j], axis)
-        read.append(image)
+    read = [filtered(gain, [taps[k, j] for k in axes]) for j in range(len(names) + 1)]
     images = [jnp.where(narrow, image - read[0], 0) for image in read[1:]]
     changes = jnp.where(narrow, found[..., 0] - variances[:, None], 0)
     return images, jnp.pad(changes, ((0, len(vector) - p), (0, 0)))
+
+
+def of_box(reference: jax.Array, gain: jax.Array | int, taps: Taps) -> jax.Array:
+    """A on a box of pixels, of which ``REACH`` px more are given on every side, filtered."""
+    image = gain * reference
+    for axis, each in enumerate(taps):
+        image = _filtered(image, each, axis)
+    return image
+
+
+def of_frame(frame: Frame, gain: jax.Array | int, taps: Taps) -> jax.Array:
+    """A filtered on its own grid, as the coarser pixels of a frame see it."""
+    spectrum = frame.spectrum
+    waves = angular_frequencies(frame.reference_shape, taps[0].dtype)
+    for wave, each in zip(waves, taps, strict=True):
+        turns = [2 * each[n] * jnp.cos(n * wave) for n in range(1, REACH + 1)]
+        factor = sum(turns, each[0])
+        spectrum = multiply(factor, spectrum)
+    return gain * images_of(frame, [spectrum])[0]
 
 
 def _to_taps() -> np.ndarray:

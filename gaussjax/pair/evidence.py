@@ -12,7 +12,7 @@ from gaussjax.model.response import BlurModel
 from gaussjax.model.window import Window
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.numerics.reductions import block_sums, totals
-from gaussjax.pair.conventions import REACH, other_conventions
+from gaussjax.pair.conventions import REACH, of_box, of_frame, other_conventions
 from gaussjax.pair.crop import Crop, densest_box
 from gaussjax.pair.directions import HALO, box_shape, directions
 from gaussjax.pair.frame import Frame
@@ -69,11 +69,14 @@ def gather_evidence(
     box = Box.densest(weights * fields[0] ** 2, size)
     # Pixels that see beyond the edge of a valid region are not compared.
     around = partial(box.around, wraps=frame.boundary != "valid")
-    sharp = around(frame.blurred - frame.difference, REACH)
-    # Their filters are on the grid of the reference.
-    others, changes = [], jnp.zeros((len(vector), 0), vector.dtype)
     if frame.grid is None:
-        others, changes = other_conventions(model, vector, sharp)
+        filtered = partial(of_box, around(frame.blurred - frame.difference, REACH))
+    else:
+        # Filters are on the grid of the reference.
+        def filtered(gain, taps):
+            return box.of(of_frame(frame, gain, taps))
+
+    others, changes = other_conventions(model, vector, filtered)
     position = box.positions(predicted.dtype)
     _, found = directions(model, around(predicted, HALO), frame.centre / frame.scale, position)
     sums = _departure_sums(box, weights, fields, -score, [*found, *others])

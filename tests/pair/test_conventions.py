@@ -12,7 +12,7 @@ from problems import photograph
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import KERNELS
 from gaussjax.model.response import BlurModel
-from gaussjax.pair.conventions import REACH, other_conventions
+from gaussjax.pair.conventions import REACH, of_box, other_conventions
 
 BOX, CORNER = (30, 26), (70, 60)
 
@@ -69,8 +69,8 @@ def others(name, family, variances, scene, *rest, **nuisances):
     model = BlurModel(family, Kernel(name), 20, (40, 40), **nuisances)
     wide = tuple(slice(c - REACH, c + n + REACH) for c, n in zip(CORNER, BOX, strict=True))
     vector = np.asarray([*variances, *rest], scene.dtype)
-    of_box = jax.jit(partial(other_conventions, model))
-    return jax.device_get(of_box(vector, scene[wide]))
+    read = jax.jit(lambda v, image: other_conventions(model, v, partial(of_box, image)))
+    return jax.device_get(read(vector, scene[wide]))
 
 
 CASES = [("isotropic", (0.5,)), ("isotropic", (0.8,)), ("axis_aligned", (0.5, 0.8))]
@@ -137,10 +137,10 @@ def test_a_full_covariance_and_a_shift_have_none(scene, x64):
 def test_every_number_of_axes(ndim, rng, x64):
     model = BlurModel("isotropic", Kernel(), 20, (9,) * ndim)
     image = rng.normal(size=(2 * REACH + 3,) * ndim)
-    of_box = jax.jit(partial(other_conventions, model))
-    found, changes = of_box(np.asarray([0.25]), image)
+    read = jax.jit(lambda v, x: other_conventions(model, v, partial(of_box, x)))
+    found, changes = read(np.asarray([0.25]), image)
     assert [each.shape for each in found] == [(3,) * ndim] * 3
     assert changes.shape == (1, 3)
     # A constant stays as it is, whatever the kernel.
-    flat, _ = of_box(np.asarray([0.25]), np.ones_like(image))
+    flat, _ = read(np.asarray([0.25]), np.ones_like(image))
     np.testing.assert_allclose(flat, 0, atol=1e-12)

@@ -112,6 +112,18 @@ def test_noise_gives_error_bars_and_no_doubt(x64, rng):
     np.testing.assert_allclose(estimate.sigma_standard_error, bound, rtol=0.2)
 
 
+def test_another_kernel_convention_on_the_fine_grid_is_named(x64, rng):
+    fine, _ = coarse_pair(2, 4, 64)
+    blurred = scipy.ndimage.gaussian_filter(fine, 0.45)
+    coarse = blurred.reshape(64, 4, 64, 4).mean((1, 3))
+    noisy = coarse + 0.002 * np.std(coarse) * rng.normal(size=coarse.shape)
+    estimate = gj.estimate_blur(fine, noisy, sampling=4)
+    assert estimate.adequacy.verdict == gj.Verdict.EXPLAINED_POORLY
+    assert estimate.adequacy.cause == gj.Cause.CONVENTION
+    low, high = estimate.interval()
+    assert low < 0.45 < high
+
+
 @pytest.mark.parametrize(
     "levels", ["given", "estimate", pytest.param("coloured", marks=pytest.mark.slow)]
 )
