@@ -93,9 +93,12 @@ def run(
     kernels: Sequence[str] = tuple(KERNELS),
     noises: Sequence[float] = (0.003, 0.01, 0.03, 0.1),
     photographs: Sequence[str] = PHOTOGRAPHS,
-    draws: int = 1,
+    draws: Sequence[int] = (2, 8, 2, 2),
 ) -> dict[str, Any]:
-    """Names that were given, each [kernel][noise][pair]; noise over the contrast of A."""
+    """Names that were given, each [kernel][noise][pair]; noise over the contrast of A.
+
+    As many pairs of every photograph as ``draws`` has for the noise.
+    """
     random = np.random.default_rng(seed)
     chosen: dict[str, list] = {}
     recognised: dict[str, list] = {}
@@ -107,9 +110,9 @@ def run(
             [
                 _compared(image, soft, noise, random)
                 for image, soft in zip(scenes, softs, strict=True)
-                for _ in range(draws)
+                for _ in range(number)
             ]
-            for noise in noises
+            for noise, number in zip(noises, draws, strict=True)
         ]
         chosen[kernel] = [[each.best.name for each in row] for row in found]
         recognised[kernel] = [[expected in each.tied for each in row] for row in found]
@@ -154,12 +157,13 @@ def lost_gaussians(numbers: dict[str, Any]) -> float:
 
 def table(numbers: dict[str, Any]) -> str:
     """Rates by noise."""
-    pairs = len(numbers["photographs"]) * numbers["draws"]
+    pairs = [len(numbers["photographs"]) * number for number in numbers["draws"]]
     lines = [
-        f"{len(numbers['photographs'])} photographs, {pairs} pairs of {numbers['crop']} px.",
+        f"{len(numbers['photographs'])} photographs, frames of {numbers['crop']} px.",
         "Recognised in % (the true kernel is the one chosen, or not told apart from it); noise in %"
         " of A's contrast.",
-        f"{'':22}" + "".join(f"{100 * noise:>8g}" for noise in numbers["noises"]),
+        f"{'noise':22}" + "".join(f"{100 * noise:>8g}" for noise in numbers["noises"]),
+        f"{'pairs':22}" + "".join(f"{number:>8}" for number in pairs),
     ]
     for kernel, rate in rates(numbers).items():
         name = kernel.replace("$\\beta$", "beta")
@@ -188,7 +192,7 @@ def plot(numbers: dict[str, Any]) -> Figure:
                     colour = common.BLACK if right else common.VERMILION
                     text = {"ha": "center", "va": "center", "fontsize": 8, "color": colour}
                     axes.text(x, y, f"{counts[y, x]}", fontweight=weight, **text)
-        axes.set_title(f"{100 * noise:g} % noise", fontsize=10)
+        axes.set_title(f"{100 * noise:g} % noise, {len(rows[0])} pairs", fontsize=10)
         labels = [name.replace("_", " ") for name in names]
         axes.set_xticks(range(len(names)), labels, rotation=90, fontsize=8)
         axes.set_yticks(range(len(kernels)), kernels, fontsize=8)
@@ -207,6 +211,7 @@ EXPERIMENT = common.Experiment(
     smoke={
         "kernels": ("Gaussian 2 px", "disk 3.5 px", "bicubic 4"),
         "noises": (0.01,),
+        "draws": (1,),
         "photographs": ("hubble_deep_field",),
     },
 )

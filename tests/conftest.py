@@ -3,6 +3,7 @@
 import gc
 import os
 from importlib.metadata import version
+from pathlib import Path
 
 # Nearly all of a test's time is compilation: a quarter of it, for code that runs slower. Flags that
 # the caller has set come last and win.
@@ -45,11 +46,21 @@ def pytest_xdist_make_scheduler(config, log):
     return LoadFileScheduling(config, log) if config.option.dist == "load" else None
 
 
+def _is_short_of_maps():
+    """Linux gives a process 65,530 memory maps; every compiled program takes some."""
+    maps = Path("/proc/self/maps")
+    return not maps.exists() or len(maps.read_bytes().splitlines()) > 20_000
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _room_for_programs():
-    """Forget compiled programs between files: thousands of them leave a process no more maps."""
+    """Forget compiled programs between files when thousands of them leave few maps.
+
+    Not after every file: the small programs of array arithmetic are those of all files.
+    """
     yield
-    jax.clear_caches()
+    if _is_short_of_maps():
+        jax.clear_caches()
 
 
 @pytest.fixture(autouse=True)

@@ -346,7 +346,7 @@ def test_which_kernel_answer():
     for (_, *cells), rate in zip(table, rates.values(), strict=True):
         assert cells == [f"{100 * each:.0f}" for each in rate]
     (index,) = (k for k, noise in enumerate(found["noises"]) if noise == 0.01)
-    pairs = len(found["photographs"]) * found["draws"]
+    pairs = len(found["photographs"]) * found["draws"][index]
     right = sum(round(rate[index] * pairs) for rate in rates.values())
     assert_said(
         "study/which_kernel",
