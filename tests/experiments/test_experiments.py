@@ -181,11 +181,6 @@ def test_not_identifiable_is_right_only_for_a_delta():
     assert verdict["rmse_wide"] == 0
 
 
-def test_plain_numbers_are_strict_json():
-    value = {"a": np.array([1.0, np.nan]), 2: (np.float32(0.5), np.inf, np.int32(3), "text")}
-    assert common.plain(value) == {"a": [1.0, None], "2": [0.5, None, 3, "text"]}
-
-
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 def test_photographs_are_grey_and_larger_than_the_crop(name):
     with warnings.catch_warnings():
