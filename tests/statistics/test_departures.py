@@ -236,6 +236,7 @@ def summary(squares=200.0, num_pixels=100.0, inverse=((0.5,),)):
     return SimpleNamespace(
         squares=jnp.asarray(squares),
         num_pixels=jnp.asarray(num_pixels),
+        mean_square=jnp.asarray(squares / num_pixels),
         inverse=jnp.asarray(inverse),
     )
 

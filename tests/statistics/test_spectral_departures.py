@@ -22,7 +22,8 @@ def spectrum_of(noise):
     w = np.fft.fftfreq(SHAPE[0])[:, None], np.fft.rfftfreq(SHAPE[1])[None]
     square = 4 * np.pi**2 * (w[0] ** 2 + w[1] ** 2)
     gain = jnp.asarray(np.exp(-square))
-    return NoiseSpectrum.leaked(gain, -(square * gain)[None], gain, jnp.asarray(noise))
+    own = noise[1] + noise[0] * gain
+    return NoiseSpectrum.leaked(gain, -(square * gain)[None], own, jnp.asarray(noise))
 
 
 def powers(factor=1.0):
