@@ -93,26 +93,30 @@ def run(
     kernels: Sequence[str] = tuple(KERNELS),
     noises: Sequence[float] = (0.003, 0.01, 0.03, 0.1),
     photographs: Sequence[str] = PHOTOGRAPHS,
-    draws: Sequence[int] = (2, 8, 2, 2),
+    draws: Sequence[int] = (1, 8, 1, 1),
 ) -> dict[str, Any]:
     """Names that were given, each [kernel][noise][pair]; noise over the contrast of A.
 
     As many pairs of every photograph as ``draws`` has for the noise.
     """
-    random = np.random.default_rng(seed)
     chosen: dict[str, list] = {}
     recognised: dict[str, list] = {}
     scenes = [scene(name) for name in photographs]
     for kernel in tqdm(kernels, "kernels", disable=None):
         expected, blur = KERNELS[kernel]
         softs = [blur(image) for image in scenes]
+        # A cell is the same whatever else is computed.
+        cells = [
+            np.random.default_rng([seed, list(KERNELS).index(kernel), round(1e6 * noise)])
+            for noise in noises
+        ]
         found = [
             [
                 _compared(image, soft, noise, random)
                 for image, soft in zip(scenes, softs, strict=True)
                 for _ in range(number)
             ]
-            for noise, number in zip(noises, draws, strict=True)
+            for noise, number, random in zip(noises, draws, cells, strict=True)
         ]
         chosen[kernel] = [[each.best.name for each in row] for row in found]
         recognised[kernel] = [[expected in each.tied for each in row] for row in found]
@@ -140,7 +144,10 @@ def _compared(
 
 def rates(numbers: dict[str, Any]) -> dict[str, np.ndarray]:
     """Part of the pairs of every kernel that were recognised, by noise: alone, or in a class."""
-    return {kernel: np.mean(each, axis=1) for kernel, each in numbers["recognised"].items()}
+    return {
+        kernel: np.array([np.mean(row) for row in each])
+        for kernel, each in numbers["recognised"].items()
+    }
 
 
 def lost_gaussians(numbers: dict[str, Any]) -> float:
