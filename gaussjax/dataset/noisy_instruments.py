@@ -28,10 +28,10 @@ from gaussjax.model.fourier import inverse_transform, multiply
 from gaussjax.model.response import BlurModel
 from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
-from gaussjax.pair.errors_in_variables import ErrorsInVariables
+from gaussjax.pair.errors_in_variables import ErrorsInVariables, Transforms
 from gaussjax.pair.frame import Frame, frame_window
 from gaussjax.pair.prediction import residual_and_fields, transforms_of
-from gaussjax.statistics.noise import leaked
+from gaussjax.statistics.noise import NoiseSpectrum, leaked
 from gaussjax.statistics.noise_colour import coloured
 
 # Newton's steps in gain and offset, from their least squares.
@@ -61,10 +61,7 @@ def noisy_pair_sums(
     objective = ErrorsInVariables(frame, model, False, noise, jnp.inf * noise, correlation)
     window, p = objective.window(margins), model.num_variances
     vector = _with_nuisances(objective, variances, margins)
-    at = objective.linearize(vector, margins)
-    spectrum = objective.weighted_spectrum(at, vector, window, noise)
-    _, gradient, scatter = objective.sums(at, spectrum, window)
-    mean = scatter - objective.excess(vector, spectrum, window, noise)
+    at, spectrum, gradient, mean = _equations(objective, vector, margins)
     projection = jnp.zeros((p, 0), vector.dtype)
     if len(vector) > p:
         projection = jnp.stack([solve_small(mean[p:, p:], row) for row in mean[:p, p:]])
@@ -119,13 +116,21 @@ def _with_nuisances(
     vector = vector.at[p:].add(-solve_small(normal, inner_products(weighted, residual[None])[:, 0]))
 
     def step(_, vector):
-        at = objective.linearize(vector, margins)
-        spectrum = objective.weighted_spectrum(at, vector, window, objective.noise)
-        _, gradient, scatter = objective.sums(at, spectrum, window)
-        mean = scatter - objective.excess(vector, spectrum, window, objective.noise)
+        _, _, gradient, mean = _equations(objective, vector, margins)
         return vector.at[p:].add(-solve_small(mean[p:, p:], gradient[p:]))
 
     return loops.fori_loop(0, _STEPS, step, vector)
+
+
+def _equations(
+    objective: ErrorsInVariables, vector: jax.Array, margins: jax.Array
+) -> tuple[Transforms, NoiseSpectrum, jax.Array, jax.Array]:
+    """Transforms and their noise spectrum, the score, and the mean of its derivative."""
+    window, noise = objective.window(margins), objective.noise
+    at = objective.linearize(vector, margins)
+    spectrum = objective.weighted_spectrum(at, vector, window, noise)
+    _, gradient, scatter = objective.sums(at, spectrum, window)
+    return at, spectrum, gradient, scatter - objective.excess(vector, spectrum, window, noise)
 
 
 def _shared_noise(objective: ErrorsInVariables, spectra: jax.Array, window) -> jax.Array:

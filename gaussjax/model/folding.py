@@ -219,6 +219,11 @@ def with_noise_gain(grid: CoarseGrid | None, values: jax.Array, shape: Sequence[
     return grid.apply(grid.noise_gain(shape, values.real.dtype), values)
 
 
+def noise_power(grid: CoarseGrid | None, power: jax.Array, shape: Sequence[int]) -> jax.Array:
+    """Power that noise of A has in an image of this shape, from its power in A by frequency."""
+    return power if grid is None else fold(grid, with_noise_gain(grid, power, shape), shape)
+
+
 def tile(grid: CoarseGrid, spectrum: jax.Array, shape: Sequence[int]) -> jax.Array:
     """A coarse half-plane spectrum, repeated over the half plane of the fine frequencies.
 

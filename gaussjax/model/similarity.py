@@ -46,8 +46,7 @@ class Similarity:
 
     def after(self, angle, log_scale, shift) -> "Similarity":
         """What small changes of A's grid, seen from there, make of it: ``phi o (id + change)``."""
-        moved = self.matrix @ shift
-        return Similarity(self.angle + angle, self.scale * jnp.exp(log_scale), self.shift + moved)
+        return Similarity(angle, jnp.exp(log_scale), shift).before(self)
 
     @property
     def inverse(self) -> "Similarity":

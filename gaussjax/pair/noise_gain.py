@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.folding import CoarseGrid, fold, tile, with_noise_gain
+from gaussjax.model.folding import CoarseGrid, fold, noise_power, tile, with_noise_gain
 from gaussjax.model.fourier import half_plane_weights, multiply, squared_magnitude
 from gaussjax.model.noise_correlation import noise_colour
 from gaussjax.numerics.linear_algebra import inner_products, real_products
@@ -45,11 +45,10 @@ def passed(frame: Frame, level: jax.Array, power: jax.Array) -> jax.Array:
         level: v_A, or v_A s_A.
         power: of the filter, such as |R|^2.
     """
-    if frame.grid is None:
-        return multiply(level, power)
+    grid, shape = frame.grid, frame.blurred.shape
     if jnp.ndim(level):
-        return _folded(frame, multiply(level, power))
-    return multiply(level, _folded(frame, power))
+        return noise_power(grid, multiply(level, power), shape)
+    return multiply(level, noise_power(grid, power, shape))
 
 
 def axis_gains(
@@ -131,13 +130,4 @@ def colours_of_both(
     """
     sharp, soft = correlation
     fine = noise_colour(sharp, shape if grid is None else grid.fine_shape(shape))
-    if grid is not None:
-        fine = fold(grid, with_noise_gain(grid, fine, shape), shape)
-    return fine, noise_colour(soft, shape)
-
-
-def _folded(frame: Frame, power: jax.Array) -> jax.Array:
-    """A power spectrum of the reference as white noise has it, on the grid of B."""
-    assert frame.grid is not None
-    shape = frame.blurred.shape
-    return fold(frame.grid, with_noise_gain(frame.grid, power, shape), shape)
+    return noise_power(grid, fine, shape), noise_colour(soft, shape)

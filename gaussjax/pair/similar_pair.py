@@ -100,7 +100,7 @@ def with_similarity(
         raise ValueError("the estimate holds no motion")
     rest = Similarity(found.angle, found.scale, shift)
     if grid is None:
-        whole = similarity.after(found.angle, jnp.log(found.scale), shift)
+        whole = rest.before(similarity)
     else:
         # The fit saw A as large as B shows it, and turned about the middle of B's pixels.
         whole = similarity.before(rest.about(grid.starts))

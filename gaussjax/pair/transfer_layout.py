@@ -18,6 +18,7 @@ from gaussjax.model.folding import (
     RINGING,
     CoarseGrid,
     fold,
+    noise_power,
     product_weights,
     tile,
     with_noise_gain,
@@ -104,6 +105,10 @@ class Layout:
     def with_noise_gain(self, values: jax.Array) -> jax.Array:
         """Values times the part of A's white noise that coarse pixels leave, before folding."""
         return with_noise_gain(self.grid, values, self.whole)
+
+    def noise_power(self, power: jax.Array) -> jax.Array:
+        """Power that A's white noise has in an image on the grid of B, from that in A."""
+        return noise_power(self.grid, power, self.whole)
 
     def energy(self, dtype) -> jax.Array:
         """Sum of squares of what continues an image, px of B."""

@@ -60,7 +60,7 @@ def residual_power(
     energy = jnp.sum(window**2)
     energy = jnp.where(energy > 0, energy, 1)
     transform = forward_transform(layout.embedded(equations.window * residual), window.ndim)
-    gain = layout.folded(layout.with_noise_gain(transfer**2))
+    gain = layout.noise_power(transfer**2)
     waves = angular_frequencies(layout.whole, window.dtype)
     radius = jnp.sqrt(sum(wave**2 for wave in waves))
     lowest = 2 * math.pi * _LOWEST / min(layout.shape)
@@ -69,7 +69,7 @@ def residual_power(
     return ResidualPower(
         power=squared_magnitude(transform) / energy,
         gain=leaked(gain[None], window)[0],
-        gain_error=layout.folded(layout.with_noise_gain(spread)),
+        gain_error=layout.noise_power(spread),
         counted=counted,
         num_pixels=energy**2 / jnp.where(fourth > 0, fourth, 1),
     )

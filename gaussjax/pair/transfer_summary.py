@@ -91,7 +91,7 @@ def _by_levels(
     shared = spline.sums(equations.terms, weights * layout.with_noise_gain(transfer))
     moved = product(inverse, jnp.sum(equations.window) * shared.reshape(-1))
     change = transfer * spline.combine(equations.terms, moved.reshape(found.change.shape))
-    imitated = layout.folded(layout.with_noise_gain(2 * change))
+    imitated = layout.noise_power(2 * change)
     seen = residual_power(equations, found.trusted, error)
     spread = levels_covariance(seen, frame.noise, frame.ceiling, imitated)
     return jnp.outer(moved, moved) * jnp.sum(product(spread, turn) * turn)

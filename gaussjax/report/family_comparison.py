@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from gaussjax.checks import check_option
 from gaussjax.model.arguments import Mask
-from gaussjax.model.folding import fold, with_noise_gain
+from gaussjax.model.folding import noise_power
 from gaussjax.model.fourier import forward_transform, half_plane_weights, squared_magnitude
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import (
@@ -131,7 +131,7 @@ def compare_families(
     convention = as_kernel(kernel, truncate, radius)
     check_option(boundary, BOUNDARIES, "boundary")
     grids = sampling, pixel, centre
-    ndim = on_grids(reference, blurred, (mask, weights), grids, boundary)[0].ndim
+    _, _, usable, _ = on_grids(reference, blurred, (mask, weights), grids, boundary)
     fit = partial(
         estimate_blur,
         reference,
@@ -147,7 +147,7 @@ def compare_families(
         pixel=pixel,
         centre=centre,
     )
-    names = _names(ndim, convention)
+    names = _names(np.ndim(reference), convention)
     if isinstance(noise_std, str):
         noise_std = _levels(fit, names, noise_std)
     # Bounds that do not bind let both fits of one sigma share a compiled program. Where they would
@@ -160,9 +160,8 @@ def compare_families(
     # Where the noise is coloured a sharp edge leaks, as in the fit.
     ramps = None if noise_std is None else 2 + 0.5 * margins.astype(pair.sharp.dtype)
     window = pair.window(margins, ramps)
-    if weights is not None:
-        inside = tuple(slice(n) for n in pair.shape)
-        window = window * jnp.asarray(weights, window.dtype)[inside]
+    if usable.weights is not None:
+        window = window * usable.weights.astype(window.dtype)
     levels = None if noise_std is None else jnp.asarray(noise_std, window.dtype)
     params = [pair.params(each) for each in estimates]
     aic = [_deviance(pair, each, convention, window, levels) for each in params]
@@ -227,9 +226,7 @@ def _deviance(
     noise = unit**2 * floored_noise((levels[::-1] if pair.is_swapped else levels) ** 2 / unit**2)
     shape, grid = pair.sharp.shape, pair.grid
     response = system_response(params, shape, kernel, known_reach(params, kernel, shape))
-    gain = squared_magnitude(response)
-    if grid is not None:
-        gain = fold(grid, with_noise_gain(grid, gain, pair.shape), pair.shape)
+    gain = noise_power(grid, squared_magnitude(response), pair.shape)
     density = noise[1] + noise[0] * leaked(gain[None], window)[0]
     power = squared_magnitude(forward_transform(window * residual, window.ndim))
     return jnp.sum(half_plane_weights(pair.shape, window.dtype) * power / density)
