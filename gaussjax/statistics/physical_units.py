@@ -2,20 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
 from gaussjax.checks import check_type
 from gaussjax.model.array_checks import as_numbers_per_axis, is_traced
-from gaussjax.model.params import namespace, signed_sqrt
+from gaussjax.model.params import BlurParams, namespace, signed_sqrt
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.printed import Row, table, with_errors
 from gaussjax.statistics.widths import FWHM_PER_SIGMA
-
-if TYPE_CHECKING:
-    from gaussjax.statistics.result import BlurEstimate
 
 
 @pytree
@@ -71,12 +67,21 @@ def physical_rows(blur: PhysicalBlur) -> list[Row]:
 
 
 def in_units(
-    estimate: "BlurEstimate", pixel_size: float | Sequence[float], unit: str
+    params: BlurParams,
+    matrix: jax.Array,
+    variance_error: jax.Array,
+    lengths: Sequence[jax.Array],
+    pixel_size: float | Sequence[float],
+    unit: str,
 ) -> PhysicalBlur:
     """An estimated blur in a unit of length or angle: ``sigma_unit = pixel_size * sigma``.
 
     Args:
-        estimate: in px.
+        params: of the blur, in px.
+        matrix: its covariance, px^2, ``[ndim, ndim]``.
+        variance_error: standard errors of its variances, px^2.
+        lengths: sigma, its standard error, FWHM, its standard error: px, or in the unit of
+            ``spacing``.
         pixel_size: of a pixel in the unit: a number, or ``[ndim]`` in axis order.
         unit: its name, for print.
 
@@ -88,27 +93,24 @@ def in_units(
         >>> estimate.in_units((0.06, 0.05), "arcsec").fwhm   # doctest: +SKIP
     """
     check_type(unit, str, "unit", "the name of one")
-    found, family = estimate.covariance_matrix, estimate.params.family
-    sizes = pixel_sizes(pixel_size, found.shape[-1], "pixel_size")
-    size = namespace(found).asarray(sizes, found.dtype)
-    areas = _like(size[:, None] * size[None, :], found)
-    matrix = areas * found
-    lengths = [estimate.sigma, estimate.sigma_standard_error]
-    lengths += [estimate.fwhm, estimate.fwhm_standard_error]
+    sizes = pixel_sizes(pixel_size, matrix.shape[-1], "pixel_size")
+    size = namespace(matrix).asarray(sizes, matrix.dtype)
+    areas = _like(size[:, None] * size[None, :], matrix)
     # Along the axes, from the unit in which sigma is: px, or that of ``spacing``.
-    spacing = estimate.params.spacing or (1.0,) * len(sizes)
+    spacing = params.spacing or (1.0,) * len(sizes)
     factors = [new / old for new, old in zip(sizes, spacing, strict=True)]
-    factor = size / namespace(found).asarray(spacing, found.dtype)
+    factor = size / namespace(matrix).asarray(spacing, matrix.dtype)
     if np.allclose(factors, factors[0], rtol=1e-9):
         scaled = [length * factor[0] for length in lengths]
-    elif family == "full":
-        principal = _principal(matrix, estimate.standard_error.variance, areas)
+    elif params.family == "full":
+        principal = _principal(areas * matrix, variance_error, areas)
         scaled = [*principal, *(FWHM_PER_SIGMA * each for each in principal)]
     else:
-        each = lengths if family == "axis_aligned" else [length[..., None] for length in lengths]
+        isotropic = params.family != "axis_aligned"
+        each = [length[..., None] for length in lengths] if isotropic else lengths
         scaled = [length * _like(factor, length) for length in each]
     sigma, error, fwhm, fwhm_error = scaled
-    return PhysicalBlur(sigma, error, fwhm, fwhm_error, matrix, sizes, unit)
+    return PhysicalBlur(sigma, error, fwhm, fwhm_error, areas * matrix, sizes, unit)
 
 
 def pixel_sizes(pixel_size: float | Sequence[float], ndim: int, name: str) -> tuple[float, ...]:

@@ -112,8 +112,7 @@ class BlurEstimate(Batch):
     def mtf50(self) -> jax.Array:
         """Frequency at which the kernel passes half of the contrast, cycles/px.
 
-        ``(2 ln 2)^(1 / p) / (2 pi |sigma|)``, p = 2 of a Gaussian: the "degree of blurring" as a
-        frequency, of the continuous kernel; see ``transfer_profile`` for the empirical.
+        ``(2 ln 2)^(1 / p) / (2 pi |sigma|)``, p = 2 of a Gaussian. Measured: ``transfer_profile``.
         """
         with np.errstate(divide="ignore"):
             return half_contrast(self.exponent)[0] / abs(self.sigma)
@@ -161,8 +160,7 @@ class BlurEstimate(Batch):
 
         Of noise and model error together, ``hypot``, the noise by Student's t where ``freedom`` is
         given. Normal in the variance, where the model is nearly linear, and mapped to sigma: near
-        zero blur the interval is lopsided and may reach into negative sigma.
-        TypeError or ValueError unless ``level`` is a number between 0 and 1.
+        zero blur it is lopsided and may go below zero. TypeError or ValueError of another level.
         """
         level = as_probability(level, "level")
         xp, dtype = jnp if is_traced(level) else namespace(self.sigma), self.sigma.dtype
@@ -176,7 +174,9 @@ class BlurEstimate(Batch):
 
     def in_units(self, pixel_size: float | Sequence[float], unit: str = "units") -> PhysicalBlur:
         """The blur in a unit of length or angle; :func:`.physical_units.in_units` has the rules."""
-        return in_units(self, pixel_size, unit)
+        blur = self.params, self.covariance_matrix, self.standard_error.variance
+        lengths = self.sigma, self.sigma_standard_error, self.fwhm, self.fwhm_standard_error
+        return in_units(*blur, lengths, pixel_size, unit)
 
     def __str__(self) -> str:
         """A short table, problems first; of a batch counts; of a traced estimate its shapes."""
