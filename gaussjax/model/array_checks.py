@@ -29,11 +29,17 @@ def check_known(why: str, **given) -> None:
 
 
 def as_array(value, name: str) -> Any:
-    """``value`` as an array, of NumPy if it is none yet; ValueError where it has no shape."""
+    """``value`` as an array, of NumPy if it is none yet; ValueError where it has no shape.
+
+    In the byte order of this machine: JAX knows no other, and readers of FITS hand on the file's.
+    """
     if isinstance(value, jax.Array):
         return value
     try:
-        return jnp.asarray(value) if is_traced(value) else np.asarray(value)
+        if is_traced(value):
+            return jnp.asarray(value)
+        array = np.asarray(value)
+        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     except Exception as error:
         raise ValueError(f"{name} must be an array; got {shown(value)}: {error}") from None
 

@@ -75,7 +75,7 @@ def to_precision(estimate: F) -> F:
             for x, name in zip(given, names, strict=True)
         ]
         # The checks of the front door, without the pixels.
-        jax.eval_shape(as_pair, *(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in maps[:2]))
+        jax.eval_shape(as_pair, *(jax.ShapeDtypeStruct(x.shape, _native(x)) for x in maps[:2]))
         if any(x is not None and x.shape != maps[0].shape for x in maps):
             raise ValueError(f"mask and weights must have the shape of the images, {maps[0].shape}")
         if any(isinstance(x, np.ma.MaskedArray) for x in maps):
@@ -83,6 +83,11 @@ def to_precision(estimate: F) -> F:
         return _search(partial(estimate, **options), maps, asked)
 
     return wrapped  # pyright: ignore[reportReturnType]
+
+
+def _native(image: Any) -> Any:
+    """The dtype of an image in the byte order of this machine."""
+    return image.dtype.newbyteorder("=") if isinstance(image.dtype, np.dtype) else image.dtype
 
 
 def _search(estimate: Callable[..., BlurEstimate], maps: list[Any], asked: float) -> BlurEstimate:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import gaussjax as gj
-from gaussjax.model.arguments import as_noise, as_weights
+from gaussjax.model.arguments import as_image, as_noise, as_weights
 
 GOOD = np.random.default_rng(0).random((8, 9), np.float32)
 STATIC_FAULTS = [
@@ -100,6 +100,21 @@ def test_numbers_of_other_kinds_are_promoted(kind, dtype):
     got = gj.blur(image, 1.0)
     assert got.dtype == dtype
     np.testing.assert_allclose(got, gj.blur(image.astype(dtype), 1.0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [">f4", ">f8", ">i2", "<u2"])
+def test_byte_orders_of_files_are_read(kind, x64):
+    """FITS files hold the largest byte first, and their readers hand it on."""
+    stored = (100 * GOOD).astype(kind)
+    same = stored.astype(stored.dtype.newbyteorder("="))
+    for read in (lambda x: as_image(x, "blurred"), lambda x: as_weights(x, GOOD)):
+        np.testing.assert_array_equal(read(stored), read(same))
+
+
+def test_a_frame_in_another_byte_order_is_read_in_parts():
+    stored, same = GOOD.astype(">f4"), GOOD.astype("f4")
+    found, expected = (gj.estimate_blur(x, x[::-1], precision=0.5) for x in (stored, same))
+    assert found.loss == expected.loss
 
 
 def test_a_pair_of_two_precisions_takes_the_wider(x64):
