@@ -31,7 +31,7 @@ def check_known(why: str, **given) -> None:
 def as_array(value, name: str) -> Any:
     """``value`` as an array, of NumPy if it is none yet; ValueError where it has no shape.
 
-    In the byte order of this machine: JAX knows no other, and readers of FITS hand on the file's.
+    In a format of numbers that JAX knows: readers of FITS hand on the byte order of the file.
     """
     if isinstance(value, jax.Array):
         return value
@@ -39,6 +39,8 @@ def as_array(value, name: str) -> Any:
         if is_traced(value):
             return jnp.asarray(value)
         array = np.asarray(value)
+        if array.dtype == np.longdouble:
+            return array.astype(np.float64)
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     except Exception as error:
         raise ValueError(f"{name} must be an array; got {shown(value)}: {error}") from None
@@ -56,7 +58,8 @@ def kind_of(dtype) -> str:
 
 def as_real(value, name: str, kinds: str = "iufb") -> Any:
     """``value`` as an array of real numbers; TypeError if it is none, or a masked array."""
-    if isinstance(value, np.ma.MaskedArray):
+    # That of other libraries, such as astropy's CCDData, would be dropped without a word.
+    if isinstance(getattr(value, "mask", None), np.ndarray | np.bool_):
         raise TypeError(
             f"{name} is a masked array: pass its data, and the pixels to use as mask=~array.mask"
         )

@@ -102,13 +102,20 @@ def test_numbers_of_other_kinds_are_promoted(kind, dtype):
     np.testing.assert_allclose(got, gj.blur(image.astype(dtype), 1.0), rtol=1e-6)
 
 
-@pytest.mark.parametrize("kind", [">f4", ">f8", ">i2", "<u2"])
+@pytest.mark.parametrize("kind", [">f4", ">f8", ">i2", "<u2", np.longdouble])
 def test_byte_orders_of_files_are_read(kind, x64):
     """FITS files hold the largest byte first, and their readers hand it on."""
     stored = (100 * GOOD).astype(kind)
-    same = stored.astype(stored.dtype.newbyteorder("="))
+    same = stored.astype(stored.dtype.str.strip("<>=") if stored.itemsize < 16 else float)
     for read in (lambda x: as_image(x, "blurred"), lambda x: as_weights(x, GOOD)):
         np.testing.assert_array_equal(read(stored), read(same))
+
+
+def test_a_mask_of_another_library_is_not_dropped():
+    ccd = pytest.importorskip("astropy.nddata").CCDData
+    assert as_image(ccd(GOOD, unit="adu"), "blurred").shape == GOOD.shape
+    with pytest.raises(TypeError, match="blurred is a masked array"):
+        as_image(ccd(GOOD, unit="adu", mask=GOOD > 0), "blurred")
 
 
 def test_a_frame_in_another_byte_order_is_read_in_parts():
