@@ -20,8 +20,11 @@ _SHOWN = 60  # characters of a value
 
 def shown(value: Any) -> str:
     """A value in a few words, for the end of a message."""
-    if hasattr(value, "shape") and hasattr(value, "dtype") and value.shape != ():
-        return f"an array of shape {tuple(value.shape)} and dtype {value.dtype}"
+    try:
+        if hasattr(value, "shape") and hasattr(value, "dtype") and value.shape != ():
+            return f"an array of shape {tuple(value.shape)} and dtype {value.dtype}"
+    except Exception:  # a class of arrays, or an iterator over one, that only look like arrays
+        return f"a {type(value).__name__}"
     try:
         text = " ".join(repr(value).split())
     except Exception:
@@ -100,12 +103,23 @@ def as_not_negative(value: Any, name: str) -> float:
 
 def as_path(value: Any, name: str) -> str:
     """``value`` as the name of a file or folder."""
-    if not isinstance(value, str | os.PathLike) or isinstance(os.fspath(value), bytes):
+    try:
+        path = os.fspath(value)
+    except Exception:  # TypeError of all that is no path, or what an object of the caller's raises
+        path = b""
+    if isinstance(path, bytes):
         raise TypeError(f"{name} must be a path, as text or pathlib.Path; got {shown(value)}")
-    path = os.fspath(value)
-    if not path or "\0" in path:
+    if not path or "\0" in path or not _is_encodable(path):
         raise ValueError(f"{name} must be the name of a file or folder; got {shown(value)}")
     return path
+
+
+def _is_encodable(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def looks_like_colour(shape: tuple[int, ...]) -> bool:

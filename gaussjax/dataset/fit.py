@@ -27,7 +27,7 @@ from gaussjax.dataset.told_noise import ToldNoise
 from gaussjax.dataset.two_grids import fitting
 from gaussjax.io.pair_stream import PairStream
 from gaussjax.model.arguments import check_fit_options
-from gaussjax.model.array_checks import as_flags, check_known
+from gaussjax.model.array_checks import as_flags, as_real, check_known
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import Boundary, Family, KernelName, Pixel
 from gaussjax.model.params import BlurParams
@@ -130,7 +130,7 @@ def fit_dataset(
     state = None if state is None else as_path(state, "state")
     if on_progress is not None:
         check_function(on_progress, "on_progress")
-    check_known("many pairs are streamed", initial=initial)
+    _check_initial(initial)
     told = ToldNoise.of(noise_std, noise_correlation, boundary)
     convention = as_kernel(kernel, truncate, radius)
     grids, noisy = as_sampling(sampling, pixel, centre, boundary), told is not None
@@ -158,6 +158,13 @@ def fit_dataset(
             file.finish()
             return _result(current, fit, sums, known, told and told.levels)
         current = JointPass(next_start(fit, current.start, options), current.number + 1)
+
+
+def _check_initial(initial) -> None:
+    """Refuse what is no number: whether it fits the images shows when there are some."""
+    check_known("many pairs are streamed", initial=initial)
+    if initial is not None and not isinstance(initial, BlurParams):
+        as_real(initial, "initial", "iuf")
 
 
 def _check_collection(pairs: Iterable) -> None:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.checks import shown
 from gaussjax.model.arguments import as_noise
 from gaussjax.model.array_checks import check_known
 from gaussjax.model.noise_correlation import as_noise_correlation
@@ -34,7 +35,7 @@ class ToldNoise:
         check_known("many pairs are streamed", noise_correlation=noise_correlation)
         if isinstance(noise_std, str):
             raise ValueError(
-                f"noise_std must be None or two numbers for many pairs; got {noise_std!r}"
+                f"noise_std must be None or two numbers for many pairs; got {shown(noise_std)}"
             )
         noise, _ = as_noise(noise_std, np.float32)
         # Of how many axes the images are is not known yet.

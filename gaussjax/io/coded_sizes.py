@@ -41,13 +41,13 @@ def _little(data: bytes) -> int:
 
 
 def _jpeg(data: bytes) -> int | None:
-    for code, body in _jpeg_segments(data):
+    for code, body in jpeg_segments(data):
         if code in _START_OF_FRAME and len(body) >= 5:
             return _big(body[1:3]) * _big(body[3:5])
     return None
 
 
-def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Codes and contents of the marker segments before the first scan."""
     place = 2
     while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != 0xDA:

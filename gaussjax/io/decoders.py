@@ -55,6 +55,10 @@ class Decoded:
 
 def check_samples(samples: np.ndarray) -> None:
     """Raise ImageFileError unless there are samples, and they are real numbers."""
+    if samples.dtype.kind == "c":
+        raise ImageFileError(
+            f"samples of type {samples.dtype} are not real numbers; save their magnitude, numpy.abs"
+        )
     if samples.dtype.kind not in "buif":
         raise ImageFileError(f"samples of type {samples.dtype} are not real numbers")
     if samples.size == 0:

@@ -50,6 +50,7 @@ def decode_tiff(path: Path, selection: str | None = None) -> Decoded:
         bits, colormap = page.bitspersample, page.colormap
         pixel_size = _pixel_size(tiff, series)
     axes = series.axes
+    _check_axes(axes.replace("S", ""), series.shape)
     if samples.dtype == bool:
         samples, bits = np.where(samples, np.uint8(255), np.uint8(0)), 8  # as 1-bit PNG is read
     scale = full_scale(samples.dtype, bits)
@@ -79,8 +80,6 @@ def decode_tiff(path: Path, selection: str | None = None) -> Decoded:
     if samples.ndim > len(axes) and not bands:
         samples = drop_extra_sample(samples, 3 if colour else 1, notes)
     if len(axes) == 3:
-        if axes[0] not in _STACK_AXES:
-            raise ImageFileError(f"TIFF axes {axes} are no image and no volume; export one image")
         notes.append(f"stack of {samples.shape[0]} pages read as a volume")
     colour = colour and not bands
     return Decoded(samples, scale, colour, orientation, tuple(notes), pixel_size, bands=bands)
@@ -98,6 +97,18 @@ def map_tiff(path: Path) -> Decoded | None:
             samples = tifffile.memmap(path, mode="r")
             return Decoded(samples, None, pixel_size=_pixel_size(tiff, series))
     return None
+
+
+def _check_axes(axes: str, shape: tuple[int, ...]) -> None:
+    """Refuse times, channels and positions, of which one has to be chosen."""
+    if len(axes) < 3 or (len(axes) == 3 and axes[0] in _STACK_AXES):
+        return
+    leading = axes[:-3] if axes[-3] in _STACK_AXES else axes[:-2]
+    place = ", ".join("0" * len(leading))
+    raise ImageFileError(
+        f"TIFF axes {axes} of shape {shape} are no image and no volume; take one, in Python: import"
+        f' tifffile, numpy; numpy.save("image.npy", tifffile.imread(FILE)[{place}])'
+    )
 
 
 def _name(code: Any) -> str:

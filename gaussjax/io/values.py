@@ -40,7 +40,7 @@ def to_values(
     if linearize and channel is not None and is_of_stored_values(channel):
         raise ImageFileError(f"{channel} is of the stored values: do not linearize them")
     white = _white(decoded, notes) if linearize else None
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # of signalling NaN, too
         if weights is not None:
             values = _mixed(samples, dtype, white, weights)
             notes.append(f"channel {channel} used")

@@ -60,9 +60,11 @@ def make_grid(shape: tuple[int, ...], tile, step, unit: tuple[int, ...] | None =
     tile = _per_axis(tile, len(shape), "tile")
     step = tuple(t // 2 for t in tile) if step is None else _per_axis(step, len(shape), "step")
     if any(not 2 <= t <= n for t, n in zip(tile, shape, strict=True)):
-        raise ValueError(f"tile must be from 2 px to the frame's {shape}; got {tile}")
+        raise ValueError(f"tile must be from 2 px to the frame's {shape}; got {shown(tile)}")
     if any(not 1 <= s <= t for s, t in zip(step, tile, strict=True)):
-        raise ValueError(f"step must be from 1 px to the tile's {tile}, or gaps stay; got {step}")
+        raise ValueError(
+            f"step must be from 1 px to the tile's {tile}, or gaps stay; got {shown(step)}"
+        )
     unit = (1,) * len(shape) if unit is None else unit
     # A frame holds whole units, so that a tile is widened to no more than all of it.
     tile = tuple(-(-t // u) * u for t, u in zip(tile, unit, strict=True))

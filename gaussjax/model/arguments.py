@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussjax.checks import check_option, looks_like_colour, masks_of_both, shown
-from gaussjax.model.array_checks import as_real, as_two_numbers, check_elementwise, is_traced
+from gaussjax.model.array_checks import (
+    as_real,
+    as_two_numbers,
+    check_elementwise,
+    check_type_of_jax,
+    is_traced,
+)
 from gaussjax.model.options import (
     ALL_FAMILIES,
     BOUNDARIES,
@@ -185,6 +191,7 @@ def check_bounds(bounds) -> None:
         return
     wanted = "(low, high) in sigma with low < high"
     values = as_two_numbers(bounds, "bounds", wanted)
+    check_type_of_jax(bounds, "bounds")
     if values is not None and not values[0] < values[1]:
         raise ValueError(f"bounds must be {wanted}; got {shown(bounds)}")
 

@@ -34,16 +34,30 @@ def as_array(value, name: str) -> Any:
     In a format of numbers that JAX knows: readers of FITS hand on the byte order of the file.
     """
     if isinstance(value, jax.Array):
+        if not is_traced(value) and value.is_deleted():
+            raise ValueError(f"{name} has been deleted: its memory was donated to a program of JAX")
         return value
     try:
-        if is_traced(value):
-            return jnp.asarray(value)
-        array = np.asarray(value)
-        if array.dtype == np.longdouble:
-            return array.astype(np.float64)
-        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+        return jnp.asarray(value) if is_traced(value) else _as_jax_takes_it(np.asarray(value))
     except Exception as error:
         raise ValueError(f"{name} must be an array; got {shown(value)}: {error}") from None
+
+
+def _as_jax_takes_it(array: np.ndarray) -> np.ndarray:
+    """Without what JAX has no types for: bytes in another order, as FITS has them, and 80 bit."""
+    if array.dtype.char == "g":
+        return array.astype(np.float64)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def check_type_of_jax(value, name: str) -> None:
+    """Raise TypeError for a NumPy array of a type that JAX does not have."""
+    if not isinstance(value, np.ndarray | np.generic):
+        return
+    if _as_jax_takes_it(np.asarray(value)).dtype != value.dtype:
+        raise TypeError(
+            f"{name} is of type {value.dtype}, which JAX does not have: use astype(float)"
+        )
 
 
 def kind_of(dtype) -> str:
@@ -114,7 +128,10 @@ def check_elementwise(function: Callable, name: str, shape: tuple[int, ...]) -> 
     wanted = f"{name} must be a hashable function of jax.numpy operations that keeps the shape"
     try:
         hash(function)
-        found = jax.eval_shape(function, jax.ShapeDtypeStruct(shape, jnp.result_type(float)))
+        # Not the function itself: JAX crashes on one without weak references, such as np.ceil.
+        found = jax.eval_shape(
+            lambda x: function(x), jax.ShapeDtypeStruct(shape, jnp.result_type(float))
+        )
     except Exception as error:
         reason = str(error).partition("\n")[0]
         raise TypeError(f"{wanted}; of {shown(function)} it fails: {reason}") from error

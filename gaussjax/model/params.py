@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.checks import as_count, check_option, shown
-from gaussjax.model.array_checks import as_real, is_traced
+from gaussjax.model.array_checks import as_real, check_type_of_jax, is_traced
 from gaussjax.model.options import ALL_FAMILIES, GENERALISED, AnyFamily
 from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix
 from gaussjax.numerics.pytree import pytree, static
@@ -195,3 +195,4 @@ def check_initial(initial, ndim: int, dtype) -> None:
     """Raise TypeError or ValueError unless a fit can start from there."""
     if initial is not None:
         as_params(initial, ndim, dtype, "initial")
+        check_type_of_jax(initial, "initial")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.checks import check_option
+from gaussjax.checks import check_option, shown
 from gaussjax.model.array_checks import as_numbers_per_axis, is_traced
 from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.options import PADDED_BOUNDARIES, PIXELS
@@ -159,7 +159,7 @@ def _check_no_grid(pixel: str, centre) -> None:
     if pixel != "area" or not (isinstance(centre, str) and centre == "area"):
         raise ValueError(
             "pixel and centre describe the coarse grid of blurred: they go with sampling, the"
-            f" number of fine px per coarse px; got pixel={pixel!r}, centre={centre!r}"
+            f" number of fine px per coarse px; got pixel={shown(pixel)}, centre={shown(centre)}"
         )
 
 
@@ -198,10 +198,10 @@ def _ratios(sampling, ndim: int) -> tuple[Fraction, ...]:
     found = []
     for value in values:
         ratio = Fraction(value).limit_denominator(_LARGEST_DENOMINATOR)
-        if value <= 0 or abs(float(ratio) - value) > _TOLERANCE * value:
+        if not 0 < value < 2**31 or abs(float(ratio) - value) > _TOLERANCE * value:
             raise ValueError(
                 "sampling must be above 0 and a ratio of whole numbers with a denominator of at"
-                f" most {_LARGEST_DENOMINATOR}, such as 4, 1.5 or 5 / 3; got {sampling}"
+                f" most {_LARGEST_DENOMINATOR}, such as 4, 1.5 or 5 / 3; got {shown(sampling)}"
             )
         found.append(ratio)
     return tuple(found)
@@ -239,8 +239,8 @@ def _first(centre, ratios: tuple[Fraction, ...]) -> tuple[float, ...]:
     found = tuple(_numbers(centre, "centre", len(ratios)))
     if any(abs(c - a) >= float(r) for c, a, r in zip(found, by_area, ratios, strict=True)):
         raise ValueError(
-            f"centre {centre} puts the first coarse pixel beyond the first fine ones: it lies less"
-            f" than a coarse pixel from {', '.join(f'{a:g}' for a in by_area)}; crop the images to"
-            " the same field, or fit a shift"
+            f"centre {shown(centre)} puts the first coarse pixel beyond the first fine ones: it"
+            f" lies less than a coarse pixel from {', '.join(f'{a:g}' for a in by_area)}; crop the"
+            " images to the same field, or fit a shift"
         )
     return found

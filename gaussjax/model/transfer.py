@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +11,7 @@ from numpy.typing import ArrayLike
 from gaussjax.checks import check_option
 from gaussjax.model import boundary as borders
 from gaussjax.model.arguments import as_image, check_finite
-from gaussjax.model.array_checks import as_shape, is_traced, kind_of
+from gaussjax.model.array_checks import as_array, as_shape, is_traced, kind_of
 from gaussjax.model.fourier import (
     along_axis,
     angular_frequencies,
@@ -202,9 +201,8 @@ def transfer_function(
     """
     convention = as_kernel(kernel, truncate, radius)
     shape = as_shape(image_shape, "image_shape")
-    given: Any = params.variance if isinstance(params, BlurParams) else params
-    is_floating = hasattr(given, "dtype") and kind_of(given.dtype) == "f"
-    dtype = jnp.result_type(float, given if is_floating else float)
+    given = as_array(params.variance if isinstance(params, BlurParams) else params, "params")
+    dtype = jnp.result_type(float, given if kind_of(given.dtype) == "f" else float)
     params = as_params(params, len(shape), dtype)
     reach = known_reach(params, convention, shape)
     return gaussian_transfer(params, shape, convention, reach)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.checks import as_positive, check_type
+from gaussjax.checks import as_positive, check_type, shown
 from gaussjax.model.array_checks import as_real, is_traced
 from gaussjax.model.options import check_option
 from gaussjax.model.params import namespace
@@ -70,7 +70,9 @@ class TransferEstimate:
         """T and its standard error at frequencies up to the last, ``[n]``, rad per px (unit)."""
         frequency = as_real(frequency, "frequency", "iuf")
         if frequency.ndim > 1:
-            raise ValueError(f"frequency must be a number or an array of rank 1; got {frequency}")
+            raise ValueError(
+                f"frequency must be a number or an array of rank 1; got {shown(frequency)}"
+            )
         spacing = self.frequency[0]
         knots = jnp.atleast_1d(jnp.asarray(frequency, self.coefficients.dtype)) / spacing
         rows, _ = spline_rows(knots, self.coefficients.size)

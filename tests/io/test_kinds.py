@@ -1,13 +1,16 @@
 """Files as people have them: thirty kinds are read right, or named with what to do."""
 
+import gzip
 import importlib
+import struct
 import sys
+import zlib
 
 import numpy as np
 import PIL.Image
 import pytest
 import tifffile
-from image_kinds import KINDS, library, samples
+from image_kinds import KINDS, LUMINANCE, library, samples
 
 from gaussjax.io.images import ImageFileError, map_image, read_image
 from gaussjax.io.pair_sources import folder_pairs
@@ -132,7 +135,19 @@ def test_a_missing_library_is_named(tmp_path, monkeypatch, name, module, extra):
         (b"\x80\x04\x95", "a Python pickle"),
         (b"\0\0\0\x18ftypmp42", "a video"),
         (b"%PDF-1.7", "a PDF document"),
-        (b"time,value\n1,2\n3,4\n", "text"),
+        (b"time,value\n1,2\n3,4\n", r"text.*loadtxt\(FILE, delimiter"),
+        (b"1 2\n3 4\n", r"text.*loadtxt\(FILE\)"),
+        (b"<!DOCTYPE html><html>404</html>", "a web page"),
+        (b"version https://git-lfs\noid 1\n", "a pointer of Git LFS"),
+        (bytes(512) + b"\x89HDF\r\n\x1a\n" + bytes(40), "an HDF5 file"),
+        (struct.pack("<5i", 0, 3, 4, 0, 6) + b"image\0" + bytes(96), "a MATLAB file"),
+        (struct.pack("<HHI", 8, 0, 4) + bytes(200), "a DICOM file"),
+        (struct.pack("<i", 348) + bytes(340) + b"ni1\0", "the header of a NIfTI pair"),
+        (struct.pack("<i", 348) + bytes(344), "the header of an Analyze pair"),
+        (gzip.compress(struct.pack(">7i", 1, 9, 9, 9, 1, 3, 0)), "an MGH volume, packed by gzip"),
+        (bytes(60) + b"TRUEVISION-XFILE.\0", "a TGA image"),
+        (b"\xff\xd8\xff\xf7\0\x0b\x10\0\x05\0\x05\1\1\x11\0", "a JPEG-LS image"),
+        (b"\xff\xd8\xff\xc1\0\x0b\x0c\0\x05\0\x05\1\1\x11\0", "a JPEG of 12 bit"),
         (bytes(range(256)), "damaged, or no image of a known kind"),
     ],
 )
@@ -141,6 +156,46 @@ def test_other_files_are_named_in_one_line(tmp_path, start, kind):
     with pytest.raises(ImageFileError, match=f"is {kind}") as caught:
         read_image(tmp_path / "a")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "place"),
+    [("TYX", (3,), r"\[0\]"), ("TCYX", (3, 2), r"\[0, 0\]"), ("TZYX", (3, 2), r"\[0\]")],
+)
+def test_series_of_images_are_told_from_volumes(tmp_path, axes, shape, place):
+    path = tmp_path / "a.ome.tif"
+    metadata = {"axes": axes}
+    tifffile.imwrite(path, np.zeros((*shape, 9, 8), np.uint8), ome=True, metadata=metadata)
+    with pytest.raises(ImageFileError, match=rf"axes {axes} .*imread\(FILE\){place}\)$"):
+        read_image(path)
+
+
+def png_chunk(name, body):
+    check = zlib.crc32(name + body)
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", check)
+
+
+def test_deep_colour_is_read_without_a_word_where_it_is_interlaced(tmp_path, capfd):
+    colour = samples(np.uint16, 3)[:11, :13].astype(">u2")
+    first = [(0, 0), (0, 4), (4, 0), (0, 2), (2, 0), (0, 1), (1, 0)]
+    steps = [(8, 8), (8, 8), (8, 4), (4, 4), (4, 2), (2, 2), (2, 1)]
+    passes = [colour[y::dy, x::dx] for (y, x), (dy, dx) in zip(first, steps, strict=True)]
+    rows = b"".join(b"\0" + row.tobytes() for each in passes for row in each)
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 13, 11, 16, 2, 0, 0, 1))
+    for packed, is_whole in [(rows, True), (rows[:-9], False)]:
+        body = png_chunk(b"IDAT", zlib.compress(packed)) + png_chunk(b"IEND", b"")
+        (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + body)
+        if is_whole:
+            np.testing.assert_allclose(read_image(tmp_path / "a.png").values, colour @ LUMINANCE)
+        else:
+            with pytest.raises(ImageFileError):
+                read_image(tmp_path / "a.png")
+    assert capfd.readouterr().err == ""
+
+
+def test_the_array_of_an_archive_may_have_any_name(tmp_path):
+    np.savez(tmp_path / "a.npz", **{300 * "x": samples()})
+    np.testing.assert_array_equal(read_image(tmp_path / "a.npz").values, samples())
 
 
 def test_raw_photographs_are_not_taken_for_their_thumbnails(tmp_path):

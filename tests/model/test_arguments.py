@@ -138,3 +138,27 @@ def test_wrong_noise_levels_under_jit_spoil_the_fit(levels):
 def test_wrong_weights_under_jit_spoil_the_fit():
     weights = np.where(np.arange(GOOD.size).reshape(GOOD.shape) == 5, -1.0, 1.0)
     assert np.count_nonzero(np.isnan(jax.jit(as_weights)(weights, GOOD))) == 1
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", ">i2", "g"])
+def test_types_that_jax_lacks_are_converted(dtype):
+    image = (1000 * GOOD).astype(dtype)
+    native = image.astype(np.int16 if dtype == ">i2" else np.float32)
+    options = {"boundary": "periodic", "weights": np.ones(GOOD.shape, dtype)}
+    found = gj.estimate_blur(image, image[::-1], **options)
+    wanted = gj.estimate_blur(native, native[::-1], boundary="periodic")
+    np.testing.assert_allclose(found.params.variance, wanted.params.variance, rtol=1e-3)
+    assert gj.blur(image, 1.0, boundary="reflect").dtype == np.float32
+    for name in ("bounds", "initial"):
+        value = {"bounds": np.array([0, 4], dtype), "initial": np.array(1, dtype)}[name]
+        with pytest.raises(TypeError, match=f"{name} is of type .*use astype"):
+            gj.estimate_blur(image, image, **{name: value})
+
+
+def test_deleted_arrays_are_named():
+    image = jax.numpy.asarray(GOOD)
+    image.delete()
+    with pytest.raises(ValueError, match="weights has been deleted"):
+        gj.estimate_blur(GOOD, GOOD, weights=image)
+    with pytest.raises(ValueError, match="image has been deleted"):
+        gj.blur(image, 1.0, boundary="reflect")

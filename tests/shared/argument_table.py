@@ -61,6 +61,7 @@ RADIUS = COUNT | {"None", "a function"}
 BOUNDARY = static("'reflect'", "'valid'")
 LOSS = static("'huber'", "a function")
 CALLABLES = ("a class", "a function", "a function that fails", "a function that is not hashable")
+CALLABLES += ("a class of arrays", "a universal function")
 WORDS = ("isotropic", "sampled", "reflect", "huber", "estimate", "valid", "float64", "log_sigma")
 PATHS = {"a word", "digits", "a NumPy word", "text of two lines", "a path", *map(repr, WORDS)}
 TEXT = static(*PATHS - {"a path"}, "no text", "text with a zero", "a long text")
@@ -68,7 +69,7 @@ PATH = static(*PATHS, skipped=["a long text"])  # too long for the file system: 
 
 # Arrays
 FINITE = ("an image", "an image of bytes", "a Boolean image", "a JAX image", "a negative image")
-FINITE += ("an image of zeros",)
+FINITE += ("an image of zeros", "an image of FITS", "an image of 80 bit")
 WITH_NAN = ("an image with NaN", "an image of NaN")
 IMAGE = array(*FINITE, *WITH_NAN)  # what is not finite is found where a fit has stumbled on it
 FINITE_IMAGE = array(*FINITE, traced=WITH_NAN)
@@ -116,7 +117,7 @@ PAIR_OPTIONS = {
     "initial": INITIAL,
 }
 GRID = {"sampling": static("None", "1"), "pixel": static(), "centre": static()}
-RATIOS = static("None", *(PLAIN - {"0.5"}), *LARGE, *PAIR, "(1, 2, 3)", "a huge shape", "[1.0]")
+RATIOS = static("None", *(PLAIN - {"0.5"}), str(1e9), *PAIR, "(1, 2, 3)", "[1.0]")
 RATIO = {"spectra": SPECTRA, "family": FAMILY}
 
 ARGUMENTS = {

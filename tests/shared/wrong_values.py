@@ -21,6 +21,11 @@ class _Unhashable:
         return x
 
 
+class _Speechless:
+    def __repr__(self):
+        raise RuntimeError("of the caller's own")
+
+
 def _fails(x):
     raise RuntimeError("of the caller's own")
 
@@ -129,6 +134,8 @@ def values():
         "[1.0]": np.ones(1),
         "[1.0, 2.0]": np.asarray([1.0, 2.0]),
         "a random key": jax.random.key(0),
+        "an image of FITS": RAMP.astype(">f4"),
+        "an image of 80 bit": RAMP.astype(np.longdouble),
     }
     one = np.ones(1, np.float32)
     ours = {
@@ -167,5 +174,8 @@ def values():
         "a slice": slice(1, 2),
         "an error": ValueError("no"),
         "a module": math,
+        "a class of arrays": jax.Array,
+        "a universal function": np.ceil,
+        "what has no repr": _Speechless(),
     }
     return {**text, **numbers, **collections, **arrays, **ours, **things}
