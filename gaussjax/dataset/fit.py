@@ -77,7 +77,8 @@ def fit_dataset(
             keys, or is a :class:`~gaussjax.PairSet`. Mappings may also hold "mask" and "weights",
             as in :func:`~gaussjax.estimate_blur`. Images of several shapes may mix; all but
             those of the first shape lie in a few shapes of frames (``buckets`` there), each of
-            which is compiled once. An iterator can be passed over only once.
+            which is compiled once. An iterator can be passed over only once. All in one unit: their
+            squared residuals add up.
         family: as in :func:`~gaussjax.estimate_blur`, as are the next three.
         kernel: a name or a Kernel.
         truncate: "sampled" only.
