@@ -41,11 +41,14 @@ def in_chunks(function: Callable, arrays: Any, at_once: int, count: Any) -> Any:
         cut = partial(jax.lax.dynamic_slice_in_dim, start_index=first, slice_size=at_once)
         return function(jax.vmap, jax.tree.map(cut, arrays))
 
+    # In the loop, and for the shapes of the results before it.
+    traced, shapes = loops.traced_once(some, jnp.int32(0))
+
     def step(k, found):
-        place = partial(jax.lax.dynamic_update_slice_in_dim, start_index=k * at_once, axis=0)
-        return jax.tree.map(place, found, some(k * at_once))
+        first = jnp.asarray(k * at_once, jnp.int32)
+        place = partial(jax.lax.dynamic_update_slice_in_dim, start_index=first, axis=0)
+        return jax.tree.map(place, found, traced(first))
 
     total = len(jax.tree.leaves(arrays)[0])
-    shapes = jax.eval_shape(some, 0)
     found = jax.tree.map(lambda leaf: jnp.zeros((total, *leaf.shape[1:]), leaf.dtype), shapes)
     return loops.fori_loop(0, -(-count // at_once), step, found)

@@ -7,7 +7,7 @@ a condition to have the same type, of which one may return constants.
 """
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeVar
 
 import jax
@@ -38,6 +38,21 @@ def _kept(loop: Callable, *arguments) -> Any:
         return loop(*arguments)
 
 
+def traced_once(function: F, *arguments: Any) -> tuple[F, Any]:
+    """The function as a program of its own, and the shapes of its results: one trace gives both."""
+    inlines = jax.config.jax_disable_jit  # pyright: ignore[reportAttributeAccessIssue]
+    program = jax.jit(inlined(function) if inlines else function)
+
+    @wraps(function)
+    def called(*arguments):
+        with jax.disable_jit(False):
+            return program(*arguments)
+
+    with jax.disable_jit(False):
+        shapes = jax.eval_shape(program, *arguments)
+    return called, shapes  # pyright: ignore[reportReturnType]
+
+
 def while_loop(unfinished: Callable, step: Callable, initial: Any) -> Any:
     """As ``jax.lax.while_loop``."""
     return _kept(jax.lax.while_loop, unfinished, step, _as_carry(initial, step))
@@ -60,7 +75,7 @@ def scan(step: Callable, initial: Any, slices: Any, length: int | None = None) -
 
 def cond(condition: jax.Array, if_true: Callable, if_false: Callable, *operands) -> Any:
     """As ``jax.lax.cond``."""
-    if not _in_shard_map():
+    if not _types_differ():
         return _kept(jax.lax.cond, condition, if_true, if_false, *operands)
     found = [jax.eval_shape(branch, *operands) for branch in (if_true, if_false)]
 
@@ -81,14 +96,14 @@ def differing_like(x: jax.Array, data: Any) -> jax.Array:
 
     The derivative by what is the same on all devices is summed over them.
     """
-    for leaf in jax.tree.leaves(data) if _in_shard_map() else ():
+    for leaf in jax.tree.leaves(data) if _types_differ() else ():
         x = _differing_like(x, jax.typeof(leaf))
     return x
 
 
 def _as_carry(initial: Any, step: Callable) -> Any:
     """The same values, of the types that they have after any number of steps."""
-    while _in_shard_map():
+    while _types_differ():
         grown = jax.tree.map(_differing_like, initial, jax.eval_shape(step, initial))
         if all(map(_have_one_type, jax.tree.leaves(grown), jax.tree.leaves(initial))):
             break
@@ -96,9 +111,18 @@ def _as_carry(initial: Any, step: Callable) -> Any:
     return initial
 
 
-def _in_shard_map() -> bool:
-    """Outside of it there is nothing to do, and to trace a step once more takes time."""
-    return jax.sharding.AxisType.Manual in jax.sharding.get_abstract_mesh().axis_types
+def _types_differ() -> bool:
+    """Whether types say where values differ: in a shard_map that checks them.
+
+    Outside of it there is nothing to do, and to trace a step once more takes time: of a data set,
+    with loops in its loop, three times the rest.
+    """
+    mesh = jax.sharding.get_abstract_mesh()
+    kinds = zip(mesh.axis_names, mesh.axis_types, strict=True)
+    manual = [name for name, kind in kinds if kind == jax.sharding.AxisType.Manual]
+    if not manual:
+        return False
+    return bool(_differs_over(jax.eval_shape(partial(jax.lax.axis_index, manual[0]))))
 
 
 def _differing_like(x: Any, wanted: Any) -> Any:
