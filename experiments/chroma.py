@@ -20,7 +20,7 @@ from skimage import data
 from experiments.real_pairs.processed_pairs import COLOURED
 from experiments.shared import common
 from experiments.shared.common import BLUE, GREY, ORANGE, VERMILION
-from experiments.shared.photographs import middle
+from experiments.shared.photographs import CROP, middle
 from gaussjax import estimate_blur, fit_transfer
 
 QUALITY, BINS = 98, 16
@@ -42,7 +42,9 @@ def known_mtf50() -> float:
     return float(frequency[np.argmax(known_transfer(frequency) < 0.5)] / (2 * np.pi))
 
 
-def chroma(picture: np.ndarray, subsampling: str) -> tuple[np.ndarray, np.ndarray]:
+def chroma(
+    picture: np.ndarray, subsampling: str, size: int = CROP
+) -> tuple[np.ndarray, np.ndarray]:
     """Cb as the encoder gets it, and as the decoder gives it back before it makes RGB."""
     original = PIL.Image.fromarray(picture)
     buffer = io.BytesIO()
@@ -50,19 +52,23 @@ def chroma(picture: np.ndarray, subsampling: str) -> tuple[np.ndarray, np.ndarra
     decoded = PIL.Image.open(buffer)
     decoded.draft("YCbCr", decoded.size)
     planes = (np.asarray(image)[..., 1] for image in (original.convert("YCbCr"), decoded))
-    before, after = (middle(plane.astype(float)) for plane in planes)
+    before, after = (middle(plane.astype(float), size) for plane in planes)
     return before, after
 
 
 def run(
-    *, seed: int, photographs: Sequence[str] = COLOURED, subsamplings: Sequence[str] = tuple(HALVED)
+    *,
+    seed: int,
+    photographs: Sequence[str] = COLOURED,
+    subsamplings: Sequence[str] = tuple(HALVED),
+    size: int = CROP,
 ) -> dict[str, Any]:
     """Transfer function and sigma along both axes, by photograph and subsampling; px."""
     answers = []
     for name in photographs:
         picture = getattr(data, name)()
         for subsampling in subsamplings:
-            pair = chroma(picture, subsampling)
+            pair = chroma(picture, subsampling, size)
             blur = jax.device_get(estimate_blur(*pair, family="axis_aligned"))
             for axis, along in enumerate(AXES):
                 found = jax.device_get(fit_transfer(*pair, direction=axis, num_bins=BINS))
@@ -147,7 +153,7 @@ EXPERIMENT = common.Experiment(
     run=run,
     table=table,
     plot=plot,
-    smoke={"photographs": COLOURED[:1], "subsamplings": ("4:2:2",)},
+    smoke={"photographs": COLOURED[:1], "subsamplings": ("4:2:2",), "size": 128},
 )
 
 if __name__ == "__main__":

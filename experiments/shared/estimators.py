@@ -7,6 +7,7 @@ by pair, as SciPy has to.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -64,10 +65,11 @@ def one_by_one(fit: Callable[..., BlurEstimate]) -> Estimator:
     return estimate
 
 
+@cache
 def on_spectra(
     fit: Callable[..., BlurEstimate], spectra: Callable[..., Spectra] = pair_spectra, **options
 ) -> Estimator:
-    """A fit to the spectra of one pair at a time."""
+    """A fit to the spectra of one pair at a time; the same for every experiment, compiled once."""
     return one_by_one(lambda *pair: fit(spectra(*pair), **options))
 
 
@@ -82,12 +84,22 @@ def all_at_once(fit: Callable[..., BlurEstimate]) -> Estimator:
     return estimate
 
 
-def front_door(dtype: str = "float64", **options) -> Estimator:
+def front_door(dtype: str = "float64", mask: np.ndarray | None = None, **options) -> Estimator:
     """``estimate_blur`` with the kernel convention of SciPy."""
-    return one_by_one(
-        lambda reference, blurred: estimate_blur(
-            reference.astype(dtype), blurred.astype(dtype), kernel="sampled", **options
-        )
+    if mask is None:
+        return _without_mask(dtype, **options)
+    return one_by_one(_as_called(dtype, mask=mask, **options))
+
+
+@cache
+def _without_mask(dtype: str, **options) -> Estimator:
+    """The same for every experiment, compiled once."""
+    return one_by_one(_as_called(dtype, **options))
+
+
+def _as_called(dtype: str, **options) -> Callable[..., BlurEstimate]:
+    return lambda reference, blurred: estimate_blur(
+        reference.astype(dtype), blurred.astype(dtype), kernel="sampled", **options
     )
 
 

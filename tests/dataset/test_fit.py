@@ -291,8 +291,8 @@ def test_padded_boundaries(boundary):
 
 def test_one_pair_is_as_alone():
     (_, a, b) = crops(1, noise=0.01, seed=5)[0]
-    found = fit_dataset([(a, b)])
-    alone = gaussjax.estimate_blur(a, b)
+    found = fitted([(a, b)])
+    alone = gaussjax.estimate_blur(a, b, kernel="sampled")
     error = alone.sigma_standard_error
     assert abs(found.sigma - alone.sigma) < 0.1 * error
     np.testing.assert_allclose(found.sigma_standard_error, error, rtol=0.05)
@@ -302,13 +302,13 @@ def test_one_pair_is_as_alone():
 
 
 def spoilt(kind):
-    pairs = crops(16, noise=0.01, size=80)
+    pairs = crops(24, noise=0.01)
     if kind == "shifted":
         return [(n, a, np.roll(b, 1, 0)) for n, a, b in pairs]
     if kind == "box":
         return [(n, a, scipy.ndimage.uniform_filter(a, 5)) for n, a, _ in pairs]
-    wider = crops(16, 1.3 * SIGMA, noise=0.01, size=80)
-    return pairs[:8] + wider[8:]
+    wider = crops(24, 1.3 * SIGMA, noise=0.01)
+    return pairs[:12] + wider[12:]
 
 
 @pytest.mark.parametrize(
