@@ -20,7 +20,7 @@ from gaussjax.model.response import BlurModel
 from gaussjax.pair.frame import Frame
 from gaussjax.pair.prediction import images_of
 
-Taps = Sequence[jax.Array]  # of an even filter along every axis, on and off the centre
+Taps = Sequence[jax.Array]  # of even filters, along every axis `[k, 1 + REACH]` from the centre on
 
 # px: of a wider blur all conventions have the same shape.
 _WIDEST = 1.25
@@ -37,11 +37,13 @@ _KNOTS = np.linspace(0, 1.1 * _WIDEST, 300) ** 2
 
 
 def other_conventions(
-    model: BlurModel, vector: jax.Array, filtered: Callable[[jax.Array | int, Taps], jax.Array]
+    model: BlurModel,
+    vector: jax.Array,
+    filtered: Callable[[jax.Array | int, Taps], list[jax.Array]],
 ) -> tuple[list[jax.Array], jax.Array]:
     """Their predictions minus the model's, and how they would change its optimum ``vector``.
 
-    Filtered is A times a gain, by taps along every axis: of :func:`of_box` or :func:`of_frame`.
+    Filtered is A times a gain, by every row of taps: of :func:`of_box` or :func:`of_frame`.
     Images, and ``[k, m]``; zeros where the blur is wide. None of a full covariance, whose sampled
     form exists for definite ones only, beside a fitted shift, of pixels with a spacing, or of a
     kernel that has no other convention.
@@ -65,29 +67,31 @@ def other_conventions(
     kernels = jnp.concatenate([own[:, None], found[..., 1:]], axis=1)
     taps = kernels @ jnp.asarray(_to_taps(), dtype)
     gain = vector[p] if model.gain else 1
-    read = [filtered(gain, [taps[k, j] for k in axes]) for j in range(len(names) + 1)]
-    images = [jnp.where(narrow, image - read[0], 0) for image in read[1:]]
+    own_read, *read = filtered(gain, [taps[k] for k in axes])
+    images = [jnp.where(narrow, image - own_read, 0) for image in read]
     changes = jnp.where(narrow, found[..., 0] - variances[:, None], 0)
     return images, jnp.pad(changes, ((0, len(vector) - p), (0, 0)))
 
 
-def of_box(reference: jax.Array, gain: jax.Array | int, taps: Taps) -> jax.Array:
+def of_box(reference: jax.Array, gain: jax.Array | int, taps: Taps) -> list[jax.Array]:
     """A on a box of pixels, of which ``REACH`` px more are given on every side, filtered."""
-    image = gain * reference
-    for axis, each in enumerate(taps):
-        image = _filtered(image, each, axis)
-    return image
+    images = (gain * reference)[None]
+    for axis, each in enumerate(taps, start=1):
+        images = _filtered(images, each, axis)
+    return list(images)
 
 
-def of_frame(frame: Frame, gain: jax.Array | int, taps: Taps) -> jax.Array:
+def of_frame(frame: Frame, gain: jax.Array | int, taps: Taps) -> list[jax.Array]:
     """A filtered on its own grid, as the coarser pixels of a frame see it."""
-    spectrum = frame.spectrum
     waves = angular_frequencies(frame.reference_shape, taps[0].dtype)
-    for wave, each in zip(waves, taps, strict=True):
-        turns = [2 * each[n] * jnp.cos(n * wave) for n in range(1, REACH + 1)]
-        factor = sum(turns, each[0])
-        spectrum = multiply(factor, spectrum)
-    return gain * images_of(frame, [spectrum])[0]
+    spectra = []
+    for row in range(len(taps[0])):
+        spectrum = frame.spectrum
+        for wave, each in zip(waves, taps, strict=True):
+            turns = [2 * each[row, n] * jnp.cos(n * wave) for n in range(1, REACH + 1)]
+            spectrum = multiply(sum(turns, each[row, 0]), spectrum)
+        spectra.append(spectrum)
+    return [gain * image for image in images_of(frame, spectra)]
 
 
 def _to_taps() -> np.ndarray:
@@ -104,15 +108,16 @@ def _to_taps() -> np.ndarray:
     return matrix
 
 
-def _filtered(image: jax.Array, taps: jax.Array, axis: int) -> jax.Array:
-    """An even filter along an axis, without the pixels that it reaches beyond."""
-    size = image.shape[axis] - 2 * REACH
+def _filtered(images: jax.Array, taps: jax.Array, axis: int) -> jax.Array:
+    """Each of some images, or one of them by all filters, without the pixels reached beyond."""
+    size = images.shape[axis] - 2 * REACH
+    weights = taps.T.reshape(-1, len(taps), *[1] * (images.ndim - 1))
 
     def moved(step):
-        return jax.lax.slice_in_dim(image, REACH + step, REACH + step + size, axis=axis)
+        return jax.lax.slice_in_dim(images, REACH + step, REACH + step + size, axis=axis)
 
-    pairs = (taps[step] * (moved(step) + moved(-step)) for step in range(1, REACH + 1))
-    return sum(pairs, taps[0] * moved(0))
+    pairs = (weights[step] * (moved(step) + moved(-step)) for step in range(1, REACH + 1))
+    return sum(pairs, weights[0] * moved(0))
 
 
 def _interpolated(moments: jax.Array, names: list[str]) -> jax.Array:

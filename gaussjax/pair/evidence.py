@@ -74,7 +74,7 @@ def gather_evidence(
     else:
         # Filters are on the grid of the reference.
         def filtered(gain, taps):
-            return box.of(of_frame(frame, gain, taps))
+            return [box.of(image) for image in of_frame(frame, gain, taps)]
 
     others, changes = other_conventions(model, vector, filtered)
     position = box.positions(predicted.dtype)
