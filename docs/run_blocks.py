@@ -13,6 +13,7 @@ comment ``<!-- not run: why -->`` is left out, and counted.
 import argparse
 import contextlib
 import io
+import multiprocessing
 import os
 import re
 import subprocess
@@ -20,6 +21,8 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +32,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 import jax
 
 ROOT = Path(__file__).parents[1]
+_PROCESSES = 2
 BLOCK = re.compile(
     r"(?P<skip><!-- not run: [^>]*-->\n)?"
     r"^```(?P<language>python|sh)\n(?P<code>.*?)^```\n"
@@ -103,8 +107,20 @@ def run_shell(block: Block) -> str:
     return done.stdout
 
 
-def run_page(page: Path, write: bool) -> tuple[int, int, list[str]]:
-    """Numbers of blocks run and left out, and what went wrong."""
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the blocks of a page."""
+
+    page: Path
+    run: int
+    left_out: int
+    problems: list[str]
+    seconds: float  # of processors
+
+
+def run_page(page: Path, write: bool) -> Outcome:
+    """Run the blocks of a page."""
+    begun = sum(os.times()[:4])
     text = page.read_text(encoding="utf-8")
     blocks, problems, outputs = blocks_of(text), [], []
     names = {"__name__": "__main__"}
@@ -126,7 +142,8 @@ def run_page(page: Path, write: bool) -> tuple[int, int, list[str]]:
     jax.config.update("jax_enable_x64", False)
     if write and not problems:
         page.write_text(with_outputs(text, outputs), encoding="utf-8")
-    return len(outputs), sum(block.skipped for block in blocks), problems
+    left_out = sum(block.skipped for block in blocks)
+    return Outcome(page, len(outputs), left_out, problems, sum(os.times()[:4]) - begun)
 
 
 def with_outputs(text: str, outputs: list[tuple[Block, str]]) -> str:
@@ -146,6 +163,16 @@ def with_outputs(text: str, outputs: list[tuple[Block, str]]) -> str:
     return BLOCK.sub(replaced, text)
 
 
+def run_pages(pages: list[Path], write: bool) -> Iterator[Outcome]:
+    """Run pages in two processes, which share the programs that they compile."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+        context = multiprocessing.get_context("spawn")  # JAX is imported anew, and sees the folder
+        with ProcessPoolExecutor(_PROCESSES, mp_context=context) as pool:
+            yield from pool.map(run_page, pages, [write] * len(pages))
+
+
 def main() -> int:
     """Run the pages that are named, or all."""
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -154,19 +181,17 @@ def main() -> int:
     given = options.parse_args()
     every = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     pages = [page.resolve() for page in given.pages] or every
-    total, begun, failed = 0, time.perf_counter(), []
-    cpu = sum(os.times()[:4])
-    for page in pages:
-        start = time.perf_counter()
-        count, skipped, problems = run_page(page, given.write)
-        total, failed = total + count, failed + problems
-        if count or skipped:
-            took = time.perf_counter() - start
-            name = page.relative_to(ROOT)
-            print(f"{name}: {count} blocks, {skipped} not run, {took:.0f} s", flush=True)
+    begun, found = time.perf_counter(), []
+    for each in run_pages(pages, given.write):
+        found.append(each)
+        if each.run or each.left_out:
+            name = each.page.relative_to(ROOT)
+            counts = f"{each.run} blocks, {each.left_out} not run"
+            print(f"{name}: {counts}, {each.seconds:.0f} s of processors", flush=True)
+    failed = [problem for each in found for problem in each.problems]
     print("\n".join(["", *failed]) if failed else "", end="")
-    cpu = sum(os.times()[:4]) - cpu
-    took = time.perf_counter() - begun
+    took, cpu = time.perf_counter() - begun, sum(each.seconds for each in found)
+    total = sum(each.run for each in found)
     print(f"{total} blocks, {len(failed)} failed, {took:.0f} s, {cpu:.0f} s of processors")
     return bool(failed)
 

@@ -235,10 +235,12 @@ def _draw_paths(panels, numbers: dict[str, Any]) -> None:
     by_step.set(xlabel="step", ylabel="|$\\sigma$ \u2212 minimum| (px)")
     by_step.set_title(f"From a start at {starts[shown]:g} px")
     by_step.minorticks_off()
-    words = "solid: variance\ndashed: log $\\sigma$\ndotted: $\\sigma$"
-    by_step.text(0.02, 0.02, words, transform=by_step.transAxes, fontsize=9)
     by_start.set_yscale("log")
-    by_start.set(xlabel="start, $\\sigma$ (px)", title="Steps until within 10$^{-6}$ px")
+    by_start.set(
+        xlabel="start, $\\sigma$ (px)", title="Steps to within 10$^{-6}$ px", ylim=(1, None)
+    )
+    words = "solid: variance\ndashed: log $\\sigma$\ndotted: $\\sigma$"
+    by_start.text(0.38, 0.4, words, transform=by_start.transAxes, fontsize=9)
     plain_ticks(by_start, x=range(len(starts)))
     by_start.set_xticks(range(len(starts)), [f"{start:g}" for start in starts])
     by_start.set_yticks([1, 10, 100, never], ["1", "10", "100", "never"])

@@ -196,7 +196,8 @@ def plot(numbers: dict[str, Any]) -> Figure:
                 right = numbers["expected"][kernel] == name
                 if counts[y, x]:
                     weight = "bold" if right else "normal"
-                    colour = common.BLACK if right else common.VERMILION
+                    is_dark = counts[y, x] > len(rows[0]) / 2
+                    colour = "white" if is_dark else common.BLACK
                     text = {"ha": "center", "va": "center", "fontsize": 8, "color": colour}
                     axes.text(x, y, f"{counts[y, x]}", fontweight=weight, **text)
         axes.set_title(f"{100 * noise:g} % noise, {len(rows[0])} pairs", fontsize=10)

@@ -92,7 +92,9 @@ def _draw_power(axes: Axes, departure: dict[str, Any]) -> None:
     axes.fill_between(steps, low, high, color=BLUE, alpha=0.15, linewidth=0)
     axes.plot(steps, found["doubted or covered, %"], "o-", color=BLUE, label="doubted or covered")
     axes.plot(steps, found["doubted, %"], "s--", color=ORANGE, label="doubted")
-    axes.set_xticks(steps, [f"{strength:g}" for strength in departure["strengths"]])
+    axes.set_xticks(
+        steps, [f"{strength:g}".lstrip("0") or "0" for strength in departure["strengths"]]
+    )
     axes.tick_params(labelsize=8)
     axes.set_ylim(-4, 104)
     axes.set_xlabel(departure["unit"], fontsize=8)

@@ -50,7 +50,9 @@ def run(options: argparse.Namespace) -> int:
     bad = np.count_nonzero(~np.isfinite(image.values))
     if bad:
         raise ImageFileError(f"{options.image}: has {bad} NaN or infinite pixels")
-    check_lengths(image.values, {"--sigma": options.sigma, "--radius": options.radius or 0})
+    check_lengths(
+        image.values, {"--sigma": options.sigma, "--radius": common.fixed_radius(options)}
+    )
 
     with one_shot_process(image.values.size):
         import jax

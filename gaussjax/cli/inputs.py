@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.cli.options import fit_keywords, sampling_keywords
+from gaussjax.cli.options import fit_keywords, fixed_radius, sampling_keywords
 from gaussjax.io.colour_check import colour_note, depth_note
 from gaussjax.io.decoders import PixelSize
 from gaussjax.io.images import ImageFile, ImageFileError, MappedImage, map_image, read_image
@@ -26,7 +26,7 @@ def read_pair(
     be written, which may replace none that is read; None where there is none.
     """
     pair, mask, notes, size = read_images(options, outputs)
-    check_lengths(pair[0], {"--radius": options.radius or 0})
+    check_lengths(pair[0], {"--radius": fixed_radius(options)})
     keywords = {
         **fit_keywords(options),
         "loss": options.loss,

@@ -4,6 +4,7 @@ import argparse
 import math
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from gaussjax.model.options import (
 )
 
 _DEFAULT_TRUNCATE = 4.0  # as in estimate_blur; None on the command line tells "not given"
+_OPENCV = {"opencv": 8, "opencv8": 6}  # taps per sigma: of floats, and of 8-bit images
 _FIGURES = (".png", ".pdf", ".svg")
 _KERNEL_HELP = """\
 kernels (what "sigma" means to the tool that blurs; they differ below about 1 px):
@@ -59,7 +61,13 @@ def add_command(
         type=positive,
         help="sampled kernel: its radius is int(TRUNCATE * sigma + 0.5) px; default: 4",
     )
-    extent.add_argument("--radius", type=count, help="sampled kernel: a fixed radius, px")
+    extent.add_argument(
+        "--radius",
+        type=radius,
+        metavar="RADIUS",
+        help="sampled kernel: a fixed radius, px; or opencv, that of cv2.GaussianBlur(image,"
+        " (0, 0), sigma) for floats, opencv8 for 8-bit images",
+    )
     return parser
 
 
@@ -286,7 +294,22 @@ def check_pair_options(parser: argparse.ArgumentParser, options: argparse.Namesp
 def kernel_keywords(options: argparse.Namespace) -> dict[str, Any]:
     """The kernel, as the functions of the library take it."""
     truncate = options.truncate or _DEFAULT_TRUNCATE
-    return {"kernel": options.kernel, "truncate": truncate, "radius": options.radius}
+    radius = options.radius
+    if radius in _OPENCV:
+        radius = partial(_opencv_radius, _OPENCV[radius])
+    return {"kernel": options.kernel, "truncate": truncate, "radius": radius}
+
+
+def _opencv_radius(factor: int, sigma):
+    """Half width of OpenCV's kernel, px, whose number of taps is made odd by ``| 1``."""
+    import jax.numpy as jnp
+
+    return jnp.round(factor * sigma + 1) // 2
+
+
+def fixed_radius(options: argparse.Namespace) -> int:
+    """The radius in px; 0 where there is none, or it follows sigma."""
+    return 0 if options.radius in (None, *_OPENCV) else options.radius
 
 
 def fit_keywords(options: argparse.Namespace) -> dict[str, Any]:
@@ -326,6 +349,11 @@ def count(text: str) -> int:
     """A whole number above 0."""
     _require(text.isdecimal() and int(text) > 0, f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def radius(text: str) -> int | str:
+    """A whole number above 0, or the name of a rule."""
+    return text if text in _OPENCV else count(text)
 
 
 def count_or_zero(text: str) -> int:

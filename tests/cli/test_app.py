@@ -667,3 +667,17 @@ def test_an_interrupt_while_modules_are_imported_is_one_line():
     )
     result = run_process(script)
     assert (result.returncode, result.stderr) == (130, "gaussjax: interrupted\n")
+
+
+@pytest.mark.parametrize(("rule", "dtype"), [("opencv", np.float32), ("opencv8", np.uint8)])
+@pytest.mark.usefixtures("folder")
+def test_the_radius_of_opencv_is_known_by_name(capsys, rule, dtype):
+    cv2 = pytest.importorskip("cv2")
+    draw = np.random.default_rng(3)
+    sharp = (20 + 215 * draw.random((96, 80))).astype(dtype)
+    blurred = cv2.GaussianBlur(sharp, (0, 0), 1.3) + draw.normal(0, 1, sharp.shape)
+    np.save("a.npy", sharp)
+    np.save("b.npy", np.clip(blurred, 0, 255).astype(dtype))
+    # In 8 bit the weights are rounded, which a verdict on white noise may notice.
+    _, found = run_json(capsys, "a.npy", "b.npy", "--kernel", "sampled", "--radius", rule)
+    assert found["sigma"] == pytest.approx(1.3, rel=0.005)
