@@ -53,9 +53,11 @@ class BlurParams:
             return diagonal_matrix(jnp.broadcast_to(signed_square(self.sigma(ndim)), (ndim,)))
         if self.family != "full":
             return diagonal_matrix(self.axis_variances(ndim))
-        rows, columns = jnp.triu_indices(ndim)
-        upper = jnp.zeros((ndim, ndim), self.variance.dtype).at[rows, columns].set(self.variance)
-        return upper + jnp.triu(upper, 1).T
+        # Slices put together are one kernel; places in an array that are set are many.
+        places = np.zeros((ndim, ndim), int)
+        places[np.triu_indices(ndim)] = np.arange(ndim * (ndim + 1) // 2)
+        elements = [self.variance[k] for k in np.maximum(places, places.T).reshape(-1)]
+        return jnp.stack(elements).reshape(ndim, ndim)
 
     def sigma(self, ndim: int) -> jax.Array:
         """Signed standard deviation, px: scalar, per axis, or principal with the largest first.
