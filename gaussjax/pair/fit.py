@@ -501,8 +501,10 @@ def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
     oriented = model.params(vector)
     # Residuals are seen on the grid of the softer image.
     ratios = jnp.asarray(at.ratios or (1,) * model.ndim, vector.dtype)
+    left = summary.residual_statistics.regression()
     adequacy = assess(
         summary,
+        left,
         variance=diagonal(oriented.covariance_matrix(model.ndim)) / ratios**2,
         rounding=rounding_variance(vector.dtype),
     )
@@ -510,8 +512,7 @@ def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
     adequacy = replace(adequacy, displacement=sign * ratios * adequacy.displacement)
     margins = axis_margins(oriented, model.kernel, model.ndim)
     # Of a gain that was fitted the vector tells.
-    gain, gain_error = summary.residual_statistics.gain
-    unrelated = (jnp.abs(gain) < LEAST_GAIN * gain_error) & (not model.gain)
+    unrelated = (jnp.abs(left.gain) < LEAST_GAIN * left.gain_error) & (not model.gain)
     # Across grids there is a bound that nobody gave.
     least = -jnp.inf if at.ratios is None else LEAST_VARIANCE
     estimate = make_estimate(

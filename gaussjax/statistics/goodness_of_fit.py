@@ -9,6 +9,7 @@ from gaussjax.numerics.pytree import pytree
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.covariance import variance_error
 from gaussjax.statistics.departures import LEVEL, Departures
+from gaussjax.statistics.residual_statistics import Regression
 from gaussjax.statistics.summary import Summary
 from gaussjax.statistics.verdict import Verdict
 
@@ -82,11 +83,11 @@ class Adequacy:
         return text
 
 
-def assess(summary: Summary, *, variance: jax.Array, rounding: float) -> Adequacy:
+def assess(summary: Summary, left: Regression, *, variance: jax.Array, rounding: float) -> Adequacy:
     """Adequacy of a fit; its verdict lacks what only the whole estimate shows.
 
-    ``variance`` is that of the fitted Gaussian per axis, px^2, ``[ndim]``; ``rounding`` the one
-    that rounding leaves in the residual.
+    ``left`` is what its residual looks like, ``variance`` that of the fitted Gaussian per axis,
+    px^2, ``[ndim]``, and ``rounding`` the one that rounding leaves in the residual.
     """
     statistics, chi_square = summary.residual_statistics, summary.chi_square
     # From the pixels that the statistics are of to all.
@@ -96,15 +97,14 @@ def assess(summary: Summary, *, variance: jax.Array, rounding: float) -> Adequac
     visible = summary.clipped_squares > _VISIBLE * jnp.minimum(change, contrast) + by_rounding
     poor = (statistics.kurtosis > _LARGEST_KURTOSIS) & visible
     poor = poor | (summary.outliers > _LARGEST_OUTLIERS)
-    displacement, displacement_errors = statistics.displacement
     verdict = jnp.where(poor, jnp.int32(Verdict.EXPLAINED_POORLY), jnp.int32(Verdict.EXPLAINED))
-    misaligned = _is_misaligned(displacement, displacement_errors, variance)
+    misaligned = _is_misaligned(left.displacement, left.displacement_error, variance)
     return Adequacy(
         unexplained=summary.squares / jnp.where(contrast > 0, contrast, 1),
         unexplained_change=summary.squares / jnp.where(change > 0, change, 1),
         reduced_chi_square=chi_square,
         autocorrelation=statistics.correlations[0],
-        displacement=displacement,
+        displacement=left.displacement,
         p_value=jnp.ones_like(chi_square),
         cause=jnp.int32(Cause.NONE),
         verdict=jnp.where(misaligned, jnp.int32(Verdict.MISALIGNED), verdict),

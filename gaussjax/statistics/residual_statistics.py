@@ -6,6 +6,7 @@ residual, of every pixel. One matrix holds the inner products of all columns.
 
 import math
 from dataclasses import replace
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +23,15 @@ _SAMPLE, _BAND, _LEAST_BANDS = 2**15, 4, 16
 # Blocks of a sample, whose sums show how the scores of neighbours depend on each other, and the
 # least rows of a block.
 _NUM_BLOCKS, _LEAST_ROWS = 64, 4
+
+
+class Regression(NamedTuple):
+    """What a residual looks like, by least squares, each beside the others and an offset."""
+
+    displacement: jax.Array  # ``residual = shift . grad predicted``, px, `[ndim]`
+    displacement_error: jax.Array  # its standard error
+    gain: jax.Array  # factor on the contrast of the prediction
+    gain_error: jax.Array
 
 
 @pytree
@@ -84,22 +94,7 @@ class ResidualStatistics:
         products = products - expected * squares
         return replace(self, neighbours=jnp.stack([products, squares, squared], axis=1))
 
-    @property
-    def displacement(self) -> tuple[jax.Array, jax.Array]:
-        """Least-squares shift with ``residual = shift . grad predicted``, and its standard error.
-
-        With a gain and an offset beside it, whose lack must not be taken for a shift.
-        """
-        solution, errors = self._regression()
-        return solution[: self.ndim], errors[: self.ndim]
-
-    @property
-    def gain(self) -> tuple[jax.Array, jax.Array]:
-        """Least-squares factor on the contrast of the prediction, and its standard error."""
-        solution, errors = self._regression()
-        return 1 - solution[self.ndim], errors[self.ndim]
-
-    def _regression(self) -> tuple[jax.Array, jax.Array]:
+    def regression(self) -> "Regression":
         """Of the residual on the gradient of the prediction, the prediction and 1."""
         i = self.ndim + 3
         normal, score = self.products[: i - 1, : i - 1], self.products[: i - 1, i - 1]
@@ -111,7 +106,9 @@ class ResidualStatistics:
         weights = jnp.append(-solution, 1)
         scatter = self.scatter.reshape(i, i, i, i)[:-1, :, :-1]
         spread = jnp.einsum("aibj,i,j->ab", scatter, weights, weights, precision="highest")
-        return solution, jnp.sqrt(jnp.maximum(diagonal(inverse @ spread @ inverse), 0))
+        errors = jnp.sqrt(jnp.maximum(diagonal(inverse @ spread @ inverse), 0))
+        shift, gain = slice(self.ndim), self.ndim
+        return Regression(solution[shift], errors[shift], 1 - solution[gain], errors[gain])
 
 
 def gather(

@@ -111,13 +111,13 @@ def test_the_displacement_that_is_left(shape, rng, x64):
     # Nothing beyond the edge counts.
     window = np.pad(np.ones([n - 4 for n in shape]), 2)
     statistics = residual_statistics(residual, predicted, window=window)
-    found, errors = statistics.displacement
+    left = statistics.regression()
+    found, errors = left.displacement, left.displacement_error
     # To first order, of the image that is there: the gain counts.
     np.testing.assert_allclose(found, [0.9 * 0.03, -0.9 * 0.02], rtol=0.02, atol=5 * max(errors))
     assert np.all(errors < 1e-3)
     # B is the prediction less the residual.
-    gain, error = statistics.gain
-    np.testing.assert_allclose(gain, 2 - 0.9, atol=5 * error + 2e-3)
+    np.testing.assert_allclose(left.gain, 2 - 0.9, atol=5 * left.gain_error + 2e-3)
 
 
 def test_parts_add_up(rng, x64):
@@ -129,6 +129,8 @@ def test_parts_add_up(rng, x64):
     both = jax.tree.map(jnp.add, *halves)
     whole = residual_statistics(residual, predicted)
     np.testing.assert_allclose(both.count, whole.count, rtol=0.1)
-    for name in ("correlations", "displacement"):
-        (found, error), (expected, _) = getattr(both, name), getattr(whole, name)
+    for (found, error), (expected, _) in (
+        (both.correlations, whole.correlations),
+        (both.regression()[:2], whole.regression()[:2]),
+    ):
         np.testing.assert_allclose(found, expected, atol=6 * max(error))
