@@ -13,6 +13,7 @@ from gaussjax.model.options import check_option
 from gaussjax.model.params import namespace
 from gaussjax.model.transfer_spline import spline_rows
 from gaussjax.numerics.linear_algebra import product
+from gaussjax.numerics.programs import compiled
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.printed import Row, as_error, table, to_error, with_errors
 
@@ -73,10 +74,12 @@ class TransferEstimate:
             raise ValueError(
                 f"frequency must be a number or an array of rank 1; got {shown(frequency)}"
             )
-        spacing = self.frequency[0]
-        knots = jnp.atleast_1d(jnp.asarray(frequency, self.coefficients.dtype)) / spacing
-        rows, _ = spline_rows(knots, self.coefficients.size)
-        return spline_values(rows, self.coefficients, self.covariance)
+        return _values_at(
+            jnp.asarray(frequency, self.coefficients.dtype),
+            self.frequency,
+            self.coefficients,
+            self.covariance,
+        )
 
     def resolution(self, level: float = 0.5, *, of: str = "transfer") -> jax.Array:
         """Length of a period, px (unit), where T or the coherence first falls below a level.
@@ -92,12 +95,8 @@ class TransferEstimate:
         """
         check_option(of, ("transfer", "coherence"), "of")
         level = as_positive(level, "level")
-        if of == "transfer":
-            knots, _ = crossing(self.coefficients, self.covariance, level)
-        else:
-            ones = jnp.ones_like(self.coherence[:1])
-            knots = first_below(jnp.concatenate([ones, self.coherence]), level)
-        return 2 * jnp.pi / (knots * self.frequency[0])
+        spline = self.coefficients, self.covariance
+        return _period(self.frequency, *spline, self.coherence, level, of=of)
 
     def in_units(self, pixel_size: float, unit: str = "units") -> "TransferEstimate":
         """The same with frequencies per unit and lengths in units, for pixels of this size.
@@ -126,6 +125,22 @@ class TransferEstimate:
         if is_traced(self.mtf50) or np.ndim(self.mtf50):
             return f"TransferEstimate(mtf50={self.mtf50}, transfer={self.transfer})"
         return table(transfer_rows(jax.device_get(self)))
+
+
+@compiled(scalar=True)
+def _values_at(frequency, frequencies, coefficients, covariance) -> tuple[jax.Array, jax.Array]:
+    knots = jnp.atleast_1d(frequency) / frequencies[0]
+    rows, _ = spline_rows(knots, coefficients.size)
+    return spline_values(rows, coefficients, covariance)
+
+
+@compiled(static_argnames="of", scalar=True)
+def _period(frequencies, coefficients, covariance, coherence, level, *, of: str) -> jax.Array:
+    if of == "transfer":
+        knots, _ = crossing(coefficients, covariance, level)
+    else:
+        knots = first_below(jnp.concatenate([jnp.ones_like(coherence[:1]), coherence]), level)
+    return 2 * jnp.pi / (knots * frequencies[0])
 
 
 def spline_values(
