@@ -239,7 +239,7 @@ def test_what_it_refuses():
 @pytest.mark.parametrize("noise", [(0.0, 0.01), (0.0, 0.05), (0.1, 0.05)])
 @pytest.mark.parametrize(("function", "parameter"), FILTERS)
 def test_error_bars_cover(function, parameter, noise, x64, rng):
-    draws = int(os.environ.get("GAUSSJAX_DRAWS", "30"))
+    draws = int(os.environ.get("GAUSSJAX_DRAWS", "10"))
     a, b = cropped(radial(function, parameter))
     z, mtf50 = [], []
     for _ in range(draws):
