@@ -49,9 +49,7 @@ def table() -> str:
         names = sorted(n for n in gaussjax.__all__ if home_folder(n) == folder)
         lines += [title, "-" * len(title), "", ".. list-table::", "   :widths: 30 70", ""]
         for name in names:
-            summary = (
-                (getattr(gaussjax, name).__doc__ or "").strip().split("\n")[0].replace("|", r"\|")
-            )
+            summary = without_bars((getattr(gaussjax, name).__doc__ or "").strip().split("\n")[0])
             lines += [f"   * - :doc:`{name} <{name}>`", f"     - {summary}"]
         lines += [""]
     lines += [".. toctree::", "   :hidden:", ""]
@@ -73,12 +71,16 @@ def write_pages(app) -> None:
             path.unlink()
 
 
+def without_bars(line: str) -> str:
+    """``|a|`` of a formula is no substitution of reStructuredText; in a literal it never is."""
+    parts = re.split(r"(``[^`]*``)", line)
+    parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
+    return "".join(parts)
+
+
 def escape_bars(app, what, name, thing, options, lines) -> None:
-    """``|a|`` of a formula is no substitution of reStructuredText."""
-    for index, line in enumerate(lines):
-        parts = re.split(r"(``[^`]*``)", line)
-        parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
-        lines[index] = "".join(parts)
+    """Escape the bars of a docstring."""
+    lines[:] = map(without_bars, lines)
 
 
 def setup(app):
