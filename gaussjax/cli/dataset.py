@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _SOURCE_HELP = """
 Folders pair by the names of their files without suffix, subfolders included; stacks are .npy
 arrays [n, y, x] or [n, z, y, x]; a list is a .csv file with the header reference,blurred or
-reference,blurred,name. Images of several shapes may mix. The blur is one for all pairs; gain and
-offset are each pair's own.
+reference,blurred,name. Images of several shapes may mix. The blur is one for all pairs; gain,
+offset, shift and estimated noise levels are each pair's own.
 """
 _EXIT_HELP = """
 exit codes:
@@ -67,7 +67,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         " periodic compares the whole frame and assumes that it repeats; reflect, nearest and zero"
         " compare it and assume what lies beyond",
     )
-    common.add_noise(parser, estimated=False)
+    common.add_noise(parser)
     common.add_sampling_options(parser, inferred=False)
     parser.add_argument(
         "--double",
@@ -151,7 +151,7 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
 def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse options that contradict each other or would be ignored."""
     common.check_kernel(parser, options)
-    common.check_noise(parser, options, estimated=False)
+    common.check_noise(parser, options)
     common.check_sampling_options(parser, options)
     if options.save_every is not None and not options.resume:
         parser.error("--save-every belongs to --resume")
@@ -177,7 +177,7 @@ def run(options: argparse.Namespace) -> int:
     with streaming_process():
         from gaussjax.cli.dataset_output import Outcome, draw, record, rows, table
 
-        outcome = Outcome(*_fit(options, pairs, covariates), pairs.source)
+        outcome = Outcome(*_fit(options, pairs, covariates), pairs.source, options.shift)
         files = (
             OutputFile("rows", options.csv, lambda path: write_rows(path, rows(outcome))),
             OutputFile("figure", options.plot, lambda path: draw(path, outcome)),

@@ -26,6 +26,7 @@ class Outcome:
     estimate: DatasetEstimate  # by `fit_dataset`
     state_error: str | None  # why the end of the run is not in the state file; None if it is
     source: Source  # of the pairs
+    shift: bool  # every pair has one
 
     @property
     def left_out(self) -> list[BadPair]:
@@ -87,8 +88,8 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
             {"name": names[k], "status_name": Status.label_of(pairs.status[k])} for k in refused
         ],
         **attributes(options, "family", "kernel", "truncate", "radius", "boundary", "gain"),
-        **attributes(options, "offset", "initial", "passes", "max_bad", "csv", "plot"),
-        **attributes(options, "covariates"),
+        **attributes(options, "offset", "shift", "loss", "initial", "passes", "max_bad", "csv"),
+        **attributes(options, "plot", "covariates"),
         "sampling": estimate.joint.sampling,
         **attributes(options, "pixel", "centre"),
         **attributes(options, noise_std="noise", linearized="linearize", state="resume"),
@@ -123,6 +124,7 @@ def rows(outcome: Outcome) -> Iterator[dict[str, str]]:
             **_columns("noise_std", pairs.noise_std[k]),
             **_columns("gain", pairs.gain[k]),
             **_columns("offset", pairs.offset[k]),
+            **(_columns("shift", pairs.shift[k]) if outcome.shift else {}),
             "reason": aside.get(names[k], ""),
         }
     for pair in outcome.left_out:

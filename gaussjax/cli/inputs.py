@@ -29,8 +29,6 @@ def read_pair(
     check_lengths(pair[0], {"--radius": fixed_radius(options)})
     keywords = {
         **fit_keywords(options),
-        "loss": options.loss,
-        "shift": options.shift,
         "noise_std": options.noise,
         "noise_correlation": noise_shapes(options),
         "bounds": options.bounds and tuple(options.bounds),

@@ -97,6 +97,13 @@ def add_fit_options(parser: argparse.ArgumentParser, *, generalised: bool = Fals
     parser.add_argument("--initial", type=finite, metavar="SIGMA", help="sigma to start from, px")
     parser.add_argument("--gain", action="store_true", help="fit a factor between the images")
     parser.add_argument("--offset", action="store_true", help="fit a constant between the images")
+    parser.add_argument("--shift", action="store_true", help="fit a displacement of the images")
+    parser.add_argument(
+        "--loss",
+        choices=LOSSES,
+        default="squared",
+        help="of the residual; absolute and huber are robust to outliers; default: %(default)s",
+    )
     add_general_options(parser)
 
 
@@ -114,19 +121,12 @@ def add_pair_options(parser: argparse.ArgumentParser, *, generalised: bool = Fal
     parser.add_argument("blurred", metavar="BLURRED", help="file of the softer image")
     add_part_options(parser)
     add_fit_options(parser, generalised=generalised)
-    parser.add_argument("--shift", action="store_true", help="fit a displacement of the images")
     parser.add_argument(
         "--bounds",
         nargs=2,
         type=finite,
         metavar=("LOW", "HIGH"),
         help="least and largest sigma, px",
-    )
-    parser.add_argument(
-        "--loss",
-        choices=LOSSES,
-        default="squared",
-        help="of the residual; absolute and huber are robust to outliers; default: %(default)s",
     )
     add_noise(parser)
     add_mask_options(parser)
@@ -161,16 +161,16 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_noise(parser: argparse.ArgumentParser, *, estimated: bool = True) -> None:
-    """Two known noise levels, or the word "estimate" where they can be ``estimated``."""
+def add_noise(parser: argparse.ArgumentParser) -> None:
+    """Two known noise levels, or the word "estimate"."""
     parser.add_argument(
         "--noise",
-        nargs="+" if estimated else 2,
-        type=noise if estimated else noise_level,
+        nargs="+",
+        type=noise,
         metavar="SD",
         help="standard deviations of the noise in REFERENCE and in BLURRED, as the values are"
         " stored (0 to 255 in 8 bit, 0 to 65535 in 16 bit, 0 to 1 with --linearize);"
-        f"{' or the word estimate;' if estimated else ''} default: noise in BLURRED only",
+        " or the word estimate; default: noise in BLURRED only",
     )
     parser.add_argument(
         "--noise-correlation",
@@ -183,18 +183,17 @@ def add_noise(parser: argparse.ArgumentParser, *, estimated: bool = True) -> Non
     )
 
 
-def check_noise(
-    parser: argparse.ArgumentParser, options: argparse.Namespace, *, estimated: bool = True
-) -> None:
+def check_noise(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Make noise a pair, "estimate" or None; refuse all others."""
+    if options.noise is not None and getattr(options, "loss", "squared") != "squared":
+        parser.error("--noise goes with --loss squared")
     if options.noise_correlation and options.noise is None:
         parser.error("--noise-correlation is the shape of noise whose level --noise tells")
     if options.noise == ["estimate"]:
         options.noise = "estimate"
     elif options.noise is not None:
         if len(options.noise) != 2 or "estimate" in options.noise or not any(options.noise):
-            other = ", or the word estimate" if estimated else ""
-            parser.error(f"--noise: give two standard deviations, not both 0{other}")
+            parser.error("--noise: give two standard deviations, not both 0, or the word estimate")
         options.noise = tuple(options.noise)
 
 
@@ -286,8 +285,6 @@ def check_pair_options(parser: argparse.ArgumentParser, options: argparse.Namesp
         parser.error("--bounds: LOW must be less than HIGH")
     if options.family == GENERALISED and (options.bounds or options.kernel != "continuous"):
         parser.error("--family generalised goes without --bounds, and with --kernel continuous")
-    if options.noise is not None and options.loss != "squared":
-        parser.error("--noise goes with --loss squared")
     check_noise(parser, options)
 
 
@@ -319,6 +316,8 @@ def fit_keywords(options: argparse.Namespace) -> dict[str, Any]:
         **kernel_keywords(options),
         "gain": options.gain,
         "offset": options.offset,
+        "shift": options.shift,
+        "loss": options.loss,
         "initial": options.initial,
     }
 

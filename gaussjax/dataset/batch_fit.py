@@ -11,8 +11,11 @@ from jax.sharding import Mesh, PartitionSpec
 
 from gaussjax.dataset.chunks import in_chunks, num_at_once
 from gaussjax.dataset.equations import PairEquations, PairEvidence
+from gaussjax.dataset.held_instruments import held_pair_sums, nuisance_factors
 from gaussjax.dataset.instruments import PairSums
+from gaussjax.dataset.noisy_instruments import noisy_pair_sums
 from gaussjax.dataset.options import JointOptions
+from gaussjax.dataset.own_fit import OwnFit, own_fit
 from gaussjax.dataset.own_root import (
     WIDER,
     Linearized,
@@ -36,6 +39,9 @@ from gaussjax.pair.extent import is_seamless
 from gaussjax.pair.fit import Judged, Optimum, estimate_at, find_optimum, judged
 from gaussjax.pair.frame import Frame, Pair, Usable, frame_window
 from gaussjax.pair.iteration import iterate
+from gaussjax.pair.least_squares import LeastSquares
+from gaussjax.pair.prediction import images_of
+from gaussjax.pair.robust import Robust
 from gaussjax.spectra.orientation import swap_pair
 from gaussjax.spectra.pooled_transfer import RingSums
 from gaussjax.spectra.ring_sums import in_rings, noise_probes, ring_sums
@@ -76,6 +82,14 @@ class LinearizationPoint:
         if self.noise is None:
             return None
         return self.noise + rounding_variance(self.vector.dtype), self.correlation
+
+    def told(self, swapped: bool) -> Noise | None:
+        """Standard deviations in the unit and the order of the images as they came; likewise."""
+        if self.noise is None:
+            return None
+        order, correlation = slice(None, None, -1 if swapped else 1), self.correlation
+        levels = self.unit * jnp.sqrt(self.noise[order])
+        return levels, None if correlation is None else correlation[order]
 
 
 @pytree
@@ -158,7 +172,7 @@ class _PairFit:
     coefficients: jax.Array  # at the point of the pass, `[p, *spectrum]`
     joint: PairEquations  # its equations there
     rings: RingSums  # its spectra there
-    optimum: Optimum  # its own
+    own: OwnFit  # of it alone
     finite: jax.Array  # all its pixels are, and its sums
 
 
@@ -182,8 +196,18 @@ def _probes(point: LinearizationPoint, options: JointOptions, shape: tuple[int, 
     return noise_probes(jax.random.key(point.number), window, colour)
 
 
-def _rings(frame: Frame, sums: PairSums, rings, point: LinearizationPoint, options: JointOptions):
-    """Spectra of a pair and of what the blur at the point of the pass leaves over."""
+def _rings(
+    frame: Frame,
+    sums: PairSums,
+    moved: jax.Array | None,
+    rings,
+    point: LinearizationPoint,
+    options: JointOptions,
+):
+    """Spectra of a pair and of what the blur at the point of the pass leaves over.
+
+    ``moved`` is the spectrum of the reference where the pair has a shift.
+    """
     none = RingSums.none(len(point.vector), frame.blurred.dtype)
     if rings is None:
         return none
@@ -195,6 +219,8 @@ def _rings(frame: Frame, sums: PairSums, rings, point: LinearizationPoint, optio
     # The probes know no other window than the one of whole frames.
     alike = frame.known is None and frame.weights is None and not frame.pad
     sharp = frame.blurred - frame.difference
+    if moved is not None:
+        sharp = sharp + images_of(frame, [moved - frame.spectrum])[0]
     # A gain is the pair's own, no part of the transfer function.
     gain = jnp.where(sums.gain == 0, 1, sums.gain)
     images = sharp, frame.blurred / gain, -sums.residual / gain
@@ -222,21 +248,58 @@ def _fit_pairs(
     def begin(reference, blurred, usable, present):
         pair = _oriented(reference, blurred, usable, point, options)
         frame = pair.frame()
-        first = linearized(frame, shared[0], point.vector, noise, model, options)
-        equations = first.sums.equations
+        first = own = moved = None
+        if options.one_by_one:
+            own = own_fit((reference, blurred), usable, point.told(options.swapped), options)
+            sums, moved = _held(frame, own, shared[0], point, options)
+        else:
+            first = linearized(frame, shared[0], point.vector, noise, model, options)
+            sums = first.sums
+        equations = sums.equations
         finite = jnp.isfinite(frame.centre) & jnp.isfinite(equations.change)
         # One NaN would spoil the sums of all; those of a flat image, which has no gain, are NaN.
         derivatives = equations.gradient, equations.information
         counts = present & finite & jnp.isfinite(sum(jnp.sum(each) for each in derivatives))
-        rings = _rings(frame, first.sums, shared[1], point, options)
-        sums = first.sums.coefficients, equations, rings
-        return pair, frame, first, counts, *jax.tree.map(lambda x: jnp.where(counts, x, 0), sums)
+        rings = _rings(frame, sums, moved, shared[1], point, options)
+        sums = sums.coefficients, equations, rings
+        sums = jax.tree.map(lambda x: jnp.where(counts, x, 0), sums)
+        return pair, frame, first, own, counts, *sums
 
-    pairs, frames, first, counts, coefficients, equations, rings = mapped(begin)(*some)
-    # Sums at the point of the pass say too little about a pair whose blur is far from it.
-    own = followed(frames, first, noise, model, options, mapped)
-    optimum = mapped(partial(_optimum, point=point, options=options))(pairs, frames, own)
-    return _PairFit(coefficients, equations, rings, optimum, counts)
+    pairs, frames, first, own, counts, coefficients, equations, rings = mapped(begin)(*some)
+    if first is not None:
+        # Sums at the point of the pass say too little about a pair whose blur is far from it.
+        near = followed(frames, first, noise, model, options, mapped)
+        own = mapped(partial(_own, point=point, options=options))(pairs, frames, near)
+    return _PairFit(coefficients, equations, rings, own, counts)
+
+
+def _held(
+    frame: Frame,
+    own: OwnFit,
+    filters: tuple[jax.Array, jax.Array],
+    point: LinearizationPoint,
+    options: JointOptions,
+) -> tuple[PairSums, jax.Array | None]:
+    """The sums of a pair that was fitted by itself, and the spectrum of a moved reference."""
+    model = replace(
+        options.model(frame.image_shape),
+        gain=options.gain,
+        offset=options.offset,
+        shift=options.shift,
+    )
+    vector = own.vector(frame, point.vector, options)
+    margins = frame.margins(model, vector.at[: len(point.vector)].multiply(WIDER**2))
+    _, moved = nuisance_factors(model, vector, frame)
+    if point.noise is not None:
+        levels, correlation = cast(Noise, point.levels)
+        if options.estimates_noise:
+            levels = own.noise(frame, options)
+        sums = noisy_pair_sums(frame, vector, filters, model, margins, levels, correlation)
+    elif options.loss == "squared":
+        sums = held_pair_sums(LeastSquares(frame, model), vector, margins)
+    else:
+        sums = held_pair_sums(Robust(frame, model, options.loss), vector, margins)
+    return sums, moved if options.shift else None
 
 
 def _oriented(
@@ -265,6 +328,15 @@ def _oriented(
     )
 
 
+def _own(
+    pair: Pair, frame: Frame, near: Linearized, point: LinearizationPoint, options: JointOptions
+) -> OwnFit:
+    """The fit of a pair alone, from its own root."""
+    at = _optimum(pair, frame, near, point, options)
+    least = options.least(at.model, at.vector.dtype)
+    return OwnFit(at, jnp.asarray(options.swapped), least, jnp.full_like(at.vector, jnp.inf))
+
+
 def _optimum(
     pair: Pair, frame: Frame, own: Linearized, point: LinearizationPoint, options: JointOptions
 ) -> Optimum:
@@ -289,10 +361,9 @@ def _judge(
     fit: _PairFit, present, point: LinearizationPoint, options: JointOptions
 ) -> tuple[PairEvidence, PairRecord]:
     """Evidence and record of one pair."""
-    at, joint, p = fit.optimum, fit.joint, len(fit.joint.gradient)
+    at, joint, p = fit.own.optimum, fit.joint, len(fit.joint.gradient)
     found = judged(at)
-    least = options.least(at.model, at.vector.dtype)
-    estimate = estimate_at(at, found, options.swapped, least, jnp.full_like(at.vector, jnp.inf))
+    estimate = estimate_at(at, found, fit.own.swapped, fit.own.low, fit.own.high)
     departures, adequacy = found.departures, cast(Adequacy, estimate.adequacy)
     information = joint.information
     # What moves the own root is a score at its own information; only that of least squares is in
@@ -311,7 +382,7 @@ def _judge(
         return jnp.where(has_root, finite(values), 0)
 
     evidence = PairEvidence(
-        within=finite(_score_covariance(at, found, information)),
+        within=finite(_score_covariance(at, found, information, point.unit, options)),
         common=of_root(product(own, found.common[:p])),
         displacement=of_root(adequacy.displacement * joint.num_pixels),
         additive=of_root(departures.additive),
@@ -327,6 +398,7 @@ def _judge(
     params, error = estimate.params, estimate.sigma_standard_error
     one, zero = jnp.ones_like(misfit), jnp.zeros_like(misfit)
     known = jnp.isfinite(error)
+    still = jnp.zeros(at.model.ndim, misfit.dtype)
     record = PairRecord(
         sigma=jnp.where(known, estimate.sigma, jnp.nan),
         standard_error=error,
@@ -334,11 +406,12 @@ def _judge(
         status=estimate.status,
         verdict=adequacy.verdict,
         cause=adequacy.cause,
-        counted=fit.finite & ~_stands_aside(joint, estimate.status, adequacy),
+        counted=fit.finite & ~_stands_aside(joint, estimate.status, adequacy, options),
         misfit=misfit,
         noise_std=jnp.sqrt(estimate.noise_variance),
         gain=one if params.gain is None else params.gain,
         offset=zero if params.offset is None else params.offset,
+        shift=still if params.shift is None else params.shift,
         score=joint.gradient,
         score_error=jnp.sqrt(jnp.maximum(diagonal(evidence.within), 0)),
         slope=information,
@@ -347,19 +420,24 @@ def _judge(
     return evidence, jax.tree.map(lambda x: jnp.where(present, x, jnp.zeros_like(x)), record)
 
 
-def _score_covariance(at: Optimum, found: Judged, information: jax.Array) -> jax.Array:
+def _score_covariance(
+    at: Optimum, found: Judged, information: jax.Array, unit: jax.Array, options: JointOptions
+) -> jax.Array:
     """Covariance of the gradient at the point of the pass, by the noise of the pair, ``[p, p]``.
 
     Not by the information at the pair's own optimum: a pair that says little has it anywhere.
     """
     p = len(information)
-    if at.departures is not None:
+    if at.departures is not None or options.loss != "squared":
         return product(product(information, found.covariance[:p, :p]), information.T)
     factors = jnp.sqrt(at.evidence.correlated * at.evidence.uneven)[:p]
-    return at.summary.noise_variance * information * jnp.outer(factors, factors)
+    noise = at.summary.noise_variance * (at.scale / unit) ** 2
+    return noise * information * jnp.outer(factors, factors)
 
 
-def _stands_aside(joint: PairEquations, status: jax.Array, adequacy: Adequacy) -> jax.Array:
+def _stands_aside(
+    joint: PairEquations, status: jax.Array, adequacy: Adequacy, options: JointOptions
+) -> jax.Array:
     """The pair does not belong: unrelated, misaligned, inverted, or refused against all others.
 
     A pair that is refused because it says little stays: left out for what noise did to it, it
@@ -370,7 +448,7 @@ def _stands_aside(joint: PairEquations, status: jax.Array, adequacy: Adequacy) -
     unrelated = is_visible & (joint.structure > _STRUCTURED * joint.squares)
     moved = (status == Status.ESTIMATED) & (adequacy.verdict == Verdict.MISALIGNED)
     inverted = adequacy.cause == Cause.INVERTED
-    noise = joint.squares / jnp.maximum(joint.num_pixels, 1)
+    noise = options.score_noise(joint.squares / jnp.maximum(joint.num_pixels, 1))
     against = joint.gradient @ inverse_small(joint.information) @ joint.gradient
     refused = (status != Status.ESTIMATED) & (against > _AGAINST**2 * noise)
     return unrelated | moved | inverted | refused

@@ -19,7 +19,7 @@ from gaussjax.io.pair_reader import BadPair
 
 # Version of the file, whose arrays are named after fields: to be raised when a field is renamed or
 # gets another meaning.
-FORMAT = 4
+FORMAT = 5
 
 
 class StateError(ValueError):

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussjax.checks import as_count, as_not_negative, as_path, check_function, shown
+from gaussjax.checks import as_count, as_flag, as_not_negative, as_path, check_function, shown
 from gaussjax.dataset.checkpoint import StateError, StateFile
 from gaussjax.dataset.covariates import Covariates, as_covariates
 from gaussjax.dataset.joint_fit import JointFit, joint_fit
@@ -27,9 +27,9 @@ from gaussjax.dataset.told_noise import ToldNoise
 from gaussjax.dataset.two_grids import fitting
 from gaussjax.io.pair_stream import PairStream
 from gaussjax.model.arguments import check_fit_options
-from gaussjax.model.array_checks import as_flags, as_real, check_known
+from gaussjax.model.array_checks import as_real, check_known
 from gaussjax.model.kernels import Kernel, as_kernel
-from gaussjax.model.options import Boundary, Family, KernelName, Pixel
+from gaussjax.model.options import Boundary, Family, KernelName, LossName, Pixel
 from gaussjax.model.params import BlurParams
 from gaussjax.model.sampling import as_sampling
 from gaussjax.spectra.pooled_transfer import PooledTransfer, pooled_transfer
@@ -45,9 +45,11 @@ def fit_dataset(
     truncate: float = 4.0,
     radius: int | Callable | None = None,
     boundary: Boundary = "valid",
+    loss: LossName | Callable = "squared",
     gain: bool = False,
     offset: bool = False,
-    noise_std: ArrayLike | None = None,
+    shift: bool = False,
+    noise_std: Literal["estimate"] | ArrayLike | None = None,
     noise_correlation: Sequence[ArrayLike | None] | None = None,
     sampling: float | Fraction | Sequence[float | Fraction] | None = None,
     pixel: Pixel = "area",
@@ -85,10 +87,16 @@ def fit_dataset(
         radius: "sampled" only.
         boundary: as in :func:`~gaussjax.estimate_blur`; padded ones extend the frames for a sigma
             of a sixth of the shortest axis.
+        loss: of the residuals, as in :func:`~gaussjax.estimate_blur`: "squared", "absolute", whose
+            sum over all pairs is the least, "huber", or a rho function of the residual over the
+            pair's own standard deviation. All but "squared" take about as long as
+            ``estimate_blur`` of every pair, as do the shift and noise levels to be estimated.
         gain: every pair has a factor of its own.
         offset: every pair has a constant of its own.
+        shift: every pair has a displacement of its own.
         noise_std: None: noise in the blurred images only. ``(std_reference, std_blurred)`` in the
             unit of the images: noise of that level, as in :func:`~gaussjax.estimate_blur`.
+            "estimate": every pair has levels of its own, which it has to tell.
         noise_correlation: ``(correlation_reference, correlation_blurred)`` with ``noise_std``, of
             noise whose neighbours correlate, the same in all pairs. None: white.
         sampling: pixels of the references per pixel of the blurred images, where these have fewer,
@@ -123,8 +131,7 @@ def fit_dataset(
             or options, or processes that differ in their options or have the same pairs.
         TooManyBadPairsError: naming the first of them.
     """
-    check_fit_options(family, None, boundary=boundary)
-    gain, offset, batched = as_flags(gain=gain, offset=offset, batched=batched)
+    batched = as_flag(batched, "batched")
     max_passes, max_bad = as_count(max_passes, "max_passes", 1), as_count(max_bad, "max_bad")
     tolerance = as_not_negative(tolerance, "tolerance")
     save_every = as_not_negative(save_every, "save_every")
@@ -132,21 +139,19 @@ def fit_dataset(
     if on_progress is not None:
         check_function(on_progress, "on_progress")
     _check_initial(initial)
-    told = ToldNoise.of(noise_std, noise_correlation, boundary)
-    convention = as_kernel(kernel, truncate, radius)
-    grids, noisy = as_sampling(sampling, pixel, centre, boundary), told is not None
-    options = JointOptions(family, convention, boundary, gain, offset, noisy, sampling=grids)
+    told = ToldNoise.of(noise_std, noise_correlation, boundary, loss)
+    nuisances = {"gain": gain, "offset": offset, "shift": shift}
+    kernel, grids = as_kernel(kernel, truncate, radius), (sampling, pixel, centre)
+    options = _options(family, kernel, boundary, loss, nuisances, told, grids)
     _check_collection(pairs)
     file = StateFile(state)
-    stream = PairStream(pairs, batched=batched, fitted=fitting(grids, boundary))
+    stream = PairStream(pairs, batched=batched, fitted=fitting(options.sampling, boundary))
     named = _named(options, told, initial)
     known = as_covariates(covariates, pairs, len(pairs) if _is_list(pairs, batched) else None)
     _check_processes(stream, f"{named}, covariates {list(known.columns) if known else None}")
     # A fingerprint of many files takes a while, and only a state needs it.
     identity = _identity("" if state is None else stream.fingerprint(), named)
-    current = _resumed(file, identity)
-    if current is None:
-        current = JointPass(first_start(stream, options, told, initial))
+    current = _resumed(file, identity) or JointPass(first_start(stream, options, told, initial))
     take_in = partial(run_pass, max_bad=max_bad, on_progress=on_progress, pause=save_every)
     while True:
         rest = stream.starting_at(current.position)
@@ -166,6 +171,28 @@ def _check_initial(initial) -> None:
     check_known("many pairs are streamed", initial=initial)
     if initial is not None and not isinstance(initial, BlurParams):
         as_real(initial, "initial", "iuf")
+
+
+def _options(
+    family: Family,
+    kernel: Kernel,
+    boundary: Boundary,
+    loss: LossName | Callable,
+    nuisances: dict[str, bool],
+    told: ToldNoise | None,
+    grids: tuple[Any, Any, Any],
+) -> JointOptions:
+    """The options of the programs, checked."""
+    check_fit_options(family, None, boundary=boundary, loss=loss)
+    return JointOptions(
+        family,
+        kernel,
+        boundary,
+        **{name: as_flag(flag, name) for name, flag in nuisances.items()},
+        loss=loss,
+        estimates_noise=told is not None and told.levels is None,
+        sampling=as_sampling(*grids, boundary),
+    )
 
 
 def _check_collection(pairs: Iterable) -> None:
@@ -207,8 +234,9 @@ def _named(options: JointOptions, told: ToldNoise | None, initial) -> str:
     kernel = options.kernel
     # Not the Kernel as a whole, whose radius may be a function.
     parts = [options.family, kernel.name, kernel.truncate, kernel.radius, options.boundary]
+    parts += [options.loss, options.gain, options.offset, options.shift]
     named = [getattr(part, "__qualname__", repr(part)) for part in parts]
-    named += [repr(options.gain), repr(options.offset), str(told), repr(initial)]
+    named += [str(told), repr(initial)]
     return ", ".join(named + ([] if options.sampling is None else [repr(options.sampling)]))
 
 

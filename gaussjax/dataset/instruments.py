@@ -71,7 +71,7 @@ def pair_sums(
     residual, fields = change - frame.difference, jnp.stack(fields)
     gain, level = jnp.ones((), residual.dtype), jnp.zeros((), residual.dtype)
     jacobian, projection = fields, jnp.zeros((len(fields), 0), residual.dtype)
-    if options.num_nuisances:
+    if options.has_nuisances:
         columns = _nuisance_columns(frame, residual, options)
         values, projection = _fit_nuisances(residual, fields, columns, window)
         gain = 1 + values[0] if options.gain else gain

@@ -95,17 +95,21 @@ def joint_fit(
         centre = -sigma if start.swapped else sigma
         own = _own_sigmas(records, scores, slopes, centre, options)
         effects = random_effects(*own, centre, total_over_processes)
-        covariance, freedom, moves = _by_scatter(scores, slopes, start.unit, records, effects)
+        covariance, freedom, moves = _by_scatter(
+            scores, slopes, start.unit, records, effects, options
+        )
         # At a bound the scores are no scatter about 0.
         if not np.all(np.isfinite(covariance)) or np.any(at.root.vector <= least):
             covariance, freedom = at.within, None
         covariance = covariance + at.common
         step, settled = _next_step(at, covariance, options, repeated)
+        # Those of the absolute loss are of another unit than its gradient.
+        squares = joint.equations.squares if options.loss == "absolute" else at.squares
         estimate = _estimate(
             at.root,
             jnp.asarray(covariance),
             freedom if freedom is None else jnp.asarray(freedom),
-            replace(joint.equations, squares=at.squares),
+            replace(joint.equations, squares=squares),
             joint.evidence,
             start.unit,
             jnp.asarray(settled),
@@ -184,7 +188,9 @@ def _own_sigmas(
     return values[keep].reshape(-1, *sigma.shape[1:]), errors[keep].reshape(-1, *sigma.shape[1:])
 
 
-def _by_scatter(scores, slopes, unit, records: PairRecord, effects: RandomEffects):
+def _by_scatter(
+    scores, slopes, unit, records: PairRecord, effects: RandomEffects, options: JointOptions
+):
     """Covariance by the scatter of the pairs, its degrees of freedom, and the pairs' influence."""
     counted = np.asarray(records.counted)
     moves = np.full(scores.shape, np.nan)
@@ -194,6 +200,7 @@ def _by_scatter(scores, slopes, unit, records: PairRecord, effects: RandomEffect
     mean = total_over_processes(slopes.sum(0)) / max(number, 1)
     least = _LEAST_INFORMATION * np.trace(mean) * np.eye(len(mean))
     noise = np.nan_to_num(np.asarray(records.noise_std, float)[counted] / unit) ** 2
+    noise = options.score_noise(noise)
     known = np.linalg.inv(slopes + np.where(least > 0, least, np.eye(len(mean))))
     scatter = np.nan_to_num(np.max(2 * np.abs(effects.mean) * effects.scatter)) ** 2
     variances = noise[:, None, None] * known + scatter * np.eye(len(mean))
@@ -213,7 +220,7 @@ def _next_step(at: _Root, covariance, options: JointOptions, repeated: bool):
     nuisances the whole move. After a second pass it is no further than that one has moved.
     """
     error = np.sqrt(np.abs(np.diag(covariance)))
-    acted_on = np.maximum(error, at.move) if options.num_nuisances else error
+    acted_on = np.maximum(error, at.move) if options.has_nuisances else error
     step = at.move if repeated else at.change * acted_on
     step = np.max(step / np.where(error > 0, error, 1))
     largest_change = np.max(at.change)

@@ -22,6 +22,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 
+from gaussjax.dataset.held_instruments import nuisance_factors
 from gaussjax.dataset.instruments import PairSums, pair_equations
 from gaussjax.model.folding import product_weights, tile, with_noise_gain
 from gaussjax.model.fourier import inverse_transform, multiply
@@ -30,44 +31,44 @@ from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
 from gaussjax.pair.errors_in_variables import ErrorsInVariables, Transforms
 from gaussjax.pair.frame import Frame, frame_window
-from gaussjax.pair.prediction import residual_and_fields, transforms_of
+from gaussjax.pair.prediction import level_of, residual_and_fields, transforms_of
 from gaussjax.statistics.noise import NoiseSpectrum, leaked
 from gaussjax.statistics.noise_colour import coloured
 
-# Newton's steps in gain and offset, from their least squares.
+# Newton's steps in the nuisances, from their least squares.
 _STEPS = 4
 
 
 def noisy_pair_sums(
     frame: Frame,
-    variances: jax.Array,
+    vector: jax.Array,
     filters: tuple[jax.Array, jax.Array],
     model: BlurModel,
     margins: jax.Array,
     noise: jax.Array,
     correlation: jax.Array | None = None,
 ) -> PairSums:
-    """The sums of a pair, whose gain and offset are the best at theta_0.
+    """The sums of a pair, whose gain, offset and shift are the best at theta_0.
 
     Args:
         frame: of the pair.
-        variances: theta_0, ``[p]``.
+        vector: theta_0, ``[p]``; or with nuisances near the best, ``[k]``.
         filters: T there, ``[*spectrum]``, and its derivatives; both real.
-        model: of the blur, gain and offset.
+        model: of the blur and the nuisances.
         margins: px per axis that are not compared at the edge, ``[ndim]``.
         noise: (v_A, v_B) in the scale of the frame.
         correlation: autocorrelations of that noise, ``[2, *lags]``; None: white.
     """
     objective = ErrorsInVariables(frame, model, False, noise, jnp.inf * noise, correlation)
     window, p = objective.window(margins), model.num_variances
-    vector = _with_nuisances(objective, variances, margins)
+    vector = _with_nuisances(objective, vector, margins)
     at, spectrum, gradient, mean = _equations(objective, vector, margins)
     projection = jnp.zeros((p, 0), vector.dtype)
     if len(vector) > p:
         projection = jnp.stack([solve_small(mean[p:, p:], row) for row in mean[:p, p:]])
-    # What gain and offset could take up is removed from the instruments.
+    # What the nuisances could take up is removed from the instruments.
     turn = jnp.concatenate([jnp.eye(p, dtype=vector.dtype), -projection], axis=1)
-    gain = vector[p] if model.gain else jnp.ones((), vector.dtype)
+    gain, moved = nuisance_factors(model, vector, frame)
     share = spectrum.weight / spectrum.density
     own = jnp.tensordot(turn, 0.5 * spectrum.slopes / spectrum.density[None], 1)
     slopes = jnp.tensordot(turn.astype(at.u.dtype), at.u_slopes, 1)
@@ -81,7 +82,7 @@ def noisy_pair_sums(
     shared = _shared_noise(objective, jnp.stack([share, *(share * each for each in own)]), window)
     shared = derivatives * shared[:1] - gain * filters[0][None] * shared[1:]
     weights = product_weights(frame.grid, window.shape, vector.dtype)
-    products = weights[None] * jnp.real(jnp.conj(instruments) * frame.spectrum[None])
+    products = weights[None] * jnp.real(jnp.conj(instruments) * moved[None])
     # In the unit of least squares, or nearly so.
     unit = jnp.sum(noise)
     coefficients = unit * gain * (products - shared)
@@ -93,7 +94,7 @@ def noisy_pair_sums(
         coefficients,
         equations,
         gain,
-        vector[p + model.gain] if model.offset else (gain - 1) * frame.centre / frame.scale,
+        level_of(model, vector, frame),
         residual,
         jacobian,
         projection,
@@ -101,14 +102,14 @@ def noisy_pair_sums(
 
 
 def _with_nuisances(
-    objective: ErrorsInVariables, variances: jax.Array, margins: jax.Array
+    objective: ErrorsInVariables, vector: jax.Array, margins: jax.Array
 ) -> jax.Array:
-    """The vector of the model, with the best gain and level at these variances."""
-    model, p = objective.model, len(variances)
-    levels = [1.0] * model.gain + [0.0] * model.offset
-    vector = jnp.concatenate([variances, jnp.asarray(levels, variances.dtype)])
-    if not levels:
+    """The vector of the model, with the best nuisances at its variances."""
+    model, p = objective.model, objective.model.num_variances
+    if model.num_parameters == p:
         return vector
+    if len(vector) == p:
+        vector = model.pack(vector, 1.0, 0.0, jnp.zeros(model.ndim, vector.dtype))
     window = objective.window(margins)
     residual, fields = residual_and_fields(model, vector, objective.frame)
     weighted = window.values[None] * fields[p:]

@@ -1,5 +1,7 @@
 """The options of a joint fit that its programs are compiled for."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
@@ -8,7 +10,7 @@ import jax.numpy as jnp
 from gaussjax.model.boundary import extended_shape
 from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.kernels import Kernel
-from gaussjax.model.options import PADDED_BOUNDARIES, Boundary, Family
+from gaussjax.model.options import PADDED_BOUNDARIES, Boundary, Family, LossName
 from gaussjax.model.response import BlurModel
 from gaussjax.model.sampling import Sampling
 from gaussjax.pair.coarse_start import LEAST_VARIANCE
@@ -24,14 +26,28 @@ class JointOptions:
     boundary: Boundary
     gain: bool = False  # every pair has a factor of its own
     offset: bool = False  # every pair has a constant of its own
-    noisy: bool = False  # the sharper images are; the noise's part of the sums is subtracted
+    estimates_noise: bool = False  # of every pair by itself
+    shift: bool = False  # every pair has a displacement of its own
+    loss: LossName | Callable = "squared"
     swapped: bool = False  # the second images are the sharper ones
     sampling: Sampling | None = None  # of the softer images; None: all are on one grid
 
     @property
-    def num_nuisances(self) -> int:
-        """Number of parameters that every pair has beside the blur."""
-        return self.gain + self.offset
+    def has_nuisances(self) -> bool:
+        """Every pair has parameters beside the blur."""
+        return self.gain or self.offset or self.shift
+
+    @property
+    def one_by_one(self) -> bool:
+        """Every pair is fitted by itself first; see :mod:`gaussjax.dataset.own_fit`."""
+        return self.shift or self.estimates_noise or self.loss != "squared"
+
+    def score_noise(self, variance):
+        """Variance of a pair's score over its slope, of a residual of this variance.
+
+        The scores of least squares are residuals, those of the absolute loss are signs.
+        """
+        return variance if self.loss != "absolute" else (0.5 * math.pi * variance) ** 0.5
 
     def grid(self, ndim: int) -> CoarseGrid | None:
         """The grid of the softer image of a pair, if it has one of its own."""

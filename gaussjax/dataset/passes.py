@@ -83,10 +83,10 @@ class JointPass:
         """Records of all pairs, leading axis ``[n]``; a sigma's shape matters if there are none."""
         if not self.records:
             none, code, sigma = np.zeros(0), np.zeros(0, np.int32), np.zeros((0, *sigma_shape))
-            p = self.start.vector.size
+            p, shift = self.start.vector.size, np.zeros((0, 0))
             score, slope = np.zeros((0, p)), np.zeros((0, p, p))
             figures = (sigma, sigma, sigma, code, code, code, code > 0, none, none, none, none)
-            return PairRecord(*figures, score, score, slope)  # pyright: ignore[reportArgumentType]
+            return PairRecord(*figures, shift, score, score, slope)  # pyright: ignore[reportArgumentType]
         return jax.tree.map(lambda *leaves: np.concatenate(leaves), *self.records)
 
 

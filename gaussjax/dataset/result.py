@@ -37,6 +37,7 @@ class PairRecord:
         noise_std: standard deviation of the residual, in the unit of the images.
         gain: of the pair, 1 where none is fitted.
         offset: in the unit of the images, 0 where none is fitted.
+        shift: px, ``[ndim]``, 0 where none is fitted.
         score: of the pair at the point of the last pass, by the variances, ``[p]``.
         score_error: standard deviation of the score by the pair's own noise, ``[p]``.
         slope: of the score, ``[p, p]``.
@@ -53,6 +54,7 @@ class PairRecord:
     noise_std: jax.Array
     gain: jax.Array
     offset: jax.Array
+    shift: jax.Array
     score: jax.Array
     score_error: jax.Array
     slope: jax.Array

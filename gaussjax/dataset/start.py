@@ -24,6 +24,7 @@ from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair.coarse_start import find_coarse_start
 from gaussjax.spectra.cross_spectra import sum_spectra, windowed_spectra
 from gaussjax.spectra.orientation import SWAP_BELOW
+from gaussjax.spectra.phase_correlation import correlation_peak, translated
 from gaussjax.spectra.start import find_start
 
 # The first pairs, of all processes, and the most passes over them.
@@ -71,7 +72,9 @@ def _shared_start(
         alike = [pair for pair in good if pair.reference.shape == shape]
         references = np.stack([pair.reference for pair in alike])
         blurreds = np.stack([pair.blurred for pair in alike])
-        levels = None if told is None else np.asarray(told.levels, references.dtype)
+        levels = None
+        if told is not None:
+            levels = np.asarray(told.levels or (1, 1), references.dtype)
         variance, unit, swapped = jax.device_get(
             spectral_start(references, blurreds, levels, initial, options=options)
         )
@@ -94,20 +97,24 @@ def spectral_start(references, blurreds, noise_std, initial, *, options: JointOp
     if grid is not None:
         references = jax.vmap(partial(on_coarse_grid, grid, shape=shape))(references)
     window = (everywhere if options.boundary == "periodic" else taper)(shape, references.dtype)
-    levels_differ = options.num_nuisances > 0
-    spectra = jax.vmap(partial(windowed_spectra, window=window, levels_differ=levels_differ))(
-        references / unit, blurreds / unit
-    )
+    levels_differ = options.gain or options.offset
+
+    def of_pair(reference, blurred):
+        spectra = windowed_spectra(reference, blurred, window, levels_differ=levels_differ)
+        return translated(spectra, correlation_peak(spectra)) if options.shift else spectra
+
+    spectra = jax.vmap(of_pair)(references / unit, blurreds / unit)
     noise = None
     if noise_std is not None:
         noise = (noise_std / unit) ** 2 * window.sum(2) * len(references)
+    levels = {"noise": noise, "estimate_noise": options.estimates_noise}
     free = jnp.asarray(jnp.inf, references.dtype)
     model = replace(options.model(shape), gain=options.gain)
     total = sum_spectra(spectra)
     if grid is None:
-        start = find_start(total, initial, -free, free, model, noise=noise)
+        start = find_start(total, initial, -free, free, model, **levels)
     else:
-        start = find_coarse_start(grid, total, initial, model, noise=noise, estimate_noise=False)
+        start = find_coarse_start(grid, total, initial, model, **levels)
     return start.variance, unit, start.swapped
 
 

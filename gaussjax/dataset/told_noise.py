@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.checks import shown
-from gaussjax.model.arguments import as_noise
+from gaussjax.model.arguments import as_noise, check_together
 from gaussjax.model.array_checks import check_known
 from gaussjax.model.noise_correlation import as_noise_correlation
 from gaussjax.model.options import PADDED_BOUNDARIES
@@ -20,11 +19,14 @@ from gaussjax.model.options import PADDED_BOUNDARIES
 class ToldNoise:
     """Of the references and of the blurred images."""
 
-    levels: tuple[float, float]  # standard deviations, in the unit of the images
+    # standard deviations, in the unit of the images; None: every pair has to tell its own
+    levels: tuple[float, float] | None
     correlation: Sequence | None  # as of `estimate_blur`
 
     @classmethod
-    def of(cls, noise_std: Any, noise_correlation: Any, boundary: str) -> "ToldNoise | None":
+    def of(
+        cls, noise_std: Any, noise_correlation: Any, boundary: str, loss: Any = "squared"
+    ) -> "ToldNoise | None":
         """Checked; None: in the blurred images only, of any level.
 
         Raises:
@@ -33,11 +35,8 @@ class ToldNoise:
         """
         check_known("many pairs are streamed", noise_std=noise_std)
         check_known("many pairs are streamed", noise_correlation=noise_correlation)
-        if isinstance(noise_std, str):
-            raise ValueError(
-                f"noise_std must be None or two numbers for many pairs; got {shown(noise_std)}"
-            )
-        noise, _ = as_noise(noise_std, np.float32)
+        noise, estimated = as_noise(noise_std, np.float32)
+        check_together(noise_std, loss)
         # Of how many axes the images are is not known yet.
         pair = noise_correlation if isinstance(noise_correlation, tuple | list) else ()
         ndim = max((np.ndim(each) for each in pair if each is not None), default=0)
@@ -50,27 +49,31 @@ class ToldNoise:
                 "noise_std of many pairs needs boundary='valid' or 'periodic': noise that is"
                 f" continued beyond the edge is not white; got {boundary!r}"
             )
-        return cls((float(noise[0]), float(noise[1])), noise_correlation)
+        levels = None if estimated else (float(noise[0]), float(noise[1]))
+        return cls(levels, noise_correlation)
 
     def __str__(self) -> str:
         """What tells two of them apart."""
+        levels = self.levels or "estimate"
         if self.correlation is None:
-            return repr(self.levels)
+            return repr(levels)
         each = (None if x is None else np.asarray(x, np.float32) for x in self.correlation)
         named = repr([None if x is None else (x.shape, x.tobytes()) for x in each])
-        return f"{self.levels!r} of shapes {hashlib.sha256(named.encode()).hexdigest()[:16]}"
+        return f"{levels!r} of shapes {hashlib.sha256(named.encode()).hexdigest()[:16]}"
 
     def oriented(
         self, image: Any, *, unit: float, swapped: bool
     ) -> tuple[jax.Array, jax.Array | None]:
         """Variances in a unit, ``[2]``, and autocorrelations, of the sharper images first.
 
-        They are of the rank and the type of an image.
+        They are of the rank and the type of an image. Where every pair has to tell its own levels,
+        the variances are 1.
 
         Raises:
             ValueError: autocorrelations of another number of axes than the images.
         """
         order = slice(None, None, -1 if swapped else 1)
-        variances = jnp.asarray((np.asarray(self.levels)[order] / unit) ** 2, image.dtype)
-        correlation = as_noise_correlation(self.correlation, self.levels, image)
+        levels = self.levels or (unit, unit)
+        variances = jnp.asarray((np.asarray(levels)[order] / unit) ** 2, image.dtype)
+        correlation = as_noise_correlation(self.correlation, levels, image)
         return variances, None if correlation is None else correlation[order]

@@ -222,3 +222,12 @@ def check_fit_options(
         raise ValueError("bounds are on sigma per axis; family='full' takes none")
     if bounds is not None and family == GENERALISED:
         raise ValueError("bounds are on the sigma of a Gaussian; family='generalised' takes none")
+
+
+def check_together(noise_std, loss: LossName | Callable, weights=None) -> None:
+    """Raise ValueError for noise in both images beside another loss, or beside weights."""
+    if noise_std is not None and (loss != "squared" or weights is not None):
+        raise ValueError(
+            "noise_std describes the noise of both images: it goes with loss='squared' and"
+            f" without weights; got loss={loss!r}, weights {'' if weights is None else 'not '}None"
+        )

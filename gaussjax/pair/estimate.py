@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussjax.checks import as_flag
-from gaussjax.model.arguments import Mask, as_noise, check_finite, check_fit_options
+from gaussjax.model.arguments import (
+    Mask,
+    as_noise,
+    check_finite,
+    check_fit_options,
+    check_together,
+)
 from gaussjax.model.array_checks import as_flags, is_traced
 from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.generalised import check_supported
@@ -226,11 +232,7 @@ def _is_double(*images) -> bool:
 def _check_together(family, kernel: Kernel, boundary, noise_std, loss, weights) -> None:
     """Raise ValueError for options that exclude each other."""
     check_supported(family, kernel.name, boundary)
-    if noise_std is not None and (loss != "squared" or weights is not None):
-        raise ValueError(
-            "noise_std describes the noise of both images: it goes with loss='squared' and"
-            f" without weights; got loss={loss!r}, weights {'' if weights is None else 'not '}None"
-        )
+    check_together(noise_std, loss, weights)
 
 
 def _check_finite(estimate: BlurEstimate, reference, blurred, usable: Usable) -> None:

@@ -35,10 +35,10 @@ def predict(params: BlurParams, frame: Frame, kernel: Kernel, reach: int) -> jax
     """The model's B on the extended frame, in the frame's own centre and scale."""
     response = system_response(params, frame.blurred.shape, kernel, reach)
     predicted = inverse_transform(multiply(response, frame.spectrum), frame.blurred.shape)
-    return predicted + _level(params.gain, params.offset, frame)
+    return predicted + level_in(params.gain, params.offset, frame)
 
 
-def _level(gain, offset, frame: Frame) -> jax.Array | float:
+def level_in(gain, offset, frame: Frame) -> jax.Array | float:
     """What is added to ``gain g * A`` in the frame's centre and scale; None: 1 and 0."""
     if gain is None and offset is None:
         return 0.0
@@ -51,7 +51,7 @@ def level_of(model: BlurModel, vector: jax.Array, frame: Frame) -> jax.Array:
     if model.offset:
         return vector[model.num_variances + model.gain]
     gain = vector[model.num_variances] if model.gain else None
-    return jnp.asarray(_level(gain, None, frame), vector.dtype)
+    return jnp.asarray(level_in(gain, None, frame), vector.dtype)
 
 
 def offset_of(model: BlurModel, vector: jax.Array, centre, scale) -> jax.Array | None:

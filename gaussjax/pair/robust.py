@@ -107,6 +107,18 @@ class Robust(Objective):
         spread = scale * (1 / ABSOLUTE_ROUNDING if self.loss == "absolute" else 1)
         return spread * window.values * psi
 
+    def influence(self, residual, scale: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Derivative of the loss by the residual, and the slope of that, pixel by pixel.
+
+        Of ``s^2 rho(r / s)``; or of ``|r|``, whose corner is rounded off as in the error bar.
+        """
+        psi, slope = influence(self.rho, residual / scale)
+        if self.loss != "absolute":
+            return scale * psi, slope
+        width = scale * (_DENSITY_WIDTH / ABSOLUTE_ROUNDING)
+        _, slope = influence(self.rho, residual / width)
+        return psi, slope / width
+
     def summary(self, fit: Fit) -> Summary:
         """The sandwich of M-estimators.
 

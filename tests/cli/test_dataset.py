@@ -97,6 +97,27 @@ def test_record_and_rows(folder, capsys):
         assert (float(row["gain"]), float(row["offset"]), row["reason"]) == (1, 0, "")
 
 
+def test_shifts_and_wrong_pixels(folder, capsys):
+    random = np.random.default_rng(2)
+    for k in range(20):
+        soft = np.roll(np.load(f"b/p{k:02d}.npy"), (k % 3, -1), (0, 1))
+        soft.flat[random.integers(0, soft.size, 2 * k)] = 1
+        np.save(f"b/p{k:02d}.npy", soft)
+    code, record, _ = run(capsys, "--shift", "--loss", "huber", "--csv", "pairs.csv")
+    assert (code, record["shift"], record["loss"]) == (0, True, "huber")
+    assert abs(record["sigma"] - SIGMA) < 4 * record["standard_error"]
+    for k, row in enumerate(rows("pairs.csv")):
+        if row["standard_error"] and float(row["standard_error"]) < 0.02:
+            assert float(row["shift_0"]) == pytest.approx(k % 3, abs=0.1)
+            assert float(row["shift_1"]) == pytest.approx(-1, abs=0.1)
+
+
+def test_noise_levels_that_the_pairs_tell(folder, capsys):
+    code, record, _ = run(capsys, "--noise", "estimate")
+    assert (code, record["noise_std"]) == (0, "estimate")
+    assert abs(record["sigma"] - SIGMA) < 4 * record["standard_error"]
+
+
 def test_table_and_figure(folder, capsys):
     assert main(["dataset", "a", "b", *SAMPLED, "--plot", "sigmas.png"]) == 0
     output = capsys.readouterr()
@@ -252,9 +273,11 @@ def test_bad_sources(folder, capsys):
     [
         ([], "REFERENCE"),
         (["a", "b", "--truncate", "4"], "--kernel sampled"),
-        (["a", "b", "--noise", "1"], "expected 2 arguments"),
+        (["a", "b", "--noise", "1"], "two standard deviations, not both 0, or the word estimate"),
         (["a", "b", "--noise", "0", "0"], "not both 0"),
-        (["a", "b", "--noise", "1", "-1"], "'-1' is less than 0"),
+        (["a", "b", "--noise", "1", "-1"], "'-1' is neither a noise level, 0 or more"),
+        (["a", "b", "--noise", "estimate", "--loss", "huber"], "--noise goes with --loss squared"),
+        (["a", "b", "--loss", "round"], "absolute"),
         (["a", "b", "--boundary", "mirror"], "mirror"),
         (["a", "b", "--workers", "0"], "'0' is not a whole number above 0"),
         (["a", "b", "--passes", "two"], "'two' is not a whole number"),

@@ -218,7 +218,7 @@ def test_families_and_dimensions():
         ({"boundary": "mirror"}, "boundary must be one of"),
         ({"boundary": "zero", "noise_std": (1, 1)}, "needs boundary='valid' or 'periodic'"),
         ({"family": "round"}, "family must be one of"),
-        ({"noise_std": "estimate"}, "two numbers for many pairs"),
+        ({"noise_std": "guess"}, "noise_std must be one of"),
         ({"max_passes": 0}, "max_passes must be a whole number from 1"),
     ],
 )

@@ -96,7 +96,7 @@ def test_the_root_is_exact_and_with_nuisances_where_it_is_near(x64, images, nuis
     b = 0.8 * b if nuisances.gain else b
     b = b + 3 if nuisances.offset else b
     origin, sums = jnp.asarray(ORIGIN), None
-    for _ in range(8 if nuisances.num_nuisances else 1):
+    for _ in range(8 if nuisances.has_nuisances else 1):
         sums = sums_of(a, b, nuisances, point=origin)
         project = jax.tree_util.Partial(MODEL.project, sums.coefficients, shape=SHAPE)
         equations = sums.equations

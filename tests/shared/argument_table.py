@@ -217,9 +217,9 @@ ARGUMENTS = {
         "family": FAMILY,
         **KERNEL_OPTIONS,
         "boundary": BOUNDARY,
-        "gain": FLAG,
-        "offset": FLAG,
-        "noise_std": static("None", *PAIR),
+        "loss": LOSS,
+        **NUISANCES,
+        "noise_std": static("None", "'estimate'", *PAIR),
         "noise_correlation": static("None"),
         # Of which shapes pairs are is not known at the door.
         **GRID,
