@@ -450,5 +450,7 @@ def _stands_aside(
     inverted = adequacy.cause == Cause.INVERTED
     noise = options.score_noise(joint.squares / jnp.maximum(joint.num_pixels, 1))
     against = joint.gradient @ inverse_small(joint.information) @ joint.gradient
-    refused = (status != Status.ESTIMATED) & (against > _AGAINST**2 * noise)
+    refused = status != Status.ESTIMATED
+    if not options.estimates_noise:  # else there are no levels to weight its sums by
+        refused = refused & (against > _AGAINST**2 * noise)
     return unrelated | moved | inverted | refused

@@ -96,7 +96,7 @@ def fit_dataset(
         shift: every pair has a displacement of its own.
         noise_std: None: noise in the blurred images only. ``(std_reference, std_blurred)`` in the
             unit of the images: noise of that level, as in :func:`~gaussjax.estimate_blur`.
-            "estimate": every pair has levels of its own, which it has to tell.
+            "estimate": every pair has levels of its own; one that does not tell them is set aside.
         noise_correlation: ``(correlation_reference, correlation_blurred)`` with ``noise_std``, of
             noise whose neighbours correlate, the same in all pairs. None: white.
         sampling: pixels of the references per pixel of the blurred images, where these have fewer,

@@ -121,6 +121,8 @@ def test_noise_levels_that_pairs_tell_are_no_blur():
     blind, found = fitted(pairs), fitted(pairs, noise_std="estimate")
     assert abs(blind.sigma - SIGMA) > 4 * blind.sigma_standard_error
     assert abs(found.sigma - SIGMA) < 2 * found.sigma_standard_error
+    # Without levels there is nothing to weight a pair by.
+    assert found.refused().keys() == found.aside().keys()
 
 
 @pytest.mark.parametrize("loss", ["squared", "huber", log_cosh])
