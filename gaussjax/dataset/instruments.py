@@ -93,8 +93,9 @@ def pair_equations(frame: Frame, residual, fields, window: Window) -> PairEquati
     p = len(fields)
     products = [residual * x for x in fields] + [x * y for x in fields for y in fields]
     others = [residual**2, frame.difference**2, frame.blurred, frame.blurred**2]
-    squares, change, level, power, *total = window.totals([*others, *products])
-    total = jnp.stack(total)
+    found = window.totals([*others, *products])
+    squares, change, level, power = found[:4]
+    total = found[4:]
     weight = window.sum()
     return PairEquations(
         squares=squares,

@@ -20,7 +20,7 @@ from gaussjax.numerics.linear_algebra import diagonal, inner_products, solve_sma
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.pytree import pytree
 from gaussjax.spectra.orientation import is_swapped, swap_pair, swap_params
-from gaussjax.statistics.long_run import long_run_factor, uneven_factor
+from gaussjax.statistics.long_run import long_run_factors, uneven_factors
 from gaussjax.statistics.result import BlurEstimate
 
 
@@ -159,8 +159,9 @@ def _score_variance(residual, field, weights) -> jax.Array:
     """Variance of ``sum W r field``, up to a factor, for noise of any spectrum and strength."""
     score, weighted = weights * residual, weights * field
     power, own = (squared_magnitude(forward_transform(a, a.ndim)) for a in (score, weighted))
-    correlated = long_run_factor(power, own, residual.shape)
-    return jnp.sum(score * residual) * correlated * uneven_factor(score, field, weights)
+    factors = long_run_factors(power, [own], residual.shape)
+    factors *= uneven_factors(score, [field], weights)
+    return jnp.sum(score * residual) * factors[0]
 
 
 def _isotropic(zeros, dtype) -> jax.Array:

@@ -48,9 +48,9 @@ class Window:
             return jnp.sum(self.values**power)
         return reduce(jnp.multiply, (jnp.sum(profile**power) for profile in self.profiles))
 
-    def totals(self, images: list[jax.Array]) -> list[jax.Array]:
-        """Weighted sums of images, made in one loop."""
-        return list(totals([self.values * image for image in images]))
+    def totals(self, images: list[jax.Array]) -> jax.Array:
+        """Weighted sums of images, made in one loop, ``[m]``."""
+        return totals([self.values * image for image in images])
 
     @property
     def num_pixels(self) -> jax.Array:

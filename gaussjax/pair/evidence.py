@@ -20,7 +20,7 @@ from gaussjax.pair.noise_gain import noise_gains
 from gaussjax.pair.prediction import level_of
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.departures import DepartureSums
-from gaussjax.statistics.long_run import long_run_factor, uneven_factor
+from gaussjax.statistics.long_run import long_run_factors, uneven_factors
 from gaussjax.statistics.noise import ReferenceNoise, reference_noise
 
 # About so many pixels are looked at for departures: all of a frame of 90 x 90 px.
@@ -63,8 +63,6 @@ def gather_evidence(
     power = squared_magnitude(forward_transform(score, ndim))
     spectra = [squared_magnitude(forward_transform(weights * field, ndim)) for field in fields]
     shape, size = frame.blurred.shape, frame.size
-    correlated = [long_run_factor(power, each, shape, size) for each in spectra]
-    uneven = [uneven_factor(score, field, weights) for field in fields]
     predicted = frame.blurred + residual - level_of(model, vector, frame)
     box = Box.densest(weights * fields[0] ** 2, size)
     # Pixels that see beyond the edge of a valid region are not compared.
@@ -83,8 +81,8 @@ def gather_evidence(
     gains = noise_gains(frame, *model.responses(vector, frame.reference_shape))
     count = window.num_pixels.astype(power.dtype)
     return Evidence(
-        correlated=jnp.stack(correlated),
-        uneven=jnp.stack(uneven),
+        correlated=long_run_factors(power, spectra, shape, size),
+        uneven=uneven_factors(score, list(fields), weights),
         departures=sums.part(slice(0, len(found))),
         conventions=sums.part(slice(len(found), None)),
         changes=changes,

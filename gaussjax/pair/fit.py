@@ -53,7 +53,7 @@ from gaussjax.statistics.departures import (
 )
 from gaussjax.statistics.derived_quantities import LEAST_GAIN, make_estimate
 from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, assess
-from gaussjax.statistics.long_run import power_unevenness, tapered_uneven_factor
+from gaussjax.statistics.long_run import power_unevenness, tapered_uneven_factors
 from gaussjax.statistics.motion import Motion
 from gaussjax.statistics.noise_levels import floored_noise
 from gaussjax.statistics.quantisation import rounding_noise, visible_steps
@@ -419,10 +419,8 @@ def _evidence(
     if seen.variance is not None:
         unevenness = power_unevenness(seen.score, seen.window.values)
         departures = replace(evidence.departures, variance=seen.variance)
-        uneven = [
-            tapered_uneven_factor(seen.score, field, seen.window.values) for field in seen.fields
-        ]
-        evidence = replace(evidence, departures=departures, uneven=jnp.stack(uneven))
+        uneven = tapered_uneven_factors(seen.score, list(seen.fields), seen.window.values)
+        evidence = replace(evidence, departures=departures, uneven=uneven)
     departures = objective.spectral_departures(*at, unevenness)
     if departures is not None:
         rounding = rounding_variance(fit.vector.dtype)

@@ -15,6 +15,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import definite, diagonal, inner_products, inverse_small
@@ -160,16 +161,17 @@ def frame_equations(
     A pixel is so many px, in which variances are, wide along every axis.
     """
     k = len(fields)
-    pairs = [(i, j) for i in range(k) for j in range(i + 1)]
     products = [residual * field for field in fields]
-    products += [fields[i] * fields[j] for i, j in pairs]
-    squares, *sums = window.totals([residual**2, *products])
-    gradient, sums = sums[:k], sums[k:]
-    entries = [sums[pairs.index((max(i, j), min(i, j)))] for i in range(k) for j in range(k)]
+    products += [fields[i] * fields[j] for i in range(k) for j in range(i + 1)]
+    sums = window.totals([residual**2, *products])
+    # Rows of the lower triangle: to pick element by element is a kernel each.
+    ends = 1 + k + np.cumsum(np.arange(k + 1))
+    rows = [jnp.pad(sums[ends[i] : ends[i + 1]], (0, k - 1 - i)) for i in range(k)]
+    lower = jnp.stack(rows)
     return FrameEquations(
-        squares=squares,
-        gradient=jnp.stack(gradient),
-        information=jnp.stack(entries).reshape(k, k),
+        squares=sums[0],
+        gradient=sums[1 : 1 + k],
+        information=lower + jnp.tril(lower, -1).T,
         num_pixels=window.num_pixels.astype(residual.dtype),
         bending=_bending(window, residual, fields, parts, ratios),
     )

@@ -12,6 +12,7 @@ White, Econometrica 48(4), 1980 (unequal variances); J. G. MacKinnon and H. Whit
 """
 
 import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -20,59 +21,70 @@ from gaussjax.model.fourier import half_plane_weights
 from gaussjax.numerics.reductions import totals
 
 
-def long_run_factor(
+def long_run_factors(
     power: jax.Array,
-    field_power: jax.Array,
+    field_powers: Sequence[jax.Array],
     image_shape: tuple[int, ...],
     size: jax.Array | None = None,
 ) -> jax.Array:
-    """Factor on the variance of a score by the spectrum of the residual; 1 for white noise.
+    """Factors on the variances of scores by the spectrum of the residual, ``[k]``; 1 if white.
 
     Args:
         power: |F(W r)|^2 on the half plane.
-        field_power: |F(W J)|^2.
+        field_powers: |F(W J)|^2 of every field.
         image_shape: of the frame.
         size: px per axis of the image in it, ``[ndim]``; None: it fills the frame.
     """
     weights = half_plane_weights(image_shape, power.dtype)
-    summands = [field_power, power, power * field_power, field_power**2]
-    total, squares, product, share = totals([weights * each for each in summands])
+    summands = [weights * power]
+    for each in field_powers:
+        summands += [weights * each, weights * power * each, weights * each**2]
+    sums = totals(summands)
+    total, product, share = sums[1:].reshape(-1, 3).T
     # A half-plane sum is a mean over the plane, where a factor is a sum.
     pixels = math.prod(image_shape) if size is None else jnp.prod(size).astype(total.dtype)
-    return _factor(product, total * squares, share, total, pixels)
+    return _factors(product, total * sums[0], share, total, pixels)
 
 
-def uneven_factor(score: jax.Array, field: jax.Array, weights: jax.Array) -> jax.Array:
-    """Factor on the variance of a score by where the squares of the residual lie.
+def uneven_factors(score: jax.Array, fields: Sequence[jax.Array], weights: jax.Array) -> jax.Array:
+    """Factors on the variances of scores by where the squares of the residual lie, ``[k]``.
 
     Args:
         score: W r.
-        field: J.
+        fields: J, ``[k, *frame]``.
         weights: W.
     """
-    known, part = weights > 0, weights * field**2
+    known = weights > 0
     squares = jnp.where(known, score**2 / jnp.where(known, weights, 1), 0)
-    summands = [known.astype(weights.dtype), squares, part, (score * field) ** 2, part**2]
-    count, squares, total, product, share = totals(summands)
-    return _factor(product, squares / jnp.maximum(count, 1) * total, share, total)
+    summands = [known.astype(weights.dtype), squares]
+    for field in fields:
+        part = weights * field**2
+        summands += [part, (score * field) ** 2, part**2]
+    sums = totals(summands)
+    total, product, share = sums[2:].reshape(-1, 3).T
+    return _factors(product, sums[1] / jnp.maximum(sums[0], 1) * total, share, total)
 
 
-def tapered_uneven_factor(score: jax.Array, field: jax.Array, window: jax.Array) -> jax.Array:
-    """:func:`uneven_factor` of pixels that a window weighs whose noise is no larger for that.
+def tapered_uneven_factors(
+    score: jax.Array, fields: Sequence[jax.Array], window: jax.Array
+) -> jax.Array:
+    """:func:`uneven_factors` of pixels that a window weighs whose noise is no larger for that.
 
     Args:
         score: residual times the window.
-        field: J.
+        fields: J, ``[k, *frame]``.
         window: its values.
     """
-    part = (window * field) ** 2
-    energy, squares, total, product, share = totals(
-        [window**2, score**2, part, (score * field) ** 2, part**2]
-    )
-    return _factor(product * energy, squares * total, share, total)
+    summands = [window**2, score**2]
+    for field in fields:
+        part = (window * field) ** 2
+        summands += [part, (score * field) ** 2, part**2]
+    sums = totals(summands)
+    total, product, share = sums[2:].reshape(-1, 3).T
+    return _factors(product * sums[0], sums[1] * total, share, total)
 
 
-def _factor(product, scale, share, total, pixels: jax.Array | int = 1) -> jax.Array:
+def _factors(product, scale, share, total, pixels: jax.Array | int = 1) -> jax.Array:
     """``product / scale`` drawn to 1; its variance by chance is ``2 share / total^2`` a pixel."""
     found = product / jnp.where(scale > 0, scale, 1)
     chance = 2 * share / jnp.where(total > 0, total, 1) ** 2 / pixels
@@ -96,10 +108,10 @@ def power_unevenness(score: jax.Array, window: jax.Array) -> jax.Array:
     for axis in range(score.ndim):
         even = part * jnp.roll(part, 1, axis)
         summands += [squares * jnp.roll(squares, 1, axis), even, even**2]
-    total, energy, *sums = totals(summands)
-    found, even, share = jnp.stack(sums).reshape(-1, 3).T
-    scale = even * total**2
-    factors = found * energy**2 / jnp.where(scale > 0, scale, 1)
+    sums = totals(summands)
+    found, even, share = sums[2:].reshape(-1, 3).T
+    scale = even * sums[0] ** 2
+    factors = found * sums[1] ** 2 / jnp.where(scale > 0, scale, 1)
     # The product of two squares, each about its mean, has the variance 4.
     chances = 4 * share / jnp.where(even > 0, even, 1) ** 2
     return drawn_to_one(jnp.mean(factors), jnp.mean(chances) / score.ndim)

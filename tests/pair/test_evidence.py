@@ -18,7 +18,7 @@ from gaussjax.pair.evidence import Box, causes, gather_evidence
 from gaussjax.pair.frame import centre_and_scale, make_frame
 from gaussjax.pair.prediction import residual_and_fields
 from gaussjax.statistics.cause import Cause
-from gaussjax.statistics.long_run import long_run_factor, uneven_factor
+from gaussjax.statistics.long_run import long_run_factors, uneven_factors
 
 SHAPES = [(9000,), (300,), (150, 170), (60, 70), (12, 2000), (30, 31, 32)]
 MARGIN = 5
@@ -43,8 +43,8 @@ inside = jax.jit(Box.of)
 surroundings = jax.jit(Box.around, static_argnums=2)
 positions = jax.jit(Box.positions, static_argnums=1)
 derivative_of = jax.jit(derivative, static_argnums=1)
-correlated = jax.jit(long_run_factor, static_argnums=2)
-uneven = jax.jit(uneven_factor)
+correlated = jax.jit(long_run_factors, static_argnums=2)
+uneven = jax.jit(uneven_factors)
 
 
 def box_of(shape, where=0.6):
@@ -210,9 +210,9 @@ def test_factors_are_of_the_whole_frame(fit):
     power = np.abs(np.fft.rfftn(score)) ** 2
     for k, field in enumerate(fields):
         field_power = np.abs(np.fft.rfftn(np.asarray(window.values) * field)) ** 2
-        expected = correlated(power, field_power, frame.blurred.shape)
+        expected = correlated(power, [field_power], frame.blurred.shape)[0]
         np.testing.assert_allclose(found.correlated[k], expected, rtol=1e-9)
-        expected = uneven(score, field, window.values)
+        expected = uneven(score, [field], window.values)[0]
         np.testing.assert_allclose(found.uneven[k], expected, rtol=1e-9)
 
 

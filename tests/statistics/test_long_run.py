@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaussjax.statistics.long_run import drawn_to_one, long_run_factor, power_unevenness
-from gaussjax.statistics.long_run import uneven_factor as uneven_eagerly
-
-uneven_factor = jax.jit(uneven_eagerly)
-
+from gaussjax.statistics.long_run import (
+    drawn_to_one,
+    long_run_factors,
+    power_unevenness,
+    uneven_factors,
+)
 
 SIZE, DRAWS = 40, 3000
 # Four standard errors of a variance over so many draws of normal numbers.
@@ -22,7 +23,12 @@ def power(image):
 
 @jax.jit
 def factor_of_spectrum(residual, field):
-    return long_run_factor(power(residual), power(field), residual.shape)
+    return long_run_factors(power(residual), [power(field)], residual.shape)[0]
+
+
+@jax.jit
+def uneven_factor(score, field, weights):
+    return uneven_factors(score, [field], weights)[0]
 
 
 def shrunk(found, chance):
