@@ -10,6 +10,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from gaussjax.checks import shown
 from gaussjax.dataset.passes import JointPass
 from gaussjax.dataset.result import PairRecord
 from gaussjax.dataset.state import JointStart, PassSums, from_arrays, to_arrays
@@ -47,6 +48,8 @@ class StateFile:
         self._failure = ""  # of the last save
         self._told = ""  # what has been warned of
         if self.path is not None:
+            if not self.path.name:
+                raise ValueError(f"state must be the name of a file; got {shown(path)}")
             check_replaceable(self.path)
             remove_leftovers(self.path)
 

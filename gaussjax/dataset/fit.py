@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import replace
+from enum import Enum
 from fractions import Fraction
 from functools import partial
 from importlib import metadata
@@ -203,7 +204,8 @@ def _check_collection(pairs: Iterable) -> None:
     )
     # Not by iter(), which of a loader may start processes.
     iterable = hasattr(type(pairs), "__iter__") or hasattr(type(pairs), "__getitem__")
-    if isinstance(pairs, str | bytes | PathLike | Mapping | np.generic | Batch) or not iterable:
+    single = str | bytes | PathLike | Mapping | np.generic | Batch | Enum
+    if isinstance(pairs, single) or not iterable:
         raise TypeError(wanted)
     try:
         count = len(pairs) if isinstance(pairs, Sized) else None

@@ -131,7 +131,7 @@ def compare_families(
     convention = as_kernel(kernel, truncate, radius)
     check_option(boundary, BOUNDARIES, "boundary")
     grids = sampling, pixel, centre
-    _, _, usable, _ = on_grids(reference, blurred, (mask, weights), grids, boundary)
+    image, _, usable, _ = on_grids(reference, blurred, (mask, weights), grids, boundary)
     fit = partial(
         estimate_blur,
         reference,
@@ -147,12 +147,12 @@ def compare_families(
         pixel=pixel,
         centre=centre,
     )
-    names = _names(np.ndim(reference), convention)
+    names = _names(image.ndim, convention)
     if isinstance(noise_std, str):
         noise_std = _levels(fit, names, noise_std)
     # Bounds that do not bind let both fits of one sigma share a compiled program. Where they would
     # set how far the frame is extended there are none.
-    wide = None if boundary in PADDED_BOUNDARIES else 1.0 * max(np.shape(reference))
+    wide = None if boundary in PADDED_BOUNDARIES else 1.0 * max(image.shape)
     estimates = [_fit_family(fit, name, noise_std, wide) for name in names]
     found = [each for each in estimates if _is_finite((each.params, each.loss))] or estimates[:1]
     pair = orient(reference, blurred, found[-1], mask)
