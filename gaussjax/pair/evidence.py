@@ -27,6 +27,8 @@ from gaussjax.statistics.noise import ReferenceNoise, reference_noise
 _PIXELS = 2**13
 # px per axis of its blocks of neighbours, by its number of axes.
 _BLOCK = {1: 16, 2: 8, 3: 4}
+# What is no difference of neighbours, so that a level may look like it.
+_LEVELLED = (Cause.GAIN, Cause.OFFSET, Cause.SHADING, Cause.TONE)
 
 
 @pytree
@@ -76,8 +78,9 @@ def gather_evidence(
 
     others, changes = other_conventions(model, vector, filtered)
     position = box.positions(predicted.dtype)
-    _, found = directions(model, around(predicted, HALO), frame.centre / frame.scale, position)
-    sums = _departure_sums(box, weights, fields, -score, [*found, *others])
+    kinds, found = directions(model, around(predicted, HALO), frame.centre / frame.scale, position)
+    levelled = [k for k, cause in enumerate(kinds) if cause in _LEVELLED]
+    sums = _departure_sums(box, weights, fields, -score, [*found, *others], levelled)
     gains = noise_gains(frame, *model.responses(vector, frame.reference_shape))
     count = window.num_pixels.astype(power.dtype)
     return Evidence(
@@ -103,8 +106,11 @@ def causes(model: BlurModel) -> list[Cause]:
     return found
 
 
-def _departure_sums(box: "Box", weights, fields, score, found) -> DepartureSums:
-    """The sums of a score, fitted fields and directions, the last of them on the box."""
+def _departure_sums(box: "Box", weights, fields, score, found, levelled) -> DepartureSums:
+    """The sums of a score, fitted fields and directions, the last of them on the box.
+
+    Of the directions that are ``levelled`` the mean is not next to nothing.
+    """
     weights, score, *fields = (box.of(image) for image in (weights, score, *fields))
     k, count = len(fields), jnp.sum(weights > 0).astype(score.dtype)
     columns = [*fields, *found]
@@ -114,11 +120,16 @@ def _departure_sums(box: "Box", weights, fields, score, found) -> DepartureSums:
     # What is summed of a direction side by side: a loop makes it once. No stack of directions: to
     # write it out would take as long as all sums.
     products = [[*(weights * field * x for field in fields), weights * x**2] for x in columns]
-    inner = totals([each for row in products for each in row]).reshape(len(columns), k + 1)
+    levels = [weights * found[j] for j in levelled]
+    inner = totals([each for row in [*products, levels] for each in row])
+    inner, levels = inner[: len(columns) * (k + 1)], inner[len(columns) * (k + 1) :]
+    inner, none = inner.reshape(len(columns), k + 1), jnp.zeros((), inner.dtype)
+    levels = [levels[levelled.index(j)] if j in levelled else none for j in range(len(found))]
     return DepartureSums(
         information=inner[:k, :k].T,
         mixed=inner[k:, :k].T,
         powers=inner[k:, k],
+        levels=jnp.stack(levels),
         scores=jnp.stack(scores),
         energy=energy,
         variance=jnp.sum(score**2) / jnp.maximum(count - k, 1),

@@ -50,6 +50,7 @@ from gaussjax.statistics.departures import (
     reference_noise_departure,
     reference_noise_effect,
     rounding_noise_level,
+    unexplained,
 )
 from gaussjax.statistics.derived_quantities import LEAST_GAIN, make_estimate
 from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, assess
@@ -439,9 +440,11 @@ def _departures(at: Optimum) -> Departures:
     by_pixels = ROUNDING_FACTOR * rounding
     # What leaks in is smooth, too.
     known = at.rounding if at.leakage is None else at.rounding + at.leakage.noise
-    noise = reference_noise_departure(evidence.noise, summary, known, by_pixels)
+    rest = unexplained(found)
+    noise = reference_noise_departure(evidence.noise, summary, known, by_pixels, rest)
     p, k = model.num_variances, model.num_parameters
-    found = found.joined(noise).joined(no_blur_at_all(evidence.noise, summary, at.vector[:p], k))
+    no_blur = no_blur_at_all(evidence.noise, summary, at.vector[:p], k, rest)
+    found = found.joined(noise).joined(no_blur)
     return _with_conventions(found, evidence, rounding)
 
 

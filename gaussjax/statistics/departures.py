@@ -51,6 +51,7 @@ class DepartureSums:
     information: jax.Array  # J'WJ, `[k, k]`
     mixed: jax.Array  # J'Wz, `[k, m]`
     powers: jax.Array  # z'Wz, `[m]`
+    levels: jax.Array  # 1'Wz, `[m]`; 0 of differences, whose sum is next to nothing
     # sums over blocks of the scores `W J r` and `W z r`, `[k + m, blocks]`
     scores: jax.Array
     energy: jax.Array  # sums over blocks of `W J^2` of the first field, `[blocks]`
@@ -65,6 +66,7 @@ class DepartureSums:
             self,
             mixed=self.mixed[:, some],
             powers=self.powers[some],
+            levels=self.levels[some],
             scores=jnp.concatenate([fitted, directions]),
         )
 
@@ -80,9 +82,20 @@ class Departures:
     # what adds up over pairs: the deviate with its sign; of another model, 2 log of its likelihood
     # ratio; 0 where nothing does, `[m]`
     additive: jax.Array
+    # what is left of the effects beside the departure that explains most, `[k, m]`; None: all
+    beside: jax.Array | None = None
     # number of chances that such a deviate had to be as large
-    trials: tuple[int, ...] = static()
-    causes: tuple[Cause, ...] = static()  # that they show
+    trials: tuple[int, ...] = static(default=())
+    causes: tuple[Cause, ...] = static(default=())  # that they show
+
+    @property
+    def left(self) -> jax.Array:
+        """The effects that an interval has to allow for if those departures are there, ``[k, m]``.
+
+        A departure is seen along every direction that is like its own. Without it these may be
+        large, where it is certain and does little.
+        """
+        return self.effects if self.beside is None else self.beside
 
     def joined(self, other: "Departures") -> "Departures":
         """Both."""
@@ -92,6 +105,7 @@ class Departures:
             shares=jnp.concatenate([self.shares, other.shares]),
             serious=jnp.concatenate([self.serious, other.serious]),
             additive=jnp.concatenate([self.additive, other.additive]),
+            beside=jnp.concatenate([self.left, other.left], axis=1),
             trials=self.trials + other.trials,
             causes=self.causes + other.causes,
         )
@@ -119,16 +133,30 @@ def directed(sums: DepartureSums, rounding: float, causes: Sequence[Cause]) -> D
     ``rounding`` is a variance per pixel.
     """
     part = _beside_the_fit(sums, rounding)
-    beta = part.total / part.power
-    return Departures(
+    found = Departures(
         z_scores=jnp.abs(part.z_scores),
-        effects=part.coefficients * beta[None],
+        effects=part.effects,
         shares=part.shares,
-        serious=jnp.ones(beta.shape, bool),
+        serious=jnp.ones(part.power.shape, bool),
         additive=part.z_scores,
         trials=(2 * len(causes),) * len(causes),
         causes=tuple(causes),
     )
+    if Cause.OFFSET not in causes:
+        return found
+    # A level that differs looks like a gain, a tone curve or light over the frame.
+    offset = causes.index(Cause.OFFSET)
+    is_other = jnp.arange(len(causes)) != offset
+    explains_most = jnp.argmax(jnp.where(found.p_values < LEVEL, found.shares, -1)) == offset
+    explains_most &= found.p_values[offset] < LEVEL
+    effects = _effects_beside(part, sums, offset)
+    return replace(found, beside=jnp.where(explains_most & is_other, effects, found.effects))
+
+
+def unexplained(found: Departures) -> jax.Array:
+    """Part of the squared residuals that the most telling significant direction leaves over."""
+    best = jnp.max(jnp.where(found.p_values < LEVEL, found.shares, 0))
+    return jnp.clip(1 - best, 0, 1)
 
 
 def alternatives(
@@ -184,12 +212,16 @@ def rounding_noise_level(
 
 
 def reference_noise_departure(
-    noise: ReferenceNoise, summary: Summary, known: jax.Array, rounding: float
+    noise: ReferenceNoise,
+    summary: Summary,
+    known: jax.Array,
+    rounding: float,
+    rest: jax.Array | float = 1.0,
 ) -> Departures:
     """Noise in A, more than it may have, that the fit has taken for noise in B.
 
     ``known`` is the variance of the noise that A may have, ``rounding`` one per pixel that may be
-    of any spectrum.
+    of any spectrum, ``rest`` the part of the residual that nothing else explains.
     """
     found, error = _found(noise, summary)
     error = jnp.hypot(error, rounding)
@@ -198,6 +230,7 @@ def reference_noise_departure(
     found = jnp.maximum(found - known, 0)
     variance = summary.mean_square
     effect = reference_noise_effect(noise, summary, found)
+    at_most = jnp.minimum(found, noise.most * variance)
     return Departures(
         z_scores=(found / error)[None],
         effects=effect[:, None],
@@ -206,19 +239,25 @@ def reference_noise_departure(
         # The rounding of smooth content is no white noise, and may look like more of it.
         serious=(jnp.minimum(found, variance) > _ROUNDING_EXCESS * known)[None],
         additive=excess[None],
+        beside=reference_noise_effect(noise, summary, rest * at_most)[:, None],
         trials=(2,),
         causes=(Cause.NOISE_IN_REFERENCE,),
     )
 
 
 def no_blur_at_all(
-    noise: ReferenceNoise, summary: Summary, variances: jax.Array, num_parameters: int
+    noise: ReferenceNoise,
+    summary: Summary,
+    variances: jax.Array,
+    num_parameters: int,
+    rest: jax.Array | float = 1.0,
 ) -> Departures:
     """Whether noise in A may be all that the fit has taken for blur.
 
     Noise of a narrow blur is passed whole, so that the residual's spectrum cannot tell whose it is;
-    only that there is no more of it than the residual holds. Where this bound and the spectrum
-    allow as much as the blur asks for, the interval reaches to no blur.
+    only that there is no more of it than the residual holds, but for what else explains that and
+    leaves a part, the ``rest``. Where this bound and the spectrum allow as much as the blur asks
+    for, the interval reaches to no blur.
 
     Source: R. Frisch, "Statistical Confluence Analysis by Means of Complete Regression Systems",
     Oslo 1934 (the bound).
@@ -228,7 +267,8 @@ def no_blur_at_all(
     # What is less than nothing says that the noise is not white, as that of a codec is not, and by
     # how much the spectrum misleads: there Frisch's bound alone holds.
     error = jnp.hypot(error, jnp.minimum(found, 0))
-    largest = jnp.minimum(jnp.maximum(found, 0) + error, residual)
+    found = jnp.clip(found, 0, noise.most * residual)
+    largest = rest * jnp.minimum(found + error, residual)
     reach = -reference_noise_effect(noise, summary, largest)[: len(variances)]
     within = jnp.all(reach >= variances) & jnp.all(variances > 0)
     effect = jnp.zeros((num_parameters, 1), residual.dtype)
@@ -282,6 +322,11 @@ class _Part:
     z_scores: jax.Array  # of b, `[m]`
     shares: jax.Array  # of the sum of squared residuals that it explains, `[m]`
 
+    @property
+    def effects(self) -> jax.Array:
+        """On the fitted parameters, ``[k, m]``."""
+        return self.coefficients * (self.total / self.power)[None]
+
 
 def _beside_the_fit(sums: DepartureSums, rounding: float) -> _Part:
     k = len(sums.information)
@@ -307,3 +352,14 @@ def _beside_the_fit(sums: DepartureSums, rounding: float) -> _Part:
         z_scores=t,
         shares=total**2 / power / jnp.where(squares > 0, squares, 1),
     )
+
+
+def _effects_beside(part: _Part, sums: DepartureSums, offset: int) -> jax.Array:
+    """On the fitted parameters, ``[k, m]``, where an offset, one of the directions, is fitted."""
+    own = part.coefficients[:, offset]
+    ratio = (sums.levels - jnp.sum(sums.mixed * own[:, None], axis=0)) / part.power[offset]
+    power = part.power - ratio**2 * part.power[offset]
+    usable = power > _LEAST_PART * sums.powers
+    beta = (part.total - ratio * part.total[offset]) / jnp.where(usable, power, 1)
+    beta = jnp.where(usable, beta, 0)
+    return (part.coefficients - own[:, None] * ratio[None]) * beta[None]

@@ -79,8 +79,7 @@ def make_estimate(
     status = gravest(problems)
     model_error = jnp.zeros_like(sigma)
     if adequacy is not None and departures is not None:
-        effects = _effects_on_variance(params, departures.effects, sigma.shape, ndim)
-        judged = judge(departures, effects, sigma, variance_se)
+        judged = _judgement(departures, params, sigma, variance_se, ndim)
         model_error = sigma_error(sigma, judged.variance_error)
         adequacy = _judged(adequacy, judged, sigma, variance_se, status)
         if params.gain is not None:
@@ -140,6 +139,15 @@ def _final_verdict(verdict, sigma: jax.Array, variance_se: jax.Array, status) ->
     unknown = (status == Status.NOT_IDENTIFIABLE) | (status == Status.NOT_FINITE)
     unknown = unknown | (status == Status.TOO_SMALL) & (verdict != Verdict.MISALIGNED)
     return jnp.where(unknown, jnp.int32(Verdict.NOT_IDENTIFIABLE), verdict)
+
+
+def _judgement(
+    departures: Departures, params: BlurParams, sigma: jax.Array, variance_se: jax.Array, ndim: int
+) -> Judgement:
+    """What departures whose effects are on the vector amount to."""
+    both = departures.effects, departures.left
+    effects, left = (_effects_on_variance(params, each, sigma.shape, ndim) for each in both)
+    return judge(departures, effects, left, sigma, variance_se)
 
 
 def _judged(

@@ -85,7 +85,7 @@ def gaussianity(
     error = jnp.sqrt(covariance[-1, -1])
     model_error = jnp.zeros_like(error)
     if departures is not None:
-        effects = jnp.abs(departures.effects[_exponent_row(params)])
+        effects = jnp.abs(departures.left[_exponent_row(params)])
         model_error = jnp.max(jnp.where(departures.possible, effects, 0))
     _, correlation = scale_errors(params, covariance)
     return Gaussianity(params.exponent, error, model_error, correlation)

@@ -122,19 +122,23 @@ class Judgement:
 
 
 def judge(
-    departures: Departures, effects: jax.Array, sigma: jax.Array, variance_se: jax.Array
+    departures: Departures,
+    effects: jax.Array,
+    left: jax.Array,
+    sigma: jax.Array,
+    variance_se: jax.Array,
 ) -> Judgement:
     """Verdict by significance and effect: what is significant has to matter, too.
 
-    The effects are sizes, px^2, ``[*sigma, m]``; ``variance_se`` is the standard error of the
-    variance by noise, px^2.
+    The effects, and those ``left`` beside what explains most, are sizes, px^2, ``[*sigma, m]``;
+    ``variance_se`` is the standard error of the variance by noise, px^2.
     """
     p_values = departures.p_values
     significant = p_values < LEVEL
     # The others tell the same departure less clearly.
     named = jnp.where(jnp.any(significant), significant, departures.possible)
     first = jnp.argmax(jnp.where(named, departures.shares, -1))
-    error = jnp.max(jnp.where(departures.possible, effects, 0), axis=-1)
+    error = jnp.max(jnp.where(departures.possible, left, 0), axis=-1)
     serious = jnp.max(jnp.where(significant & departures.serious, effects, 0), axis=-1)
     tolerable = variance_error(sigma, jnp.maximum(_TOLERABLE * jnp.abs(sigma), _TOLERABLE))
     matters = jnp.any(serious > jnp.maximum(variance_se, tolerable))

@@ -46,6 +46,7 @@ class ReferenceNoise:
 
     part: jax.Array  # its variance over the residual's, per pixel
     error: jax.Array  # standard error of the part
+    most: jax.Array  # that the part can be, whatever else is in the residual
     # bias of each parameter's score, per pixel and variance of the noise: mean of Re(conj(R) R_k)
     bias: jax.Array
 
@@ -74,16 +75,24 @@ def reference_noise(
     squares = squared_frequency(image_shape, power.dtype)
     weights = half_plane_weights(image_shape, power.dtype)
     used = jnp.where(squares > low, weights, 0)
+    # Frequencies that are neither passed whole, where a misfit of any kind may be, nor stopped.
+    partly = used * gain * (1 - gain / gain.ravel()[0]) ** 2
     summands = [used * gain**j * power**k for j, k in ((0, 0), (1, 0), (2, 0), (0, 1), (1, 1))]
+    summands += [partly * power, partly * gain, (partly * gain) ** 2 / jnp.where(used > 0, used, 1)]
     summands += [weights * overlap for overlap in overlaps]
-    s0, s1, s2, y0, y1, *bias = totals(summands)
+    s0, s1, s2, y0, y1, seen, passed, squared, *bias = totals(summands)
     # In units of the mean power, the variance of whose periodogram is 1 where noise is white.
     spread = s2 - s1**2 / s0
     spread = jnp.where(spread > 0, spread, jnp.finfo(power.dtype).eps)
-    part = (y1 * s0 / jnp.where(y0 > 0, y0, 1) - s1) / spread
+    mean = jnp.where(y0 > 0, y0, 1) / s0
+    part = (y1 / mean - s1) / spread
     # N / 2 of N frequencies are independent.
-    error = jnp.sqrt(2 / (jnp.maximum(num_pixels, 1) * spread))
-    return ReferenceNoise(part, error, jnp.stack(bias))
+    each = 2 / jnp.maximum(num_pixels, 1)
+    error = jnp.sqrt(each / spread)
+    # No more of it than all that is seen of any noise there, two standard errors included.
+    passed = jnp.where(passed > 0, passed, jnp.finfo(power.dtype).tiny)
+    most = seen / passed / mean * (1 + 2 * jnp.sqrt(each * squared) / passed)
+    return ReferenceNoise(part, error, most, jnp.stack(bias))
 
 
 @pytree

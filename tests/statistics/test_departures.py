@@ -58,6 +58,7 @@ def departure_sums(fields, found, residual, weights, blocks=BLOCKS):
         information=inner[:k, :k],
         mixed=inner[:k, k:],
         powers=jnp.diag(inner)[k:],
+        levels=columns[k:] @ weights,
         scores=block_sums((weights * residual)[None] * columns),
         energy=block_sums((weights * fields[0] ** 2)[None])[0],
         variance=jnp.sum((weights * residual) ** 2) / (count - k),
@@ -123,6 +124,25 @@ def test_blocks_widen_the_error_of_a_score(problem, x64):
         factor = max(1 + distance**3 / (distance**2 + chance), 1)
         expected = abs(np.sum(score)) / np.sqrt(classical * factor)
         np.testing.assert_allclose(departures.z_scores[j], expected, rtol=1e-9)
+
+
+def test_beside_a_level_that_explains_most_effects_are_those_of_a_fit_with_both(problem, x64):
+    fields, found, data, weights = problem
+    found = found + 0.5
+    found[1] = 1.0
+    level = CAUSES.index(Cause.OFFSET)
+    assert level == 1
+    data = data + 5 + 0.5 * found[4]
+    _, residual = fit(fields, data, weights)
+    departures = directed(evenly(departure_sums(fields, found, residual, weights)), 0.0, CAUSES)
+    assert np.argmax(departures.shares) == level
+    left, effects = np.asarray(departures.left), np.asarray(departures.effects)
+    np.testing.assert_array_equal(left[:, level], effects[:, level])
+    with_level = np.concatenate([fields, found[1:2]])
+    theta, _ = fit(with_level, data, weights)
+    for j in set(range(DIRECTIONS)) - {level}:
+        both, _ = fit(np.concatenate([with_level, found[j : j + 1]]), data, weights)
+        np.testing.assert_allclose(left[:, j], (theta - both[:-1])[:FITTED], atol=1e-12)
 
 
 @pytest.mark.parametrize("rounding", [1e-6, 1.0])
@@ -241,8 +261,8 @@ def summary(squares=200.0, num_pixels=100.0, inverse=((0.5,),)):
     )
 
 
-def reference_noise(part, error, bias=(-0.3,)):
-    return ReferenceNoise(jnp.asarray(part), jnp.asarray(error), jnp.asarray(bias))
+def reference_noise(part, error, bias=(-0.3,), most=np.inf):
+    return ReferenceNoise(*map(jnp.asarray, (part, error, most, bias)))
 
 
 def test_noise_of_a_hides_blur(x64):
@@ -257,6 +277,18 @@ def test_noise_of_a_hides_blur(x64):
     assert found.serious[0]
     fewer = departure(0.25, 0.2)
     assert not fewer.serious[0]
+    # Nor has an interval to allow for more than all that is seen, but for the doubt it counts.
+    less = reference_noise_departure(
+        reference_noise(0.25, 0.02, most=0.1), summary(), jnp.asarray(0.05), 0.0
+    )
+    np.testing.assert_allclose(less.left, [[0.5 * -0.3 * 0.2 * 100]])
+    np.testing.assert_array_equal(less.effects, found.effects)
+    # What something else explains an interval need not allow for.
+    explained = reference_noise_departure(
+        reference_noise(0.25, 0.02), summary(), jnp.asarray(0.05), 0.0, 0.1
+    )
+    np.testing.assert_allclose(explained.left, 0.1 * found.left)
+    np.testing.assert_array_equal(explained.effects, found.effects)
     none = departure(-0.25, 0.0)
     np.testing.assert_array_equal(none.z_scores, 0)
     np.testing.assert_array_equal(none.effects, 0)

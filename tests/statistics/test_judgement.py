@@ -33,8 +33,17 @@ def departures(z_scores, shares=(0.1, 0.1, 0.1), serious=(True, True, True), cau
     )
 
 
-def judged(found, effects, sigma=SIGMA, variance_se=VARIANCE_SE):
-    return judge(found, jnp.asarray(effects), jnp.asarray(sigma), jnp.asarray(variance_se))
+def judged(found, effects, sigma=SIGMA, variance_se=VARIANCE_SE, left=None):
+    left = effects if left is None else left
+    sizes = (jnp.asarray(each) for each in (effects, left, sigma, variance_se))
+    return judge(found, *sizes)
+
+
+def test_what_a_certain_departure_explains_is_doubted_but_does_not_widen_the_interval(x64):
+    effects, left = [0.0, 5 * VARIANCE_SE, 0.0], [0.0, 0.2 * VARIANCE_SE, 0.0]
+    judgement = judged(departures([9.0, 8.0, 0.5]), effects, left=left)
+    assert judgement.verdict == Verdict.EXPLAINED_POORLY
+    np.testing.assert_allclose(judgement.variance_error, 0.2 * VARIANCE_SE)
 
 
 def test_what_is_significant_without_an_effect_is_named_and_explained(x64):

@@ -9,7 +9,13 @@ import pytest
 
 from gaussjax.model.fourier import along_axis, half_plane_weights
 from gaussjax.model.window import Window, interior_window
-from gaussjax.statistics.noise import excess_scatter, leaked, leaked_product, spectral_factors
+from gaussjax.statistics.noise import (
+    excess_scatter,
+    leaked,
+    leaked_product,
+    reference_noise,
+    spectral_factors,
+)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -82,3 +88,26 @@ def test_excess_of_a_real_response_is_that_of_a_complex_one(noise, x64, rng):
     scale = jnp.max(jnp.sum(weights[None] * (slopes / response[None]) ** 2, axis=(1, 2)))
     general = excess_scatter(response + 0j, slopes + 0j, noise, weights)
     np.testing.assert_allclose(found, general, rtol=1e-12, atol=1e-14 * scale)
+
+
+@pytest.mark.parametrize("slow", [0.0, 1e3])
+def test_slow_misfits_are_no_noise_of_a(slow, rng, x64):
+    # White noise in B of variance 1, in A of variance 2, and light of a few cycles over the frame.
+    shape, levels = (96, 96), (2.0, 1.0)
+    w = [2 * np.pi * np.fft.fftfreq(n) for n in shape]
+    squares = w[0][:, None] ** 2 + (w[1] ** 2)[None]
+    response = np.exp(-0.5 * squares)
+    in_a, in_b, light = (np.fft.fft2(rng.normal(size=shape)) for _ in range(3))
+    spectrum = levels[0] ** 0.5 * response * in_a + levels[1] ** 0.5 * in_b
+    spectrum = spectrum + slow**0.5 * np.exp(-0.5 * squares * 8**2) * light
+    half = (slice(None), slice(shape[1] // 2 + 1))
+    power, gain = (jnp.asarray(x[half]) for x in (np.abs(spectrum) ** 2, response**2))
+    count = jnp.asarray(float(np.prod(shape)))
+    found = jax.jit(reference_noise, static_argnums=3)(power, gain, [gain], shape, count)
+    mean = np.mean(np.abs(spectrum) ** 2) / np.prod(shape)
+    if not slow:
+        np.testing.assert_allclose(found.part * mean, levels[0], atol=4 * found.error * mean)
+    else:
+        assert found.part * mean > 6 * levels[0]
+    # At most all that is seen where the blur stops a part of it.
+    assert levels[0] < found.most * mean < 3 * sum(levels)
