@@ -59,12 +59,15 @@ def _eliminated(matrix: jax.Array, right: jax.Array) -> jax.Array:
         return right / matrix[0, 0]
     if size == 2:
         return _solve_two(matrix, right)
-    rows = jnp.concatenate([matrix, right], axis=1)
     for k in range(size):
-        solved = rows[k : k + 1] / rows[k, k]
+        pivot, column = matrix[k, k], matrix[:, k : k + 1]
         is_own = np.arange(size)[:, None] == k
-        rows = jnp.where(is_own, solved, rows - rows[:, k : k + 1] * solved)
-    return rows[:, size:]
+        # The right side is kept apart: the derivative by it is linear, and JAX transposes it.
+        matrix, right = (
+            jnp.where(is_own, rows[k : k + 1] / pivot, rows - column * (rows[k : k + 1] / pivot))
+            for rows in (matrix, right)
+        )
+    return right
 
 
 def _solve_two(matrix: jax.Array, right: jax.Array) -> jax.Array:
