@@ -451,6 +451,7 @@ def _stands_aside(
     noise = options.score_noise(joint.squares / jnp.maximum(joint.num_pixels, 1))
     against = joint.gradient @ inverse_small(joint.information) @ joint.gradient
     refused = status != Status.ESTIMATED
-    if not options.estimates_noise:  # else there are no levels to weight its sums by
+    # Else it has no shift to hold its sums at, or no levels to weight them by.
+    if not (options.shift or options.estimates_noise):
         refused = refused & (against > _AGAINST**2 * noise)
     return unrelated | moved | inverted | refused
