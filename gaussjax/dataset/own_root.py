@@ -219,7 +219,7 @@ def own_optimum(
         kept=(residual + sum(part * x for part, x in zip(move, fields, strict=True)), fields),
     )
     nothing, done = jnp.zeros(0, vector.dtype), jnp.zeros((), vector.dtype)
-    settled = own.is_known & own.root.is_settled(own.bars)
+    settled = own.is_known & own.root.is_settled(own.bars) & ~own.is_far(model, NEAR)
     found = jnp.maximum(vector + move, options.least(model, vector.dtype))
     fit = Fit(found, nothing, margins, linear, done, done, settled, own.root.num_steps)
     crop = crop_of(pair)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 from photograph_pairs import SIGMA, SIZE, crops, fitted
-from problems import cropped_scene, smooth_part
+from problems import cropped_scene, photograph, smooth_part
 
 import gaussjax
 from gaussjax.dataset.fit import fit_dataset
@@ -173,6 +173,19 @@ def test_a_pair_far_from_the_joint_sigma_is_known_as_well_as_alone(sigma):
     np.testing.assert_allclose(found.pairs.standard_error[-1], alone.sigma_standard_error, rtol=0.5)
     assert found.heterogeneity > 2
     assert found.worst(1) == ["far"]
+
+
+def test_a_pair_of_sky_whose_root_has_run_away_is_not_trusted():
+    sigma, scene = 2.0, photograph("camera")
+    blurred = scipy.ndimage.gaussian_filter(scene, sigma)
+    blurred += np.random.default_rng(0).normal(0, 0.01, scene.shape)
+    corners = [(y, x) for y in range(64, 448, 96) for x in range(64, 448, 96)]
+    cuts = [np.s_[y : y + SIZE, x : x + SIZE] for y, x in corners]
+    found = fitted([(np.float32(scene[cut]), np.float32(blurred[cut])) for cut in cuts])
+    told = found.pairs.status == Status.ESTIMATED
+    assert 12 < np.sum(told) < len(cuts)
+    off = np.abs(found.pairs.sigma - sigma) / found.pairs.standard_error
+    assert np.max(off[told]) < 5
 
 
 def test_the_pair_that_does_not_belong_is_named():
