@@ -26,7 +26,7 @@ from experiments.shared.common import BLUE, GREY
 from experiments.shared.pair_folders import FOLDERS, link_pairs, write_pairs
 from experiments.shared.processes import run_python
 from gaussjax import fit_dataset, open_pairs
-from gaussjax.dataset.equations import PairEquations, PairEvidence
+from gaussjax.dataset.pair_sums import PairEquations, PairEvidence
 from gaussjax.dataset.state import JointSums
 from gaussjax.spectra.pooled_transfer import TransferSums
 from gaussjax.statistics.cause import Cause

@@ -19,13 +19,11 @@ if TYPE_CHECKING:
     from gaussjax.model.params import BlurParams as BlurParams
     from gaussjax.model.transfer import blur as blur
     from gaussjax.model.transfer import transfer_function as transfer_function
-    from gaussjax.numerics.kept_programs import keep_programs as keep_programs
+    from gaussjax.numerics.program_cache import keep_programs as keep_programs
     from gaussjax.pair.estimate import estimate_blur as estimate_blur
     from gaussjax.pair.prediction import image_loss as image_loss
     from gaussjax.pair.transfer_estimate import TransferEstimate as TransferEstimate
     from gaussjax.pair.transfer_fit import fit_transfer as fit_transfer
-    from gaussjax.report.empirical_transfer import TransferProfile as TransferProfile
-    from gaussjax.report.empirical_transfer import transfer_profile as transfer_profile
     from gaussjax.report.family_comparison import FamilyComparison as FamilyComparison
     from gaussjax.report.family_comparison import compare_families as compare_families
     from gaussjax.report.kernel_comparison import compare_kernels as compare_kernels
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
     from gaussjax.report.kernel_scores import KernelFit as KernelFit
     from gaussjax.report.map_figure import draw_map as draw_map
     from gaussjax.report.pair_figure import draw_report as draw_report
+    from gaussjax.report.radial_transfer import TransferProfile as TransferProfile
+    from gaussjax.report.radial_transfer import transfer_profile as transfer_profile
     from gaussjax.spectra.cross_spectra import Spectra as Spectra
     from gaussjax.spectra.cross_spectra import add_spectra as add_spectra
     from gaussjax.spectra.cross_spectra import pair_spectra as pair_spectra
@@ -73,7 +73,7 @@ _HOMES = {
     "Spectra": "spectra.cross_spectra",
     "Status": "statistics.status",
     "TransferEstimate": "pair.transfer_estimate",
-    "TransferProfile": "report.empirical_transfer",
+    "TransferProfile": "report.radial_transfer",
     "Verdict": "statistics.verdict",
     "add_spectra": "spectra.cross_spectra",
     "blur": "model.transfer",
@@ -92,7 +92,7 @@ _HOMES = {
     "fit_pointwise_ratio": "spectra.frequency_ratio",
     "fit_transfer": "pair.transfer_fit",
     "image_loss": "pair.prediction",
-    "keep_programs": "numerics.kept_programs",
+    "keep_programs": "numerics.program_cache",
     "loss": "spectra.loss",
     "map_rows": "maps.table",
     "noise_of_repeats": "spectra.noise_of_repeats",
@@ -102,7 +102,7 @@ _HOMES = {
     "share_nuisances": "statistics.shared_nuisances",
     "sum_spectra": "spectra.cross_spectra",
     "transfer_function": "model.transfer",
-    "transfer_profile": "report.empirical_transfer",
+    "transfer_profile": "report.radial_transfer",
 }
 
 __all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from gaussjax.model.blur_tools import skia_window
+from gaussjax.model.approximate_gaussians import skia_window
 
 _REACH = 60  # px of the taps of a recursion
 

@@ -9,17 +9,17 @@ import numpy as np
 from gaussjax.cli.output import attributes, table_lines
 from gaussjax.io.decoders import PixelSize
 from gaussjax.statistics.cause import Cause
-from gaussjax.statistics.frame_part import FramePart
+from gaussjax.statistics.number_format import with_errors
+from gaussjax.statistics.part_read import FramePart
 from gaussjax.statistics.physical_units import PhysicalBlur, physical_rows
-from gaussjax.statistics.printed import with_errors
 from gaussjax.statistics.result import BlurEstimate, printed_rows
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import TRUSTED, Verdict
 
 if TYPE_CHECKING:
-    from gaussjax.report.empirical_transfer import TransferProfile
     from gaussjax.report.family_comparison import FamilyComparison
     from gaussjax.report.kernel_scores import KernelComparison, KernelFit
+    from gaussjax.report.radial_transfer import TransferProfile
 
 
 _MOTION = ("angle", "scale", "angle_standard_error", "scale_standard_error")

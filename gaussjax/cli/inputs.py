@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from gaussjax.cli.options import fit_keywords, fixed_radius, sampling_keywords
-from gaussjax.io.colour_check import colour_note, depth_note
+from gaussjax.io.colour_agreement import colour_note, depth_note
 from gaussjax.io.decoders import PixelSize
+from gaussjax.io.file_selection import split_selection
 from gaussjax.io.images import ImageFile, ImageFileError, MappedImage, map_image, read_image
-from gaussjax.io.selection import split_selection
 from gaussjax.model.options import PADDED_BOUNDARIES
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from gaussjax.cli.output import attributes, table_lines
 from gaussjax.maps.blur_map import BlurMap
 from gaussjax.statistics.cause import Cause
-from gaussjax.statistics.printed import as_error, span
+from gaussjax.statistics.number_format import as_error, span
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import TRUSTED, Verdict
 

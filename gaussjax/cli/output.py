@@ -15,7 +15,7 @@ import numpy as np
 
 from gaussjax.io.errors import one_line, why
 from gaussjax.statistics.json_values import json_values
-from gaussjax.statistics.printed import table as as_table
+from gaussjax.statistics.number_format import table as as_table
 
 FAILED = 2  # exit code: bad input, or a file that could not be written
 # RuntimeError and MemoryError: images too large for the machine, as JAX and NumPy say it.

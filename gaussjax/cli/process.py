@@ -11,7 +11,7 @@ from importlib.util import find_spec
 
 from gaussjax.cli import INTERRUPTED, INTERRUPTED_MESSAGE
 from gaussjax.io.pair_reader import usable_cores
-from gaussjax.numerics.kept_programs import keep_programs
+from gaussjax.numerics.program_cache import keep_programs
 
 # Up to this many pixels compiling takes longer than what is compiled.
 _LARGEST_HASTY = 2048**2

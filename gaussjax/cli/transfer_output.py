@@ -83,6 +83,6 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
 
 def draw(path: str, options: argparse.Namespace, outcome: Outcome) -> None:
     """Draw the estimate, over cycles/px."""
-    from gaussjax.report.measured_transfer import draw_measured_transfer
+    from gaussjax.report.transfer_figure import draw_measured_transfer
 
     draw_measured_transfer(outcome.found, options.direction).savefig(path, dpi=160)

@@ -15,17 +15,17 @@ from numpy.typing import ArrayLike
 
 from gaussjax.checks import as_count, as_flag, as_not_negative, as_path, check_function, shown
 from gaussjax.dataset.checkpoint import StateError, StateFile
+from gaussjax.dataset.coarse_pairs import fitting
 from gaussjax.dataset.covariates import Covariates, as_covariates
+from gaussjax.dataset.given_noise import ToldNoise
 from gaussjax.dataset.joint_fit import JointFit, joint_fit
-from gaussjax.dataset.judgement import joint_judgement
+from gaussjax.dataset.joint_verdict import joint_judgement
 from gaussjax.dataset.options import JointOptions
 from gaussjax.dataset.passes import JointPass, run_pass
 from gaussjax.dataset.processes import from_every_process, total_over_processes
 from gaussjax.dataset.result import DatasetEstimate
 from gaussjax.dataset.start import first_start, next_start, total_sums
 from gaussjax.dataset.state import JointStart, PassSums, from_arrays, to_arrays
-from gaussjax.dataset.told_noise import ToldNoise
-from gaussjax.dataset.two_grids import fitting
 from gaussjax.io.pair_stream import PairStream
 from gaussjax.model.arguments import check_fit_options
 from gaussjax.model.array_checks import as_real, check_known

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from gaussjax.dataset.instruments import PairSums, pair_equations
 from gaussjax.model.folding import product_weights
 from gaussjax.model.fourier import multiply, shift_phase
-from gaussjax.model.response import BlurModel
+from gaussjax.model.system_response import BlurModel
 from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
 from gaussjax.pair.frame import Frame

@@ -17,10 +17,10 @@ Source: instrumental variables as in W. A. Fuller, "Measurement Error Models", W
 import jax
 import jax.numpy as jnp
 
-from gaussjax.dataset.equations import PairEquations
 from gaussjax.dataset.options import JointOptions
-from gaussjax.model.buckets import bucket_shape
+from gaussjax.dataset.pair_sums import PairEquations
 from gaussjax.model.folding import product_weights
+from gaussjax.model.shape_buckets import bucket_shape
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
 from gaussjax.numerics.pytree import pytree

@@ -7,20 +7,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.dataset.equations import PairEquations, PairEvidence
 from gaussjax.dataset.estimating_equation import Root, find_root
 from gaussjax.dataset.options import JointOptions
+from gaussjax.dataset.pair_sums import PairEquations, PairEvidence
 from gaussjax.dataset.passes import JointPass
 from gaussjax.dataset.processes import total_over_processes
 from gaussjax.dataset.result import PairRecord
 from gaussjax.dataset.state import PassSums
 from gaussjax.model.params import BlurParams
-from gaussjax.model.response import BlurModel
+from gaussjax.model.system_response import BlurModel
 from gaussjax.model.transfer import axis_margins
 from gaussjax.numerics.linear_algebra import inverse_small, product
 from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.numerics.pytree import pytree
-from gaussjax.spectra.orientation import swap_params
+from gaussjax.spectra.sharper_image import swap_params
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.cluster_robust import cluster_robust, influence
 from gaussjax.statistics.derived_quantities import make_estimate

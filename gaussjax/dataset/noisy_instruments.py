@@ -26,14 +26,14 @@ from gaussjax.dataset.held_instruments import nuisance_factors
 from gaussjax.dataset.instruments import PairSums, pair_equations
 from gaussjax.model.folding import product_weights, tile, with_noise_gain
 from gaussjax.model.fourier import inverse_transform, multiply
-from gaussjax.model.response import BlurModel
+from gaussjax.model.system_response import BlurModel
 from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
 from gaussjax.pair.errors_in_variables import ErrorsInVariables, Transforms
 from gaussjax.pair.frame import Frame, frame_window
 from gaussjax.pair.prediction import level_of, residual_and_fields, transforms_of
-from gaussjax.statistics.noise import NoiseSpectrum, leaked
-from gaussjax.statistics.noise_colour import coloured
+from gaussjax.statistics.coloured_noise import coloured
+from gaussjax.statistics.noise_weighted_sums import NoiseSpectrum, leaked
 
 # Newton's steps in the nuisances, from their least squares.
 _STEPS = 4

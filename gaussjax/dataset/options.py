@@ -11,10 +11,10 @@ from gaussjax.model.boundary import extended_shape
 from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import PADDED_BOUNDARIES, Boundary, Family, LossName
-from gaussjax.model.response import BlurModel
 from gaussjax.model.sampling import Sampling
+from gaussjax.model.system_response import BlurModel
 from gaussjax.pair.coarse_start import LEAST_VARIANCE
-from gaussjax.pair.extent import largest_radius, model_limits
+from gaussjax.pair.kernel_extent import largest_radius, model_limits
 
 
 @dataclass(frozen=True)

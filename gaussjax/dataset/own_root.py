@@ -12,15 +12,15 @@ from gaussjax.dataset.instruments import PairSums, pair_sums
 from gaussjax.dataset.noisy_instruments import noisy_pair_sums
 from gaussjax.dataset.options import JointOptions
 from gaussjax.model.folding import on_coarse_grid
-from gaussjax.model.response import BlurModel
+from gaussjax.model.system_response import BlurModel
 from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import diagonal, finite_or, inverse_small, solve_small
 from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import totals
-from gaussjax.pair.crop import Crop, informative_crop
 from gaussjax.pair.fit import Optimum, find_optimum
 from gaussjax.pair.frame import Frame, Pair, frame_window
+from gaussjax.pair.informative_crop import Crop, informative_crop
 from gaussjax.pair.least_squares import LeastSquares, Linearization, frame_equations
 from gaussjax.pair.objective import Fit
 

@@ -10,7 +10,7 @@ from gaussjax.io.pair_reader import BadPair
 from gaussjax.numerics.pytree import pytree, short_repr
 from gaussjax.spectra.pooled_transfer import PooledTransfer
 from gaussjax.statistics.covariate_regression import CovariateRegression
-from gaussjax.statistics.printed import to_error, with_errors
+from gaussjax.statistics.number_format import to_error, with_errors
 from gaussjax.statistics.random_effects import RandomEffects
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status

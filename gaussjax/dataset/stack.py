@@ -40,17 +40,17 @@ from gaussjax.model.params import check_initial, project_family
 from gaussjax.model.sampling import as_coarse_grid
 from gaussjax.model.transfer import axis_margins
 from gaussjax.numerics import loops
+from gaussjax.numerics.compilation import compiled
 from gaussjax.numerics.linear_algebra import diagonal
-from gaussjax.numerics.programs import compiled
 from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.pair.estimate import estimate_blur
-from gaussjax.pair.extent import is_seamless
 from gaussjax.pair.fit import judged_estimate
 from gaussjax.pair.frame import Pair, Usable, centre_and_scale
 from gaussjax.pair.grids import shapes_across_grids
+from gaussjax.pair.kernel_extent import is_seamless
 from gaussjax.pair.similar_pair import check_motion
 from gaussjax.pair.spacing import check_spacing
-from gaussjax.spectra.orientation import SWAP_BELOW, swap_pair
+from gaussjax.spectra.sharper_image import SWAP_BELOW, swap_pair
 from gaussjax.statistics.quantisation import quantisation_steps, rounding_noise
 from gaussjax.statistics.result import BlurEstimate
 

@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.dataset.given_noise import ToldNoise
 from gaussjax.dataset.joint_fit import JointFit, joint_fit
 from gaussjax.dataset.options import JointOptions
 from gaussjax.dataset.passes import JointPass, run_pass
 from gaussjax.dataset.processes import from_every_process
 from gaussjax.dataset.state import JointStart, PassSums, from_arrays, to_arrays
-from gaussjax.dataset.told_noise import ToldNoise
 from gaussjax.io.pair_reader import BadPair, LoadedPair
 from gaussjax.io.pair_stream import PairStream
 from gaussjax.model.folding import on_coarse_grid
@@ -23,8 +23,8 @@ from gaussjax.model.window import everywhere, taper
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair.coarse_start import find_coarse_start
 from gaussjax.spectra.cross_spectra import sum_spectra, windowed_spectra
-from gaussjax.spectra.orientation import SWAP_BELOW
 from gaussjax.spectra.phase_correlation import correlation_peak, translated
+from gaussjax.spectra.sharper_image import SWAP_BELOW
 from gaussjax.spectra.start import find_start
 
 # The first pairs, of all processes, and the most passes over them.

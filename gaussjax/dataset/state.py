@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gaussjax.dataset.equations import PairEquations, PairEvidence
+from gaussjax.dataset.pair_sums import PairEquations, PairEvidence
 from gaussjax.spectra.pooled_transfer import TransferSums
 
 Shape = tuple[int, ...]

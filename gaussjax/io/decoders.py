@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.io.bombs import refuse_bomb
+from gaussjax.io.decompression_bombs import refuse_bomb
 from gaussjax.io.deep_png import decode_deep_png, png_bit_depth
 from gaussjax.io.errors import ImageFileError
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.io.bombs import refuse_bomb, refuse_inflated, unpacked
 from gaussjax.io.decoders import Decoded, PixelSize, library, log_as_notes, without_lone_axes
+from gaussjax.io.decompression_bombs import refuse_bomb, refuse_inflated, unpacked
 from gaussjax.io.errors import ImageFileError
-from gaussjax.io.selection import listed
+from gaussjax.io.file_selection import listed
 
 _FLAGS = ("DQ", "BPM")  # names of extensions with 0 for a good pixel, as HST, JWST, IRAF write them
 

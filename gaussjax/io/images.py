@@ -15,14 +15,14 @@ import numpy.typing as npt
 
 from gaussjax.checks import as_count, as_flag, as_path, check_type
 from gaussjax.io.channels import all_channels, page_of
-from gaussjax.io.colour_check import block_means
+from gaussjax.io.colour_agreement import block_means
 from gaussjax.io.decoders import Decoded, PixelSize, full_scale
 from gaussjax.io.errors import ImageFileError, one_line, one_line_errors, reason
-from gaussjax.io.kinds import find_decoder
+from gaussjax.io.file_kinds import find_decoder
+from gaussjax.io.file_selection import split_selection
 from gaussjax.io.numpy_files import cut_mapped, decode_npy, map_npy
-from gaussjax.io.selection import split_selection
+from gaussjax.io.pixel_values import to_values, turn_upright
 from gaussjax.io.tiff import decode_tiff, map_tiff
-from gaussjax.io.values import to_values, turn_upright
 
 _RANKS = {".png": (2,), ".tif": (2, 3), ".npy": (1, 2, 3)}
 
@@ -72,8 +72,8 @@ def read_image(
     ``estimate_blur(a.values, b.values, mask=(a.known, b.known))``.
 
     Args:
-        path: of a file of any kind in :mod:`gaussjax.io.kinds` or a Zarr store, perhaps with what
-            is selected of it: ``x.fits[DQ]``, ``x.npz[image]``.
+        path: of a file of any kind in :mod:`gaussjax.io.file_kinds` or a Zarr store, perhaps with
+            what is selected of it: ``x.fits[DQ]``, ``x.npz[image]``.
         linearize: decode 8- and 16-bit samples from sRGB to linear light, 0 to 1, before colour
             is reduced to luminance. Float samples are taken to be linear already.
         channel: of the last axis, instead of luminance: see :mod:`gaussjax.io.channels`.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gaussjax.io.coded_sizes import jpeg_segments
+from gaussjax.io.declared_sizes import jpeg_segments
 from gaussjax.io.decoders import Decoded, decode_pillow
 from gaussjax.io.errors import ImageFileError
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from gaussjax.io.bombs import refuse_bomb
 from gaussjax.io.decoders import (
     Decoded,
     decode_pillow,
@@ -13,6 +12,7 @@ from gaussjax.io.decoders import (
     library,
     refuse_selection,
 )
+from gaussjax.io.decompression_bombs import refuse_bomb
 from gaussjax.io.errors import ImageFileError
 
 _BOXES = 65536  # bytes in which the description of the codec is looked for

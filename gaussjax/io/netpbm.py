@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gaussjax.io.bombs import refuse_bomb
 from gaussjax.io.decoders import Decoded, refuse_selection
+from gaussjax.io.decompression_bombs import refuse_bomb
 from gaussjax.io.errors import ImageFileError
 
 _LONGEST_HEADER = 65536  # bytes, comments included

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gaussjax.io.bombs import refuse_bomb
 from gaussjax.io.decoders import Decoded, PixelSize, library, log_as_notes
+from gaussjax.io.decompression_bombs import refuse_bomb
 from gaussjax.io.errors import ImageFileError
 
 _UNITS = {"mm": "mm", "micron": "um", "meter": "m"}

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.io.bombs import refuse_bomb
 from gaussjax.io.decoders import Decoded, full_scale, refuse_selection
+from gaussjax.io.decompression_bombs import refuse_bomb
 from gaussjax.io.errors import ImageFileError
-from gaussjax.io.selection import chosen_name
+from gaussjax.io.file_selection import chosen_name
 
 
 def map_npy(path: Path, *, attempts: int = 5) -> np.ndarray:

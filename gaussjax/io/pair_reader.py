@@ -19,7 +19,7 @@ from gaussjax.io.decoders import Decoded, full_scale
 from gaussjax.io.errors import ImageFileError, one_line_errors
 from gaussjax.io.images import read_values
 from gaussjax.io.pair_sources import PairFiles, Source, open_stack
-from gaussjax.io.values import to_values
+from gaussjax.io.pixel_values import to_values
 
 _LEAST_SIDE = 8  # px along every axis: smaller images hold too little for an estimate
 _WINDOW_PER_WORKER = 4

@@ -18,9 +18,9 @@ from gaussjax.checks import looks_like_colour
 from gaussjax.io.csv_table import csv_table
 from gaussjax.io.decoders import check_samples
 from gaussjax.io.errors import ImageFileError, one_line_errors
-from gaussjax.io.kinds import IMAGE_SUFFIXES
+from gaussjax.io.file_kinds import IMAGE_SUFFIXES
+from gaussjax.io.file_selection import split_selection
 from gaussjax.io.numpy_files import map_npy
-from gaussjax.io.selection import split_selection
 
 _Entry = tuple[str, str, str]  # name, path of the reference, path of the blurred image
 _HEADERS = (["reference", "blurred"], ["reference", "blurred", "name"])

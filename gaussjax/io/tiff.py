@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.io.bombs import refuse_bomb
-from gaussjax.io.coded_sizes import coded_size
+from gaussjax.io.declared_sizes import coded_size
 from gaussjax.io.decoders import (
     ORIENTATION_TAG,
     Decoded,
@@ -17,6 +16,7 @@ from gaussjax.io.decoders import (
     log_as_notes,
     refuse_selection,
 )
+from gaussjax.io.decompression_bombs import refuse_bomb
 from gaussjax.io.errors import ImageFileError
 
 _STACK_AXES = "ZQI"  # depth, and tifffile's letters for pages of unknown meaning

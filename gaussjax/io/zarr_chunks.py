@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.io.bombs import PACKINGS, refuse_bomb, refuse_inflated
+from gaussjax.io.decompression_bombs import PACKINGS, refuse_bomb, refuse_inflated
 from gaussjax.io.errors import ImageFileError
 
 _METADATA = ("zarr.json", ".zarray", ".zattrs")

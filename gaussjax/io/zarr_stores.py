@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.io.bombs import refuse_bomb
 from gaussjax.io.decoders import Decoded, PixelSize, full_scale, library, without_lone_axes
+from gaussjax.io.decompression_bombs import refuse_bomb
 from gaussjax.io.errors import ImageFileError
-from gaussjax.io.selection import chosen_name
+from gaussjax.io.file_selection import chosen_name
 from gaussjax.io.zarr_chunks import refuse_packed_bombs
 
 _MARKS = ("zarr.json", ".zarray", ".zgroup")

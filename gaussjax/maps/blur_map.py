@@ -30,7 +30,7 @@ from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.pair.grids import on_grids
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.covariance import sigma_error, variance_error
-from gaussjax.statistics.printed import span
+from gaussjax.statistics.number_format import span
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
 

@@ -12,8 +12,8 @@ from gaussjax.maps.sensitivity import Sensitivity, sensitivity
 from gaussjax.maps.tile_grid import TileGrid
 from gaussjax.model.arguments import fill_with_mean
 from gaussjax.model.folding import CoarseGrid
-from gaussjax.pair.crop import Crop
 from gaussjax.pair.estimate import estimate_blur
+from gaussjax.pair.informative_crop import Crop
 from gaussjax.statistics.result import BlurEstimate
 
 _BATCH = 64  # tiles at once: all wait for the slowest, and all are in memory

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.polynomial import chebyshev, legendre
 
-from gaussjax.model.generalised import LARGEST_EXPONENT, LEAST_EXPONENT
+from gaussjax.model.generalised_gaussian import LARGEST_EXPONENT, LEAST_EXPONENT
 from gaussjax.model.params import namespace
 
 _NODES = 18  # in p

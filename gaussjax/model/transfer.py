@@ -22,7 +22,7 @@ from gaussjax.model.fourier import (
     shift_phase,
     unit_phase,
 )
-from gaussjax.model.generalised import check_supported, radial_transfer
+from gaussjax.model.generalised_gaussian import check_supported, radial_transfer
 from gaussjax.model.kernels import Kernel, as_kernel, axis_transfer, nominal_sigma
 from gaussjax.model.options import (
     GENERALISED,
@@ -178,8 +178,8 @@ def transfer_function(
     """Transfer function of a Gaussian blur on the half-plane frequency grid of an image.
 
     Continuous: ``T(w) = exp(-1/2 w' S w)`` with w in rad/px and S the covariance in px^2; see
-    :mod:`gaussjax.model.kernels` for the other conventions, :mod:`gaussjax.model.generalised` for
-    other exponents than 2. ``T(0) = 1`` and
+    :mod:`gaussjax.model.kernels` for the other conventions,
+    :mod:`gaussjax.model.generalised_gaussian` for other exponents than 2. ``T(0) = 1`` and
     ``T(w; -S) = 1 / T(w; S)``.
 
     Args:
@@ -269,7 +269,8 @@ def _blur(image, params: BlurParams, *, kernel: Kernel, boundary: str, reach: in
 def axis_margins(params: BlurParams, kernel: Kernel, ndim: int) -> jax.Array:
     """Pixels per axis that the blur and the shift reach over an edge, ``[ndim]``, floating.
 
-    But for the tail of a generalised Gaussian: see :func:`gaussjax.model.generalised.tail_margins`.
+    But for the tail of a generalised Gaussian:
+    see :func:`gaussjax.model.generalised_gaussian.tail_margins`.
     """
     sigma = nominal_sigma(diagonal(params.covariance_matrix(ndim)))
     margins = kernel.margin_at(sigma)

@@ -24,7 +24,7 @@ from gaussjax.model.fourier import (
     inverse_transforms,
     multiply,
 )
-from gaussjax.model.similarity import Similarity, motion_fields
+from gaussjax.model.similarity_transform import Similarity, motion_fields
 from gaussjax.model.window import taper
 from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import solve_small

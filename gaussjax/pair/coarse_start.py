@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.params import BlurParams, as_params, project_family, signed_power
-from gaussjax.model.response import BlurModel
+from gaussjax.model.system_response import BlurModel
 from gaussjax.spectra.cross_spectra import Spectra
 from gaussjax.spectra.start import Start, find_start
 

@@ -28,7 +28,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model.buckets import bucket_shape
 from gaussjax.model.folding import tile
 from gaussjax.model.fourier import (
     angular_frequencies,
@@ -40,6 +39,7 @@ from gaussjax.model.fourier import (
     squared_magnitude,
 )
 from gaussjax.model.noise_correlation import noise_colour
+from gaussjax.model.shape_buckets import bucket_shape
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import (
     definite,
@@ -56,20 +56,22 @@ from gaussjax.numerics.newton import (
 )
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.pytree import pytree, static
-from gaussjax.pair.crop import Crop
-from gaussjax.pair.directions import box_shape
-from gaussjax.pair.frame import frame_window
-from gaussjax.pair.noise_gain import (
+from gaussjax.pair.departure_fields import box_shape
+from gaussjax.pair.filtered_noise import (
     axis_gains,
     excess,
     noise_gains,
     scene_of_both,
     scene_spectrum,
 )
+from gaussjax.pair.frame import frame_window
+from gaussjax.pair.informative_crop import Crop
 from gaussjax.pair.objective import Fit, Objective, View
 from gaussjax.pair.prediction import images_of, level_of, residual_and_fields
+from gaussjax.statistics.coloured_noise import Colours, coloured, tinted
 from gaussjax.statistics.departures import Departures
-from gaussjax.statistics.noise import (
+from gaussjax.statistics.noise_levels import coloured_regression
+from gaussjax.statistics.noise_weighted_sums import (
     NoiseSpectrum,
     informative,
     leaked,
@@ -79,14 +81,12 @@ from gaussjax.statistics.noise import (
     whitened,
     whitened_sums,
 )
-from gaussjax.statistics.noise_colour import Colours, coloured, tinted
-from gaussjax.statistics.noise_levels import coloured_regression
+from gaussjax.statistics.optimum_summary import Summary
 from gaussjax.statistics.spectral_departures import (
     band_sums,
     level_departure,
     spectral_departures,
 )
-from gaussjax.statistics.summary import Summary
 
 # Pixels that are looked at for departures, about.
 _PIXELS = 2**16

@@ -19,17 +19,17 @@ from gaussjax.model.arguments import (
 )
 from gaussjax.model.array_checks import as_flags, is_traced
 from gaussjax.model.folding import CoarseGrid
-from gaussjax.model.generalised import check_supported
+from gaussjax.model.generalised_gaussian import check_supported
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.noise_correlation import as_noise_correlation
 from gaussjax.model.options import AnyFamily, Boundary, KernelName, LossName, Motion, Pixel
 from gaussjax.model.params import BlurParams, check_initial
 from gaussjax.numerics.sharding import automatic_sharding
-from gaussjax.pair.extent import largest_radius, radii
 from gaussjax.pair.fit import Options, estimate_within
 from gaussjax.pair.frame import Usable, in_bucket
 from gaussjax.pair.grids import on_grids
-from gaussjax.pair.partial_frame import to_precision
+from gaussjax.pair.kernel_extent import largest_radius, radii
+from gaussjax.pair.partial_reading import to_precision
 from gaussjax.pair.similar_pair import SimilarPair, check_motion, similar_pair, with_similarity
 from gaussjax.pair.spacing import in_spacing
 from gaussjax.statistics.quantisation import known_steps

@@ -6,22 +6,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model.buckets import bucket_shape
 from gaussjax.model.fourier import along_axis, forward_transform, squared_magnitude
-from gaussjax.model.response import BlurModel
+from gaussjax.model.shape_buckets import bucket_shape
+from gaussjax.model.system_response import BlurModel
 from gaussjax.model.window import Window
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.numerics.reductions import block_sums, totals
-from gaussjax.pair.conventions import REACH, of_box, of_frame, other_conventions
-from gaussjax.pair.crop import Crop, densest_box
-from gaussjax.pair.directions import HALO, box_shape, directions
+from gaussjax.pair.departure_fields import HALO, box_shape, directions
+from gaussjax.pair.filtered_noise import noise_gains
 from gaussjax.pair.frame import Frame
-from gaussjax.pair.noise_gain import noise_gains
+from gaussjax.pair.informative_crop import Crop, densest_box
+from gaussjax.pair.other_conventions import REACH, of_box, of_frame, other_conventions
 from gaussjax.pair.prediction import level_of
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.departures import DepartureSums
-from gaussjax.statistics.long_run import long_run_factors, uneven_factors
-from gaussjax.statistics.noise import ReferenceNoise, reference_noise
+from gaussjax.statistics.long_run_covariance import long_run_factors, uneven_factors
+from gaussjax.statistics.noise_weighted_sums import ReferenceNoise, reference_noise
 
 # About so many pixels are looked at for departures: all of a frame of 90 x 90 px.
 _PIXELS = 2**13

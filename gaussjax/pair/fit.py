@@ -14,22 +14,22 @@ from gaussjax.model.array_checks import is_traced
 from gaussjax.model.folding import CoarseGrid, on_coarse_grid
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import AnyFamily, Boundary, LossName
-from gaussjax.model.response import BlurModel
+from gaussjax.model.system_response import BlurModel
 from gaussjax.model.transfer import axis_margins
 from gaussjax.model.window import everywhere, taper
+from gaussjax.numerics.compilation import compiled
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.newton import coarse_tolerance
 from gaussjax.numerics.precision import rounding_variance
-from gaussjax.numerics.programs import compiled
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.coarse_start import LEAST_VARIANCE, RINGING_VARIANCE, find_coarse_start
-from gaussjax.pair.crop import Crop, informative_crop
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
 from gaussjax.pair.evidence import Evidence, causes, gather_evidence
-from gaussjax.pair.extent import is_seamless, model_limits
 from gaussjax.pair.frame import Pair, Usable, centre_and_scale
+from gaussjax.pair.informative_crop import Crop, informative_crop
 from gaussjax.pair.iteration import implicit_fit, iterate
-from gaussjax.pair.leakage import Leakage, leakage
+from gaussjax.pair.kernel_extent import is_seamless, model_limits
+from gaussjax.pair.kernel_tail import Leakage, leakage
 from gaussjax.pair.least_squares import LeastSquares
 from gaussjax.pair.noise_ceiling import largest_levels, over_detail
 from gaussjax.pair.objective import Fit, Objective
@@ -38,7 +38,7 @@ from gaussjax.pair.robust import Robust
 from gaussjax.pair.tiled_least_squares import TiledLeastSquares
 from gaussjax.pair.tiles import tile_shape
 from gaussjax.spectra.cross_spectra import windowed_spectra
-from gaussjax.spectra.orientation import swap_bounds, swap_pair, swap_params, variance_bounds
+from gaussjax.spectra.sharper_image import swap_bounds, swap_pair, swap_params, variance_bounds
 from gaussjax.spectra.start import Start, find_start
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.departures import (
@@ -53,14 +53,14 @@ from gaussjax.statistics.departures import (
     unexplained,
 )
 from gaussjax.statistics.derived_quantities import LEAST_GAIN, make_estimate
+from gaussjax.statistics.fitted_motion import Motion
 from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, assess
-from gaussjax.statistics.long_run import power_unevenness, tapered_uneven_factors
-from gaussjax.statistics.motion import Motion
+from gaussjax.statistics.long_run_covariance import power_unevenness, tapered_uneven_factors
 from gaussjax.statistics.noise_levels import floored_noise
+from gaussjax.statistics.optimum_summary import Summary
 from gaussjax.statistics.quantisation import rounding_noise, visible_steps
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status, is_too_small
-from gaussjax.statistics.summary import Summary
 
 # What a transform and a product with T round off, in units of the rounding of one pixel's variance.
 _COHERENT = 4

@@ -11,17 +11,17 @@ import numpy as np
 
 from gaussjax.model import boundary as borders
 from gaussjax.model.array_checks import is_traced
-from gaussjax.model.buckets import bucket_shape, embed
 from gaussjax.model.folding import RINGING, CoarseGrid, fold
 from gaussjax.model.fourier import forward_transform, inverse_transform
 from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.periodic_part import periodic_part
-from gaussjax.model.response import BlurModel
+from gaussjax.model.shape_buckets import bucket_shape, embed
+from gaussjax.model.system_response import BlurModel
 from gaussjax.model.window import Window, erode, everywhere, interior_window
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.pytree import pytree, static
-from gaussjax.pair.crop import Crop
-from gaussjax.spectra.orientation import swap_pair
+from gaussjax.pair.informative_crop import Crop
+from gaussjax.spectra.sharper_image import swap_pair
 
 # Transfer at the Nyquist frequency of A below which a blur leaves so little that it rings over
 # fewer px.

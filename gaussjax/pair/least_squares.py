@@ -32,8 +32,8 @@ from gaussjax.numerics.reductions import totals
 from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import residual_and_fields
 from gaussjax.statistics.normal_equations import NormalEquations
+from gaussjax.statistics.optimum_summary import Summary
 from gaussjax.statistics.residual_statistics import ResidualStatistics, inner, sampled
-from gaussjax.statistics.summary import Summary
 
 # Length of a step, in tolerances, from which the change of the gradient along it is no rounding.
 _TELLING = 100.0

@@ -13,9 +13,9 @@ import jax.numpy as jnp
 
 from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.window import Window
-from gaussjax.pair.directions import HALO, derivative
+from gaussjax.pair.departure_fields import HALO, derivative
+from gaussjax.pair.filtered_noise import colours_of_both
 from gaussjax.pair.frame import Frame
-from gaussjax.pair.noise_gain import colours_of_both
 from gaussjax.spectra.cross_spectra import Spectra
 from gaussjax.statistics.noise_levels import CEILING, coloured_ceiling
 

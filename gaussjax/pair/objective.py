@@ -11,15 +11,15 @@ from typing import Any
 
 import jax
 
-from gaussjax.model.response import BlurModel
+from gaussjax.model.system_response import BlurModel
 from gaussjax.model.window import Window
 from gaussjax.numerics.pytree import pytree, static
-from gaussjax.pair.crop import Crop
 from gaussjax.pair.frame import Frame, frame_window
+from gaussjax.pair.informative_crop import Crop
 from gaussjax.pair.prediction import level_of, residual_and_fields
 from gaussjax.statistics.departures import Departures
+from gaussjax.statistics.optimum_summary import Summary
 from gaussjax.statistics.residual_statistics import ResidualStatistics, gather
-from gaussjax.statistics.summary import Summary
 
 
 @pytree
@@ -117,7 +117,7 @@ class Objective(ABC):
             vector: of the optimum.
             margins: px, ``[ndim]``.
             context: of the objective.
-            unevenness: of the noise, :func:`~gaussjax.statistics.long_run.power_unevenness`.
+            unevenness: of the noise, by ``long_run_covariance.power_unevenness``.
         """
         return None
 

@@ -20,12 +20,12 @@ from gaussjax.model.fourier import (
     inverse_transforms,
     multiply,
 )
-from gaussjax.model.generalised import check_supported
+from gaussjax.model.generalised_gaussian import check_supported
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import BOUNDARIES, PADDED_BOUNDARIES, Boundary, KernelName
 from gaussjax.model.params import BlurParams, as_params
-from gaussjax.model.response import BlurModel, prediction_margins
-from gaussjax.model.similarity import motion_fields
+from gaussjax.model.similarity_transform import motion_fields
+from gaussjax.model.system_response import BlurModel, prediction_margins
 from gaussjax.model.transfer import axis_margins, known_reach, system_response
 from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.pair.frame import Frame, centre_and_scale, frame_window, make_frame

@@ -12,6 +12,7 @@ from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import residual_and_fields, second_order_term
+from gaussjax.statistics.optimum_summary import Summary
 from gaussjax.statistics.robust_losses import (
     ABSOLUTE_ROUNDING,
     huber,
@@ -19,7 +20,6 @@ from gaussjax.statistics.robust_losses import (
     median_scale,
     smooth_absolute,
 )
-from gaussjax.statistics.summary import Summary
 
 # The context follows in the next pass.
 _STEPS_PER_PASS = 20

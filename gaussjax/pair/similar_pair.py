@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from gaussjax.model.arguments import fill_with_mean
 from gaussjax.model.folding import CoarseGrid, on_coarse_grid
 from gaussjax.model.options import MOTIONS, check_option
-from gaussjax.model.similarity import Similarity
-from gaussjax.numerics.programs import compiled
+from gaussjax.model.similarity_transform import Similarity
+from gaussjax.numerics.compilation import compiled
 from gaussjax.numerics.pytree import pytree
 from gaussjax.pair.alignment import align
 from gaussjax.pair.frame import Usable

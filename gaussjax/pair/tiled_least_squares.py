@@ -6,8 +6,8 @@ from functools import partial
 
 import jax
 
-from gaussjax.model.buckets import bucket_shape
-from gaussjax.model.response import BlurModel
+from gaussjax.model.shape_buckets import bucket_shape
+from gaussjax.model.system_response import BlurModel
 from gaussjax.model.window import Window
 from gaussjax.numerics import loops
 from gaussjax.numerics.pytree import pytree, static

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.boundary import fast_length, largest_margins
-from gaussjax.model.buckets import bucket_shape
 from gaussjax.model.options import PADDED_BOUNDARIES
+from gaussjax.model.shape_buckets import bucket_shape
 from gaussjax.numerics import loops
-from gaussjax.pair.crop import Crop
 from gaussjax.pair.frame import Pair, frame_window
+from gaussjax.pair.informative_crop import Crop
 
 # px per axis of what a tile compares, about: its arrays stay in the second cache of a core.
 _TILE = 256

@@ -41,7 +41,7 @@ from gaussjax.model.transfer_spline import NUM_ORDERS, Terms, TransferSpline
 from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import product
 from gaussjax.pair.transfer_frame import TransferFrame
-from gaussjax.pair.transfer_layout import Layout
+from gaussjax.pair.transfer_padding import Layout
 
 
 @dataclass(frozen=True)

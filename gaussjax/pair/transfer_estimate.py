@@ -12,10 +12,10 @@ from gaussjax.model.array_checks import as_real, is_traced
 from gaussjax.model.options import check_option
 from gaussjax.model.params import namespace
 from gaussjax.model.transfer_spline import spline_rows
+from gaussjax.numerics.compilation import compiled
 from gaussjax.numerics.linear_algebra import product
-from gaussjax.numerics.programs import compiled
 from gaussjax.numerics.pytree import pytree, static
-from gaussjax.statistics.printed import Row, as_error, table, to_error, with_errors
+from gaussjax.statistics.number_format import Row, as_error, table, to_error, with_errors
 
 # Standard error of T above which it counts as unknown: a crossing beyond means nothing.
 UNKNOWN = 0.25

@@ -23,7 +23,7 @@ from gaussjax.pair.grids import on_grids
 from gaussjax.pair.transfer_equations import TransferEquations
 from gaussjax.pair.transfer_estimate import TransferEstimate
 from gaussjax.pair.transfer_frame import Known, TransferOptions, prepared, window_of
-from gaussjax.pair.transfer_layout import Layout
+from gaussjax.pair.transfer_padding import Layout
 from gaussjax.pair.transfer_rounds import TransferState, improved
 from gaussjax.pair.transfer_summary import estimate_of
 from gaussjax.spectra.cross_spectra import windowed_spectra

@@ -11,8 +11,8 @@ from gaussjax.model.fourier import forward_transform, squared_magnitude
 from gaussjax.model.noise_correlation import noise_colour
 from gaussjax.model.window import erode, interior_window
 from gaussjax.numerics.pytree import pytree
-from gaussjax.pair.transfer_layout import Layout
-from gaussjax.statistics.noise_colour import Colours, Levels, coloured
+from gaussjax.pair.transfer_padding import Layout
+from gaussjax.statistics.coloured_noise import Colours, Levels, coloured
 from gaussjax.statistics.noise_levels import noise_ceiling
 
 # Least noise of B, in variances of A's: where B has none at all, high frequencies that the filter

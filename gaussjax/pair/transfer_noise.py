@@ -24,8 +24,8 @@ from gaussjax.model.fourier import (
 from gaussjax.numerics.linear_algebra import inverse_small
 from gaussjax.numerics.pytree import pytree
 from gaussjax.pair.transfer_equations import TransferEquations
-from gaussjax.statistics.noise import leaked
 from gaussjax.statistics.noise_levels import noise_regression
+from gaussjax.statistics.noise_weighted_sums import leaked
 
 # Lowest frequencies, in those of the shortest axis, that are left out: there the window leaks, and
 # the scene is so strong that the slightest fault of T counts.

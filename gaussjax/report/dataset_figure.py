@@ -8,7 +8,7 @@ from gaussjax.dataset.result import DatasetEstimate
 from gaussjax.report import style
 from gaussjax.report.regression_panel import draw_regression
 from gaussjax.report.transfer_panel import draw_transfer
-from gaussjax.statistics.printed import with_errors
+from gaussjax.statistics.number_format import with_errors
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import TRUSTED, Verdict
 

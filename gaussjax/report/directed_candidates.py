@@ -6,7 +6,7 @@ import numpy as np
 
 from gaussjax.model import kernel_shapes
 from gaussjax.report.kernel_candidate import WIDEST, Candidate, products
-from gaussjax.statistics.widths import FWHM_PER_SIGMA
+from gaussjax.statistics.kernel_widths import FWHM_PER_SIGMA
 
 _LEAST_VARIANCE = -0.05  # px^2; below it a covariance would amplify beyond bounds
 

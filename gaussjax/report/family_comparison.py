@@ -31,8 +31,8 @@ from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.estimate import estimate_blur
 from gaussjax.pair.grids import on_grids
 from gaussjax.report.oriented_pair import ROUNDING, OrientedPair, orient
-from gaussjax.statistics.noise import leaked
 from gaussjax.statistics.noise_levels import floored_noise
+from gaussjax.statistics.noise_weighted_sums import leaked
 from gaussjax.statistics.result import BlurEstimate
 
 _NO_SIGMA = 0.01  # px: as good as no blur

@@ -8,7 +8,7 @@ import numpy as np
 
 from gaussjax.model import kernel_shapes
 from gaussjax.model.kernel_shapes import Frequencies
-from gaussjax.statistics.widths import FWHM_PER_SIGMA
+from gaussjax.statistics.kernel_widths import FWHM_PER_SIGMA
 
 WIDEST = 200.0  # px, of any kernel
 LEAK = 1e-3  # part of the mass beyond the support of a kernel without an end

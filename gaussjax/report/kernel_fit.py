@@ -14,11 +14,11 @@ import jax
 import numpy as np
 
 from gaussjax.model.boundary import fast_length
-from gaussjax.model.buckets import embed
 from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.fourier import forward_transform, plane_counts, spectrum_shape
 from gaussjax.model.kernel_shapes import Frequencies
-from gaussjax.pair.transfer_layout import Layout
+from gaussjax.model.shape_buckets import embed
+from gaussjax.pair.transfer_padding import Layout
 from gaussjax.report.kernel_candidate import Candidate
 
 _STEPS = 12
@@ -258,7 +258,7 @@ def _products_over_plane(
 class CoarseKernelPair(KernelPair):
     """The same where the soft image has larger pixels; kernels are on the grid of the sharp one.
 
-    A spectrum goes through the pixels of the soft image (:mod:`gaussjax.pair.transfer_layout`)
+    A spectrum goes through the pixels of the soft image (:mod:`gaussjax.pair.transfer_padding`)
     before it becomes an image.
 
     Attributes:

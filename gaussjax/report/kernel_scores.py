@@ -11,7 +11,7 @@ from gaussjax.report.kernel_fit import Found, KernelPair
 from gaussjax.report.oriented_pair import ROUNDING
 from gaussjax.report.round_candidates import GAUSSIAN
 from gaussjax.statistics.held_out import LEVEL, excess, held_out, holm
-from gaussjax.statistics.printed import with_errors
+from gaussjax.statistics.number_format import with_errors
 
 _BLOCK = 8  # px
 

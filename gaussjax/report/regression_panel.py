@@ -6,7 +6,7 @@ import numpy as np
 
 from gaussjax.report import style
 from gaussjax.statistics.covariate_regression import CovariateRegression
-from gaussjax.statistics.printed import with_errors
+from gaussjax.statistics.number_format import with_errors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

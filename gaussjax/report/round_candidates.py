@@ -7,10 +7,10 @@ from functools import partial
 import jax
 import numpy as np
 
-from gaussjax.model import blur_tools, kernel_shapes
+from gaussjax.model import approximate_gaussians, kernel_shapes
 from gaussjax.model.kernels import Kernel, taps
 from gaussjax.report.kernel_candidate import Candidate, one_sigma, rms_of_taps, separable, widths
-from gaussjax.statistics.widths import FWHM_PER_SIGMA
+from gaussjax.statistics.kernel_widths import FWHM_PER_SIGMA
 
 GAUSSIAN = "Gaussian"  # the name of one of one sigma
 _LONGEST_LISTED = 12  # px
@@ -136,28 +136,28 @@ TOOLS = (
     one_sigma(
         "Pillow",
         "",
-        separable(blur_tools.pillow_transfer),
+        separable(approximate_gaussians.pillow_transfer),
         "Pillow's GaussianBlur of radius {0:.3g} px",
         reach=3.2,
     ),
     Candidate(
         name="Skia",
         convention="",
-        transfer=separable(lambda w, p: blur_tools.skia_transfer(w, int(p))),
+        transfer=separable(lambda w, p: approximate_gaussians.skia_transfer(w, int(p))),
         starts=lambda sigma: np.arange(2.0, int(4 * sigma) + 6)[:, None],
         support=lambda p: 1.5 * p[0] + 1,
         names=(("sigma", "px"), ("boxes", "px")),
         phrase="Skia's three boxes of {1:.0f} px (sigma {0:.3g})",
-        rms=lambda p: math.sqrt(blur_tools.skia_variance(int(p[0]))),
-        fwhm=lambda p: FWHM_PER_SIGMA * math.sqrt(blur_tools.skia_variance(int(p[0]))),
-        shown=lambda p: np.array([blur_tools.skia_sigma(int(p[0])), p[0]]),
+        rms=lambda p: math.sqrt(approximate_gaussians.skia_variance(int(p[0]))),
+        fwhm=lambda p: FWHM_PER_SIGMA * math.sqrt(approximate_gaussians.skia_variance(int(p[0]))),
+        shown=lambda p: np.array([approximate_gaussians.skia_sigma(int(p[0])), p[0]]),
         is_listed=True,
     ),
     # The mass of exp(-r sqrt(2) / sigma) farther than 5 sigma is a thousandth.
     one_sigma(
         "gblur",
         "",
-        separable(blur_tools.gblur_transfer),
+        separable(approximate_gaussians.gblur_transfer),
         "ffmpeg's gblur of sigma {0:.3g} px",
         reach=5.0,
     ),

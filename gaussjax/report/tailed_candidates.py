@@ -6,7 +6,7 @@ import numpy as np
 
 from gaussjax.model import kernel_shapes
 from gaussjax.report.kernel_candidate import LEAK, WIDEST, Candidate, products
-from gaussjax.statistics.widths import FWHM_PER_SIGMA
+from gaussjax.statistics.kernel_widths import FWHM_PER_SIGMA
 
 
 def heavy_tails(ndim: int) -> tuple[Candidate, ...]:

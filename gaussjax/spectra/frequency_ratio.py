@@ -27,13 +27,13 @@ from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.spectra.cross_spectra import Spectra, check_spectra
 from gaussjax.spectra.loss import spectral_residual, squared_misfit, without_zero_frequency
-from gaussjax.spectra.moments import (
+from gaussjax.spectra.separable_sums import (
     Polynomial,
     frequency_product,
     polynomial_product,
     polynomial_sums,
 )
-from gaussjax.spectra.orientation import direction
+from gaussjax.spectra.sharper_image import direction
 from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status

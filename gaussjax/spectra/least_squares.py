@@ -21,8 +21,8 @@ from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import definite, product
 from gaussjax.numerics.newton import Evaluation, SolverState, newton
 from gaussjax.numerics.pytree import pytree
-from gaussjax.spectra.moments import bilinear_form
-from gaussjax.spectra.orientation import SWAP_BELOW
+from gaussjax.spectra.separable_sums import bilinear_form
+from gaussjax.spectra.sharper_image import SWAP_BELOW
 
 # px^2 below which a blur is narrow: sums change with the variance rather than with its logarithm.
 _NARROW = 0.15

@@ -10,8 +10,8 @@ import numpy as np
 from gaussjax.checks import shown
 from gaussjax.model.array_checks import is_traced
 from gaussjax.numerics.pytree import short_repr
-from gaussjax.statistics.codes import Code
-from gaussjax.statistics.printed import Row, as_error, span
+from gaussjax.statistics.message_enum import Code
+from gaussjax.statistics.number_format import Row, as_error, span
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
 

@@ -1,6 +1,6 @@
 """What a pair departs from the fitted model by, in a sentence with its remedy."""
 
-from gaussjax.statistics.codes import Code
+from gaussjax.statistics.message_enum import Code
 
 
 class Cause(Code):

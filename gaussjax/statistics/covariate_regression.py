@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gaussjax.statistics.cluster_robust import cluster_robust
-from gaussjax.statistics.printed import with_errors
+from gaussjax.statistics.number_format import with_errors
 from gaussjax.statistics.quantiles import chi_square_tail, student_quantile, student_tail
 from gaussjax.statistics.random_effects import random_effects, scatters_at
 

@@ -25,9 +25,9 @@ import jax.numpy as jnp
 from gaussjax.numerics.linear_algebra import inverse_small, product
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.cause import Cause
-from gaussjax.statistics.long_run import drawn_to_one
-from gaussjax.statistics.noise import ReferenceNoise
-from gaussjax.statistics.summary import Summary
+from gaussjax.statistics.long_run_covariance import drawn_to_one
+from gaussjax.statistics.noise_weighted_sums import ReferenceNoise
+from gaussjax.statistics.optimum_summary import Summary
 
 # Probability with which a pair that the model describes is taken to depart from it.
 LEVEL = 0.01

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from gaussjax.model.generalised import LARGEST_EXPONENT
+from gaussjax.model.generalised_gaussian import LARGEST_EXPONENT
 from gaussjax.model.kernels import Kernel, least_nominal_sigma
 from gaussjax.model.params import BlurParams
 from gaussjax.numerics.linear_algebra import diagonal, product

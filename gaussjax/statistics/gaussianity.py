@@ -9,7 +9,7 @@ from gaussjax.model.params import BlurParams, namespace
 from gaussjax.numerics.linear_algebra import product
 from gaussjax.numerics.pytree import pytree
 from gaussjax.statistics.departures import LEVEL, WORTH_TELLING, Departures
-from gaussjax.statistics.printed import as_error, with_errors
+from gaussjax.statistics.number_format import as_error, with_errors
 from gaussjax.statistics.quantiles import normal_probability, normal_quantile
 
 

@@ -9,8 +9,8 @@ from gaussjax.numerics.pytree import pytree
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.covariance import variance_error
 from gaussjax.statistics.departures import LEVEL, Departures
+from gaussjax.statistics.optimum_summary import Summary
 from gaussjax.statistics.residual_statistics import Regression
-from gaussjax.statistics.summary import Summary
 from gaussjax.statistics.verdict import Verdict
 
 # A fit is poor if a few pixels make up its residual, by a kurtosis beyond this (3 is normal), and

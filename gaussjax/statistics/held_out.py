@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.statistics.long_run import drawn_to_one
+from gaussjax.statistics.long_run_covariance import drawn_to_one
 
 # Probability of a standard normal deviate above 2.
 LEVEL = 0.5 * math.erfc(math.sqrt(2))

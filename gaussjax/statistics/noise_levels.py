@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.fourier import angular_frequencies, half_plane_weights, squared_frequency
-from gaussjax.statistics.noise import LEAST_RATIO, NoiseSpectrum
-from gaussjax.statistics.noise_colour import Colours
+from gaussjax.statistics.coloured_noise import Colours
+from gaussjax.statistics.noise_weighted_sums import LEAST_RATIO, NoiseSpectrum
 
 # Frequencies are high beyond this part of the Nyquist frequency, along every axis.
 _CORNER = 0.75

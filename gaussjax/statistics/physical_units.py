@@ -10,8 +10,8 @@ from gaussjax.checks import check_type
 from gaussjax.model.array_checks import as_numbers_per_axis, is_traced
 from gaussjax.model.params import BlurParams, namespace, signed_sqrt
 from gaussjax.numerics.pytree import pytree, static
-from gaussjax.statistics.printed import Row, table, with_errors
-from gaussjax.statistics.widths import FWHM_PER_SIGMA
+from gaussjax.statistics.kernel_widths import FWHM_PER_SIGMA
+from gaussjax.statistics.number_format import Row, table, with_errors
 
 
 @pytree

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model.buckets import bucket_shape
+from gaussjax.model.shape_buckets import bucket_shape
 from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix, inverse_small, product
 from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import row_sums

@@ -17,21 +17,21 @@ from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.batch import Batch, batch_rows
 from gaussjax.statistics.covariance import variance_error
 from gaussjax.statistics.departures import WORTH_TELLING
-from gaussjax.statistics.frame_part import FramePart
+from gaussjax.statistics.fitted_motion import Motion
 from gaussjax.statistics.gaussianity import Gaussianity
 from gaussjax.statistics.goodness_of_fit import Adequacy
-from gaussjax.statistics.motion import Motion
-from gaussjax.statistics.physical_units import PhysicalBlur, in_units
-from gaussjax.statistics.printed import Row, as_error, table, to_error, with_errors
-from gaussjax.statistics.quantiles import normal_quantile, student_quantile
-from gaussjax.statistics.verdict import TRUSTED
-from gaussjax.statistics.widths import (
+from gaussjax.statistics.kernel_widths import (
     energy_radius_per_sigma,
     fwhm_per_sigma,
     half_contrast,
     half_contrast_error,
     width_error,
 )
+from gaussjax.statistics.number_format import Row, as_error, table, to_error, with_errors
+from gaussjax.statistics.part_read import FramePart
+from gaussjax.statistics.physical_units import PhysicalBlur, in_units
+from gaussjax.statistics.quantiles import normal_quantile, student_quantile
+from gaussjax.statistics.verdict import TRUSTED
 
 
 @pytree

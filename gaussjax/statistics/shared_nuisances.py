@@ -28,7 +28,7 @@ from gaussjax.model.params import BlurParams
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.covariance import sigma_error
 from gaussjax.statistics.derived_quantities import variance_errors
-from gaussjax.statistics.printed import with_errors
+from gaussjax.statistics.number_format import with_errors
 from gaussjax.statistics.quantiles import chi_square_tail
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status

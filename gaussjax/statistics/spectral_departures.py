@@ -20,7 +20,7 @@ from gaussjax.numerics.linear_algebra import inner_products, inverse_small, prod
 from gaussjax.numerics.pytree import pytree
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.departures import LESS_SPECIFIC, Departures
-from gaussjax.statistics.noise import NoiseSpectrum
+from gaussjax.statistics.noise_weighted_sums import NoiseSpectrum
 
 # Inner radii of the bands, of the Nyquist frequency.
 BANDS = (0.0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4)

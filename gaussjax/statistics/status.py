@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from gaussjax.statistics.codes import Code
+from gaussjax.statistics.message_enum import Code
 
 
 class Status(Code):

@@ -1,6 +1,6 @@
 """The verdict on an estimate: whether a Gaussian blur explains the pair, in a sentence."""
 
-from gaussjax.statistics.codes import Code
+from gaussjax.statistics.message_enum import Code
 
 
 class Verdict(Code):

@@ -18,7 +18,7 @@ from gaussjax.cli import main
 from gaussjax.cli.inputs import noise_shapes
 from gaussjax.io.images import read_image
 from gaussjax.model.options import ALL_FAMILIES, BOUNDARIES, FAMILIES, KERNELS, LOSSES
-from gaussjax.numerics import kept_programs
+from gaussjax.numerics import program_cache
 
 SIDE = 96
 
@@ -520,8 +520,8 @@ def test_help_tells_what_the_choices_mean(capsys):
     assert "--linearize" in text
     assert "sRGB" in text
     assert "misaligned" in text  # what exits with 1
-    assert kept_programs.VARIABLE in text
-    assert f"{kept_programs.LARGEST_SIZE // 2**20} MiB" in text
+    assert program_cache.VARIABLE in text
+    assert f"{program_cache.LARGEST_SIZE // 2**20} MiB" in text
     assert "0 to 255 in 8 bit" in " ".join(text.split())  # the unit of --noise
     for name in (*KERNELS, *FAMILIES, *BOUNDARIES):
         assert name in text

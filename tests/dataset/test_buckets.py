@@ -5,7 +5,7 @@ import pytest
 from photograph_pairs import crops, fitted
 
 from gaussjax.dataset import passes
-from gaussjax.dataset.batch_fit import batch_sums
+from gaussjax.dataset.batch_sums import batch_sums
 
 SHAPES = (48, 80), (60, 70), (72, 66)
 

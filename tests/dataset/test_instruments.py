@@ -12,7 +12,7 @@ from gaussjax.dataset.noisy_instruments import noisy_pair_sums
 from gaussjax.dataset.options import JointOptions
 from gaussjax.model.boundary import largest_margins
 from gaussjax.model.kernels import Kernel
-from gaussjax.model.response import BlurModel
+from gaussjax.model.system_response import BlurModel
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
 from gaussjax.pair.frame import make_frame
 

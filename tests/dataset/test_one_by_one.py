@@ -15,7 +15,7 @@ from gaussjax.dataset.checkpoint import StateError
 from gaussjax.dataset.held_instruments import held_pair_sums
 from gaussjax.model.boundary import largest_margins
 from gaussjax.model.kernels import Kernel
-from gaussjax.model.response import BlurModel
+from gaussjax.model.system_response import BlurModel
 from gaussjax.pair.frame import make_frame
 from gaussjax.pair.least_squares import LeastSquares
 from gaussjax.pair.prediction import residual_and_fields

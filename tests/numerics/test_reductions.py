@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gaussjax.numerics.reductions import block_sums, row_sums
-from gaussjax.spectra.moments import frequency_product, polynomial_product, polynomial_sums
+from gaussjax.spectra.separable_sums import frequency_product, polynomial_product, polynomial_sums
 
 
 @pytest.mark.parametrize("count", [1, 4, 30])

@@ -9,10 +9,10 @@ import pytest
 from scipy import ndimage
 
 import gaussjax as gj
-from gaussjax.model.buckets import bucket_shape, embed
+from gaussjax.model.shape_buckets import bucket_shape, embed
 from gaussjax.model.window import taper
-from gaussjax.pair.crop import densest_box
 from gaussjax.pair.fit import fit_pair
+from gaussjax.pair.informative_crop import densest_box
 from gaussjax.statistics.residual_statistics import gather
 
 SHAPES = (60, 75), (70, 90)  # of one bucket

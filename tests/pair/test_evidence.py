@@ -10,15 +10,15 @@ import pytest
 import scipy.ndimage
 
 from gaussjax.model.kernels import Kernel
-from gaussjax.model.response import BlurModel
+from gaussjax.model.system_response import BlurModel
 from gaussjax.model.window import interior_window
-from gaussjax.pair.conventions import REACH
-from gaussjax.pair.directions import HALO, derivative
+from gaussjax.pair.departure_fields import HALO, derivative
 from gaussjax.pair.evidence import Box, causes, gather_evidence
 from gaussjax.pair.frame import centre_and_scale, make_frame
+from gaussjax.pair.other_conventions import REACH
 from gaussjax.pair.prediction import residual_and_fields
 from gaussjax.statistics.cause import Cause
-from gaussjax.statistics.long_run import long_run_factors, uneven_factors
+from gaussjax.statistics.long_run_covariance import long_run_factors, uneven_factors
 
 SHAPES = [(9000,), (300,), (150, 170), (60, 70), (12, 2000), (30, 31, 32)]
 MARGIN = 5

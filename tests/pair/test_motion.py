@@ -8,7 +8,7 @@ import scipy.ndimage
 from problems import photograph
 
 from gaussjax import Status, Verdict, estimate_blur
-from gaussjax.model.similarity import Similarity
+from gaussjax.model.similarity_transform import Similarity
 
 SIZE, SIGMA, ANGLE, SCALE, SHIFT = 96, 2.0, np.radians(1.0), 1.01, np.array([1.3, -0.7])
 

@@ -17,7 +17,7 @@ from gaussjax import Verdict
 from gaussjax.model.folding import CoarseGrid, fold
 from gaussjax.model.fourier import forward_transform, inverse_transform
 from gaussjax.model.noise_correlation import as_noise_correlation, noise_colour
-from gaussjax.pair.noise_gain import noise_gains
+from gaussjax.pair.filtered_noise import noise_gains
 from gaussjax.statistics.cause import Cause
 
 TAPS = np.ones(2) / np.sqrt(2)

@@ -8,7 +8,7 @@ import scipy.ndimage
 from problems import natural_scene
 
 import gaussjax as gj
-from gaussjax.pair.partial_frame import _corners
+from gaussjax.pair.partial_reading import _corners
 
 SIGMA = 1.5
 

@@ -367,7 +367,7 @@ def calls():
     found_transfer = gj.TransferEstimate(**parts)
     solver = "gaussjax.spectra.iterative_fit"
     ratio = "gaussjax.spectra.frequency_ratio"
-    fit = ("gaussjax.pair.estimate.estimate_within", "gaussjax.pair.partial_frame._search")
+    fit = ("gaussjax.pair.estimate.estimate_within", "gaussjax.pair.partial_reading._search")
     repeats = "gaussjax.spectra.noise_of_repeats"
     many = ("gaussjax.dataset.stack._together", "gaussjax.dataset.stack._one_by_one")
     oriented = ("gaussjax.report.oriented_pair.is_swapped",)
@@ -436,7 +436,7 @@ def calls():
             {"params": 1.0, **pair, "boundary": "reflect"},
             ("gaussjax.pair.prediction.make_frame",),
         ),
-        "keep_programs": Call(gj.keep_programs, {}, ("gaussjax.numerics.kept_programs._mend",)),
+        "keep_programs": Call(gj.keep_programs, {}, ("gaussjax.numerics.program_cache._mend",)),
         "loss": Call(
             gj.loss,
             {"params": 1.0, "spectra": spectra},

@@ -21,7 +21,7 @@ from gaussjax.statistics.departures import (
 )
 from gaussjax.statistics.departures import alternatives as alternatives_eagerly
 from gaussjax.statistics.departures import directed as directed_eagerly
-from gaussjax.statistics.noise import ReferenceNoise
+from gaussjax.statistics.noise_weighted_sums import ReferenceNoise
 
 alternatives = jax.jit(alternatives_eagerly, static_argnums=3)
 

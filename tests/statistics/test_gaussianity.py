@@ -11,7 +11,7 @@ from problems import natural_scene
 
 import gaussjax as gj
 from gaussjax.statistics.gaussianity import Gaussianity, gaussianity, scale_errors
-from gaussjax.statistics.widths import fwhm_per_sigma, width_error
+from gaussjax.statistics.kernel_widths import fwhm_per_sigma, width_error
 
 
 def of(exponent, error, model_error=0.0):

@@ -7,7 +7,7 @@ import pytest
 
 from gaussjax.model.fourier import half_plane_weights
 from gaussjax.statistics.departures import LEVEL
-from gaussjax.statistics.noise import NoiseSpectrum
+from gaussjax.statistics.noise_weighted_sums import NoiseSpectrum
 from gaussjax.statistics.spectral_departures import (
     band_sums,
     level_departure,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gaussjax.dataset.told_noise import ToldNoise
+from gaussjax.dataset.given_noise import ToldNoise
 
 IMAGE = np.zeros((4, 4), np.float32)
 ALONG_X = np.array([[0.5, 1, 0.5]])

@@ -6,7 +6,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from gaussjax.statistics.printed import as_error, span, to_error, with_errors
+from gaussjax.statistics.number_format import as_error, span, to_error, with_errors
 
 
 @pytest.mark.parametrize(

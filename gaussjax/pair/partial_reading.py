@@ -17,7 +17,7 @@ from gaussjax.model.arguments import as_pair
 from gaussjax.model.array_checks import as_real, is_traced
 from gaussjax.model.options import GENERALISED
 from gaussjax.statistics.cause import Cause
-from gaussjax.statistics.frame_part import FramePart
+from gaussjax.statistics.part_read import FramePart
 from gaussjax.statistics.quantiles import chi_square_tail, normal_quantile, student_quantile
 from gaussjax.statistics.random_effects import Estimates
 from gaussjax.statistics.result import BlurEstimate

@@ -9,9 +9,9 @@ import pytest
 from problems import natural_scene, periodic_blur
 
 import gaussjax as gj
-from gaussjax.model.generalised import tail_mass
+from gaussjax.model.generalised_gaussian import tail_mass
 from gaussjax.model.kernels import Kernel
-from gaussjax.model.response import BlurModel, prediction_margins
+from gaussjax.model.system_response import BlurModel, prediction_margins
 
 SHAPES = [(41,), (24, 31), (7, 9, 11)]
 

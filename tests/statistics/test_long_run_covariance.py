@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaussjax.statistics.long_run import (
+from gaussjax.statistics.long_run_covariance import (
     drawn_to_one,
     long_run_factors,
     power_unevenness,

@@ -7,7 +7,7 @@ import numpy as np
 
 from gaussjax.pair.transfer_estimate import TransferEstimate
 from gaussjax.report import style
-from gaussjax.statistics.printed import with_errors
+from gaussjax.statistics.number_format import with_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ from gaussjax.model.fourier import half_plane_sum
 from gaussjax.model.params import BlurParams, signed_square
 from gaussjax.spectra.cross_spectra import Spectra
 from gaussjax.spectra.loss import blur_powers
-from gaussjax.spectra.moments import (
+from gaussjax.spectra.separable_sums import (
     Polynomial,
     frequency_product,
     polynomial_product,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from gaussjax.model import blur_tools
+from gaussjax.model import approximate_gaussians
 from gaussjax.model.kernel_shapes import from_even_taps
 
 W = np.linspace(0, math.pi, 33)
@@ -20,7 +20,7 @@ def variance(transfer):
 
 @pytest.mark.parametrize("sigma", [0.4, 1.0, 2.0, 3.7])
 def test_pillow_and_gblur_have_the_variance_that_is_asked_for(sigma):
-    for transfer in (blur_tools.pillow_transfer, blur_tools.gblur_transfer):
+    for transfer in (approximate_gaussians.pillow_transfer, approximate_gaussians.gblur_transfer):
         assert variance(lambda w, f=transfer: f(w, sigma)) == pytest.approx(sigma**2, rel=1e-4)
 
 
@@ -29,7 +29,9 @@ def test_pillow_itself(sigma, rng):
     image = rng.integers(0, 2, (96, 96)).astype(np.uint8) * 255
     found = np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(sigma)), float)
     w = [2 * np.pi * np.fft.fftfreq(96), 2 * np.pi * np.fft.rfftfreq(96)]
-    transfer = np.multiply.outer(*(blur_tools.pillow_transfer(each, sigma) for each in w))
+    transfer = np.multiply.outer(
+        *(approximate_gaussians.pillow_transfer(each, sigma) for each in w)
+    )
     expected = np.fft.irfft2(transfer * np.fft.rfft2(image))
     inside = (slice(20, -20),) * 2
     # Grey levels: Pillow rounds after every pass.
@@ -39,15 +41,17 @@ def test_pillow_itself(sigma, rng):
 
 @pytest.mark.parametrize(("sigma", "window"), [(2.0, 4), (2.5, 5), (3.0, 6), (5.0, 9)])
 def test_skia_is_three_boxes(sigma, window):
-    assert blur_tools.skia_window(sigma) == window
+    assert approximate_gaussians.skia_window(sigma) == window
     last = window + 1 if window % 2 == 0 else window
     taps = np.convolve(np.convolve(np.ones(window), np.ones(window)), np.ones(last))
     middle = len(taps) // 2
     expected = from_even_taps(W, taps[middle:])
-    np.testing.assert_allclose(blur_tools.skia_transfer(W, window), expected, atol=1e-9)
+    np.testing.assert_allclose(approximate_gaussians.skia_transfer(W, window), expected, atol=1e-9)
     n = np.arange(len(taps)) - middle
-    assert blur_tools.skia_variance(window) == pytest.approx(np.sum(taps * n**2) / taps.sum())
-    assert blur_tools.skia_window(blur_tools.skia_sigma(window)) == window
+    assert approximate_gaussians.skia_variance(window) == pytest.approx(
+        np.sum(taps * n**2) / taps.sum()
+    )
+    assert approximate_gaussians.skia_window(approximate_gaussians.skia_sigma(window)) == window
 
 
 @pytest.mark.parametrize("sigma", [0.5, 2.0])
@@ -60,4 +64,4 @@ def test_gblur_is_a_recursion_to_and_fro(sigma):
             signal[n] += decay * signal[n - 1]
         signal = signal[::-1]
     found = from_even_taps(W, signal[200:])
-    np.testing.assert_allclose(found, blur_tools.gblur_transfer(W, sigma), atol=1e-9)
+    np.testing.assert_allclose(found, approximate_gaussians.gblur_transfer(W, sigma), atol=1e-9)

@@ -5,9 +5,9 @@ import math
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.buckets import bucket_shape
 from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.fourier import along_axis
+from gaussjax.model.shape_buckets import bucket_shape
 from gaussjax.model.window import everywhere
 from gaussjax.numerics.pytree import pytree, static
 

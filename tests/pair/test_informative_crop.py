@@ -8,7 +8,7 @@ import scipy.ndimage
 from problems import natural_scene
 
 import gaussjax as gj
-from gaussjax.pair.crop import most_informative_crop
+from gaussjax.pair.informative_crop import most_informative_crop
 
 
 @pytest.mark.parametrize("corner", [(10, 20), (500, 30), (400, 700)])

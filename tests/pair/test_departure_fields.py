@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gaussjax.model.kernels import Kernel
-from gaussjax.model.response import BlurModel
-from gaussjax.pair.directions import HALO, box_shape, derivative, directions
+from gaussjax.model.system_response import BlurModel
+from gaussjax.pair.departure_fields import HALO, box_shape, derivative, directions
 from gaussjax.pair.evidence import causes
 from gaussjax.statistics.cause import Cause
 

@@ -6,7 +6,7 @@ import pytest
 import scipy.ndimage
 from image_kinds import samples
 
-from gaussjax.io.colour_check import block_means, colour_note, depth_note
+from gaussjax.io.colour_agreement import block_means, colour_note, depth_note
 from gaussjax.io.images import read_image
 
 

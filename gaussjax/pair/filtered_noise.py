@@ -16,8 +16,8 @@ from gaussjax.model.fourier import half_plane_weights, multiply, squared_magnitu
 from gaussjax.model.noise_correlation import noise_colour
 from gaussjax.numerics.linear_algebra import inner_products, real_products
 from gaussjax.pair.frame import Frame
-from gaussjax.statistics.noise import excess_scatter
-from gaussjax.statistics.noise_colour import Colours, Levels
+from gaussjax.statistics.coloured_noise import Colours, Levels
+from gaussjax.statistics.noise_weighted_sums import excess_scatter
 
 
 def noise_gains(
@@ -99,7 +99,7 @@ def scene_spectrum(frame: Frame, response: jax.Array, noise: Levels, residual: j
 def excess(
     frame: Frame, response: jax.Array, slopes: jax.Array, noise: Levels, weights: jax.Array
 ) -> jax.Array:
-    """:func:`~gaussjax.statistics.noise.excess_scatter`, with weights without the half plane's.
+    """Excess scatter as of ``noise_weighted_sums``, with weights without the half plane's.
 
     Sums over the frequencies that fold into one are sums over the fine half plane of what is tiled.
     """

@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 
 from gaussjax.io.channels import BT601, luma_and_chroma
-from gaussjax.io.values import LUMINANCE
+from gaussjax.io.pixel_values import LUMINANCE
 
 _BLOCKS = 16  # along every axis
 _LEAST_SIDE = 4 * _BLOCKS  # px

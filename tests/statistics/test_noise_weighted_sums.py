@@ -9,7 +9,7 @@ import pytest
 
 from gaussjax.model.fourier import along_axis, half_plane_weights
 from gaussjax.model.window import Window, interior_window
-from gaussjax.statistics.noise import (
+from gaussjax.statistics.noise_weighted_sums import (
     excess_scatter,
     leaked,
     leaked_product,

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.model.fourier import angular_frequencies, multiply, shift_phase
-from gaussjax.model.generalised import LARGEST_EXPONENT, LEAST_EXPONENT, tail_margins
+from gaussjax.model.generalised_gaussian import LARGEST_EXPONENT, LEAST_EXPONENT, tail_margins
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import GENERALISED, AnyFamily
 from gaussjax.model.params import BlurParams, num_variances

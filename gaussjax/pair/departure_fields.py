@@ -10,7 +10,7 @@ from itertools import combinations
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.response import BlurModel
+from gaussjax.model.system_response import BlurModel
 from gaussjax.statistics.cause import Cause
 
 # px that a difference of the fourth order looks to either side.

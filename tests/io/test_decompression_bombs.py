@@ -13,8 +13,8 @@ import pytest
 import tifffile
 from image_kinds import library, samples
 
-from gaussjax.io.bombs import refuse_inflated
-from gaussjax.io.coded_sizes import coded_size
+from gaussjax.io.declared_sizes import coded_size
+from gaussjax.io.decompression_bombs import refuse_inflated
 from gaussjax.io.images import ImageFileError, read_image
 
 SIZE = 2**27  # bytes that a bomb unpacks to

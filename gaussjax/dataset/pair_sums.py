@@ -11,7 +11,7 @@ from gaussjax.numerics.linear_algebra import product
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.departures import Departures
-from gaussjax.statistics.long_run import drawn_to_one
+from gaussjax.statistics.long_run_covariance import drawn_to_one
 from gaussjax.statistics.normal_equations import NormalEquations
 
 

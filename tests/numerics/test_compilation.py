@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.numerics import loops
-from gaussjax.numerics.programs import compiled
+from gaussjax.numerics.compilation import compiled
 
 
 @compiled(static_argnames="power")

@@ -20,11 +20,11 @@ from gaussjax.model.params import signed_power
 from gaussjax.numerics.linear_algebra import finite_or, inner_products, inverse_small, product
 from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import block_sums
+from gaussjax.pair.filtered_noise import noise_gains
 from gaussjax.pair.frame import Frame, Pair
-from gaussjax.pair.noise_gain import noise_gains
 from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.prediction import level_of
-from gaussjax.statistics.noise import reference_noise
+from gaussjax.statistics.noise_weighted_sums import reference_noise
 
 # Blocks per axis, about.
 _BLOCKS = 8

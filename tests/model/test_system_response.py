@@ -7,7 +7,7 @@ import pytest
 
 from gaussjax.model.fourier import spectrum_shape
 from gaussjax.model.kernels import Kernel
-from gaussjax.model.response import BlurModel
+from gaussjax.model.system_response import BlurModel
 
 
 @pytest.mark.parametrize("shape", [(24,), (20, 17), (12, 9, 10)], ids=["1d", "2d", "3d"])

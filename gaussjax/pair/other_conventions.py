@@ -16,7 +16,7 @@ import numpy as np
 from gaussjax.model.fourier import angular_frequencies, multiply
 from gaussjax.model.kernels import Kernel, axis_transfer, second_moment
 from gaussjax.model.options import KERNELS
-from gaussjax.model.response import BlurModel
+from gaussjax.model.system_response import BlurModel
 from gaussjax.pair.frame import Frame
 from gaussjax.pair.prediction import images_of
 

@@ -8,7 +8,7 @@ import pytest
 from processes import COMMAND, run_process
 
 from gaussjax.cli import main
-from gaussjax.numerics import kept_programs
+from gaussjax.numerics import program_cache
 
 HIT = "Persistent compilation cache hit for 'jit_fit_pair'"
 
@@ -16,7 +16,7 @@ HIT = "Persistent compilation cache hit for 'jit_fit_pair'"
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """The folder that programs are to be kept in; nothing there yet."""
-    monkeypatch.setenv(kept_programs.VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(program_cache.VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
@@ -93,20 +93,20 @@ print(len(list(folder.glob("*-cache"))), jax.config.jax_compilation_cache_max_si
 def test_keeping_begins_at_any_time_and_twice_is_once(cache):
     done = run_process(TWICE)
     assert done.stderr == ""
-    assert done.stdout.split() == ["1", str(kept_programs.LARGEST_SIZE)]
+    assert done.stdout.split() == ["1", str(program_cache.LARGEST_SIZE)]
 
 
 def test_a_folder_that_cannot_be_written_is_a_warning(tmp_path):
     (tmp_path / "file").touch()
     with pytest.warns(UserWarning, match="compiled programs are not kept: .*file"):
-        assert kept_programs.keep_programs(tmp_path / "file" / "folder") is None
+        assert program_cache.keep_programs(tmp_path / "file" / "folder") is None
     assert jax.config.jax_compilation_cache_dir is None
 
 
 def test_folder(monkeypatch, tmp_path):
-    monkeypatch.delenv(kept_programs.VARIABLE)
+    monkeypatch.delenv(program_cache.VARIABLE)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert kept_programs.cache_folder().name in ("gaussjax", "Cache")
+    assert program_cache.cache_folder().name in ("gaussjax", "Cache")
     for name, folder in {"0": None, "": None, str(tmp_path): tmp_path}.items():
-        monkeypatch.setenv(kept_programs.VARIABLE, name)
-        assert kept_programs.cache_folder() == folder
+        monkeypatch.setenv(program_cache.VARIABLE, name)
+        assert program_cache.cache_folder() == folder

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
 from gaussjax.dataset.chunks import in_chunks, num_at_once
-from gaussjax.dataset.equations import PairEquations, PairEvidence
 from gaussjax.dataset.held_instruments import held_pair_sums, nuisance_factors
 from gaussjax.dataset.instruments import PairSums
 from gaussjax.dataset.noisy_instruments import noisy_pair_sums
@@ -26,25 +25,26 @@ from gaussjax.dataset.own_root import (
     own_optimum,
     own_vector,
 )
+from gaussjax.dataset.pair_sums import PairEquations, PairEvidence
 from gaussjax.dataset.result import PairRecord
 from gaussjax.model.noise_correlation import noise_colour
 from gaussjax.model.window import everywhere, interior_window
+from gaussjax.numerics.compilation import compiled
 from gaussjax.numerics.linear_algebra import diagonal, inverse_small, product
 from gaussjax.numerics.precision import rounding_variance
-from gaussjax.numerics.programs import compiled
 from gaussjax.numerics.pytree import pytree
 from gaussjax.pair.coarse_start import RINGING_VARIANCE
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
-from gaussjax.pair.extent import is_seamless
 from gaussjax.pair.fit import Judged, Optimum, estimate_at, find_optimum, judged
 from gaussjax.pair.frame import Frame, Pair, Usable, frame_window
 from gaussjax.pair.iteration import iterate
+from gaussjax.pair.kernel_extent import is_seamless
 from gaussjax.pair.least_squares import LeastSquares
 from gaussjax.pair.prediction import images_of
 from gaussjax.pair.robust import Robust
-from gaussjax.spectra.orientation import swap_pair
 from gaussjax.spectra.pooled_transfer import RingSums
 from gaussjax.spectra.ring_sums import in_rings, noise_probes, ring_sums
+from gaussjax.spectra.sharper_image import swap_pair
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.goodness_of_fit import Adequacy
 from gaussjax.statistics.quantisation import quantisation_steps, rounding_noise

@@ -7,7 +7,7 @@ import pytest
 import scipy.ndimage
 from problems import photograph
 
-from gaussjax.model.similarity import Similarity, motion_fields
+from gaussjax.model.similarity_transform import Similarity, motion_fields
 
 SIZE, CENTRE = 48, 23.5
 

@@ -26,8 +26,8 @@ from gaussjax.model.noise_correlation import LEAST_COLOUR
 from gaussjax.numerics.linear_algebra import inner_products, inverse_small, product, real_products
 from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import totals
-from gaussjax.statistics.long_run import drawn_to_one
-from gaussjax.statistics.noise_colour import tinted
+from gaussjax.statistics.coloured_noise import tinted
+from gaussjax.statistics.long_run_covariance import drawn_to_one
 
 # Frequencies count less where D is below this part of the larger noise variance: there D is known
 # no better than rounding lets its leakage be computed. Estimated variances are no smaller either.

@@ -11,8 +11,8 @@ from problems import photograph
 
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import KERNELS
-from gaussjax.model.response import BlurModel
-from gaussjax.pair.conventions import REACH, of_box, other_conventions
+from gaussjax.model.system_response import BlurModel
+from gaussjax.pair.other_conventions import REACH, of_box, other_conventions
 
 BOX, CORNER = (30, 26), (70, 60)
 
