@@ -38,7 +38,13 @@ from gaussjax.pair.robust import Robust
 from gaussjax.pair.tiled_least_squares import TiledLeastSquares
 from gaussjax.pair.tiles import tile_shape
 from gaussjax.spectra.cross_spectra import windowed_spectra
-from gaussjax.spectra.sharper_image import swap_bounds, swap_pair, swap_params, variance_bounds
+from gaussjax.spectra.sharper_image import (
+    interior_variance,
+    swap_bounds,
+    swap_pair,
+    swap_params,
+    variance_bounds,
+)
 from gaussjax.spectra.start import Start, find_start
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.departures import (
@@ -135,7 +141,11 @@ def fit_pair(
     powers = None if noise is None else jax.lax.stop_gradient((noise / unit) ** 2 * energy)
     levels = {"noise": powers, "estimate_noise": options.estimate_noise}
     if grid is None:
-        start = find_start(spectra, initial, lower, upper, model, **levels)
+        inside = None
+        if noise is None and not options.shift:
+            sharp, soft = jax.lax.stop_gradient(seen)
+            inside = interior_variance(crop.of(sharp), crop.of(soft), window.values > 0)
+        start = find_start(spectra, initial, lower, upper, model, **levels, inside=inside)
     else:
         on_grid = replace(options, grid=None).model(blurred.shape)
         start = find_coarse_start(grid, spectra, initial, on_grid, **levels)

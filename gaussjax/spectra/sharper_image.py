@@ -25,6 +25,10 @@ SWAP_BELOW = -0.1
 _SMOOTH_MARGIN = 0.4
 # px of smoothing after which the frequencies left of a noisy photograph are mostly signal.
 _SMOOTHING = 2.0
+# px of a box, which hides noise as well; and boxes that tell a standard error.
+_BOX, _LEAST_BOXES = 4, 16
+# Part of their product up to which two columns are one.
+_ALIKE = 1e-3
 
 
 def variance_bounds(bounds, dtype) -> tuple[jax.Array, jax.Array]:
@@ -105,6 +109,75 @@ def direction(
     # Noise in A reads as blur and may hide that B is the sharper image; less so after smoothing.
     least = jnp.minimum(small + 3 * errors[0], smooth + _SMOOTH_MARGIN + 5 * errors[1])
     return least < SWAP_BELOW, small
+
+
+def interior_variance(
+    reference: jax.Array, blurred: jax.Array, known: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Variance of a small isotropic blur inside of a frame, px^2, and its standard error.
+
+    By least squares ``B - A = (v / 2) Laplacian(A) + (gain - 1) A + level``, of means over boxes.
+    Spectra are of tapered frames, and what a taper leaves of a scene as smooth as it, such as a
+    ramp, may have either sign. Of a large blur it knows the sign only.
+
+    Args:
+        reference: A.
+        blurred: B.
+        known: pixels that both images have, bool.
+    """
+    ndim, dtype = reference.ndim, reference.dtype
+    counts = [n // _BOX for n in reference.shape]
+    nothing = jnp.zeros((), dtype), jnp.full((), jnp.inf, dtype)
+    if math.prod(max(n - 2, 0) for n in counts) < _LEAST_BOXES:
+        return nothing
+    split = [n for count in counts for n in (count, _BOX)]
+
+    def of_boxes(image, reduction):
+        image = image[tuple(slice(count * _BOX) for count in counts)]
+        return reduction(image.reshape(split), axis=tuple(range(1, 2 * ndim, 2)))
+
+    def beside(image, axis=0, step=0):
+        cut = [slice(1, -1)] * ndim
+        cut[axis] = slice(1 + step, image.shape[axis] - 1 + step)
+        return image[tuple(cut)]
+
+    steps = [(axis, step) for axis in range(ndim) for step in (-1, 1)]
+    a, b = (of_boxes(image, jnp.mean) for image in (reference, blurred))
+    complete = of_boxes(known, jnp.all)
+    weights = beside(complete)
+    for each in steps:
+        weights = weights & beside(complete, *each)
+    weights = weights.astype(dtype)
+    count = jnp.sum(weights)
+    laplacian = sum(beside(a, *each) for each in steps) - 2 * ndim * beside(a)
+
+    def centred(x):
+        return weights * (x - jnp.sum(weights * x) / jnp.maximum(count, 1))
+
+    x, y, z = centred(laplacian), centred(beside(a)), centred(beside(b) - beside(a))
+    xx, xy, yy, xz, yz = (jnp.sum(u * v) for u, v in ((x, x), (x, y), (y, y), (x, z), (y, z)))
+    determinant = xx * yy - xy**2
+    # A wave is its own Laplacian, which nothing tells from a gain.
+    is_told = (determinant > _ALIKE * xx * yy) & (count >= _LEAST_BOXES)
+    determinant = jnp.where(is_told, determinant, 1)
+    slope, gain = (xz * yy - yz * xy) / determinant, 1 + (yz * xx - xz * xy) / determinant
+    residual = z - slope * x - (gain - 1) * y
+    scores = (x * yy - y * xy) * residual / determinant
+    error = jnp.sqrt(jnp.sum(scores**2) * count / jnp.maximum(count - 3, 1))
+    is_told = is_told & (gain > 0.1)
+    unit = 2 * _BOX**2 / jnp.where(is_told, gain, 1)
+    return jnp.where(is_told, unit * slope, 0), jnp.where(is_told, unit * error, jnp.inf)
+
+
+def corrected(
+    sharper: jax.Array, small: jax.Array, inside: tuple[jax.Array, jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    """:func:`direction`, or that of :func:`interior_variance` where this is certain."""
+    variance, error = inside
+    is_sharper = variance + _SMOOTH_MARGIN + 5 * error < SWAP_BELOW
+    is_blurred = variance - _SMOOTH_MARGIN - 5 * error > 0
+    sharper = (sharper | is_sharper) & ~is_blurred
+    return sharper, jnp.where(is_sharper | is_blurred, variance, small)
 
 
 def is_swapped(covariance_matrix: jax.Array) -> jax.Array:

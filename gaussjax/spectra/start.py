@@ -19,6 +19,7 @@ from gaussjax.spectra.loss import blur_powers, without_zero_frequency
 from gaussjax.spectra.phase_correlation import correlation_peak, translated
 from gaussjax.spectra.sharper_image import (
     SWAP_BELOW,
+    corrected,
     direction,
     is_swapped,
     swap_pair,
@@ -62,6 +63,7 @@ def find_start(
     *,
     noise: jax.Array | None = None,
     estimate_noise: bool = False,
+    inside: tuple[jax.Array, jax.Array] | None = None,
 ) -> Start:
     """Orient a pair and locate its blur by a Gauss-Newton fit that converges from anywhere.
 
@@ -77,6 +79,8 @@ def find_start(
         model: what is to be fitted; its offset is not looked for.
         noise: (v_A, v_B), variances of the noise in the unit of the spectra; None: in B only.
         estimate_noise: follow the noise levels too, and ignore the values of ``noise``.
+        inside: of :func:`~gaussjax.spectra.sharper_image.interior_variance`, if it is known; with
+            noise in B only, and no shift.
     """
     ndim = len(spectra.image_shape)
     dtype = spectra.reference_power.dtype
@@ -86,6 +90,8 @@ def find_start(
     if not noisy:
         aligned = aligned.folded()
     sharpened, small = direction(aligned, gain=model.gain, both_noisy=noisy)
+    if inside is not None:
+        sharpened, small = corrected(sharpened, small, inside)
     swapped = sharpened & (lower < SWAP_BELOW) | (upper <= 0)
     oriented = swap_spectra(swapped, aligned)
     surrogate = replace(

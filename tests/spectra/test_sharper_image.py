@@ -1,0 +1,66 @@
+"""Which image is the sharper one: where spectra of tapered frames do not tell it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.ndimage
+
+from gaussjax import estimate_blur
+from gaussjax.spectra.sharper_image import interior_variance
+
+SIZE = 64
+
+
+def ramp_with_a_spot(seed):
+    """A scene about as smooth as a taper of its frame, and after a blur."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[-1:1:160j, -1:1:160j]
+    (row, column), angle = random.uniform(-1, 1, 2), random.uniform(0, 2 * np.pi)
+    spot = np.exp(-((x - column) ** 2 + (y - row) ** 2) / 0.3)
+    scene = spot + random.uniform(0, 2) * (x * np.cos(angle) + y * np.sin(angle))
+    sigma = random.uniform(1, 3.5)
+    cut = np.s_[48 : 48 + SIZE, 48 : 48 + SIZE]
+    return scene[cut], scipy.ndimage.gaussian_filter(scene, sigma)[cut], sigma
+
+
+def test_smooth_scenes_have_the_right_direction_both_ways():
+    scenes = map(ramp_with_a_spot, range(40))
+    sharp, soft, sigma = (np.stack(each) for each in zip(*scenes, strict=True))
+    estimates = jax.jit(jax.vmap(estimate_blur))
+    for images, sign in (((sharp, soft), 1), ((soft, sharp), -1)):
+        found = estimates(*(each.astype(np.float32) for each in images))
+        assert not np.any(found.status)
+        np.testing.assert_allclose(found.sigma, sign * sigma, rtol=0.01)
+
+
+@pytest.mark.parametrize("shape", [(200,), (48, 60), (20, 24, 28)])
+def test_the_variance_inside_of_a_frame_is_that_of_a_small_blur(shape, x64):
+    random = np.random.default_rng(1)
+    scene = scipy.ndimage.gaussian_filter(random.normal(size=[n + 60 for n in shape]), 10.0)
+    cut = tuple(slice(30, -30) for _ in shape)
+    blurred = 1.5 * scipy.ndimage.gaussian_filter(scene, 0.7)[cut] + 3
+    known = np.ones(shape, bool)
+    variance, error = interior_variance(jnp.asarray(scene[cut]), jnp.asarray(blurred), known)
+    np.testing.assert_allclose(variance, 0.49, rtol=0.1)
+    assert error < 0.1
+    # Missing pixels are not looked at.
+    hole = tuple(slice(8, 12) for _ in shape)
+    known[hole], blurred[hole] = False, 100
+    again, _ = interior_variance(jnp.asarray(scene[cut]), jnp.asarray(blurred), known)
+    np.testing.assert_allclose(again, 0.49, rtol=0.15)
+
+
+def test_what_tells_nothing_is_not_certain(dtype):
+    images = [
+        np.ones((64, 64)),
+        np.zeros((10, 10)),
+        np.sin(np.arange(64 * 64) / 90).reshape(64, 64),
+    ]
+    x = np.arange(64)
+    images += [np.broadcast_to(np.sin(x / 6), (64, 64))]  # whose Laplacian is itself
+    for image in images:
+        image = jnp.asarray(image, dtype)
+        variance, error = interior_variance(image, 0.9 * image, jnp.ones(image.shape, bool))
+        assert not np.isnan(variance)
+        assert abs(variance) < 0.4 + 5 * error
