@@ -141,10 +141,7 @@ def fit_pair(
     powers = None if noise is None else jax.lax.stop_gradient((noise / unit) ** 2 * energy)
     levels = {"noise": powers, "estimate_noise": options.estimate_noise}
     if grid is None:
-        inside = None
-        if noise is None and not options.shift:
-            sharp, soft = jax.lax.stop_gradient(seen)
-            inside = interior_variance(crop.of(sharp), crop.of(soft), window.values > 0)
+        inside = _interior(*jax.lax.stop_gradient(seen), window, crop, noise, options)
         start = find_start(spectra, initial, lower, upper, model, **levels, inside=inside)
     else:
         on_grid = replace(options, grid=None).model(blurred.shape)
@@ -231,6 +228,13 @@ def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, option
         folded=noise is None and not options.shift,
     )
     return spectra, window, unit
+
+
+def _interior(reference, blurred, window, crop: Crop, noise, options: Options):
+    """The small blur inside of a crop; None where noise in A or a shift would be taken for one."""
+    if noise is not None or options.shift:
+        return None
+    return interior_variance(crop.of(reference), crop.of(blurred), window.values > 0)
 
 
 def _centre_and_scale(sharp, usable: Usable, swapped, unit) -> tuple[jax.Array, jax.Array]:
