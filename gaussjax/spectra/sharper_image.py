@@ -169,15 +169,17 @@ def interior_variance(
     return jnp.where(is_told, unit * slope, 0), jnp.where(is_told, unit * error, jnp.inf)
 
 
+def is_certain(variance: jax.Array, error: jax.Array) -> jax.Array:
+    """Whether that of :func:`interior_variance` has a sign that can be relied on."""
+    return jnp.abs(variance) - _SMOOTH_MARGIN > 5 * error
+
+
 def corrected(
     sharper: jax.Array, small: jax.Array, inside: tuple[jax.Array, jax.Array]
 ) -> tuple[jax.Array, jax.Array]:
     """:func:`direction`, or that of :func:`interior_variance` where this is certain."""
-    variance, error = inside
-    is_sharper = variance + _SMOOTH_MARGIN + 5 * error < SWAP_BELOW
-    is_blurred = variance - _SMOOTH_MARGIN - 5 * error > 0
-    sharper = (sharper | is_sharper) & ~is_blurred
-    return sharper, jnp.where(is_sharper | is_blurred, variance, small)
+    certain = is_certain(*inside)
+    return jnp.where(certain, inside[0] < 0, sharper), jnp.where(certain, inside[0], small)
 
 
 def is_swapped(covariance_matrix: jax.Array) -> jax.Array:

@@ -21,6 +21,7 @@ from gaussjax.spectra.sharper_image import (
     SWAP_BELOW,
     corrected,
     direction,
+    is_certain,
     is_swapped,
     swap_pair,
     swap_params,
@@ -35,6 +36,8 @@ _LEAST_START = 0.05
 _LEAST_NOISE = 0.1
 # px^2, a blur so small that its variance is found from the slope of its transfer function.
 _TINY = 1e-3
+# Part of the variance inside of the frame below which that of the spectra is of another root.
+_FALSE = 0.25
 # Change of the variances, relative to the largest, that a start may keep.
 _SLIGHT = 0.1
 # Rounds of noise levels given the blur, then blur given the noise levels.
@@ -111,6 +114,8 @@ def find_start(
         vector, levels, more = _follow_noise(oriented, surrogate, vector, levels, estimate_noise)
         num_steps = num_steps + more
     params = surrogate.params(vector)
+    if inside is not None and not model.has_exponent:
+        params = _away_from_zero(params, inside, model)
     if noise is not None:
         # Noise may have hidden the direction, until its levels were taken into account.
         turned = is_swapped(params.covariance_matrix(ndim))
@@ -127,6 +132,18 @@ def find_start(
         swapped=swapped,
         num_steps=num_steps,
     )
+
+
+def _away_from_zero(params: BlurParams, inside: tuple, model: BlurModel) -> BlurParams:
+    """The parameters, or the blur inside of the frame where they are at a false root.
+
+    The spectra of a tapered smooth scene have one near no blur, beside a gain above all.
+    """
+    variance = jnp.abs(inside[0])
+    whole = project_family(variance * jnp.eye(model.ndim, dtype=variance.dtype), model.family)
+    mean = jnp.trace(params.covariance_matrix(model.ndim)) / model.ndim
+    is_false = is_certain(*inside) & (mean < _FALSE * variance)
+    return replace(params, variance=jnp.where(is_false, whole, params.variance))
 
 
 def _least_squares(
