@@ -34,7 +34,8 @@ def test_smooth_scenes_are_fitted_the_right_way_round_and_far_from_no_blur(gain)
         found = estimates(*(each.astype(np.float32) for each in images))
         assert not np.any(found.status)
         trusted = np.isin(found.adequacy.verdict, TRUSTED)
-        assert np.sum(trusted) > 38
+        assert np.sum(trusted) > 30  # beside a gain some float32 ramps are doubted
+        np.testing.assert_allclose(found.sigma, sign * sigma, rtol=0.06)
         np.testing.assert_allclose(found.sigma[trusted], (sign * sigma)[trusted], rtol=0.01)
 
 
