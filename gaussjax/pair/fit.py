@@ -231,10 +231,11 @@ def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, option
 
 
 def _interior(reference, blurred, window, crop: Crop, noise, options: Options):
-    """The small blur inside of a crop; None where noise in A or a shift would be taken for one."""
-    if noise is not None or options.shift:
+    """The small blur inside of a crop; None where noise in A would be taken for one."""
+    if noise is not None:
         return None
-    return interior_variance(crop.of(reference), crop.of(blurred), window.values > 0)
+    images = crop.of(reference), crop.of(blurred)
+    return interior_variance(*images, window.values > 0, shift=options.shift)
 
 
 def _centre_and_scale(sharp, usable: Usable, swapped, unit) -> tuple[jax.Array, jax.Array]:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from gaussjax.model.fourier import half_plane_sum
 from gaussjax.model.params import BlurParams, signed_square
+from gaussjax.numerics.linear_algebra import inverse_small, product
 from gaussjax.spectra.cross_spectra import Spectra
 from gaussjax.spectra.loss import blur_powers
 from gaussjax.spectra.separable_sums import (
@@ -27,7 +28,7 @@ _SMOOTH_MARGIN = 0.4
 _SMOOTHING = 2.0
 # px of a box, which hides noise as well; and boxes that tell a standard error.
 _BOX, _LEAST_BOXES = 4, 16
-# Part of their product up to which two columns are one.
+# Part of a column that the others have to leave.
 _ALIKE = 1e-3
 
 
@@ -112,7 +113,7 @@ def direction(
 
 
 def interior_variance(
-    reference: jax.Array, blurred: jax.Array, known: jax.Array
+    reference: jax.Array, blurred: jax.Array, known: jax.Array, *, shift: bool = False
 ) -> tuple[jax.Array, jax.Array]:
     """Variance of a small isotropic blur inside of a frame, px^2, and its standard error.
 
@@ -124,12 +125,12 @@ def interior_variance(
         reference: A.
         blurred: B.
         known: pixels that both images have, bool.
+        shift: fit the gradient of A as well, for displacements below a pixel.
     """
     ndim, dtype = reference.ndim, reference.dtype
     counts = [n // _BOX for n in reference.shape]
-    nothing = jnp.zeros((), dtype), jnp.full((), jnp.inf, dtype)
     if math.prod(max(n - 2, 0) for n in counts) < _LEAST_BOXES:
-        return nothing
+        return jnp.zeros((), dtype), jnp.full((), jnp.inf, dtype)
     split = [n for count in counts for n in (count, _BOX)]
 
     def of_boxes(image, reduction):
@@ -141,32 +142,37 @@ def interior_variance(
         cut[axis] = slice(1 + step, image.shape[axis] - 1 + step)
         return image[tuple(cut)]
 
-    steps = [(axis, step) for axis in range(ndim) for step in (-1, 1)]
     a, b = (of_boxes(image, jnp.mean) for image in (reference, blurred))
-    complete = of_boxes(known, jnp.all)
+    complete, axes = of_boxes(known, jnp.all), range(ndim)
     weights = beside(complete)
-    for each in steps:
-        weights = weights & beside(complete, *each)
+    for axis in axes:
+        weights = weights & beside(complete, axis, -1) & beside(complete, axis, 1)
     weights = weights.astype(dtype)
     count = jnp.sum(weights)
-    laplacian = sum(beside(a, *each) for each in steps) - 2 * ndim * beside(a)
+    sides = [(beside(a, axis, 1), beside(a, axis, -1)) for axis in axes]
+    columns = [sum(x + y for x, y in sides) - 2 * ndim * beside(a), beside(a)]
+    columns += [x - y for x, y in sides] * shift
 
     def centred(x):
-        return weights * (x - jnp.sum(weights * x) / jnp.maximum(count, 1))
+        x = weights * (x - jnp.sum(weights * x) / jnp.maximum(count, 1))
+        size = jnp.sqrt(jnp.sum(x**2))
+        return x / jnp.where(size > 0, size, 1), size
 
-    x, y, z = centred(laplacian), centred(beside(a)), centred(beside(b) - beside(a))
-    xx, xy, yy, xz, yz = (jnp.sum(u * v) for u, v in ((x, x), (x, y), (y, y), (x, z), (y, z)))
-    determinant = xx * yy - xy**2
+    scaled, sizes = zip(*map(centred, columns), strict=True)
+    left, size = centred(beside(b) - beside(a))
+    stack = jnp.stack([each.reshape(-1) for each in scaled])
+    normal, right = product(stack, stack.T), product(stack, left.reshape(-1))
+    inverse = inverse_small(normal)
+    solution = product(inverse, right)
+    influences = product(inverse[0], stack) * (left.reshape(-1) - product(solution, stack))
+    freedom = count - len(columns) - 1
+    error = jnp.sqrt(jnp.sum(influences**2) * count / jnp.maximum(freedom, 1))
+    slope, gain = size / sizes[0], 1 + solution[1] * size / sizes[1]
     # A wave is its own Laplacian, which nothing tells from a gain.
-    is_told = (determinant > _ALIKE * xx * yy) & (count >= _LEAST_BOXES)
-    determinant = jnp.where(is_told, determinant, 1)
-    slope, gain = (xz * yy - yz * xy) / determinant, 1 + (yz * xx - xz * xy) / determinant
-    residual = z - slope * x - (gain - 1) * y
-    scores = (x * yy - y * xy) * residual / determinant
-    error = jnp.sqrt(jnp.sum(scores**2) * count / jnp.maximum(count - 3, 1))
-    is_told = is_told & (gain > 0.1)
-    unit = 2 * _BOX**2 / jnp.where(is_told, gain, 1)
-    return jnp.where(is_told, unit * slope, 0), jnp.where(is_told, unit * error, jnp.inf)
+    is_apart = (inverse[0, 0] > 0) & (inverse[0, 0] < 1 / _ALIKE)
+    is_told = is_apart & (count >= _LEAST_BOXES) & (gain > 0.1)
+    unit = 2 * _BOX**2 * jnp.where(is_told, slope, 0) / jnp.where(is_told, gain, 1)
+    return jnp.where(is_told, unit * solution[0], 0), jnp.where(is_told, unit * error, jnp.inf)
 
 
 def is_certain(variance: jax.Array, error: jax.Array) -> jax.Array:

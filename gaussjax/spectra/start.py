@@ -83,7 +83,7 @@ def find_start(
         noise: (v_A, v_B), variances of the noise in the unit of the spectra; None: in B only.
         estimate_noise: follow the noise levels too, and ignore the values of ``noise``.
         inside: of :func:`~gaussjax.spectra.sharper_image.interior_variance`, if it is known; with
-            noise in B only, and no shift.
+            noise in B only.
     """
     ndim = len(spectra.image_shape)
     dtype = spectra.reference_power.dtype
@@ -94,6 +94,8 @@ def find_start(
         aligned = aligned.folded()
     sharpened, small = direction(aligned, gain=model.gain, both_noisy=noisy)
     if inside is not None:
+        # Its gradients stand for displacements below a pixel.
+        inside = inside[0], jnp.where(jnp.any(jnp.abs(peak) >= 1), jnp.inf, inside[1])
         sharpened, small = corrected(sharpened, small, inside)
     swapped = sharpened & (lower < SWAP_BELOW) | (upper <= 0)
     oriented = swap_spectra(swapped, aligned)

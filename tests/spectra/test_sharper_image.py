@@ -25,17 +25,17 @@ def ramp_with_a_spot(seed):
     return scene[cut], scipy.ndimage.gaussian_filter(scene, sigma)[cut], sigma
 
 
-@pytest.mark.parametrize("gain", [False, True])
-def test_smooth_scenes_are_fitted_the_right_way_round_and_far_from_no_blur(gain):
+@pytest.mark.parametrize("options", [{}, {"gain": True}, {"shift": True}], ids=str)
+def test_smooth_scenes_are_fitted_the_right_way_round_and_far_from_no_blur(options):
     scenes = map(ramp_with_a_spot, range(40))
     sharp, soft, sigma = (np.stack(each) for each in zip(*scenes, strict=True))
-    estimates = jax.jit(jax.vmap(lambda a, b: estimate_blur(a, b, gain=gain)))
+    estimates = jax.jit(jax.vmap(lambda a, b: estimate_blur(a, b, **options)))
     for images, sign in (((sharp, soft), 1), ((soft, sharp), -1)):
         found = estimates(*(each.astype(np.float32) for each in images))
         assert not np.any(found.status)
         trusted = np.isin(found.adequacy.verdict, TRUSTED)
-        assert np.sum(trusted) > 30  # beside a gain some float32 ramps are doubted
-        np.testing.assert_allclose(found.sigma, sign * sigma, rtol=0.06)
+        assert np.sum(trusted) > 30  # others are doubted in float32
+        np.testing.assert_allclose(found.sigma, sign * sigma, rtol=0.2)
         np.testing.assert_allclose(found.sigma[trusted], (sign * sigma)[trusted], rtol=0.01)
 
 
