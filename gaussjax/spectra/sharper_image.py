@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from gaussjax.model.fourier import half_plane_sum
 from gaussjax.model.params import BlurParams, signed_square
-from gaussjax.numerics.linear_algebra import inverse_small, product
+from gaussjax.numerics.linear_algebra import diagonal, inverse_small, product
 from gaussjax.spectra.cross_spectra import Spectra
 from gaussjax.spectra.loss import blur_powers
 from gaussjax.spectra.separable_sums import (
@@ -153,21 +153,22 @@ def interior_variance(
     columns = [sum(x + y for x, y in sides) - 2 * ndim * beside(a), beside(a)]
     columns += [x - y for x, y in sides] * shift
 
-    def centred(x):
-        x = weights * (x - jnp.sum(weights * x) / jnp.maximum(count, 1))
-        size = jnp.sqrt(jnp.sum(x**2))
-        return x / jnp.where(size > 0, size, 1), size
-
-    scaled, sizes = zip(*map(centred, columns), strict=True)
-    left, size = centred(beside(b) - beside(a))
-    stack = jnp.stack([each.reshape(-1) for each in scaled])
-    normal, right = product(stack, stack.T), product(stack, left.reshape(-1))
-    inverse = inverse_small(normal)
-    solution = product(inverse, right)
-    influences = product(inverse[0], stack) * (left.reshape(-1) - product(solution, stack))
+    # All columns together, the left side last: one by one their sums would be a kernel each.
+    stack = jnp.stack([*columns, beside(b) - beside(a)]).reshape(len(columns) + 1, -1)
+    weights = weights.reshape(1, -1)
+    stack = weights * (stack - product(stack, weights.T) / jnp.maximum(count, 1))
+    squares = product(stack, stack.T)
+    sizes = jnp.sqrt(diagonal(squares))
+    sizes = jnp.where(sizes > 0, sizes, 1)
+    stack = stack / sizes[:, None]
+    squares = squares / (sizes[:, None] * sizes[None])
+    inverse = inverse_small(squares[:-1, :-1])
+    solution = product(inverse, squares[:-1, -1])
+    residual = stack[-1] - product(solution, stack[:-1])
+    influences = product(inverse[0], stack[:-1]) * residual
     freedom = count - len(columns) - 1
     error = jnp.sqrt(jnp.sum(influences**2) * count / jnp.maximum(freedom, 1))
-    slope, gain = size / sizes[0], 1 + solution[1] * size / sizes[1]
+    slope, gain = sizes[-1] / sizes[0], 1 + solution[1] * sizes[-1] / sizes[1]
     # A wave is its own Laplacian, which nothing tells from a gain.
     is_apart = (inverse[0, 0] > 0) & (inverse[0, 0] < 1 / _ALIKE)
     is_told = is_apart & (count >= _LEAST_BOXES) & (gain > 0.1)
