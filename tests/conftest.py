@@ -18,6 +18,9 @@ os.environ["XLA_FLAGS"] = (
     + os.environ.get("XLA_FLAGS", "")
 )
 
+# As many workers as cores: a second thread of one for small matrices only spins.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # The command keeps compiled programs in the user's home; tests do not.
 os.environ["GAUSSJAX_CACHE"] = "0"
 
