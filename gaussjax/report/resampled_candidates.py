@@ -39,8 +39,11 @@ def resampled(
         del parameters
         noise_gain = 1.0
         for axis, lattice in enumerate(lattices):
-            image, squares = _along(image, axis, resampler, lattice)
-            noise_gain *= squares
+            size = image.shape[axis]
+            smaller, larger = reduce_and_enlarge(resampler, size, lattice.factor, lattice.phase)
+            image = _along(image, axis, smaller, larger)
+            # Of noise alike in all pixels, the mean square of the weights is left in one.
+            noise_gain *= float(np.mean(np.sum((larger @ smaller) ** 2, axis=1)))
         return image, noise_gain
 
     return Candidate(
@@ -58,16 +61,10 @@ def resampled(
     )
 
 
-def _along(
-    image: np.ndarray, axis: int, resampler: Resampler, lattice: Lattice
-) -> tuple[np.ndarray, float]:
-    """The image resampled along one axis, and the mean square of the weights of its pixels."""
-    smaller, larger = reduce_and_enlarge(
-        resampler, image.shape[axis], lattice.factor, lattice.phase
-    )
+def _along(image: np.ndarray, axis: int, smaller: np.ndarray, larger: np.ndarray) -> np.ndarray:
+    """The image resampled along one axis."""
     small = np.tensordot(smaller, np.moveaxis(image, axis, 0), axes=1)
-    image = np.moveaxis(np.tensordot(larger, small, axes=1), 0, axis)
-    return image, float(np.mean(np.sum((larger @ smaller) ** 2, axis=1)))
+    return np.moveaxis(np.tensordot(larger, small, axes=1), 0, axis)
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,9 @@ def best_resampled(
     def residual(lattices: Lattices) -> np.ndarray:
         image = sharp
         for axis, lattice in enumerate(lattices):
-            image, _ = _along(image, axis, resampler, lattice)
+            size = image.shape[axis]
+            matrices = reduce_and_enlarge(resampler, size, lattice.factor, lattice.phase)
+            image = _along(image, axis, *matrices)
         return soft[inside] - image[inside]
 
     def misfit(lattices: Lattices) -> float:
