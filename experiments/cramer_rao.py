@@ -91,6 +91,13 @@ def estimators() -> dict[str, Estimator]:
     }
 
 
+def chance(series: dict[str, Any], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Two standard errors of what ``bias_and_scatter`` gives, by value."""
+    draws_of = np.array(series["errors"][name], float).shape[1:]
+    _, scatter = bias_and_scatter(series, name)
+    return 2 * scatter / np.sqrt(np.prod(draws_of)), 2 * scatter / np.sqrt(2 * np.prod(draws_of))
+
+
 def bias_and_scatter(series: dict[str, Any], name: str) -> tuple[np.ndarray, np.ndarray]:
     """|mean| and standard deviation of the error over the draws, over the bound, by value.
 
@@ -122,7 +129,10 @@ def table(numbers: dict[str, Any]) -> str:
 
 
 def plot(numbers: dict[str, Any]) -> Figure:
-    """Bias above, scatter below; over the noise on the left, over sigma on the right."""
+    """Bias above, scatter below; over the noise on the left, over sigma on the right.
+
+    Shaded to two standard errors.
+    """
     figure = Figure(figsize=(7, 5.6), layout="constrained")
     panels = figure.subplots(2, 2, sharex="col", sharey="row", height_ratios=(3, 2))
     for column, (name, series) in enumerate(numbers["series"].items()):
@@ -131,8 +141,11 @@ def plot(numbers: dict[str, Any]) -> Figure:
         for fit, width in zip(series["errors"], widths(len(series["errors"])), strict=True):
             colour = estimator_colour(fit)
             style = {"ls": border_dashes(fit), "lw": width, "color": colour}
-            for row, ratio in enumerate(bias_and_scatter(series, fit)):
+            known = zip(bias_and_scatter(series, fit), chance(series, fit), strict=True)
+            for row, (ratio, error) in enumerate(known):
                 shown = np.maximum(ratio, LEAST)
+                ends = np.maximum([ratio - error, ratio + error], LEAST)
+                panels[row, column].fill_between(values, *ends, color=colour, alpha=0.2, lw=0)
                 panels[row, column].loglog(values, shown, "o", **style)
                 entries[row].append((shown[-1], fit.replace(": ", ":\n"), colour))
         for axes in panels[:, column]:
@@ -144,7 +157,7 @@ def plot(numbers: dict[str, Any]) -> Figure:
             name_lines(panels[0, 1], entries[0], gap=0.14)
     panels[0, 0].set(title="$\\sigma$ = 2 px", ylabel="bias of $\\sigma$ /\nCramer-Rao bound")
     panels[0, 1].set_title("1 % noise")
-    panels[1, 0].set(xlabel="noise in B (%)", ylabel="scatter /\nCramer-Rao bound")
+    panels[1, 0].set(xlabel="noise in B (%)", ylabel="scatter of $\\sigma$ /\nCramer-Rao bound")
     panels[1, 1].set_xlabel("$\\sigma$ (px)")
     ticks = (0.1, 1, 10, 100, 1000, 1e4)
     plain_ticks(panels[1, 0], y=(0.3, 1, 3, 10, 30))

@@ -14,12 +14,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from experiments.shared import common
-from experiments.shared.common import BLACK, BLUE, GREY, ORANGE
-from experiments.shared.drawing import plain_ticks
+from experiments.shared.common import BLUE, GREY, ORANGE
+from experiments.shared.drawing import plain_ticks, rms_band
 from experiments.shared.photographs import CROP, PHOTOGRAPHS, middle, random_square, scene
 from gaussjax import BlurParams, blur, estimate_blur
 from gaussjax.model.options import Boundary
@@ -170,32 +171,54 @@ def rejected(p_values: np.ndarray, level: float) -> float:
 
 def plot(numbers: dict[str, Any]) -> Figure:
     """Errors of p on the left, leakage in the middle, the test of p = 2 on the right."""
-    figure = Figure(figsize=(7, 3.1), layout="constrained")
+    figure = Figure(figsize=(7, 3.4), layout="constrained")
     left, middle_panel, right = figure.subplots(1, 3)
+    plot_errors(left, numbers)
+    plot_leakage(middle_panel, np.abs(np.array(numbers["leak"])))
+    plot_test(right, np.sort(np.array(numbers["null"])))
+    return figure
+
+
+def plot_errors(axes: Axes, numbers: dict[str, Any]) -> None:
+    """The rms error of p, shaded to two standard errors, and the largest one."""
     exponents = np.array(numbers["exponents"])
     for name, colour, label in (("valid", BLUE, "crops"), ("periodic", ORANGE, "periodic")):
-        errors = np.abs(np.array(numbers["series"][name])[0]).reshape(len(exponents), -1)
-        left.semilogy(
-            exponents, np.sqrt(np.mean(errors**2, axis=1)), "o-", color=colour, label=label
-        )
-        left.semilogy(exponents, np.max(errors, axis=1), ":", color=colour)
-    left.legend(loc="lower right")
-    left.axhline(LARGEST, color=BLACK, linewidth=1, linestyle="--")
-    left.set(title="error of p: rms, largest", xlabel="p", ylim=(1e-5, 0.1))
-    leak = np.abs(np.array(numbers["leak"]))
+        errors = np.array(numbers["series"][name])[0].reshape(len(exponents), -1)
+        least, rms, most = rms_band(errors)
+        axes.semilogy(exponents, rms, "o-", color=colour, label=label)
+        axes.fill_between(exponents, least, most, color=colour, alpha=0.2, linewidth=0)
+        axes.semilogy(exponents, np.max(np.abs(errors), axis=1), ":", color=colour)
+    axes.set_title("1 % noise:\nrms, largest (dotted)", fontsize=10)
+    axes.set(xlabel="true exponent p", ylabel="|error of p|", ylim=(1e-4, 0.02))
+    axes.legend(loc="lower right", fontsize=9)
+    plain_ticks(axes, y=(1e-4, 1e-3, 0.01))
+
+
+def plot_leakage(axes: Axes, leak: np.ndarray) -> None:
+    """The error of p without noise over its model error; below the line the interval holds it."""
     seen = leak[2] > 0
-    middle_panel.loglog(leak[2][seen], np.maximum(leak[0][seen], 1e-6), "o", color=BLUE)
+    axes.loglog(leak[2][seen], np.maximum(leak[0][seen], 1e-6), "o", color=BLUE)
     ends = np.array([1e-6, 0.1])
-    for factor in (1, 1.96):
-        middle_panel.loglog(ends, factor * ends, color=GREY, linewidth=1)
-    middle_panel.set(title="error by leakage alone", xlabel="model error of p")
-    plain_ticks(middle_panel, x=(1e-6, 1e-4, 0.01), y=(1e-6, 1e-4, 0.01))
-    null = np.sort(np.array(numbers["null"]))
-    right.loglog(null, np.arange(1, null.size + 1) / null.size, color=BLUE)
-    right.loglog([1e-4, 1], [1e-4, 1], color=GREY, linewidth=1)
-    right.set(title="Gaussians rejected", xlabel="level", xlim=(3e-4, 1), ylim=(3e-4, 1))
-    plain_ticks(right, x=(0.001, 0.01, 0.1, 1), y=(0.001, 0.01, 0.1, 1))
-    return figure
+    axes.loglog(ends, 1.96 * ends, color=GREY, linewidth=1)
+    axes.fill_between(ends, 1e-7, 1.96 * ends, color=GREY, alpha=0.15, linewidth=0)
+    axes.set_title("no noise; shaded:\nin the 95 % interval", fontsize=10)
+    axes.set(xlabel="model error of p", ylabel="|error of p|", xlim=(5e-7, 0.05), ylim=(5e-7, 0.05))
+    ticks, names = (1e-6, 1e-4, 0.01), ("$10^{-6}$", "$10^{-4}$", "0.01")
+    axes.minorticks_off()
+    axes.set_xticks(ticks, names)
+    axes.set_yticks(ticks, [f"$\\leq${names[0]}", *names[1:]])
+
+
+def plot_test(axes: Axes, null: np.ndarray) -> None:
+    """How many Gaussian blurs are rejected, over the level; shaded: 95 % of a right test's runs."""
+    axes.loglog(null, np.arange(1, null.size + 1) / null.size, color=BLUE)
+    level = np.geomspace(1e-3, 1, 50)
+    chance = 2 * np.sqrt(level * (1 - level) / null.size)
+    axes.loglog(level, level, color=GREY, linewidth=1)
+    axes.fill_between(level, level - chance, level + chance, color=GREY, alpha=0.3, linewidth=0)
+    axes.set_title("Gaussian blurs;\nshaded: chance", fontsize=10)
+    axes.set(xlabel="level of the test", ylabel="part rejected", xlim=(1e-3, 1), ylim=(5e-4, 1))
+    plain_ticks(axes, x=(0.001, 0.01, 0.1, 1), y=(0.001, 0.01, 0.1, 1))
 
 
 EXPERIMENT = common.Experiment(

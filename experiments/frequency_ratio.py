@@ -114,11 +114,11 @@ def estimators() -> dict[str, Callable]:
     return {**found, INTERIOR: one_by_one(estimate_blur), **windowed}
 
 
-def errors(panel: dict[str, Any], name: str) -> np.ndarray:
-    """Median |error| at every value, %."""
+def errors(panel: dict[str, Any], name: str, quantile: float | np.ndarray = 0.5) -> np.ndarray:
+    """Median |error| at every value, %, or other quantiles of the pairs."""
     sigma = np.array(panel["answers"][name], float)
     true = np.array(panel["true"])[:, None]
-    return 100 * np.nanmedian(np.abs(sigma / true - 1), axis=1)
+    return 100 * np.nanquantile(np.abs(sigma / true - 1), quantile, axis=1)
 
 
 def table(numbers: dict[str, Any]) -> str:
@@ -136,7 +136,10 @@ def table(numbers: dict[str, Any]) -> str:
 
 
 def plot(numbers: dict[str, Any]) -> Figure:
-    """A panel for each quantity that is varied; dashed with a Hann window."""
+    """A panel for each quantity that is varied; dashed with a Hann window.
+
+    Shaded: the middle half of the pairs.
+    """
     figure = Figure(figsize=(7, 5.6), layout="constrained")
     axes = dict(zip(PANELS, figure.subplots(2, 2, sharey=True).flat, strict=True))
     for name, panel in numbers["panels"].items():
@@ -145,9 +148,11 @@ def plot(numbers: dict[str, Any]) -> Figure:
         wide = dict(zip((*FITS, INTERIOR), widths(len(FITS) + 1), strict=True))
         for fit in panel["answers"]:
             colour = estimator_colour(fit)
-            shown = np.clip(errors(panel, fit), 1e-3, 200)
+            quartiles = errors(panel, fit, np.array([0.25, 0.5, 0.75]))
+            least, shown, most = np.clip(quartiles, 1e-3, 200)
             style = {"ls": border_dashes(fit), "lw": wide[fit.removesuffix(HANN)], "color": colour}
             axes[name].plot(values, shown, "o", **style)
+            axes[name].fill_between(values, least, most, color=colour, alpha=0.12, linewidth=0)
             entries.append((shown[-1], fit, colour))
         positive = values[values > 0]
         if name in ("noise", "saturation"):

@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from experiments.shared import common
-from experiments.shared.common import BLACK, BLUE, GREEN, ORANGE, SKY, VERMILION
-from experiments.shared.drawing import name_lines, plain_ticks, widths
+from experiments.shared.common import BLACK, GREEN, ORANGE, SKY, VERMILION
+from experiments.shared.drawing import name_lines, plain_ticks, rms_band, widths
 from experiments.shared.photographs import PHOTOGRAPHS, random_square, scene
 from experiments.shared.scipy_reference import continuous_blur
 from gaussjax import Spectra, fit_gauss_newton, loss, pair_spectra, sum_spectra
@@ -152,10 +152,15 @@ def adam(spectra: Spectra, *, epochs: int) -> jax.Array:
     return jnp.exp(jnp.asarray(x))
 
 
+def errors(numbers: dict[str, Any], name: str) -> np.ndarray:
+    """Errors in % of sigma, [count, repeat]."""
+    return 100 * (np.array(numbers["answers"][name], float) / numbers["sigma"] - 1)
+
+
 def bias_and_rms(numbers: dict[str, Any], name: str) -> tuple[np.ndarray, np.ndarray]:
     """Mean and root mean square of the error over the repeats, % of sigma, by count."""
-    error = 100 * (np.array(numbers["answers"][name], float) / numbers["sigma"] - 1)
-    return np.nanmean(error, axis=1), np.sqrt(np.nanmean(error**2, axis=1))
+    found = errors(numbers, name)
+    return np.nanmean(found, axis=1), rms_band(found)[1]
 
 
 def table(numbers: dict[str, Any]) -> str:
@@ -177,18 +182,19 @@ def table(numbers: dict[str, Any]) -> str:
 
 
 def plot(numbers: dict[str, Any]) -> Figure:
-    """The rms error over the number of pairs, and the bound."""
+    """The rms error over the number of pairs, shaded to two standard errors, and the bound."""
     counts = numbers["counts"]
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     axes = figure.subplots()
     entries = []
     for (name, colour), width in zip(COLOURS.items(), widths(len(COLOURS)), strict=True):
-        _, rms = bias_and_rms(numbers, name)
+        least, rms, most = rms_band(errors(numbers, name))
+        axes.fill_between(counts, least, most, color=colour, alpha=0.15, linewidth=0)
         axes.loglog(counts, rms, "o", ls=DASHES.get(name, "-"), lw=width, color=colour)
         entries.append((rms[-1], name, colour))
     bounds = 100 * np.array(numbers["bounds"]) / numbers["sigma"]
-    axes.loglog(counts, bounds, ":", color=BLUE)
-    entries.append((bounds[-1], "Cramer-Rao bound", BLUE))
+    axes.loglog(counts, bounds, ":", color=BLACK)
+    entries.append((bounds[-1], "Cramer-Rao bound (dotted)", BLACK))
     axes.set(xlabel="pairs", ylabel="rms error of $\\sigma$ (%)")
     plain_ticks(axes, x=counts, y=[y for y in (0.1, 1, 10, 100) if y < axes.get_ylim()[1]])
     name_lines(axes, entries)

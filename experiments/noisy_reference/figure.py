@@ -22,8 +22,13 @@ LEAST_SWAP = 1e-3  # %; smaller values are drawn there
 
 
 def plot(numbers: dict[str, Any]) -> Figure:
-    """A column for each level of noise: rms error, coverage, and what exchanging the pair does."""
+    """A column for each level of noise: rms error, coverage, and what exchanging the pair does.
+
+    Shaded: where 95 % of the dots of a right interval are, by chance.
+    """
     sigmas, noises = numbers["sigmas"], numbers["noises"]
+    pairs = len(numbers["photographs"]) * numbers["draws"]
+    chance = 2 * np.sqrt(95 * 5 / pairs)
     figure = Figure(figsize=(7, 6.4), layout="constrained")
     panels = figure.subplots(3, len(noises), sharex=True, sharey="row", squeeze=False)
     for order, (name, (colour, marker, dashes), size) in enumerate(
@@ -40,15 +45,16 @@ def plot(numbers: dict[str, Any]) -> Figure:
     for (above, below, _), noise in zip(panels.T, noises, strict=True):
         above.set_title(f"{100 * noise[0]:g} % in A,\n{100 * noise[1]:g} % in B")
         below.axhline(95, color=BLACK, linewidth=1)
+        below.axhspan(95 - chance, min(95 + chance, 100), color=BLACK, alpha=0.1, linewidth=0)
     first, below, last = panels[:, 0]
     _, top = first.get_ylim()
     ticks = [tick for tick in (0.01, 0.1, 1, 10, 100) if tick < top]
     first.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    first.set_ylabel("rms error (%)")
+    first.set_ylabel("rms error\nof $\\sigma$ (%)")
     below.set(
         ylim=(-4, 104), yticks=(0, 25, 50, 75, 95), ylabel="covered by the\n95 % interval (%)"
     )
-    last.set_ylabel("variance A to B\n+ B to A (%)")
+    last.set_ylabel("|variance A to B\n+ B to A| (%)")
     floored_ticks(last, (1e-3, 0.01, 0.1, 1, 10, 100))
     below.set_xticks(sigmas, [f"{sigma:g}" for sigma in sigmas])
     below.set_xlim(np.min(sigmas) / 1.2, np.max(sigmas) * 1.2)

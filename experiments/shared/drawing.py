@@ -86,6 +86,17 @@ def widths(count: int) -> np.ndarray:
     return np.linspace(3, 1, count)
 
 
+def rms_band(errors: np.ndarray, axis: int = -1) -> np.ndarray:
+    """[least, rms, most]: the root of the mean square and of its ends at two standard errors."""
+    squares = np.asarray(errors, float) ** 2
+    mean = np.nanmean(squares, axis=axis)
+    count = np.sum(np.isfinite(squares), axis=axis)
+    spread = 2 * np.nanstd(squares, axis=axis, ddof=1) / np.sqrt(count)
+    # A mean square of few draws is skewed: its logarithm is not.
+    factor = np.exp(spread / mean)
+    return np.sqrt(np.stack([mean / factor, mean, mean * factor]))
+
+
 def two_digits(value: float) -> str:
     """Two digits, or three where that needs no exponent."""
     return f"{value:.0f}" if 100 <= abs(value) < 1e4 else f"{value:.2g}"
