@@ -16,6 +16,7 @@ import numpy as np
 T = TypeVar("T")
 
 _SHOWN = 60  # characters of a value
+_LONGEST_PATH = 4096  # characters; Linux takes no more
 
 
 def shown(value: Any) -> str:
@@ -96,6 +97,11 @@ def as_positive(value: Any, name: str, most: float = math.inf) -> float:
     return as_number(value, name, wanted, lambda x: 0 < x < math.inf and x <= most)
 
 
+def is_size(value: float) -> bool:
+    """Whether ``value`` may be the size of a pixel: its square, an area, fits into float32."""
+    return 1e-18 <= value <= 1e18
+
+
 def as_not_negative(value: Any, name: str) -> float:
     """``value`` as a float of 0 or more; may be infinite."""
     return as_number(value, name, "a number, 0 or more", lambda x: x >= 0)
@@ -109,7 +115,7 @@ def as_path(value: Any, name: str) -> str:
         path = b""
     if isinstance(path, bytes):
         raise TypeError(f"{name} must be a path, as text or pathlib.Path; got {shown(value)}")
-    if not path or "\0" in path or not _is_encodable(path):
+    if not path or "\0" in path or len(path) > _LONGEST_PATH or not _is_encodable(path):
         raise ValueError(f"{name} must be the name of a file or folder; got {shown(value)}")
     return path
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gaussjax.checks import is_size
 from gaussjax.io.errors import why
 from gaussjax.io.output_files import check_replaceable, check_writable
 from gaussjax.model.options import (
@@ -265,6 +266,8 @@ def check_pixel_size(parser: argparse.ArgumentParser, options: argparse.Namespac
         options.pixel_size = [positive(word) for word in words] or None
     except argparse.ArgumentTypeError as error:
         parser.error(f"--pixel-size: {error}")
+    if not all(map(is_size, options.pixel_size or [])):
+        parser.error("--pixel-size: is not from 1e-18 to 1e18: give it in another unit")
 
 
 def check_kernel(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.model.arguments import as_noise, check_together
-from gaussjax.model.array_checks import check_known
+from gaussjax.model.array_checks import as_array, check_known
 from gaussjax.model.noise_correlation import as_noise_correlation
 from gaussjax.model.options import PADDED_BOUNDARIES
 
@@ -39,7 +39,8 @@ class ToldNoise:
         check_together(noise_std, loss)
         # Of how many axes the images are is not known yet.
         pair = noise_correlation if isinstance(noise_correlation, tuple | list) else ()
-        ndim = max((np.ndim(each) for each in pair if each is not None), default=0)
+        shapes = (as_array(each, "noise_correlation").shape for each in pair if each is not None)
+        ndim = max(map(len, shapes), default=0)
         image = jax.ShapeDtypeStruct((1,) * (ndim or 1), np.float32)
         as_noise_correlation(noise_correlation, noise_std, image)
         if noise is None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gaussjax.checks import looks_like_colour, masks_of_both
+from gaussjax.checks import looks_like_colour, masks_of_both, shown
 from gaussjax.io.pair_reader import BadPair, LoadedPair, Pair, filled
 
 _PIXELS = 2**21  # of the references in a batch: 8 MB in float32
@@ -124,7 +124,11 @@ def named_pairs(
 
 def _singles(pairs: Iterable, batched: bool) -> Iterator[Pair | _Parts]:
     """The elements that are pairs by themselves, and the parts of all others."""
-    for element in pairs:
+    try:
+        elements = iter(pairs)
+    except Exception as error:  # what only looks like a collection
+        raise TypeError(f"pairs cannot be iterated over: {error}; got {shown(pairs)}") from error
+    for element in elements:
         if isinstance(element, Pair):
             yield element
         elif not batched:
@@ -156,7 +160,8 @@ def _parts(element: Any) -> _Parts:
         missing, odd = _REQUIRED - element.keys(), element.keys() - _REQUIRED - _OPTIONAL
         if missing or odd:
             raise TypeError(
-                f"a pair {'lacks' if missing else 'has the unknown keys'} {sorted(missing or odd)};"
+                f"pairs: one {'lacks' if missing else 'has the unknown keys'}"
+                f" {sorted(missing or odd)};"
                 f" got the keys {sorted(element)}"
             )
         return _Parts(

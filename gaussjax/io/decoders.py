@@ -9,7 +9,7 @@ format is imported when a file needs it.
 import importlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from gaussjax.checks import is_size
 from gaussjax.io.decompression_bombs import refuse_bomb
 from gaussjax.io.deep_png import decode_deep_png, png_bit_depth
 from gaussjax.io.errors import ImageFileError
@@ -34,6 +35,12 @@ class PixelSize:
     sizes: tuple[float, ...]  # in axis order
     unit: str  # arcsec, mm, um, ...
     source: str  # what said it, such as "FITS WCS"
+
+
+def known_size(sizes: Iterable[float], unit: str, source: str) -> PixelSize | None:
+    """The size that a header tells; None for one that cannot be, or has no unit."""
+    sizes = tuple(map(float, sizes))
+    return PixelSize(sizes, unit, source) if unit and all(map(is_size, sizes)) else None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.io.decoders import Decoded, PixelSize, library, log_as_notes, without_lone_axes
+from gaussjax.io.decoders import (
+    Decoded,
+    PixelSize,
+    known_size,
+    library,
+    log_as_notes,
+    without_lone_axes,
+)
 from gaussjax.io.decompression_bombs import refuse_bomb, refuse_inflated, unpacked
 from gaussjax.io.errors import ImageFileError
 from gaussjax.io.file_selection import listed
@@ -100,9 +107,7 @@ def _pixel_size(hdus: Any, hdu: Any, shape: tuple[int, ...]) -> PixelSize | None
     kept = [k for k, length in enumerate(shape) if length > 1 or len(shape) <= 2]
     found = {units[k] for k in kept}
     sizes = [float(scales[k]) for k in kept]
-    if len(found) != 1 or found == {""} or not all(0 < size < np.inf for size in sizes):
-        return None
-    unit = found.pop()
+    unit = found.pop() if len(found) == 1 else ""
     if unit == "deg":
-        return PixelSize(tuple(3600 * size for size in sizes), "arcsec", "FITS WCS")
-    return PixelSize(tuple(sizes), unit, "FITS WCS")
+        return known_size((3600 * size for size in sizes), "arcsec", "FITS WCS")
+    return known_size(sizes, unit, "FITS WCS")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gaussjax.io.decoders import Decoded, PixelSize, library, log_as_notes
+from gaussjax.io.decoders import Decoded, known_size, library, log_as_notes
 from gaussjax.io.decompression_bombs import refuse_bomb
 from gaussjax.io.errors import ImageFileError
 
@@ -40,13 +40,13 @@ def decode_nifti(path: Path, selection: str | None = None) -> Decoded:
         zooms = image.header.get_zooms()
         unit = image.header.get_xyzt_units()[0]
     kept = [k for k, part in enumerate(place) if isinstance(part, slice)]
-    sizes = tuple(float(zooms[k]) for k in kept)
-    known = unit in _UNITS and all(size > 0 for size in sizes) and max(kept, default=3) < 3
+    spatial = max(kept, default=3) < 3
+    unit = _UNITS.get(unit, "") if spatial else ""
     return Decoded(
         samples.astype(samples.dtype.newbyteorder("="), copy=False),
         None,
         notes=tuple(notes),
-        pixel_size=PixelSize(sizes, _UNITS[unit], "NIfTI header") if known else None,
+        pixel_size=known_size((zooms[k] for k in kept), unit, "NIfTI header"),
         nan_is_no_data=True,
     )
 

@@ -1,6 +1,5 @@
 """The TIFF decoder, by tifffile: first series, colours, and the pixel sizes of OME and ImageJ."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from gaussjax.io.decoders import (
     PixelSize,
     drop_extra_sample,
     full_scale,
+    known_size,
     log_as_notes,
     refuse_selection,
 )
@@ -162,10 +162,7 @@ def _pixel_size(tiff: Any, series: Any) -> PixelSize | None:
     except (KeyError, ValueError, TypeError, ZeroDivisionError, AttributeError):
         return None
     unit = units.pop() if len(units) == 1 else ""
-    unit = _UNITS.get(unit, unit)
-    if not unit or not all(0 < size < math.inf for size in sizes):
-        return None
-    return PixelSize(sizes, unit, source)
+    return known_size(sizes, _UNITS.get(unit, unit), source)
 
 
 def _ome_sizes(tiff: Any) -> dict[str, tuple[float, str]]:

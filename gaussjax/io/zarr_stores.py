@@ -6,7 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from gaussjax.io.decoders import Decoded, PixelSize, full_scale, library, without_lone_axes
+from gaussjax.io.decoders import (
+    Decoded,
+    PixelSize,
+    full_scale,
+    known_size,
+    library,
+    without_lone_axes,
+)
 from gaussjax.io.decompression_bombs import refuse_bomb
 from gaussjax.io.errors import ImageFileError
 from gaussjax.io.file_selection import chosen_name
@@ -70,7 +77,5 @@ def _scales(image: Any) -> list[tuple[float, str]] | None:
 
 def _pixel_size(scales: list[tuple[float, str]]) -> PixelSize | None:
     units = {unit for _, unit in scales}
-    if len(units) != 1 or units == {""} or not all(0 < size < math.inf for size, _ in scales):
-        return None
-    unit = units.pop()
-    return PixelSize(tuple(size for size, _ in scales), _UNITS.get(unit, unit), "OME-Zarr")
+    unit = units.pop() if len(units) == 1 else ""
+    return known_size((size for size, _ in scales), _UNITS.get(unit, unit), "OME-Zarr")

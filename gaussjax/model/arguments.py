@@ -18,6 +18,7 @@ from gaussjax.model.array_checks import (
     check_elementwise,
     check_type_of_jax,
     is_traced,
+    narrowed,
 )
 from gaussjax.model.options import (
     ALL_FAMILIES,
@@ -59,7 +60,7 @@ def as_image(image, name: str) -> jax.Array:
     if isinstance(image, jax.Array):
         return image if wide else image.astype(jnp.result_type(float))
     # Not by jnp.asarray, which compiles a program for every shape.
-    return jax.device_put(image if wide else image.astype(jnp.result_type(float)))
+    return jax.device_put(narrowed(image, name) if wide else image.astype(jnp.result_type(float)))
 
 
 def as_pair(reference, blurred) -> tuple[jax.Array, jax.Array]:
@@ -106,7 +107,8 @@ def _as_mask(mask, image: jax.Array | jax.ShapeDtypeStruct, name: str) -> jax.Ar
             raise ValueError(f"{name} contains NaN; give True where a pixel may be used")
         if not np.any(values):
             raise ValueError(f"{name} leaves no pixel; give True where a pixel may be used")
-    return jnp.asarray(mask).astype(bool).astype(image.dtype)
+    known = mask.astype(bool)  # before JAX narrows it
+    return jnp.asarray(known).astype(image.dtype)
 
 
 def as_weights(weights, blurred: jax.Array | jax.ShapeDtypeStruct) -> jax.Array | None:
@@ -121,7 +123,8 @@ def as_weights(weights, blurred: jax.Array | jax.ShapeDtypeStruct) -> jax.Array 
                 "weights must be finite and not negative, and some above 0; use mask to leave"
                 " pixels out"
             )
-    traced, weights = is_traced(weights), jnp.asarray(weights).astype(blurred.dtype)
+    traced = is_traced(weights)
+    weights = jnp.asarray(narrowed(weights, "weights")).astype(blurred.dtype)
     if not traced:
         return weights
     fine = (weights >= 0) & jnp.isfinite(weights)

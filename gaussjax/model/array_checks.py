@@ -50,6 +50,22 @@ def _as_jax_takes_it(array: np.ndarray) -> np.ndarray:
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
+def narrowed(array, name: str) -> Any:
+    """A NumPy array in the precision that JAX will give it; ValueError for what does not fit."""
+    if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
+        return array
+    dtype = jax.dtypes.canonicalize_dtype(array.dtype)
+    try:
+        with np.errstate(over="raise"):
+            return array.astype(dtype, copy=False)
+    except FloatingPointError:
+        most = np.finfo(dtype).max
+        raise ValueError(
+            f"{name} has values beyond {most:.2g}, the largest of {dtype}: scale it, or enable"
+            " jax_enable_x64"
+        ) from None
+
+
 def check_type_of_jax(value, name: str) -> None:
     """Raise TypeError for a NumPy array of a type that JAX does not have."""
     if not isinstance(value, np.ndarray | np.generic):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gaussjax.checks import check_option, shown
-from gaussjax.model.array_checks import as_numbers_per_axis, is_traced
+from gaussjax.model.array_checks import as_array, as_numbers_per_axis, is_traced
 from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.options import PADDED_BOUNDARIES, PIXELS
 
@@ -59,7 +59,7 @@ def as_sampling(sampling, pixel: str, centre, boundary: str) -> Sampling | None:
     if sampling is None:
         _check_no_grid(pixel, centre)
         return None
-    ndim = min(max(_num_given(sampling), _num_given(centre)), 3)
+    ndim = min(max(_num_given(sampling, "sampling"), _num_given(centre, "centre")), 3)
     ratios = _ratios(sampling, ndim)
     if all(r == 1 for r in ratios):
         _check_no_grid(pixel, centre)
@@ -178,9 +178,10 @@ def _one_or_all(numbers: list[float]) -> float | tuple[float, ...]:
     return numbers[0] if len(numbers) == 1 else tuple(numbers)
 
 
-def _num_given(given: Any) -> int:
+def _num_given(given: Any, name: str) -> int:
     """For how many axes numbers are given; 1 of a single number."""
-    return len(given) if isinstance(given, tuple | list) or np.ndim(given) == 1 else 1
+    many = isinstance(given, tuple | list) or len(as_array(given, name).shape) == 1
+    return len(given) if many else 1
 
 
 def _inferred(reference: Sequence[int], blurred: Sequence[int]) -> tuple[Fraction, ...] | None:

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.checks import as_positive, check_type, shown
-from gaussjax.model.array_checks import as_real, is_traced
+from gaussjax.checks import as_number, as_positive, check_type, is_size, shown
+from gaussjax.model.array_checks import as_real, is_traced, narrowed
 from gaussjax.model.options import check_option
 from gaussjax.model.params import namespace
 from gaussjax.model.transfer_spline import spline_rows
@@ -75,7 +75,7 @@ class TransferEstimate:
                 f"frequency must be a number or an array of rank 1; got {shown(frequency)}"
             )
         return _values_at(
-            jnp.asarray(frequency, self.coefficients.dtype),
+            jnp.asarray(narrowed(frequency, "frequency"), self.coefficients.dtype),
             self.frequency,
             self.coefficients,
             self.covariance,
@@ -109,7 +109,8 @@ class TransferEstimate:
             ValueError: a size that is not a positive number.
         """
         check_type(unit, str, "unit", "the name of one")
-        pixel_size = as_positive(pixel_size, "pixel_size")
+        wanted = "a positive number, from 1e-18 to 1e18"
+        pixel_size = as_number(pixel_size, "pixel_size", wanted, is_size)
         change = pixel_size / self.pixel_size
         return replace(
             self,

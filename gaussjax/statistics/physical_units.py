@@ -1,12 +1,11 @@
 """A blur in physical units: what pixels of a known size make of it."""
 
-import math
 from collections.abc import Sequence
 
 import jax
 import numpy as np
 
-from gaussjax.checks import check_type
+from gaussjax.checks import check_type, is_size
 from gaussjax.model.array_checks import as_numbers_per_axis, is_traced
 from gaussjax.model.params import BlurParams, namespace, signed_sqrt
 from gaussjax.numerics.pytree import pytree, static
@@ -115,8 +114,8 @@ def in_units(
 
 def pixel_sizes(pixel_size: float | Sequence[float], ndim: int, name: str) -> tuple[float, ...]:
     """Sizes along every axis, as positive numbers; errors name the argument ``name``."""
-    wanted = "positive and finite"
-    return as_numbers_per_axis(pixel_size, ndim, name, wanted, lambda x: 0 < x < math.inf)
+    wanted = "positive, from 1e-18 to 1e18"
+    return as_numbers_per_axis(pixel_size, ndim, name, wanted, is_size)
 
 
 def _like(values: jax.Array, batch: jax.Array) -> jax.Array:

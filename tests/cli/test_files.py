@@ -95,6 +95,7 @@ def test_lengths_and_b_in_the_unit_of_the_option(folder, capsys):
         (["--unit", "mm"], "give the size and its unit"),
         (["--pixel-size", "1", "-2", "mm"], "not positive"),
         (["--pixel-size", "one", "mm"], "not a finite number"),
+        (["--pixel-size", "1e-300", "mm"], "give it in another unit"),
         (["--pixel-size", "1", "2", "mm"], "--pixel-size: 2 sizes for images of 1 axes"),
     ],
 )

@@ -50,6 +50,18 @@ def test_static_faults_under_jit(function, bad, error, message):
         jax.jit(function)(GOOD, bad)
 
 
+@pytest.mark.parametrize("name", ["reference", "blurred", "weights"])
+def test_values_beyond_single_precision_are_named(name):
+    given = {"reference": GOOD, "blurred": GOOD}
+    with pytest.raises(ValueError, match=f"{name} has values beyond 3.4e.38.*jax_enable_x64"):
+        gj.estimate_blur(**(given | {name: np.float64(GOOD) * 1e300}))
+
+
+def test_a_mask_may_have_any_values():
+    masked = gj.estimate_blur(GOOD, GOOD, mask=np.where(GOOD > 0.1, 1e300, 0))
+    assert masked.num_pixels == gj.estimate_blur(GOOD, GOOD, mask=GOOD > 0.1).num_pixels
+
+
 @pytest.mark.parametrize(("bad", "error", "message"), [*STATIC_FAULTS[1:], *UNTRACEABLE_FAULTS])
 def test_bad_images_to_blur(bad, error, message):
     with pytest.raises(error, match=f"image .*{message}"):

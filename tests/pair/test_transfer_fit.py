@@ -229,6 +229,10 @@ def test_what_it_refuses():
     found = gj.TransferEstimate(*[jnp.ones(3)] * 14)
     with pytest.raises(ValueError, match="pixel_size"):
         found.in_units(0)
+    with pytest.raises(ValueError, match="pixel_size must be a positive number, from 1e-18"):
+        found.in_units(1e-320)
+    with pytest.raises(ValueError, match="frequency has values beyond"):
+        found.at(1e308)
     with pytest.raises(ValueError, match="level must be a finite number above 0"):
         found.resolution(0)
     with pytest.raises(ValueError, match="of must be one of"):

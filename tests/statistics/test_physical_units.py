@@ -90,8 +90,10 @@ def test_batches_are_scaled_as_singles():
     [
         ("0.5", TypeError, "pixel_size must be a number or one for each"),
         (None, TypeError, "pixel_size must be a number or one for each"),
-        (0.0, ValueError, "positive and finite"),
-        (np.nan, ValueError, "positive and finite"),
+        (0.0, ValueError, "positive, from"),
+        (np.nan, ValueError, "positive, from"),
+        (1e-320, ValueError, "positive, from"),  # its square is 0
+        (1e300, ValueError, "positive, from"),
         ((1, 2, 3), ValueError, "one for each of the 2 axes"),
         ([[1.0, 2.0]], ValueError, "one for each of the 2 axes"),
     ],
