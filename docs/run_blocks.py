@@ -26,8 +26,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-# Nearly all of the time is compilation: a quarter less of it, for code that runs slower.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+from gaussjax.cli.process import hasty_flags
+
+# Nearly all of the time is compilation: less of it, as in the shell, for code that runs slower.
+os.environ.setdefault("XLA_FLAGS", hasty_flags())
 
 import jax
 

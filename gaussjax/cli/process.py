@@ -29,7 +29,7 @@ def one_shot_process(num_pixels: int) -> Iterator[None]:
         return
     if num_pixels <= _LARGEST_HASTY and _is_cpu():
         # What the user has set comes last and wins.
-        os.environ["XLA_FLAGS"] = f"{_hasty_flags()} {os.environ.get('XLA_FLAGS', '')}".strip()
+        os.environ["XLA_FLAGS"] = f"{hasty_flags()} {os.environ.get('XLA_FLAGS', '')}".strip()
     # Tracing makes hundreds of thousands of objects, and little of it is garbage: looking for some
     # takes a tenth of the run, and once more as long when the interpreter ends.
     gc.disable()
@@ -92,7 +92,7 @@ def _has_chosen_devices() -> bool:
     return "JAX_NUM_CPU_DEVICES" in os.environ or "host_platform_device_count" in flags
 
 
-def _hasty_flags() -> str:
+def hasty_flags() -> str:
     """XLA's flags for a quick compilation, of code that runs half as fast."""
     flags = "--xla_backend_optimization_level=0"
     if version("jaxlib").startswith("0.10."):  # later releases refuse to start with it
