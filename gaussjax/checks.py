@@ -59,7 +59,7 @@ def as_flag(value: Any, name: str) -> bool:
 def as_count(value: Any, name: str, least: int = 0, most: int | None = None) -> int:
     """``value`` as an int of at least ``least`` and at most ``most``."""
     wanted = f"{name} must be a whole number from {least}" + (
-        " on" if most is None else f" to {most}"
+        " on" if most is None else f" to {shown(most)}"
     )
     try:
         found = None if isinstance(value, bool | np.bool_) else operator.index(value)

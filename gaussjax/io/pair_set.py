@@ -70,7 +70,7 @@ class PairSet:
 
     def shard(self, index: int, count: int) -> "PairSet":
         """Every ``count``-th pair from ``index`` on: the share of one process of several."""
-        count = as_count(count, "count", 1, 2**31 - 1)
+        count = as_count(count, "count", 1)
         index = as_count(index, "index", 0, count - 1)
         part, whole = slice(index, None, count), self.source
         return replace(self, source=Source(whole.pairs[part], whole.problems[part]))
