@@ -139,7 +139,7 @@ def _singles(pairs: Iterable, batched: bool) -> Iterator[Pair | _Parts]:
 
 def _unstacked(stacks: _Parts) -> Iterator[_Parts]:
     names, references, blurreds, mask, weights = stacks
-    references, blurreds = np.asarray(references), np.asarray(blurreds)
+    references, blurreds = _array(references), _array(blurreds)
     count = len(references)
     names = [None] * count if names is None else names
     if not count == len(blurreds) == len(names):
@@ -179,15 +179,22 @@ def _parts(element: Any) -> _Parts:
     )
 
 
+def _array(values: Any) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except Exception as error:  # of a ragged list, or what an object of the caller's raises
+        raise TypeError(f"pairs: {shown(values)} is no array: {error}") from error
+
+
 def _checked(position: int, parts: _Parts, dtype, *, two_grids: bool) -> Pair:
     name = str(position if parts.name is None else parts.name)
-    images = [np.asarray(image) for image in (parts.reference, parts.blurred)]
+    images = [_array(image) for image in (parts.reference, parts.blurred)]
     reason = _fault(*images, two_grids=two_grids)
     if reason:
         return BadPair(name, position, reason)
     shape, soft = (image.shape for image in images)
     given = *masks_of_both(parts.mask), parts.weights
-    maps = [None if each is None else np.asarray(each) for each in given]
+    maps = [None if each is None else _array(each) for each in given]
     shapes = shape, soft, soft
     reason = next((why for why in map(_map_fault, maps, shapes, _MAP_NAMES) if why), "")
     if reason:

@@ -243,6 +243,8 @@ def test_static_faults_say_what_to_do(options, message):
 def test_elements_that_are_no_pairs():
     with pytest.raises(TypeError, match="must yield"):
         fit_dataset([3])
+    with pytest.raises(TypeError, match="is no array"):
+        fit_dataset([([[1.0], [1.0, 2.0]], np.ones((8, 8)))])
     with pytest.raises(TypeError, match="lacks"):
         fit_dataset([{"reference": 1}])
     with pytest.raises(ValueError, match="no pair"):
