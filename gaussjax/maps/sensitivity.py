@@ -159,7 +159,8 @@ def _score_variance(residual, field, weights) -> jax.Array:
     """Variance of ``sum W r field``, up to a factor, for noise of any spectrum and strength."""
     score, weighted = weights * residual, weights * field
     power, own = (squared_magnitude(forward_transform(a, a.ndim)) for a in (score, weighted))
-    factors = long_run_factors(power, [own], residual.shape)
+    count = jnp.maximum(jnp.sum(weights > 0), 1)
+    factors = long_run_factors(power, [own], residual.shape, count)
     factors *= uneven_factors(score, [field], weights)
     return jnp.sum(score * residual) * factors[0]
 

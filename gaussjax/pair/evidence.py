@@ -84,7 +84,7 @@ def gather_evidence(
     gains = noise_gains(frame, *model.responses(vector, frame.reference_shape))
     count = window.num_pixels.astype(power.dtype)
     return Evidence(
-        correlated=long_run_factors(power, spectra, shape, size),
+        correlated=long_run_factors(power, spectra, shape, jnp.maximum(count, 1), size),
         uneven=uneven_factors(score, list(fields), weights),
         departures=sums.part(slice(0, len(found))),
         conventions=sums.part(slice(len(found), None)),

@@ -4,7 +4,9 @@ With noise of the power spectrum S_r the score has the variance ``mean_w |F(J)|^
 the residual's own periodogram in the place of S_r: its chance errors average out over the many
 frequencies that J holds. With independent noise whose strength differs from pixel to pixel it is
 ``sum_x r^2 J^2``. Both are given as factors on ``s^2 sum_x J^2``, each drawn towards 1 by as much
-as chance alone may have moved it, and so continuous: no test decides which form holds.
+as chance alone may have moved it, and so continuous: no test decides which form holds. Where chance
+moves a factor by a relative variance of c, the mean square of a deviate is 1 + c: it is raised by
+as much.
 
 Source: W. K. Newey and K. D. West, Econometrica 55(3), 1987 (the long-run variance of scores); H.
 White, Econometrica 48(4), 1980 (unequal variances); J. G. MacKinnon and H. White, J. Econometrics
@@ -25,6 +27,7 @@ def long_run_factors(
     power: jax.Array,
     field_powers: Sequence[jax.Array],
     image_shape: tuple[int, ...],
+    num_pixels: jax.Array | int,
     size: jax.Array | None = None,
 ) -> jax.Array:
     """Factors on the variances of scores by the spectrum of the residual, ``[k]``; 1 if white.
@@ -33,6 +36,7 @@ def long_run_factors(
         power: |F(W r)|^2 on the half plane.
         field_powers: |F(W J)|^2 of every field.
         image_shape: of the frame.
+        num_pixels: that are compared.
         size: px per axis of the image in it, ``[ndim]``; None: it fills the frame.
     """
     weights = half_plane_weights(image_shape, power.dtype)
@@ -43,7 +47,8 @@ def long_run_factors(
     total, product, share = sums[1:].reshape(-1, 3).T
     # A half-plane sum is a mean over the plane, where a factor is a sum.
     pixels = math.prod(image_shape) if size is None else jnp.prod(size).astype(total.dtype)
-    return _factors(product, total * sums[0], share, total, pixels)
+    # Neighbouring frequencies are alike where a part of the frame is compared.
+    return _factors(product, total * sums[0], share, total, pixels, pixels / num_pixels)
 
 
 def uneven_factors(score: jax.Array, fields: Sequence[jax.Array], weights: jax.Array) -> jax.Array:
@@ -84,11 +89,19 @@ def tapered_uneven_factors(
     return _factors(product * sums[0], sums[1] * total, share, total)
 
 
-def _factors(product, scale, share, total, pixels: jax.Array | int = 1) -> jax.Array:
-    """``product / scale`` drawn to 1; its variance by chance is ``2 share / total^2`` a pixel."""
+def _factors(
+    product, scale, share, total, pixels: jax.Array | int = 1, repeated: jax.Array | float = 1.0
+) -> jax.Array:
+    """``product / scale``, drawn to 1 and raised; ``repeated``: frequencies per independent one."""
     found = product / jnp.where(scale > 0, scale, 1)
     chance = 2 * share / jnp.where(total > 0, total, 1) ** 2 / pixels
-    return drawn_to_one(found + 0.5 * chance, chance)
+    # Half of it is what the fit of J has taken out of the residual.
+    found = found * (1 + 0.5 * chance)
+    chance = chance * repeated
+    square = (found - 1) ** 2
+    weight = square / jnp.where(square + chance > 0, square + chance, 1)
+    slope = weight * (3 - 2 * weight)  # of what is drawn by what was found
+    return drawn_to_one(found, chance) * (1 + chance * slope**2)
 
 
 def power_unevenness(score: jax.Array, window: jax.Array) -> jax.Array:

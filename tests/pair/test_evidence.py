@@ -210,7 +210,7 @@ def test_factors_are_of_the_whole_frame(fit):
     power = np.abs(np.fft.rfftn(score)) ** 2
     for k, field in enumerate(fields):
         field_power = np.abs(np.fft.rfftn(np.asarray(window.values) * field)) ** 2
-        expected = correlated(power, [field_power], frame.blurred.shape)[0]
+        expected = correlated(power, [field_power], frame.blurred.shape, window.num_pixels)[0]
         np.testing.assert_allclose(found.correlated[k], expected, rtol=1e-9)
         expected = uneven(score, [field], window.values)[0]
         np.testing.assert_allclose(found.uneven[k], expected, rtol=1e-9)

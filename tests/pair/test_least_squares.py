@@ -34,8 +34,10 @@ def interior(estimate, reference, blurred, model):
     return lambda sigma: (model(reference, sigma) - blurred)[inside].ravel()
 
 
-def drawn_to_one(factor, chance):
-    return 1 + (factor - 1) ** 3 / ((factor - 1) ** 2 + chance)
+def drawn_to_one(found, half_chance, repeated=1.0):
+    distance, chance = found * (1 + half_chance) - 1, 2 * half_chance * repeated
+    size = distance**2 / (distance**2 + chance)
+    return (1 + distance * size) * (1 + chance * (3 * size - 2 * size**2) ** 2)
 
 
 def long_run_factors(residual, jacobian, inside, shape):
@@ -52,11 +54,12 @@ def long_run_factors(residual, jacobian, inside, shape):
         part = np.abs(np.fft.fftn(placed(column))) ** 2
         part /= np.sum(part)
         chance = np.sum(part**2)
-        correlated = np.sum(part * power) / np.mean(power) + chance
+        correlated = np.sum(part * power) / np.mean(power)
+        repeated = power.size / residual.size
         where = column**2 / np.sum(column**2)
         by_chance = np.sum(where**2)
-        uneven = np.sum(where * residual**2) / np.mean(residual**2) + by_chance
-        factors.append(drawn_to_one(correlated, 2 * chance) * drawn_to_one(uneven, 2 * by_chance))
+        uneven = np.sum(where * residual**2) / np.mean(residual**2)
+        factors.append(drawn_to_one(correlated, chance, repeated) * drawn_to_one(uneven, by_chance))
     return np.asarray(factors)
 
 

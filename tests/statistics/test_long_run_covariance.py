@@ -23,7 +23,7 @@ def power(image):
 
 @jax.jit
 def factor_of_spectrum(residual, field):
-    return long_run_factors(power(residual), [power(field)], residual.shape)[0]
+    return long_run_factors(power(residual), [power(field)], residual.shape, residual.size)[0]
 
 
 @jax.jit
@@ -31,10 +31,17 @@ def uneven_factor(score, field, weights):
     return uneven_factors(score, [field], weights)[0]
 
 
+def left_of(noise, field):
+    """What the fit of a field leaves of noise."""
+    return noise - np.tensordot(noise, field, 2)[:, None, None] * field / np.sum(field**2)
+
+
 def shrunk(found, chance):
     """Found with a known chance error, as a factor."""
-    distance = found + 0.5 * chance - 1
-    return 1 + distance**3 / (distance**2 + chance)
+    distance = found * (1 + 0.5 * chance) - 1
+    size = distance**2 / (distance**2 + chance)
+    slope = 3 * size - 2 * size**2
+    return (1 + distance * size) * (1 + chance * slope**2)
 
 
 @pytest.fixture
@@ -60,7 +67,7 @@ def test_it_is_the_variance_with_the_covariances_of_the_residual(shape, rng, x64
 
 
 def test_white_noise_moves_it_by_less_than_chance(field, x64):
-    noise = np.random.default_rng(1).normal(size=(DRAWS, SIZE, SIZE))
+    noise = left_of(np.random.default_rng(1).normal(size=(DRAWS, SIZE, SIZE)), field)
     factors = jax.jit(jax.vmap(factor_of_spectrum, (0, None)))(noise, field)
     spectrum = np.abs(np.fft.fftn(field)) ** 2
     chance = 2 * np.sum(spectrum**2) / np.sum(spectrum) ** 2
@@ -79,6 +86,27 @@ def test_it_is_the_scatter_of_the_score_in_correlated_noise(width, field, x64):
     scatter = np.var(np.sum(noise * field, axis=(1, 2)))
     assert abs(scatter / np.mean(even) - 1) > 3 * CHANCE
     np.testing.assert_allclose(np.mean(factors * even), scatter, rtol=CHANCE)
+
+
+@pytest.mark.parametrize("width", [0.0, 0.4, 0.8])
+def test_deviates_of_a_fit_have_a_mean_square_of_one(width, field, x64):
+    """That the variance is known by chance only makes their squares larger on average."""
+    w = np.meshgrid(*2 * [2 * np.pi * np.fft.fftfreq(SIZE)])
+    transfer = np.exp(-0.5 * width**2 * (w[0] ** 2 + w[1] ** 2))
+    white = np.random.default_rng(5).normal(size=(DRAWS, SIZE, SIZE))
+    inside = np.zeros((SIZE, SIZE))
+    inside[6:-6, 6:-6] = 1
+    # Smooth, so that few frequencies tell.
+    part = inside * np.fft.ifft2(np.fft.fft2(field) * np.exp(-4 * (w[0] ** 2 + w[1] ** 2))).real
+    noise = inside * np.fft.ifft2(np.fft.fft2(white) * transfer).real
+    moves, left = np.tensordot(noise, part, 2) / np.sum(part**2), left_of(noise, part)
+
+    def factor(residual):
+        return long_run_factors(power(residual), [power(part)], (SIZE, SIZE), inside.sum())[0]
+
+    factors = np.asarray(jax.jit(jax.vmap(factor))(left))
+    bars = factors * np.sum(left**2, axis=(1, 2)) / (inside.sum() - 1) / np.sum(part**2)
+    np.testing.assert_allclose(np.mean(moves**2 / bars), 1, atol=CHANCE)
 
 
 def test_squares_of_single_pixels_are_written_out(rng, x64):
@@ -109,7 +137,7 @@ def test_it_is_the_scatter_of_the_score_in_uneven_noise(strong, field, x64):
 
 
 def test_even_noise_moves_the_uneven_factor_by_less_than_chance(field, x64):
-    noise = np.random.default_rng(4).normal(size=(DRAWS, SIZE, SIZE))
+    noise = left_of(np.random.default_rng(4).normal(size=(DRAWS, SIZE, SIZE)), field)
     everywhere = np.ones((SIZE, SIZE))
     factors = jax.jit(jax.vmap(lambda r: uneven_factor(r, field, everywhere)))(noise)
     chance = 2 * np.sum(field**4) / np.sum(field**2) ** 2
