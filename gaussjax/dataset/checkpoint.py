@@ -18,9 +18,9 @@ from gaussjax.io.errors import why
 from gaussjax.io.output_files import check_replaceable, remove_leftovers, replace_file
 from gaussjax.io.pair_reader import BadPair
 
-# Version of the file, whose arrays are named after fields: to be raised when a field is renamed or
-# gets another meaning.
-FORMAT = 5
+# Version of the file, whose arrays are named after fields: to be raised when a field is renamed, or
+# gets another meaning or length.
+FORMAT = 6
 
 
 class StateError(ValueError):

@@ -279,7 +279,7 @@ def _estimate(
             Status.SHARPER_THAN_PIXELS: jnp.any(root.vector <= least),
         },
         adequacy=adequacy,
-        departures=evidence.departures(inverse),
+        departures=evidence.departures(inverse, num_pixels),
     )
     if freedom is None:
         return estimate

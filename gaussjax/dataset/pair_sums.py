@@ -49,11 +49,12 @@ class PairEvidence:
         found["causes"] = tuple(Cause(int(code)) for code in found["causes"])
         return cls(**found)
 
-    def departures(self, inverse: jax.Array) -> Departures:
+    def departures(self, inverse: jax.Array, num_pixels: jax.Array) -> Departures:
         """Departures of all pairs together, with the inverse of the sum of S, ``[p, p]``.
 
         Deviates of pairs are standard normal each, if the model holds; where they scatter more
-        around their mean, this takes the place of their variance.
+        around their mean, this takes the place of their variance. Noise in A explains no more of
+        ``num_pixels`` squared residuals than its likelihood ratio does.
         """
         num_pairs = self.num_told
         freedom = jnp.maximum(num_pairs - 1, 1)
@@ -68,10 +69,13 @@ class PairEvidence:
         best = (jnp.arange(len(trials)) == jnp.argmax(ratio)) & (ratio > 0)
         by_ratio = jnp.sqrt(jnp.where(best, ratio, 0))
         is_alternative = trials == 1
+        is_noise = np.asarray([cause == Cause.NOISE_IN_REFERENCE for cause in self.causes])
+        shares = self.shares / jnp.maximum(num_pairs, 1)
+        at_most = jnp.where(is_noise, self.squares / jnp.maximum(num_pixels, 1), 1)
         return Departures(
             z_scores=jnp.where(is_alternative, by_ratio, deviates),
             effects=jnp.where(is_alternative & ~best, 0, product(inverse, self.effects)),
-            shares=self.shares / jnp.maximum(num_pairs, 1),
+            shares=jnp.minimum(shares, at_most),
             serious=jnp.ones(len(trials), bool),
             additive=self.additive,
             trials=self.trials,

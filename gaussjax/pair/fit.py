@@ -456,7 +456,9 @@ def _departures(at: Optimum) -> Departures:
     # What leaks in is smooth, too.
     known = at.rounding if at.leakage is None else at.rounding + at.leakage.noise
     rest = unexplained(found)
-    noise = reference_noise_departure(evidence.noise, summary, known, by_pixels, rest)
+    noise = reference_noise_departure(
+        evidence.noise, summary, known, by_pixels, rest, evidence.uneven[0]
+    )
     p, k = model.num_variances, model.num_parameters
     no_blur = no_blur_at_all(evidence.noise, summary, at.vector[:p], k, rest)
     found = found.joined(noise).joined(no_blur)

@@ -27,3 +27,8 @@ class Cause(Code):
         " or the noise is not white (noise_correlation)",
     )
     LEAKAGE = 16, "the kernel's tail reaches beyond the frame: use a larger one"
+    NOT_A_FILTER = (
+        17,
+        "what is left lies on the details: no filter at all, as a median, denoising or a codec, or"
+        " photon noise in the sharper image",
+    )

@@ -217,8 +217,13 @@ def reference_noise_departure(
     known: jax.Array,
     rounding: float,
     rest: jax.Array | float = 1.0,
+    uneven: jax.Array | float = 1.0,
 ) -> Departures:
     """Noise in A, more than it may have, that the fit has taken for noise in B.
+
+    Or what has its spectrum but lies where the details are, as what a filter that is not linear
+    does to them: the second of the two departures, one of which explains something. ``uneven`` is
+    by how much the squares are larger there.
 
     ``known`` is the variance of the noise that A may have, ``rounding`` one per pixel that may be
     of any spectrum, ``rest`` the part of the residual that nothing else explains.
@@ -231,17 +236,27 @@ def reference_noise_departure(
     variance = summary.mean_square
     effect = reference_noise_effect(noise, summary, found)
     at_most = jnp.minimum(found, noise.most * variance)
+    z_score = found / error
+    # A smooth misfit of any other kind has a spectrum like that of noise in A, too.
+    share = LESS_SPECIFIC * jnp.minimum(found / jnp.where(variance > 0, variance, 1), 1)
+    # At the details there is more in excess of even noise than even noise.
+    on_details = jnp.asarray(uneven) - 1 > 1
+    # The rounding of smooth content is no white noise, and may look like more of it.
+    serious = jnp.minimum(found, variance) > _ROUNDING_EXCESS * known
+    beside = reference_noise_effect(noise, summary, rest * at_most)
+
+    def both(each):
+        return jnp.stack([each, each], axis=-1)
+
     return Departures(
-        z_scores=(found / error)[None],
-        effects=effect[:, None],
-        # A smooth misfit of any other kind has a spectrum like that of noise in A, too.
-        shares=LESS_SPECIFIC * jnp.minimum(found / jnp.where(variance > 0, variance, 1), 1)[None],
-        # The rounding of smooth content is no white noise, and may look like more of it.
-        serious=(jnp.minimum(found, variance) > _ROUNDING_EXCESS * known)[None],
-        additive=excess[None],
-        beside=reference_noise_effect(noise, summary, rest * at_most)[:, None],
-        trials=(2,),
-        causes=(Cause.NOISE_IN_REFERENCE,),
+        z_scores=both(z_score),
+        effects=both(effect),
+        shares=both(share) * jnp.stack([~on_details, on_details]),
+        serious=both(serious),
+        additive=both(excess),
+        beside=both(beside),
+        trials=(2, 2),
+        causes=(Cause.NOISE_IN_REFERENCE, Cause.NOT_A_FILTER),
     )
 
 

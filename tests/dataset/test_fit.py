@@ -322,6 +322,14 @@ def spoilt(kind):
         return [(n, a, np.roll(b, 1, 0)) for n, a, b in pairs]
     if kind == "box":
         return [(n, a, scipy.ndimage.uniform_filter(a, 5)) for n, a, _ in pairs]
+    if kind == "median":
+        return [(n, a, scipy.ndimage.median_filter(a, 5)) for n, a, _ in pairs]
+    if kind == "disk":
+        disk = (np.hypot(*np.mgrid[-3:4, -3:4]) <= 3.2).astype(np.float32)
+        soft = [scipy.ndimage.convolve(a, disk / disk.sum()) for _, a, _ in pairs]
+        random = np.random.default_rng(1)
+        noise = 0.01 * random.standard_normal((24, SIZE, SIZE)).astype(np.float32)
+        return [(n, a, b + e) for (n, a, _), b, e in zip(pairs, soft, noise, strict=True)]
     wider = crops(24, 1.3 * SIGMA, noise=0.01)
     return pairs[:12] + wider[12:]
 
@@ -331,6 +339,8 @@ def spoilt(kind):
     [
         ("shifted", Verdict.MISALIGNED, Cause.SHIFT),
         ("box", Verdict.EXPLAINED_POORLY, Cause.KERNEL),
+        ("disk", Verdict.EXPLAINED_POORLY, Cause.KERNEL),
+        ("median", Verdict.EXPLAINED_POORLY, Cause.NOT_A_FILTER),
         ("mixed", Verdict.HETEROGENEOUS, None),
     ],
 )

@@ -272,8 +272,8 @@ def test_noise_of_a_hides_blur(x64):
         return reference_noise_departure(noise, summary(), jnp.asarray(known), 0.0)
 
     found = departure(0.25, 0.05)
-    np.testing.assert_allclose(found.z_scores, [(0.5 - 0.05) / 0.04])
-    np.testing.assert_allclose(found.effects, [[0.5 * -0.3 * 0.45 * 100]])
+    np.testing.assert_allclose(found.z_scores, 2 * [(0.5 - 0.05) / 0.04])
+    np.testing.assert_allclose(found.effects, [2 * [0.5 * -0.3 * 0.45 * 100]])
     assert found.serious[0]
     fewer = departure(0.25, 0.2)
     assert not fewer.serious[0]
@@ -281,7 +281,7 @@ def test_noise_of_a_hides_blur(x64):
     less = reference_noise_departure(
         reference_noise(0.25, 0.02, most=0.1), summary(), jnp.asarray(0.05), 0.0
     )
-    np.testing.assert_allclose(less.left, [[0.5 * -0.3 * 0.2 * 100]])
+    np.testing.assert_allclose(less.left, [2 * [0.5 * -0.3 * 0.2 * 100]])
     np.testing.assert_array_equal(less.effects, found.effects)
     # What something else explains an interval need not allow for.
     explained = reference_noise_departure(
@@ -292,6 +292,15 @@ def test_noise_of_a_hides_blur(x64):
     none = departure(-0.25, 0.0)
     np.testing.assert_array_equal(none.z_scores, 0)
     np.testing.assert_array_equal(none.effects, 0)
+
+
+@pytest.mark.parametrize(("uneven", "named"), [(0.5, 0), (1.9, 0), (2.1, 1), (20.0, 1)])
+def test_noise_of_a_is_not_where_the_details_are(uneven, named, x64):
+    args = reference_noise(0.25, 0.02), summary(), jnp.asarray(0.0), 0.0, 1.0
+    found = reference_noise_departure(*args, uneven)
+    assert found.causes == (Cause.NOISE_IN_REFERENCE, Cause.NOT_A_FILTER)
+    np.testing.assert_allclose(found.shares[named], 0.25 * 0.25)
+    assert found.shares[1 - named] == 0
 
 
 def test_the_effect_of_noise_of_a_is_that_on_least_squares(x64):
