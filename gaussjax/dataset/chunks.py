@@ -10,11 +10,13 @@ import jax.numpy as jnp
 
 from gaussjax.numerics import loops
 
-# Pixels that a CPU works on at once, of images of fewer px than the second number. Larger ones go
-# one by one: each then ends its loops by itself, and places in it are slices, which for several are
-# looked up pixel by pixel. That spares 9 to 15 % of the time from 96 to 192 px, none at 256 px,
-# and a fifth of the compilation.
-_PIXELS_AT_ONCE, _SMALL = 2**17, 2**13
+# Pixels that a CPU works on at once, of images of fewer px than the second number. The loops of all
+# images at once go on until the last one ends, and a few pairs take the time of all: at 32 px, 128
+# at once take 1.1 times as long as 16 with plain fits, and 1.5 times with noise levels.
+# Larger images go one by one: each then ends its loops by itself, and places in it are slices,
+# which for several are looked up pixel by pixel. That spares 9 to 15 % of the time from 96 to
+# 192 px, none at 256 px, and a fifth of the compilation.
+_PIXELS_AT_ONCE, _SMALL = 2**14, 2**13
 
 
 def num_at_once(count: int, shape: tuple[int, ...]) -> int:
