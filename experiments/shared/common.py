@@ -120,6 +120,7 @@ def save(figure: Figure, record: dict[str, Any], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     buffer = BytesIO()
     figure.savefig(buffer)
+    figure.set_layout_engine("none")  # the PDF is laid out as the picture is
     # A palette: a third of the size.
     picture = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
     picture.save(path.with_suffix(".png"), optimize=True)
