@@ -28,6 +28,9 @@ import jax
 import numpy as np
 import pytest
 
+# Everywhere: a fixture of a whole file would compile with another setting what its tests share.
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
 # Every operation of a program carries the lines that it comes from; none is read here.
 jax.config.update("jax_traceback_in_locations_limit", 0)
 
@@ -70,12 +73,6 @@ def _room_for_programs():
     yield
     if _is_short_of_maps():
         jax.clear_caches()
-
-
-@pytest.fixture(autouse=True)
-def _strict_ranks():
-    with jax.numpy_rank_promotion("raise"):
-        yield
 
 
 @pytest.fixture(params=[np.float32, np.float64], ids=["f32", "f64"])

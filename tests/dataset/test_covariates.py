@@ -1,6 +1,5 @@
 from types import SimpleNamespace
 
-import jax
 import numpy as np
 import pytest
 import scipy.ndimage
@@ -86,9 +85,7 @@ def fit(pairs, **options):
 
 @pytest.fixture(scope="module")
 def found(pairs):
-    # As every test has it: under another setting all programs would be compiled twice.
-    with jax.numpy_rank_promotion("raise"):
-        return fit(pairs, covariates={"epoch": EPOCHS})
+    return fit(pairs, covariates={"epoch": EPOCHS})
 
 
 def test_sigma_is_regressed_on_what_belongs_to_each_pair(found):
