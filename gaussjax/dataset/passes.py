@@ -152,7 +152,7 @@ def run_pass(
         vector, unit = jnp.asarray(start.vector, dtype), jnp.asarray(start.unit, dtype)
         number = jnp.uint32(batch.positions[0])
         point = LinearizationPoint(vector, unit, noise, number, correlation)
-        if noise is not None and batch.maps[2] is not None:
+        if told is not None and batch.maps[2] is not None:
             raise ValueError(
                 "noise_std describes the noise of both images: it goes without weights; pair"
                 f" {batch.names[0]} has some"
