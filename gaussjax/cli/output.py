@@ -7,6 +7,7 @@ import argparse
 import csv
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -143,9 +144,7 @@ class ProgressBar:
 
     def tell(self, line: str) -> None:
         """Print a line on stderr, beside the bar."""
-        from tqdm import tqdm
-
-        tqdm.write(line, file=sys.stderr)
+        _bars().write(line, file=sys.stderr)
 
     def close(self) -> None:
         """Leave the bar as it is."""
@@ -153,9 +152,20 @@ class ProgressBar:
             self._bar.close()
 
     def _next(self, done: int) -> Any:
-        from tqdm import tqdm
-
         name = "pairs" if self._bar is None else "another pass"
         style = {"unit": " pairs", "disable": self._disable, "dynamic_ncols": True}
         self.close()
-        return tqdm(total=self._total, initial=done, desc=name, **style)
+        return _bars()(total=self._total, initial=done, desc=name, **style)
+
+
+def _bars() -> Any:
+    """The class of progress bars, with a lock for threads.
+
+    Its own is for processes too, starts another one, and from Python 3.14 on tells of itself on
+    stderr when the command is interrupted.
+    """
+    from tqdm import tqdm
+
+    if not hasattr(tqdm, "_lock"):
+        tqdm.set_lock(threading.RLock())
+    return tqdm
