@@ -28,7 +28,7 @@ from gaussjax.dataset.start import first_start, next_start, total_sums
 from gaussjax.dataset.state import JointStart, PassSums, from_arrays, to_arrays
 from gaussjax.io.pair_stream import PairStream
 from gaussjax.model.arguments import check_fit_options
-from gaussjax.model.array_checks import as_real, check_known
+from gaussjax.model.array_checks import as_array, as_real, check_known
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import Boundary, Family, KernelName, LossName, Pixel
 from gaussjax.model.params import BlurParams
@@ -211,6 +211,8 @@ def _check_collection(pairs: Iterable) -> None:
         count = len(pairs) if isinstance(pairs, Sized) else None
     except TypeError:
         raise TypeError(wanted) from None
+    if isinstance(pairs, jax.Array):
+        as_array(pairs, "pairs")  # not deleted
     if isinstance(pairs, list | tuple):
         check_known("many pairs are streamed", pairs=pairs)
     if count == 0:
