@@ -37,7 +37,7 @@ def smooth(
     places; to the field's nodes y is moved by the field's own slope, found the round before, and
     ``s_i^2`` grows by the variance of the field over that distance. A node without an observation
     does not tie its neighbours together, because a step may lie between them: it is interpolated
-    afterwards, and the mean squared difference from its neighbours is added to its variance.
+    afterwards, and the mean square of what that leaves at its neighbours is added to its variance.
 
     Args:
         seen: y, s^2 and the places.
@@ -75,7 +75,7 @@ def smooth(
         alone = field[..., -1] - product(field[..., :-1], terms)
         unseen = at_nodes - field[..., :-1]
         variance = own + jnp.sum(product(unseen, covariance) * unseen, axis=-1)
-        variance = jnp.where(known, variance, variance + _disagreement(alone))
+        variance = jnp.where(known, variance, variance + _disagreement(alone, known))
         return terms, spread, alone + product(at_nodes, terms), variance
 
     centre = jnp.nanmedian(jnp.where(known, seen.value, jnp.nan))
@@ -126,11 +126,21 @@ def _slopes(field: jax.Array) -> jax.Array:
     return jnp.stack(slopes, axis=-1)
 
 
-def _disagreement(mean: jax.Array) -> jax.Array:
-    """Mean squared difference of every node from its neighbours."""
+def _disagreement(mean: jax.Array, known: jax.Array) -> jax.Array:
+    """Mean square of what interpolation leaves at a node's neighbours, across the way to each.
+
+    Without known ones beside them, that of their differences from the node: by a slope, too.
+    """
+    seen = jnp.pad(jnp.where(known, mean, jnp.nan), 1, constant_values=jnp.nan)
     around = jnp.pad(mean, 1, constant_values=jnp.nan)
-    sides = (around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:])
-    return jnp.nanmean((jnp.stack(sides) - mean[None]) ** 2, axis=0)
+    first, second = [], []
+    for axis in range(2):
+        left = seen - 0.5 * (jnp.roll(seen, 1, 1 - axis) + jnp.roll(seen, -1, 1 - axis))
+        for side in (1, -1):
+            first.append((jnp.roll(around, side, axis)[1:-1, 1:-1] - mean) ** 2)
+            second.append(jnp.roll(left, side, axis)[1:-1, 1:-1] ** 2)
+    differences, curvatures = (jnp.nanmean(jnp.stack(each), axis=0) for each in (first, second))
+    return jnp.where(jnp.isfinite(curvatures), curvatures, differences)
 
 
 def posterior(variance: jax.Array, ties: Ties, columns: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -1,5 +1,7 @@
 """The smoothing of a map against dense algebra, and what it makes of steps and of gaps."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -139,3 +141,23 @@ def test_places_are_met(x64):
     seen = observations(3 + place[..., 0] - 0.5 * place[..., 1], 0.01, place)
     mean, _ = smooth(seen, (2, 2))
     np.testing.assert_allclose(mean, 3 + nodes[..., 0] - 0.5 * nodes[..., 1], atol=0.05)
+
+
+@pytest.mark.parametrize("field", ["slopes", "step"])
+def test_a_tile_that_is_left_out_is_as_far_off_as_its_error_bar(field, rng, x64):
+    y, x = np.mgrid[:10, :10] / 9.0
+    slopes, step = 20 * np.sin(3 * x) * np.cos(4 * y), np.where(x < 0.4, 0, 2.0)
+    truth = slopes if field == "slopes" else step
+    seen = observations(truth + 0.1 * rng.normal(size=truth.shape), 0.1)
+    deviates, deviations = [], []
+    for node in np.ndindex(8, 8):
+        node = (node[0] + 1, node[1] + 1)
+        without = replace(seen, variance=seen.variance.at[node].set(jnp.inf))
+        mean, deviation = (np.asarray(each)[node] for each in smooth(without, (1, 1)))
+        deviates.append((mean - seen.value[node]) / np.hypot(deviation, 0.1))
+        deviations.append(deviation)
+    assert np.mean(np.abs(deviates) < 1.96) > 0.9
+    if field == "slopes":
+        # Its neighbours differ by the slope, which the tiles beyond them tell.
+        slope = np.sqrt(np.mean([np.mean(np.diff(truth, axis=k) ** 2) for k in range(2)]))
+        assert np.median(deviations) < slope
