@@ -307,7 +307,7 @@ def _oriented(
 ) -> Pair:
     """The pair, in the unit of all pairs and with its own centre."""
     sharp, grid = blurred if options.swapped else reference, options.grid(reference.ndim)
-    seamless = is_seamless(options.boundary, options.kernel, options.family, gain=options.gain)
+    seamless = is_seamless(options.boundary, options.kernel, options.family)
     inside, rings = None, None
     if usable.size is not None:
         inside = everywhere(sharp.shape, sharp.dtype, usable.size).values > 0

@@ -202,7 +202,7 @@ def _together(references, blurreds, how) -> tuple[BlurEstimate, jax.Array]:
         images = as_pair(reference, blurred)
         sharp, _ = swap_pair(swapped, *images)
         unit = centre_and_scale(sharp)
-        seamless = is_seamless("valid", kernel, options.family, gain=options.gain)
+        seamless = is_seamless("valid", kernel, options.family)
         usable = Usable(None, None, None)
         pair = Pair(*images, usable, swapped, *unit, boundary="valid", pad=0, seamless=seamless)
         frame = pair.frame()

@@ -24,7 +24,7 @@ from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair.coarse_start import find_coarse_start
 from gaussjax.spectra.cross_spectra import sum_spectra, windowed_spectra
 from gaussjax.spectra.phase_correlation import correlation_peak, translated
-from gaussjax.spectra.sharper_image import SWAP_BELOW
+from gaussjax.spectra.sharper_image import SWAP_BELOW, interior_variance
 from gaussjax.spectra.start import find_start
 
 # The first pairs, of all processes, and the most passes over them.
@@ -32,6 +32,8 @@ _FIRST_PAIRS = 64
 _FIRST_PASSES = 6
 # Standard errors that another pass over them may still move the blur; rounding moves it by 0.003.
 _NEAR = 1e-2
+# px^2, of a variance inside of a frame: no pair has all the weight.
+_LEAST_ERROR = 1e-3
 
 
 def first_start(
@@ -112,10 +114,25 @@ def spectral_start(references, blurreds, noise_std, initial, *, options: JointOp
     model = replace(options.model(shape), gain=options.gain)
     total = sum_spectra(spectra)
     if grid is None:
-        start = find_start(total, initial, -free, free, model, **levels)
+        inside = _of_all(*jax.vmap(partial(_interior, options=options))(references, blurreds))
+        start = find_start(total, initial, -free, free, model, **levels, inside=inside)
     else:
         start = find_coarse_start(grid, total, initial, model, **levels)
     return start.variance, unit, start.swapped
+
+
+def _interior(reference, blurred, options: JointOptions) -> tuple[jax.Array, jax.Array]:
+    """The small blur inside of a frame and its error."""
+    known = jnp.ones(reference.shape, bool)
+    return interior_variance(reference, blurred, known, shift=options.shift)
+
+
+def _of_all(variances: jax.Array, errors: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The mean variance of all pairs by their precision, and its error."""
+    weights = 1 / jnp.maximum(errors, _LEAST_ERROR) ** 2  # 0 where a pair tells nothing
+    total = jnp.sum(weights)
+    some = jnp.where(total > 0, total, 1)
+    return jnp.sum(weights * variances) / some, jnp.where(total > 0, 1 / jnp.sqrt(some), jnp.inf)
 
 
 def next_start(fit: JointFit, start: JointStart, options: JointOptions) -> JointStart:

@@ -43,6 +43,7 @@ from gaussjax.model.shape_buckets import bucket_shape
 from gaussjax.model.window import Window
 from gaussjax.numerics.linear_algebra import (
     definite,
+    diagonal,
     inner_products,
     inverse_small,
     real_products,
@@ -81,7 +82,7 @@ from gaussjax.statistics.noise_weighted_sums import (
     whitened,
     whitened_sums,
 )
-from gaussjax.statistics.optimum_summary import Summary
+from gaussjax.statistics.optimum_summary import CERTAIN, Summary
 from gaussjax.statistics.spectral_departures import (
     band_sums,
     level_departure,
@@ -305,6 +306,8 @@ def _summary(objective: ErrorsInVariables, fit: Fit) -> Summary:
     scatter = scatter / chi_square * window.sum(4) / energy
     factors = jnp.sqrt(objective.score_factors(at, spectrum, window))
     scatter = scatter * jnp.outer(factors, factors)
+    certainty = _certainty(objective, at, vector, spectrum, window, noise, inverse)
+    scatter = scatter * (1 + (CERTAIN / certainty) ** 2)
     density = chi_square * spectrum.density
     if objective.estimated:
         per_pixel = energy * (weights / density**2)[None]
@@ -338,11 +341,40 @@ def _summary(objective: ErrorsInVariables, fit: Fit) -> Summary:
         chi_square=jnp.full_like(squares, jnp.inf) if objective.estimated else chi_square,
         noise=context,
         num_pixels=window.num_pixels.astype(vector.dtype),
+        certainty=certainty,
         squares=residual_squares,
         clipped_squares=residual_squares,
         outliers=jnp.zeros_like(squares),
         residual_statistics=statistics.less_correlated(expected),
     )
+
+
+def _certainty(objective: ErrorsInVariables, at, vector, spectrum, window, noise, inverse):
+    """Second derivative along each variance over its own standard error; the least.
+
+    What is left of J'J without the noise of A that it holds. Where that is hardly more than chance,
+    so is the root of the gradient, whatever the scatter of the gradient says.
+
+    Source: D. Staiger and J. H. Stock, "Instrumental variables regression with weak instruments",
+    Econometrica 65(3), 1997.
+    """
+    weight, num_variances = spectrum.weight, objective.model.num_variances
+    _, slopes = whitened(at.u, at.u_slopes, spectrum.density, spectrum.slopes, weight)
+    strength = objective.strength(at, spectrum, window)
+    directions = inverse[:num_variances]
+
+    def variance(direction):
+        # Of a frequency the noise of A and the whole, whose product is the variance; two by two
+        # frequencies are the same, and a window with a rim leaves fewer.
+        whole = squared_magnitude(jnp.tensordot(direction.astype(slopes.dtype), slopes, 1))
+        part = replace(spectrum, weight=weight * whole / strength)
+        by_noise = objective.excess(vector, part, window, noise)
+        return direction @ by_noise @ direction * (2 * window.sum(4) / window.sum(2) ** 2)
+
+    found = jax.vmap(variance)(directions)
+    error = jnp.sqrt(jnp.maximum(found, 0))
+    own = diagonal(inverse)[:num_variances]
+    return jnp.min(jnp.where(error > 0, own / jnp.where(error > 0, error, 1), jnp.inf))
 
 
 def _white_view(objective: ErrorsInVariables, vector, margins, context) -> View:
@@ -367,7 +399,8 @@ def _white_view(objective: ErrorsInVariables, vector, margins, context) -> View:
     whitened = multiply(white if frame.grid is None else tile(frame.grid, white, shape), scene)
     sharp, predicted = images_of(frame, [whitened, multiply(response, whitened)])
     blurred = predicted + level_of(model, vector, frame) - score
-    frame = replace(frame, spectrum=whitened, blurred=blurred, difference=blurred - sharp)
+    images = {"blurred": blurred, "difference": blurred - sharp}
+    frame = replace(frame, spectrum=whitened, plane=None, **images)
     residual, fields = residual_and_fields(model, vector, frame)
     # The score holds but a part of the frequencies, and the rim of the window once.
     weights = half_plane_weights(shape, vector.dtype) * spectrum.trust

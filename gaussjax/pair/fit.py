@@ -28,7 +28,7 @@ from gaussjax.pair.evidence import Evidence, causes, gather_evidence
 from gaussjax.pair.frame import Pair, Usable, centre_and_scale
 from gaussjax.pair.informative_crop import Crop, informative_crop
 from gaussjax.pair.iteration import implicit_fit, iterate
-from gaussjax.pair.kernel_extent import is_seamless, model_limits
+from gaussjax.pair.kernel_extent import is_seamless, jumps, model_limits
 from gaussjax.pair.kernel_tail import Leakage, leakage
 from gaussjax.pair.least_squares import LeastSquares
 from gaussjax.pair.noise_ceiling import largest_levels, over_detail
@@ -58,12 +58,12 @@ from gaussjax.statistics.departures import (
     rounding_noise_level,
     unexplained,
 )
-from gaussjax.statistics.derived_quantities import LEAST_GAIN, make_estimate
+from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.fitted_motion import Motion
 from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, assess
 from gaussjax.statistics.long_run_covariance import power_unevenness, tapered_uneven_factors
 from gaussjax.statistics.noise_levels import floored_noise
-from gaussjax.statistics.optimum_summary import Summary
+from gaussjax.statistics.optimum_summary import CERTAIN, Summary
 from gaussjax.statistics.quantisation import rounding_noise, visible_steps
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status, is_too_small
@@ -141,7 +141,7 @@ def fit_pair(
     powers = None if noise is None else jax.lax.stop_gradient((noise / unit) ** 2 * energy)
     levels = {"noise": powers, "estimate_noise": options.estimate_noise}
     if grid is None:
-        inside = _interior(*jax.lax.stop_gradient(seen), window, crop, noise, options)
+        inside = _interior(*jax.lax.stop_gradient(seen), window, crop, options)
         start = find_start(spectra, initial, lower, upper, model, **levels, inside=inside)
     else:
         on_grid = replace(options, grid=None).model(blurred.shape)
@@ -230,10 +230,8 @@ def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, option
     return spectra, window, unit
 
 
-def _interior(reference, blurred, window, crop: Crop, noise, options: Options):
-    """The small blur inside of a crop; None where noise in A would be taken for one."""
-    if noise is not None:
-        return None
+def _interior(reference, blurred, window, crop: Crop, options: Options):
+    """The small blur inside of a crop and its error."""
     images = crop.of(reference), crop.of(blurred)
     return interior_variance(*images, window.values > 0, shift=options.shift)
 
@@ -251,6 +249,12 @@ def _pair(reference, blurred, unit, usable: Usable, swapped, options: Options) -
     centre, scale = unit
     # Across grids that do not share their pixels' edges a coarse pixel sees beyond the frame's.
     is_local = options.grid is None or options.grid.is_local
+    # A plane is moved and blurred in closed form; without a seam there is no need of it.
+    rings = options.grid is None and jumps(options.boundary, options.kernel)
+    # Else a harmonic function would change.
+    seamless = options.spacing is None and is_seamless(
+        options.boundary, options.kernel, options.family, shift=options.shift
+    )
     return Pair(
         reference,
         blurred,
@@ -260,15 +264,8 @@ def _pair(reference, blurred, unit, usable: Usable, swapped, options: Options) -
         scale,
         boundary=options.boundary,
         pad=options.largest_radius,
-        seamless=is_local
-        and options.spacing is None  # or a harmonic function would change
-        and is_seamless(
-            options.boundary,
-            options.kernel,
-            options.family,
-            gain=options.gain,
-            shift=options.shift,
-        ),
+        seamless=is_local and seamless,
+        levelled=rings and not seamless,
         grid=options.grid,
     )
 
@@ -530,7 +527,7 @@ def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
     adequacy = replace(adequacy, displacement=sign * ratios * adequacy.displacement)
     margins = axis_margins(oriented, model.kernel, model.ndim)
     # Of a gain that was fitted the vector tells.
-    unrelated = (jnp.abs(left.gain) < LEAST_GAIN * left.gain_error) & (not model.gain)
+    unrelated = (jnp.abs(left.gain) < CERTAIN * left.gain_error) & (not model.gain)
     # Across grids there is a bound that nobody gave.
     least = -jnp.inf if at.ratios is None else LEAST_VARIANCE
     estimate = make_estimate(
@@ -549,7 +546,7 @@ def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
                 margins, at.largest_margins, summary.num_pixels, vector.size
             ),
             Status.NOT_CONVERGED: ~at.converged,
-            Status.NOT_IDENTIFIABLE: unrelated,
+            Status.NOT_IDENTIFIABLE: unrelated | (summary.certainty < CERTAIN),
             Status.AT_BOUND: jnp.any((vector <= low) | (vector >= high)),
             Status.SHARPER_THAN_PIXELS: jnp.any((vector <= low) & (low == least)),
         },

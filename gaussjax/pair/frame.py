@@ -11,6 +11,7 @@ import numpy as np
 
 from gaussjax.model import boundary as borders
 from gaussjax.model.array_checks import is_traced
+from gaussjax.model.edge_plane import EdgePlane
 from gaussjax.model.folding import RINGING, CoarseGrid, fold
 from gaussjax.model.fourier import forward_transform, inverse_transform
 from gaussjax.model.options import PADDED_BOUNDARIES
@@ -52,6 +53,7 @@ class Frame:
     pad: int = static()  # extension in px
     boundary: str = static()  # one of `BOUNDARIES`
     grid: CoarseGrid | None = static(default=None)  # of B on that of A; None: they share one
+    plane: EdgePlane | None = None  # that the spectrum is without; None: it is whole
 
     @property
     def reference_shape(self) -> tuple[int, ...]:
@@ -115,6 +117,7 @@ def make_frame(
     weights: jax.Array | None = None,
     size: jax.Array | None = None,
     seamless: bool = False,
+    levelled: bool = False,
 ) -> Frame:
     """Frame of a pair for one of ``BOUNDARIES``.
 
@@ -132,6 +135,7 @@ def make_frame(
             "valid".
         seamless: take the spectrum of the periodic part of A: not for finite kernels, nor where the
             smooth part would be changed. Goes with "valid".
+        levelled: take the spectrum of A without a plane.
     """
     pad = pad if boundary in PADDED_BOUNDARIES else 0
     if known is not None:
@@ -141,7 +145,9 @@ def make_frame(
     # Extended first, centred after: "zero" means zero in the caller's unit.
     unit = 1 / scale  # the compiler fuses products into what follows, quotients not
     extended = unit * (borders.extend(reference, boundary, pad) - centre)
-    spectrum = forward_transform(extended, reference.ndim)
+    plane = EdgePlane.of(extended) if levelled else None
+    level = extended if plane is None else extended - plane.image(extended.shape)
+    spectrum = forward_transform(level, reference.ndim)
     return Frame(
         spectrum=periodic_part(spectrum, extended) if seamless else spectrum,
         blurred=borders.embed(unit * (blurred - centre), pad),
@@ -154,6 +160,7 @@ def make_frame(
         image_shape=reference.shape,
         pad=pad,
         boundary=boundary,
+        plane=plane,
     )
 
 
@@ -304,6 +311,7 @@ class Pair:
     boundary: str = static()  # one of `BOUNDARIES`
     pad: int = static()  # of its frame, px; matters to the padded boundaries only
     seamless: bool = static(default=False)  # its frame takes the periodic part of the reference
+    levelled: bool = static(default=False)  # its frame takes the reference without a plane
     # across two grids it does so where this is true: the blur is so narrow that the jump at the
     # frame's edge rings
     rings: jax.Array | None = None
@@ -325,7 +333,8 @@ class Pair:
                 return crop.of(image)
             return borders.box_of(image, crop.corner, crop.shape, self.boundary, beyond)
 
-        settings = {"boundary": "valid", "pad": 0, "seamless": self.seamless, "grid": self.grid}
+        settings = {"boundary": "valid", "pad": 0, "grid": self.grid}
+        settings |= {"seamless": self.seamless, "levelled": self.levelled}
         unit = self.centre, self.scale
         if self.grid is not None:
             fine = crop.on_fine_grid(self.grid)
@@ -360,6 +369,7 @@ class Pair:
             weights=weights,
             size=self.usable.size,
             seamless=self.seamless,
+            levelled=self.levelled,
         )
 
     def _resampled(self) -> Frame:

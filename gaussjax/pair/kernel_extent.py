@@ -48,9 +48,11 @@ def radii(
     return [radius for radius in steps if radius < largest] + [largest]
 
 
-def is_seamless(
-    boundary: str, kernel: Kernel, family: str, *, gain: bool, shift: bool = False
-) -> bool:
+def jumps(boundary: str, kernel: Kernel) -> bool:
+    """A kernel without an end spreads what an image jumps by at the edge of its frame."""
+    return boundary != "periodic" and not kernel.is_finite
+
+
+def is_seamless(boundary: str, kernel: Kernel, family: str, *, shift: bool = False) -> bool:
     """The jump at the frame's edge is left out: harmless to an isotropic blur by itself."""
-    spreads = boundary != "periodic" and not kernel.is_finite
-    return spreads and family in ("isotropic", GENERALISED) and not (gain or shift)
+    return jumps(boundary, kernel) and family in ("isotropic", GENERALISED) and not shift

@@ -142,6 +142,7 @@ class LeastSquares(Objective):
             chi_square=jnp.full_like(noise_variance, jnp.inf),
             noise=jnp.stack([jnp.zeros_like(noise_variance), noise_variance]),
             num_pixels=num_pixels,
+            certainty=jnp.full_like(noise_variance, jnp.inf),
             squares=linear.squares,
             clipped_squares=linear.squares,
             outliers=jnp.zeros_like(noise_variance),

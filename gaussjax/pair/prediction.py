@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from gaussjax.checks import check_option
 from gaussjax.model import boundary as borders
 from gaussjax.model.arguments import as_pair
+from gaussjax.model.edge_plane import coordinates, plane_image
 from gaussjax.model.folding import fold, product_weights, tile
 from gaussjax.model.fourier import (
     forward_transform,
@@ -79,31 +80,46 @@ def residual_and_fields(
     p = model.num_variances
     # Those of gain, level and motion are found from the others, without a transform.
     others = slopes[p + model.gain + model.offset : len(vector) - 2 * model.motion]
-    change, *fields = filtered(frame, response, [*slopes[:p], *others])
+    gain = vector[p] if model.gain else 1
+    change, *fields = filtered(frame, response, [*slopes[:p], *others], gain)
     if model.offset:
         fields.insert(p, jnp.zeros_like(change))
     if model.gain:
+        # What is left of the image beside the spectrum is not blurred, but has the gain.
+        sharp = frame.blurred - frame.difference
+        change = change + (gain - 1) * sharp
         # What the gain multiplies is at hand already, except for a gain of 0.
-        predicted = frame.blurred - frame.difference + change
-        fields.insert(p, predicted / jnp.where(vector[p] == 0, 1, vector[p]))
-    added, slope = jax.value_and_grad(lambda v: level_of(model, v, frame))(vector)
-    residual = change + added - frame.difference
+        fields.insert(p, (sharp + change) / jnp.where(gain == 0, 1, gain))
+    slopes, added = jax.jacfwd(lambda v: (_added(model, v, frame),) * 2, has_aux=True)(vector)
+    residual = change + plane_image(added, change.shape) - frame.difference
+    planes = (plane_image(slopes[:, k], change.shape) for k in range(len(fields)))
+    fields = [x + more for x, more in zip(fields, planes, strict=True)]
     if model.motion:
         motion = motion_fields(fields[-model.ndim :], frame.ratios[0])
         residual += sum(part * x for part, x in zip(vector[-2:], motion, strict=True))
         fields += motion
     # Stacked last: a caller that uses single fields gets those, and the compiler makes no stack.
-    return residual, jnp.stack([x + more for x, more in zip(fields, slope, strict=True)])
+    return residual, jnp.stack(fields)
 
 
-def filtered(frame: Frame, response: jax.Array, slopes: Sequence[jax.Array]) -> list[jax.Array]:
-    """The change from A to ``R A``, and A filtered by each of the slopes; on the extended frame.
+def _added(model: BlurModel, vector: jax.Array, frame: Frame) -> jax.Array:
+    """What is added to the image that the spectrum predicts: a level, and a slope by axis."""
+    level = level_of(model, vector, frame)[None]
+    if frame.plane is None or not (model.shift or model.family == "full"):
+        return level
+    return frame.plane.change(model.params(vector)).at[0].add(level[0])
 
-    R - 1, to be compared with B - A: a small blur is not lost in the rounding of the images.
+
+def filtered(
+    frame: Frame, response: jax.Array, slopes: Sequence[jax.Array], gain: jax.Array | int = 1
+) -> list[jax.Array]:
+    """The change from ``gain A`` to ``R A``, and A filtered by each of the slopes.
+
+    R - gain, to be compared with B - A: a small blur is not lost in the rounding of the images. On
+    the extended frame.
     """
-    return images_of(
-        frame, [multiply(factor, frame.spectrum) for factor in (response - 1, *slopes)]
-    )
+    change = response - jnp.asarray(gain, response.dtype)
+    return images_of(frame, [multiply(factor, frame.spectrum) for factor in (change, *slopes)])
 
 
 def images_of(frame: Frame, spectra: Sequence[jax.Array]) -> list[jax.Array]:
@@ -135,8 +151,14 @@ def second_order_term(
     products = multiply(weights, jnp.conj(transform) * frame.spectrum)
     # Without a shift R is real.
     products = (products if model.shift else products.real)[None]
+    places = [jnp.sum(image)] + [jnp.sum(image * x) for x in coordinates(image.shape, image.dtype)]
+
+    def total(theta):
+        added = _added(model, theta, frame)
+        return model.project(products, theta, shape)[0] + added @ jnp.stack(places[: len(added)])
+
     # Forward twice: one parameter needs no reverse sweep over the frame.
-    return jax.jacfwd(jax.jacfwd(lambda theta: model.project(products, theta, shape)[0]))(vector)
+    return jax.jacfwd(jax.jacfwd(total))(vector)
 
 
 @automatic_sharding

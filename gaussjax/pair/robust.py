@@ -150,6 +150,7 @@ class Robust(Objective):
             chi_square=jnp.full_like(total, jnp.inf),
             noise=jnp.stack([jnp.zeros_like(noise_variance), noise_variance]),
             num_pixels=num_pixels,
+            certainty=jnp.full_like(total, jnp.inf),
             squares=jnp.sum(window.values * residual**2),
             clipped_squares=jnp.sum(window.values * clipped**2),
             outliers=jnp.mean(clipped != residual, where=window.values > 0),

@@ -1,6 +1,7 @@
 """Which image of a pair is the sharper one, and the pair with its roles swapped."""
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -117,9 +118,13 @@ def interior_variance(
 ) -> tuple[jax.Array, jax.Array]:
     """Variance of a small isotropic blur inside of a frame, px^2, and its standard error.
 
-    By least squares ``B - A = (v / 2) Laplacian(A) + (gain - 1) A + level``, of means over boxes.
+    By least squares ``B - A = (v / 2) Laplacian(A) + (gain - 1) A + level``, of means over boxes,
+    and with the roles exchanged. Noise in A reads as blur from A to B, noise in B as blur from B to
+    A: the truth is between both answers (Frisch's bounds). The one nearer to no blur is returned,
+    with an infinite error where they have different signs.
+
     Spectra are of tapered frames, and what a taper leaves of a scene as smooth as it, such as a
-    ramp, may have either sign. Of a large blur it knows the sign only.
+    ramp, may have either sign. Of a large blur the variance knows the sign only.
 
     Args:
         reference: A.
@@ -131,23 +136,36 @@ def interior_variance(
     counts = [n // _BOX for n in reference.shape]
     if math.prod(max(n - 2, 0) for n in counts) < _LEAST_BOXES:
         return jnp.zeros((), dtype), jnp.full((), jnp.inf, dtype)
+    cut = tuple(slice(count * _BOX) for count in counts)
     split = [n for count in counts for n in (count, _BOX)]
+    own_axes = tuple(range(1, 2 * ndim, 2))
 
     def of_boxes(image, reduction):
-        image = image[tuple(slice(count * _BOX) for count in counts)]
-        return reduction(image.reshape(split), axis=tuple(range(1, 2 * ndim, 2)))
+        return reduction(image[cut].reshape(split), axis=own_axes)
+
+    images = jnp.stack([of_boxes(image, jnp.mean) for image in (reference, blurred)])
+    complete = of_boxes(known, jnp.all)
+    both = jax.vmap(partial(_regression, complete=complete, shift=shift))
+    (forth, back), (error, back_error) = both(images, images[::-1])
+    is_blurred, is_sharpened = (forth > 0) & (back < 0), (forth < 0) & (back > 0)
+    variance = jnp.where(is_blurred, -back, jnp.where(is_sharpened, forth, 0))
+    error = jnp.where(is_blurred, back_error, jnp.where(is_sharpened, error, jnp.inf))
+    return _BOX**2 * variance, _BOX**2 * error
+
+
+def _regression(a: jax.Array, b: jax.Array, *, complete: jax.Array, shift: bool):
+    """Variance of the small blur that takes a to b, in pixels of their own, and its error."""
+    ndim, axes = a.ndim, range(a.ndim)
 
     def beside(image, axis=0, step=0):
         cut = [slice(1, -1)] * ndim
         cut[axis] = slice(1 + step, image.shape[axis] - 1 + step)
         return image[tuple(cut)]
 
-    a, b = (of_boxes(image, jnp.mean) for image in (reference, blurred))
-    complete, axes = of_boxes(known, jnp.all), range(ndim)
     weights = beside(complete)
     for axis in axes:
         weights = weights & beside(complete, axis, -1) & beside(complete, axis, 1)
-    weights = weights.astype(dtype)
+    weights = weights.astype(a.dtype)
     count = jnp.sum(weights)
     sides = [(beside(a, axis, 1), beside(a, axis, -1)) for axis in axes]
     columns = [sum(x + y for x, y in sides) - 2 * ndim * beside(a), beside(a)]
@@ -172,7 +190,7 @@ def interior_variance(
     # A wave is its own Laplacian, which nothing tells from a gain.
     is_apart = (inverse[0, 0] > 0) & (inverse[0, 0] < 1 / _ALIKE)
     is_told = is_apart & (count >= _LEAST_BOXES) & (gain > 0.1)
-    unit = 2 * _BOX**2 * jnp.where(is_told, slope, 0) / jnp.where(is_told, gain, 1)
+    unit = 2 * jnp.where(is_told, slope, 0) / jnp.where(is_told, gain, 1)
     return jnp.where(is_told, unit * solution[0], 0), jnp.where(is_told, unit * error, jnp.inf)
 
 

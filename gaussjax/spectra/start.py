@@ -82,8 +82,7 @@ def find_start(
         model: what is to be fitted; its offset is not looked for.
         noise: (v_A, v_B), variances of the noise in the unit of the spectra; None: in B only.
         estimate_noise: follow the noise levels too, and ignore the values of ``noise``.
-        inside: of :func:`~gaussjax.spectra.sharper_image.interior_variance`, if it is known; with
-            noise in B only.
+        inside: of :func:`~gaussjax.spectra.sharper_image.interior_variance`, if it is known.
     """
     ndim = len(spectra.image_shape)
     dtype = spectra.reference_power.dtype
@@ -122,6 +121,8 @@ def find_start(
         # Noise may have hidden the direction, until its levels were taken into account.
         turned = is_swapped(params.covariance_matrix(ndim))
         turned = turned & jnp.where(swapped, upper > 0, lower < SWAP_BELOW)
+        if inside is not None:
+            turned = turned & ~is_certain(*inside)
         params = swap_params(turned, params)
         levels, _ = swap_pair(turned, levels, levels[::-1])
         swapped = swapped ^ turned

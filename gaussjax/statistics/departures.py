@@ -251,7 +251,7 @@ def reference_noise_departure(
     return Departures(
         z_scores=both(z_score),
         effects=both(effect),
-        shares=both(share) * jnp.stack([~on_details, on_details]),
+        shares=jnp.where(jnp.stack([~on_details, on_details]), both(share), 0),
         serious=both(serious),
         additive=both(excess),
         beside=both(beside),

@@ -15,6 +15,7 @@ from gaussjax.statistics.covariance import sigma_error
 from gaussjax.statistics.departures import Departures
 from gaussjax.statistics.gaussianity import gaussianity, scale_effects, scale_errors
 from gaussjax.statistics.goodness_of_fit import Adequacy, Judgement, judge, worse
+from gaussjax.statistics.optimum_summary import CERTAIN
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status, gravest
 from gaussjax.statistics.verdict import Verdict
@@ -22,8 +23,6 @@ from gaussjax.statistics.verdict import Verdict
 # px of a principal sigma below which a sampled full covariance is as good as degenerate: the solver
 # creeps, because the taps across fall like exp(-1 / 2v).
 _LEAST_PRINCIPAL = 0.3
-# A gain of less than so many standard errors says that the images have nothing in common.
-LEAST_GAIN = 5.0
 
 
 def make_estimate(
@@ -71,7 +70,8 @@ def make_estimate(
     if params.exponent is not None:
         unidentified |= ~(errors[-1] < LARGEST_EXPONENT - 2)
     if params.gain is not None:
-        unidentified |= jnp.abs(params.gain) < LEAST_GAIN * standard_error.gain
+        # Else the images have nothing in common.
+        unidentified |= jnp.abs(params.gain) < CERTAIN * standard_error.gain
     inseparable = jnp.any(sigma_se > largest_relative_error * jnp.abs(sigma))
     derived = {Status.NOT_IDENTIFIABLE: unidentified, Status.NOISE_NOT_SEPARABLE: inseparable}
     for code, holds in derived.items():

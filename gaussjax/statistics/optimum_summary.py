@@ -6,6 +6,9 @@ import jax.numpy as jnp
 from gaussjax.numerics.pytree import pytree
 from gaussjax.statistics.residual_statistics import ResidualStatistics
 
+# Standard errors from nothing of what has to be there: a gain, a second derivative.
+CERTAIN = 5.0
+
 
 @pytree
 class Summary:
@@ -21,6 +24,9 @@ class Summary:
     chi_square: jax.Array
     noise: jax.Array  # variances of the noise in the reference and in the blurred image, `[2]`
     num_pixels: jax.Array  # compared
+    # the least that H along a variance is of its own standard error, which noise of A makes;
+    # infinite where A has none
+    certainty: jax.Array
     squares: jax.Array  # sum of squared residuals
     clipped_squares: jax.Array  # that sum with the outliers clipped that the loss discounts
     outliers: jax.Array  # part of the compared pixels that was clipped

@@ -53,6 +53,21 @@ def interior_blur(image, covariance):
     return periodic_blur(image - smooth, covariance) + smooth
 
 
+def twisted_plane(image):
+    """What a 2-D image jumps by at opposite edges: the mean, and the slope along them."""
+    y, x = (np.arange(n) - (n - 1) / 2 for n in image.shape)
+    twist_y, slope_y = np.polyfit(x, (image[-1] - image[0]) / (len(y) - 1), 1)
+    twist_x, slope_x = np.polyfit(y, (image[:, -1] - image[:, 0]) / (len(x) - 1), 1)
+    twist = 0.5 * (twist_y + twist_x)
+    return slope_y * y[:, None] + slope_x * x[None] + twist * np.outer(y, x)
+
+
+def levelled_blur(image, covariance):
+    """:func:`periodic_blur` without a plane that no blur along the axes changes."""
+    plane = twisted_plane(image)
+    return periodic_blur(image - plane, covariance) + plane
+
+
 @dataclass(frozen=True)
 class Problem:
     """Images A and B, and the sigma (px) that estimate_blur has to find with these options."""

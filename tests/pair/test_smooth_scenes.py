@@ -1,0 +1,112 @@
+"""Scenes about as smooth as the frame: no root that its edge makes, nothing out of noise alone."""
+
+import jax
+import numpy as np
+import pytest
+import scipy.ndimage
+from problems import natural_scene, periodic_blur
+
+import gaussjax as gj
+from gaussjax.statistics.verdict import TRUSTED
+
+SIZE = 64
+
+
+def ramp_with_a_spot(seed, noise):
+    """A scene that jumps at the frame's edge by more than it varies inside, and its blur, noisy."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[-1:1:160j, -1:1:160j]
+    (row, column), angle = random.uniform(-1, 1, 2), random.uniform(0, 2 * np.pi)
+    spot = np.exp(-((x - column) ** 2 + (y - row) ** 2) / 0.3)
+    scene = spot + random.uniform(0, 2) * (x * np.cos(angle) + y * np.sin(angle))
+    sigma = random.uniform(1, 3.5)
+    cut = np.s_[48 : 48 + SIZE, 48 : 48 + SIZE]
+    pair = np.stack([scene[cut], scipy.ndimage.gaussian_filter(scene, sigma)[cut]])
+    pair /= pair[0].std()
+    pair += np.asarray(noise)[:, None, None] * random.normal(size=pair.shape)
+    return *pair.astype(np.float32), sigma
+
+
+def wrong_and_trusted(found, sigma):
+    """Off by more than a hundredth, and by twice the half width of the interval in the variance."""
+    low, high, sigma = *found.interval(), np.asarray(sigma)
+    value, low, high, truth = (
+        np.asarray(x) if x.ndim == 1 else np.asarray(x)[:, 0]
+        for x in (found.sigma, low, high, sigma)
+    )
+    value, low, high, truth = (x * np.abs(x) for x in (value, low, high, truth))
+    far = np.abs(np.sqrt(np.abs(value)) * np.sign(value) - sigma) > 0.01 * sigma + 0.01
+    trusted = (found.status == 0) & np.isin(found.adequacy.verdict, TRUSTED)
+    return trusted & far & (np.abs(value - truth) > high - low), trusted
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"gain": True},
+        {"shift": True},
+        {"family": "axis_aligned"},
+        {"family": "full", "gain": True, "shift": True},
+    ],
+    ids=str,
+)
+def test_no_blur_is_taken_for_what_the_edge_of_the_frame_rings(options):
+    levels = np.geomspace(1e-4, 0.03, 40)
+    pairs = [ramp_with_a_spot(seed, (0, level)) for seed, level in enumerate(levels)]
+    sharp, soft, sigma = (np.stack(each) for each in zip(*pairs, strict=True))
+    found = jax.jit(jax.vmap(lambda a, b: gj.estimate_blur(a, b, **options)))(sharp, soft)
+    wrong, trusted = wrong_and_trusted(found, sigma)
+    assert np.sum(trusted) > 28  # others are refused: the noise hides their blur
+    # A spot at the edge leaves a jump that is no plane. With the jump left in, 3 to 5 are wrong.
+    assert np.sum(wrong) <= (0 if options == {"gain": True} else 2)
+    near = np.abs(np.reshape(found.sigma, (40, -1))[:, 0] / sigma - 1) < 0.5
+    assert np.mean(near[trusted]) > 0.9
+
+
+def test_noise_in_both_that_hides_the_scene_tells_no_blur():
+    pairs = [ramp_with_a_spot(seed, (0.03, 0.03)) for seed in range(40)]
+    sharp, soft, sigma = (np.stack(each) for each in zip(*pairs, strict=True))
+    estimates = jax.jit(jax.vmap(lambda a, b: gj.estimate_blur(a, b, noise_std=(0.03, 0.03))))
+    for images, sign in (((sharp, soft), 1), ((soft, sharp), -1)):
+        found = estimates(*images)
+        wrong, _ = wrong_and_trusted(found, sign * sigma)
+        assert np.sum(wrong) <= 1
+        assert np.sum(found.status == gj.Status.NOT_IDENTIFIABLE) > 10
+
+
+def test_intervals_of_weak_scenes_hold_their_blur():
+    noise, sigma, draws = 0.3, 1.0, 100
+    random = np.random.default_rng(4)
+    cut = np.s_[20:68, 20:68]
+    pairs = []
+    for seed in range(draws):
+        scene = natural_scene((96, 96), seed=seed, slope=1.8)
+        scene = scene / scene[cut].std()
+        pair = np.stack([scene[cut], periodic_blur(scene, sigma**2 * np.eye(2))[cut]])
+        pairs.append(pair + noise * random.normal(size=pair.shape))
+    sharp, soft = np.moveaxis(np.asarray(pairs, np.float32), 1, 0)
+    estimate = jax.jit(jax.vmap(lambda a, b: gj.estimate_blur(a, b, noise_std=(noise, noise))))
+    found = estimate(sharp, soft)
+    low, high = found.interval()
+    wrong, trusted = wrong_and_trusted(found, np.full(draws, sigma))
+    assert np.sum(trusted) > 0.7 * draws
+    assert not np.any(wrong)
+    assert np.mean(((low <= sigma) & (sigma <= high))[trusted]) > 0.87
+
+
+def test_a_set_of_smooth_scenes_is_fitted_the_right_way_round():
+    # By the spectra of their tapered frames five of six such sets are no blur at all.
+    random = np.random.default_rng(0)
+    sigma = 2.0
+    pairs = []
+    for _ in range(8):
+        y, x = np.mgrid[-1:1:160j, -1:1:160j]
+        (row, column), angle = random.uniform(-1, 1, 2), random.uniform(0, 2 * np.pi)
+        scene = np.exp(-((x - column) ** 2 + (y - row) ** 2) / 0.3)
+        scene += random.uniform(0, 2) * (x * np.cos(angle) + y * np.sin(angle))
+        cut = np.s_[48 : 48 + SIZE, 48 : 48 + SIZE]
+        soft = scipy.ndimage.gaussian_filter(scene, sigma)
+        pairs.append((soft[cut].astype(np.float32), scene[cut].astype(np.float32)))
+    found = gj.fit_dataset(pairs, gain=True, offset=True)
+    assert found.joint.status == 0
+    np.testing.assert_allclose(found.joint.sigma, -sigma, rtol=0.01)
