@@ -15,7 +15,7 @@ from typing import Self
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.fourier import along_axis
+from gaussjax.model.fourier import coordinates
 from gaussjax.model.params import BlurParams
 from gaussjax.numerics.pytree import pytree
 
@@ -70,14 +70,6 @@ class EdgePlane:
 def _mean_square(size: int) -> float:
     """Of the coordinates along an axis; 1 where it is one px."""
     return (size**2 - 1) / 12 if size > 1 else 1
-
-
-def coordinates(shape: tuple[int, ...], dtype) -> list[jax.Array]:
-    """Px from the middle of a frame along each axis, to be broadcast."""
-    return [
-        along_axis(jnp.arange(n, dtype=dtype) - (n - 1) / 2, axis, len(shape))
-        for axis, n in enumerate(shape)
-    ]
 
 
 def plane_image(change: jax.Array, shape: tuple[int, ...]) -> jax.Array:

@@ -73,6 +73,14 @@ def along_axis(values: jax.Array, axis: int, ndim: int) -> jax.Array:
     return values.reshape([-1 if k == axis else 1 for k in range(ndim)])
 
 
+def coordinates(shape: Sequence[int], dtype) -> list[jax.Array]:
+    """Px from the middle of a frame along each axis, to be broadcast."""
+    return [
+        along_axis(jnp.arange(n, dtype=dtype) - (n - 1) / 2, axis, len(shape))
+        for axis, n in enumerate(shape)
+    ]
+
+
 def squared_frequency(image_shape: tuple[int, ...], dtype) -> jax.Array:
     """|w|^2 on the half plane, (rad/px)^2."""
     return sum(w**2 for w in angular_frequencies(image_shape, dtype))  # pyright: ignore

@@ -14,6 +14,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 
+from gaussjax.model.fourier import coordinates
 from gaussjax.numerics import loops
 from gaussjax.numerics.pytree import pytree
 
@@ -100,9 +101,7 @@ def motion_fields(slopes: list[jax.Array], pixel: float = 1.0) -> list[jax.Array
     """
     if pixel != 1:
         slopes = [pixel * slope for slope in slopes]
-    height, width = slopes[0].shape
-    up = (jnp.arange(height) - 0.5 * (height - 1)).astype(slopes[0].dtype)[:, None]
-    along = (jnp.arange(width) - 0.5 * (width - 1)).astype(slopes[0].dtype)[None]
+    up, along = coordinates(slopes[0].shape, slopes[0].dtype)
     return [along * slopes[0] - up * slopes[1], up * slopes[0] + along * slopes[1]]
 
 

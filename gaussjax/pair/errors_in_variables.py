@@ -306,7 +306,7 @@ def _summary(objective: ErrorsInVariables, fit: Fit) -> Summary:
     scatter = scatter / chi_square * window.sum(4) / energy
     factors = jnp.sqrt(objective.score_factors(at, spectrum, window))
     scatter = scatter * jnp.outer(factors, factors)
-    certainty = _certainty(objective, at, vector, spectrum, window, noise, inverse)
+    certainty = _certainty(objective, fit, spectrum, window, chi_square, inverse)
     scatter = scatter * (1 + (CERTAIN / certainty) ** 2)
     density = chi_square * spectrum.density
     if objective.estimated:
@@ -349,7 +349,7 @@ def _summary(objective: ErrorsInVariables, fit: Fit) -> Summary:
     )
 
 
-def _certainty(objective: ErrorsInVariables, at, vector, spectrum, window, noise, inverse):
+def _certainty(objective: ErrorsInVariables, fit: Fit, spectrum, window, chi_square, inverse):
     """Second derivative along each variance over its own standard error; the least.
 
     What is left of J'J without the noise of A that it holds. Where that is hardly more than chance,
@@ -358,17 +358,17 @@ def _certainty(objective: ErrorsInVariables, at, vector, spectrum, window, noise
     Source: D. Staiger and J. H. Stock, "Instrumental variables regression with weak instruments",
     Econometrica 65(3), 1997.
     """
+    at, noise = fit.linear, chi_square * fit.context
     weight, num_variances = spectrum.weight, objective.model.num_variances
     _, slopes = whitened(at.u, at.u_slopes, spectrum.density, spectrum.slopes, weight)
-    strength = objective.strength(at, spectrum, window)
     directions = inverse[:num_variances]
 
     def variance(direction):
         # Of a frequency the noise of A and the whole, whose product is the variance; two by two
         # frequencies are the same, and a window with a rim leaves fewer.
         whole = squared_magnitude(jnp.tensordot(direction.astype(slopes.dtype), slopes, 1))
-        part = replace(spectrum, weight=weight * whole / strength)
-        by_noise = objective.excess(vector, part, window, noise)
+        part = replace(spectrum, weight=weight * whole / chi_square)
+        by_noise = objective.excess(fit.vector, part, window, noise)
         return direction @ by_noise @ direction * (2 * window.sum(4) / window.sum(2) ** 2)
 
     found = jax.vmap(variance)(directions)
@@ -399,8 +399,8 @@ def _white_view(objective: ErrorsInVariables, vector, margins, context) -> View:
     whitened = multiply(white if frame.grid is None else tile(frame.grid, white, shape), scene)
     sharp, predicted = images_of(frame, [whitened, multiply(response, whitened)])
     blurred = predicted + level_of(model, vector, frame) - score
-    images = {"blurred": blurred, "difference": blurred - sharp}
-    frame = replace(frame, spectrum=whitened, plane=None, **images)
+    difference = blurred - sharp
+    frame = replace(frame, spectrum=whitened, plane=None, blurred=blurred, difference=difference)
     residual, fields = residual_and_fields(model, vector, frame)
     # The score holds but a part of the frequencies, and the rim of the window once.
     weights = half_plane_weights(shape, vector.dtype) * spectrum.trust

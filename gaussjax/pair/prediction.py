@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike
 from gaussjax.checks import check_option
 from gaussjax.model import boundary as borders
 from gaussjax.model.arguments import as_pair
-from gaussjax.model.edge_plane import coordinates, plane_image
+from gaussjax.model.edge_plane import plane_image
 from gaussjax.model.folding import fold, product_weights, tile
 from gaussjax.model.fourier import (
+    coordinates,
     forward_transform,
     inverse_transform,
     inverse_transforms,
