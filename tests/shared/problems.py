@@ -53,6 +53,20 @@ def interior_blur(image, covariance):
     return periodic_blur(image - smooth, covariance) + smooth
 
 
+def ramp_with_a_spot(random, sigma=None, size=64):
+    """A scene about as smooth as a taper of its frame, its blur and sigma (px), drawn if not given.
+
+    It jumps at the frame's edge by more than it varies inside.
+    """
+    y, x = np.mgrid[-1:1:160j, -1:1:160j]
+    (row, column), angle = random.uniform(-1, 1, 2), random.uniform(0, 2 * np.pi)
+    spot = np.exp(-((x - column) ** 2 + (y - row) ** 2) / 0.3)
+    scene = spot + random.uniform(0, 2) * (x * np.cos(angle) + y * np.sin(angle))
+    sigma = random.uniform(1, 3.5) if sigma is None else sigma
+    cut = np.s_[48 : 48 + size, 48 : 48 + size]
+    return scene[cut], scipy.ndimage.gaussian_filter(scene, sigma)[cut], sigma
+
+
 def twisted_plane(image):
     """What a 2-D image jumps by at opposite edges: the mean, and the slope along them."""
     y, x = (np.arange(n) - (n - 1) / 2 for n in image.shape)

@@ -5,29 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.ndimage
+from problems import ramp_with_a_spot
 
 from gaussjax import estimate_blur
 from gaussjax.spectra.sharper_image import interior_variance
 from gaussjax.statistics.verdict import TRUSTED
 
-SIZE = 64
-
-
-def ramp_with_a_spot(seed):
-    """A scene about as smooth as a taper of its frame, and after a blur."""
-    random = np.random.default_rng(seed)
-    y, x = np.mgrid[-1:1:160j, -1:1:160j]
-    (row, column), angle = random.uniform(-1, 1, 2), random.uniform(0, 2 * np.pi)
-    spot = np.exp(-((x - column) ** 2 + (y - row) ** 2) / 0.3)
-    scene = spot + random.uniform(0, 2) * (x * np.cos(angle) + y * np.sin(angle))
-    sigma = random.uniform(1, 3.5)
-    cut = np.s_[48 : 48 + SIZE, 48 : 48 + SIZE]
-    return scene[cut], scipy.ndimage.gaussian_filter(scene, sigma)[cut], sigma
-
 
 @pytest.mark.parametrize("options", [{}, {"gain": True}, {"shift": True}], ids=str)
 def test_smooth_scenes_are_fitted_the_right_way_round_and_far_from_no_blur(options):
-    scenes = map(ramp_with_a_spot, range(40))
+    scenes = (ramp_with_a_spot(np.random.default_rng(seed)) for seed in range(40))
     sharp, soft, sigma = (np.stack(each) for each in zip(*scenes, strict=True))
     estimates = jax.jit(jax.vmap(lambda a, b: estimate_blur(a, b, **options)))
     for images, sign in (((sharp, soft), 1), ((soft, sharp), -1)):
