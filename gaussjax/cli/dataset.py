@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gaussjax.cli import options as common
 from gaussjax.cli.inputs import keep_inputs, noise_shapes
-from gaussjax.cli.output import OutputFile, ProgressBar, printable, report, write_rows
+from gaussjax.cli.output import OutputFile, ProgressBar, printable, report
 from gaussjax.cli.process import streaming_process
 from gaussjax.io.covariate_table import read_covariates
 from gaussjax.io.images import ImageFileError
@@ -179,8 +179,8 @@ def run(options: argparse.Namespace) -> int:
 
         outcome = Outcome(*_fit(options, pairs, covariates), pairs.source, options.shift)
         files = (
-            OutputFile("rows", options.csv, lambda path: write_rows(path, rows(outcome))),
-            OutputFile("figure", options.plot, lambda path: draw(path, outcome)),
+            OutputFile.of_rows(options.csv, lambda: rows(outcome)),
+            OutputFile.of_figure(options.plot, lambda: draw(outcome)),
         )
         return report(options, outcome, table, record, files)
 

@@ -135,7 +135,5 @@ def run(options: argparse.Namespace) -> int:
             if options.plot:
                 tell_waiting("3 of 3: drawing")
             mask = keywords["mask"]
-            figure = OutputFile(
-                "figure", options.plot, lambda path: draw(path, pair, mask, outcome)
-            )
+            figure = OutputFile.of_figure(options.plot, lambda: draw(pair, mask, outcome))
             return report(options, outcome, table, record, [figure])

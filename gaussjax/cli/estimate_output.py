@@ -17,6 +17,8 @@ from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import TRUSTED, Verdict
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from gaussjax.report.family_comparison import FamilyComparison
     from gaussjax.report.kernel_scores import KernelComparison, KernelFit
     from gaussjax.report.radial_transfer import TransferProfile
@@ -223,11 +225,11 @@ def with_kernels(
     return replace(outcome, kernels=compare_kernels(*pair, estimate=outcome.estimate, **shared))
 
 
-def draw(path: str, pair: tuple[np.ndarray, np.ndarray], mask: Any, outcome: Outcome) -> None:
+def draw(pair: tuple[np.ndarray, np.ndarray], mask: Any, outcome: Outcome) -> "Figure":
     """Draw the report of an outcome by :func:`compared`."""
     from gaussjax import draw_report
 
     assert outcome.profile is not None
     assert outcome.comparison is not None
     parts = outcome.estimate, outcome.profile, outcome.comparison
-    draw_report(*pair, *parts, kernels=outcome.kernels, mask=mask).savefig(path, dpi=160)
+    return draw_report(*pair, *parts, kernels=outcome.kernels, mask=mask)

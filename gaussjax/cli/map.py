@@ -5,7 +5,7 @@ from typing import Any
 
 from gaussjax.cli import options as common
 from gaussjax.cli.inputs import read_pair
-from gaussjax.cli.output import OutputFile, report, write_rows
+from gaussjax.cli.output import OutputFile, report
 from gaussjax.cli.process import one_shot_process
 from gaussjax.io.images import ImageFileError
 
@@ -94,9 +94,7 @@ def run(options: argparse.Namespace) -> int:
         with jax.enable_x64(True):  # the files have no precision to spare
             outcome = Outcome(jax.device_get(blur_map(*pair, **tiling, **keywords)), notes)
         files = (
-            OutputFile(
-                "rows", options.csv, lambda path: write_rows(path, map_rows(outcome.blur_map))
-            ),
-            OutputFile("figure", options.output, lambda path: draw(path, pair[0], outcome)),
+            OutputFile.of_rows(options.csv, lambda: map_rows(outcome.blur_map)),
+            OutputFile.of_figure(options.output, lambda: draw(pair[0], outcome)),
         )
         return report(options, outcome, table, record, files)

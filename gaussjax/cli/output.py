@@ -4,19 +4,25 @@ The result is printed before any file is written: a full disk does not cost it.
 """
 
 import argparse
+import codecs
 import csv
 import json
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from gaussjax.io.errors import one_line, why
+from gaussjax.io.output_files import write_file
 from gaussjax.statistics.json_values import json_values
 from gaussjax.statistics.number_format import table as as_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FAILED = 2  # exit code: bad input, or a file that could not be written
 # RuntimeError and MemoryError: images too large for the machine, as JAX and NumPy say it.
@@ -29,7 +35,18 @@ class OutputFile:
 
     name: str  # in the table
     path: str | None  # None: not asked for
-    write: Callable[[str], None]  # to the path
+    write: Callable[[IO[bytes]], None]
+
+    @staticmethod
+    def of_rows(path: str | None, rows: Callable[[], Iterator[dict[str, Any]]]) -> "OutputFile":
+        """A CSV file with the header of the first row; what a later row lacks stays empty."""
+        return OutputFile("rows", path, lambda file: _write_rows(file, rows()))
+
+    @staticmethod
+    def of_figure(path: str | None, draw: Callable[[], "Figure"]) -> "OutputFile":
+        """A figure, of the kind that its name ends in."""
+        kind = Path(path or "").suffix[1:].lower()
+        return OutputFile("figure", path, lambda file: draw().savefig(file, format=kind, dpi=160))
 
 
 def report(
@@ -41,7 +58,8 @@ def report(
 ) -> int:
     """Print an outcome, as JSON if the options ask for it, then write files; the exit code.
 
-    What cannot be written costs an error line and the exit code, not the rest.
+    What cannot be written costs an error line and the exit code, not the rest, nor the file that
+    was there before.
     """
     if options.json:
         text = json.dumps(json_values(record(options, outcome)), indent=2, allow_nan=False)
@@ -53,7 +71,7 @@ def report(
         if file.path is None:
             continue
         try:
-            file.write(file.path)
+            write_file(Path(file.path), file.write)
         except EXPECTED as error:
             print(error_line(f"{file.path}: is not written: {why(error)}"), file=sys.stderr)
             code = FAILED
@@ -112,15 +130,13 @@ def attributes(source: Any, *names: str, **renamed: str) -> dict[str, Any]:
     }
 
 
-def write_rows(path: str, rows: Iterator[dict[str, Any]]) -> None:
-    """Write a CSV file with the header of the first row; what a later row lacks stays empty."""
+def _write_rows(file: IO[bytes], rows: Iterator[dict[str, Any]]) -> None:
     first = next(rows)
     # Names of files need not be text.
-    with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        writer = csv.DictWriter(file, first)
-        writer.writeheader()
-        writer.writerow(first)
-        writer.writerows(rows)
+    writer = csv.DictWriter(codecs.getwriter("utf-8")(file, "surrogateescape"), first)
+    writer.writeheader()
+    writer.writerow(first)
+    writer.writerows(rows)
 
 
 class ProgressBar:

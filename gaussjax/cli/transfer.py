@@ -111,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
             found = fit_transfer(*pair, mask=mask, **keywords)
             shapes = pair[0].shape, pair[1].shape
             outcome = Outcome(jax.device_get(found), *shapes, notes, size)
-            figure = OutputFile("figure", options.plot, lambda path: draw(path, options, outcome))
+            figure = OutputFile.of_figure(options.plot, lambda: draw(options, outcome))
             return report(options, outcome, table, record, [figure])
 
 

@@ -3,6 +3,7 @@
 import errno
 import glob
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -48,6 +49,30 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], None]) -> None:
         # Where a folder has become read-only this fails, too; the first error is the one to tell.
         with suppress(OSError):
             aside.unlink(missing_ok=True)
+
+
+def write_file(path: Path, write: Callable[[IO[bytes]], None]) -> None:
+    """Write a file as :func:`replace_file` does, with the permissions and links that it has.
+
+    In place is written what cannot be replaced: a pipe, a device, a file in a folder that takes no
+    other files.
+    """
+    if path.is_file() or not _is_there(path):
+        target = Path(os.path.realpath(path))
+        remove_leftovers(target)
+        mode = target.stat().st_mode if target.is_file() else None
+
+        def write_alike(file: IO[bytes]) -> None:
+            if mode is not None:
+                os.chmod(file.name, stat.S_IMODE(mode))
+            write(file)
+
+        try:
+            return replace_file(target, write_alike)
+        except PermissionError:  # of the folder
+            pass
+    with path.open("wb") as file:
+        write(file)
 
 
 def remove_leftovers(path: Path) -> None:

@@ -391,12 +391,15 @@ def test_files_that_cannot_be_written_do_not_cost_the_result(folder, capsys, sma
     files = ["--resume", "run.state", "--csv", "pairs.csv", "--plot", "sigmas.png"]
     reason = "File too large"
     warning = f"gaussjax: warning: run.state: {reason}: the state of the run cannot be saved now"
+    Path("pairs.csv").write_text("of another run")
     code, record, errors = run(capsys, *files, "--save-every", "1e-6")
     assert (code, record["status"], record["state_error"]) == (2, 0, reason)
     assert abs(record["sigma"] - SIGMA) < 4 * record["standard_error"]
     assert errors[0].startswith(warning)
     expected = [f"gaussjax: error: {name}: is not written: {reason}" for name in files[3::2]]
     assert errors[1:] == expected
+    assert Path("pairs.csv").read_text() == "of another run"
+    assert sorted(os.listdir()) == ["a", "b", "pairs.csv"]
     code = main(["dataset", "a", "b", *SAMPLED, *files[:2]])
     output = capsys.readouterr()
     assert code == 0

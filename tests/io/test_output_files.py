@@ -12,6 +12,7 @@ from gaussjax.io.output_files import (
     check_writable,
     remove_leftovers,
     replace_file,
+    write_file,
 )
 
 CHECKS = [check_writable, check_replaceable]
@@ -73,3 +74,38 @@ def test_a_file_that_fails_halfway_is_the_old_one(tmp_path):
     assert content(tmp_path) == {"file": b"old"}
     replace_file(path, lambda file: file.write(b"new") and None)
     assert content(tmp_path) == {"file": b"new"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions")
+def test_a_file_that_is_replaced_keeps_its_links_and_permissions(tmp_path):
+    path, link = tmp_path / "file", tmp_path / "link"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    link.symlink_to(path)
+    write_file(link, lambda file: file.write(b"new") and None)
+    assert link.is_symlink()
+    assert content(tmp_path) == {"file": b"new", "link": b"new"}
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_file_in_a_folder_that_takes_no_others_is_written_in_place(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_bytes(b"the old one")
+
+    def refuse(*_):
+        raise PermissionError("folder")
+
+    monkeypatch.setattr(output_files, "replace_file", refuse)
+    write_file(path, lambda file: file.write(b"new") and None)
+    assert content(tmp_path) == {"file": b"new"}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_pipe_stays_one(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    write_file(path, lambda file: file.write(b"new") and None)
+    assert os.read(reader, 9) == b"new"
+    os.close(reader)
+    assert path.is_fifo()
