@@ -7,6 +7,12 @@ from gaussjax.cli import options as common
 from gaussjax.cli.estimate_channels import add_channel_options, check_channel_options, run_channels
 from gaussjax.cli.inputs import read_estimated
 from gaussjax.cli.output import OutputFile, report, tell_waiting
+from gaussjax.cli.pixel_size import (
+    add_pixel_size,
+    add_spacing,
+    check_pixel_size,
+    check_spacing,
+)
 from gaussjax.cli.process import one_shot_process
 from gaussjax.model.options import BOUNDARIES, GENERALISED, MOTIONS, PADDED_BOUNDARIES
 
@@ -53,7 +59,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--fwhm", action="store_true", help="print the full width at half maximum first"
     )
     add_channel_options(parser)
-    common.add_pixel_size(parser)
+    add_pixel_size(parser)
+    add_spacing(parser)
     parser.add_argument(
         "--b-factor",
         action="store_true",
@@ -78,7 +85,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse options that contradict each other."""
     common.check_pair_options(parser, options)
-    common.check_pixel_size(parser, options)
+    check_pixel_size(parser, options)
+    check_spacing(parser, options)
     common.check_sampling_options(parser, options)
     has_report = options.plot or options.compare
     if options.sampling and options.precision:

@@ -55,6 +55,12 @@ class Outcome:
         return size and self.estimate.in_units(size.sizes, size.unit)
 
     @property
+    def unit(self) -> str:
+        """That of the fit, in which sigma is."""
+        size = self.pixel_size
+        return "px" if size is None or self.estimate.params.spacing is None else size.unit
+
+    @property
     def is_trusted(self) -> bool:
         """True where neither status nor verdict warns."""
         return is_trusted(self.estimate)
@@ -69,11 +75,12 @@ def is_trusted(estimate: BlurEstimate) -> bool:
 def table(options: argparse.Namespace, outcome: Outcome) -> str:
     """The printed estimate, with what only the command line knows."""
     estimate, profile = outcome.estimate, outcome.profile
-    problems, (sigma, fwhm, *others) = printed_rows(estimate)
+    problems, (sigma, fwhm, *others) = printed_rows(estimate, outcome.unit)
     lengths = [sigma], [fwhm]
     physical = outcome.physical
-    if physical is not None:
-        for rows, (_, text) in zip(lengths, physical_rows(physical), strict=True):
+    in_other = physical if outcome.unit == "px" else estimate.in_units(1, "px")
+    if in_other is not None:
+        for rows, (_, text) in zip(lengths, physical_rows(in_other), strict=True):
             rows.append((rows[0][0], text))
     if options.b_factor:
         blur = physical or estimate.in_units(1, "px")
@@ -83,7 +90,7 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
     families = "" if outcome.comparison is None else str(outcome.comparison)
     kernels = "" if outcome.kernels is None else str(outcome.kernels)
     rows = [
-        ("MTF50", f"{mtf50} cycles/px"),
+        ("MTF50", f"{mtf50} cycles/{outcome.unit}"),
         ("measured", profile and f"MTF50 {profile.mtf50:.4g} cycles/px"),
         *(("families", line) for line in families.splitlines()),
         *(("kernels", line) for line in kernels.splitlines()),
@@ -95,11 +102,16 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
 
 
 def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
-    """What ``--json`` prints: px, px^2, rad, cycles/px, and the images' own units."""
+    """What ``--json`` prints: px, px^2, rad, cycles/px, and the images' own units.
+
+    With ``--spacing`` sigma, widths, variance and MTF50 are in its unit.
+    """
     estimate, profile, comparison = outcome.estimate, outcome.profile, outcome.comparison
     found = estimate_record(estimate)
     size, blur = outcome.pixel_size, outcome.physical
     found |= {
+        "sigma_unit": outcome.unit,
+        "spacing": estimate.params.spacing,
         "sigma_in_unit": blur and blur.sigma,
         "standard_error_in_unit": blur and blur.sigma_standard_error,
         "fwhm_in_unit": blur and blur.fwhm,
@@ -114,6 +126,7 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
     return {
         **found,
         **attributes(estimate, "mtf50", "mtf50_standard_error", "loss", "noise_std", "num_steps"),
+        "mtf50_unit": f"cycles/{outcome.unit}",
         "sampling": estimate.sampling,
         "angle": estimate.angle if len(outcome.shape) == 2 else None,
         "part": estimate.part and _part_record(estimate.part),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gaussjax.cli.options import fit_keywords, fixed_radius, sampling_keywords
+from gaussjax.cli.pixel_size import pixel_size_of
 from gaussjax.io.colour_agreement import colour_note, depth_note
 from gaussjax.io.decoders import PixelSize
 from gaussjax.io.file_selection import split_selection
@@ -44,9 +45,12 @@ def read_estimated(
     pair, keywords, notes, size = read_pair(options, outputs=[options.plot])
     keywords |= {"boundary": options.boundary, "precision": options.precision}
     keywords["motion"] = options.motion
+    if options.spacing and size is not None:
+        keywords["spacing"] = size.sizes
     keywords |= sampling_keywords(options)
     if options.bounds and options.boundary in PADDED_BOUNDARIES:
-        check_lengths(pair[0], {"--bounds": max(map(abs, options.bounds))})
+        unit = min(keywords.get("spacing", [1]))
+        check_lengths(pair[0], {"--bounds": max(map(abs, options.bounds)) / unit})
     return pair, keywords, notes, size
 
 
@@ -74,7 +78,7 @@ def read_images(
             ("mask", options.mask, blurred),
         )
     ]
-    size = _pixel_size(options, (reference, blurred), notes)
+    size = pixel_size_of(options, (reference, blurred), notes)
     mask = None if all(mask is None for mask in masks) else tuple(masks)
     return (reference.values, blurred.values), mask, notes, size
 
@@ -87,30 +91,6 @@ def noise_shapes(options: argparse.Namespace) -> tuple | None:
         read_image(shape).values if isinstance(shape, str) else shape
         for shape in options.noise_correlation
     )
-
-
-def _pixel_size(
-    options: argparse.Namespace, images: tuple[ImageFile, ImageFile], notes: list[str]
-) -> PixelSize | None:
-    """The size as given, else by the reference's header; a note on what the headers say."""
-    sizes, ndim = getattr(options, "pixel_size", None), len(images[0].values.shape)
-    if sizes is not None:
-        if len(sizes) not in (1, ndim):
-            raise ImageFileError(f"--pixel-size: {len(sizes)} sizes for images of {ndim} axes")
-        return PixelSize(tuple(sizes) * (ndim if len(sizes) == 1 else 1), options.unit, "option")
-    found, other = (image.pixel_size for image in images)
-    if found is not None:
-        text = " x ".join(f"{size:.6g}" for size in found.sizes)
-        notes.append(f"reference: pixels of {text} {found.unit} ({found.source})")
-        if other is not None and not _is_same(found, other):
-            text = " x ".join(f"{size:.6g}" for size in other.sizes)
-            notes.append(f"blurred: its pixels differ, {text} {other.unit} ({other.source})")
-    return found
-
-
-def _is_same(one: PixelSize, other: PixelSize) -> bool:
-    same = one.unit == other.unit and len(one.sizes) == len(other.sizes)
-    return same and np.allclose(one.sizes, other.sizes, rtol=1e-3)
 
 
 def _mask(name: str, file: str | None, image: ImageFile, read: Callable, notes: list[str]) -> Any:

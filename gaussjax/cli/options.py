@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gaussjax.checks import is_size
 from gaussjax.io.errors import why
 from gaussjax.io.output_files import check_replaceable, check_writable
 from gaussjax.model.options import (
@@ -41,6 +40,7 @@ light) and the files are ordinary sRGB pictures: blur is linear in light, and st
 not. Leave it out if a program blurred the stored values, as SciPy, OpenCV and most image editors
 do, or if the files hold linear data.
 """
+AXES = "in the file's order: y, x of an image, z, y, x of a stack, x, y, z of NIfTI"
 _CACHE_HELP = """
 Compiled programs are kept in the user's cache folder, up to 256 MiB, so that later runs start
 sooner. GAUSSJAX_CACHE in the environment names another folder; GAUSSJAX_CACHE=0 keeps none.
@@ -92,7 +92,7 @@ def add_fit_options(parser: argparse.ArgumentParser, *, generalised: bool = Fals
         "--family",
         choices=ALL_FAMILIES if generalised else FAMILIES,
         default="isotropic",
-        help="one sigma (default), one per axis (y first), or a covariance, of which the sigmas"
+        help=f"one sigma (default), one per axis ({AXES}), or a covariance, of which the sigmas"
         f" along the principal axes are printed, largest first{exponent if generalised else ''}",
     )
     parser.add_argument("--initial", type=finite, metavar="SIGMA", help="sigma to start from, px")
@@ -241,33 +241,6 @@ def sampling_keywords(options: argparse.Namespace) -> dict[str, Any]:
         "pixel": options.pixel,
         "centre": places[0] if len(places) == 1 else places,
     }
-
-
-def add_pixel_size(parser: argparse.ArgumentParser) -> None:
-    """The size of a pixel and its unit."""
-    parser.add_argument(
-        "--pixel-size",
-        nargs="+",
-        metavar="SIZE",
-        help="of a pixel, or of every axis (y first), and its unit, as in 0.05 arcsec or 2 2 4 mm,"
-        " to print lengths in that unit too; default: what the header of REFERENCE says",
-    )
-    parser.add_argument("--unit", metavar="UNIT", help="of SIZE, where that does not end with it")
-
-
-def check_pixel_size(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Part the sizes of pixels, which become numbers, from their unit."""
-    words = options.pixel_size or []
-    if words and options.unit is None:
-        *words, options.unit = words
-    if bool(words) != (options.unit is not None):
-        parser.error("--pixel-size: give the size and its unit, as in 0.05 arcsec")
-    try:
-        options.pixel_size = [positive(word) for word in words] or None
-    except argparse.ArgumentTypeError as error:
-        parser.error(f"--pixel-size: {error}")
-    if not all(map(is_size, options.pixel_size or [])):
-        parser.error("--pixel-size: is not from 1e-18 to 1e18: give it in another unit")
 
 
 def check_kernel(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from gaussjax.cli import options as common
 from gaussjax.cli.inputs import noise_shapes, read_images
 from gaussjax.cli.output import OutputFile, report
+from gaussjax.cli.pixel_size import add_pixel_size, check_pixel_size
 from gaussjax.cli.process import one_shot_process
 
 _EXIT_HELP = """
@@ -31,7 +32,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     common.add_part_options(parser)
     _add_measurement_options(parser)
     common.add_general_options(parser)
-    common.add_pixel_size(parser)
+    add_pixel_size(parser)
     parser.add_argument(
         "--plot",
         type=common.figure_path,
@@ -80,7 +81,7 @@ def _add_measurement_options(parser: argparse.ArgumentParser) -> None:
 
 def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Refuse options that contradict each other."""
-    common.check_pixel_size(parser, options)
+    check_pixel_size(parser, options)
     common.check_noise(parser, options)
     common.check_sampling_options(parser, options)
     if options.margin is not None and options.boundary == "periodic":

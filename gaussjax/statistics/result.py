@@ -209,7 +209,9 @@ def scaled(estimate: BlurEstimate, unit: jax.Array | float) -> BlurEstimate:
     )
 
 
-def printed_rows(estimate: BlurEstimate) -> tuple[list[Row], list[Row]]:
+def printed_rows(
+    estimate: BlurEstimate, spacing_unit: str = "in the unit of spacing"
+) -> tuple[list[Row], list[Row]]:
     """The printed table of one estimate whose arrays are NumPy's: what is wrong; what was found.
 
     A value that is refused or doubted does not lead. Of what was found, sigma and FWHM come first.
@@ -221,7 +223,7 @@ def printed_rows(estimate: BlurEstimate) -> tuple[list[Row], list[Row]]:
     if adequacy is not None and by_both:
         sizes = ", ".join(map(as_error, np.atleast_1d(by_model)))
         sigma += f" (noise) +- {sizes} (model: {adequacy.cause_message})"
-    unit = "px" if estimate.params.spacing is None else "in the unit of spacing"
+    unit = "px" if estimate.params.spacing is None else spacing_unit
     _, high = estimate.interval()
     sharper = " (negative: the second image is the sharper one)" if np.any(high < 0) else ""
     rows = [

@@ -104,6 +104,68 @@ def test_sizes_that_are_none(folder, capsys, options, reason):
     assert reason in error_line(capsys, "estimate", "a.npy", "a.npy", *options)
 
 
+@pytest.fixture(scope="module")
+def volumes(tmp_path_factory):
+    """A blur that is round in mm, of voxels that are not, in NIfTI and without a header."""
+    nibabel, folder = library("nibabel"), tmp_path_factory.mktemp("volumes")
+    scene = np.random.default_rng(1).random((28, 26, 24)).astype(np.float32)
+    soft = scipy.ndimage.gaussian_filter(scene, [1.5, 1.5, 1.2])
+    for name, volume in (("a", scene), ("b", soft)):
+        cut = volume[2:-2, 2:-2, 2:-2]
+        image = nibabel.Nifti1Image(cut, np.diag([2, 2, 2.5, 1]))
+        image.header.set_xyzt_units("mm")
+        nibabel.save(image, folder / f"{name}.nii")
+        np.save(folder / f"{name}.npy", cut)
+    return folder
+
+
+def test_one_sigma_in_the_unit_of_the_header(volumes, monkeypatch, capsys):
+    monkeypatch.chdir(volumes)
+    code, record = run_json(capsys, "a.nii", "b.nii", "--kernel", "sampled", "--spacing", "header")
+    assert code == 0
+    assert record["sigma"] == pytest.approx(3.0, rel=2e-3)
+    assert (record["sigma_unit"], record["mtf50_unit"]) == ("mm", "cycles/mm")
+    assert record["spacing"] == record["pixel_size"] == [2, 2, 2.5]
+    options = ["--kernel", "sampled", "--spacing", "2", "2", "2.5", "mm"]
+    assert main(["estimate", "a.npy", "b.npy", *options]) == 0
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first.endswith(" mm")
+    assert second.endswith(" px")
+    in_px = [float(text.split()[-1]) for text in second.split(" +- ")[:-1]]
+    assert in_px == pytest.approx([1.5, 1.5, 1.2], rel=2e-3)
+    line = error_line(capsys, "estimate", "a.npy", "b.npy", "--spacing", "header")
+    assert "a.npy: its header tells no size of pixels" in line
+
+
+def test_what_is_taken_for_granted_of_oblong_voxels(volumes, monkeypatch):
+    monkeypatch.chdir(volumes)
+
+    def notes(*options):
+        options = _parse(["estimate", "a.nii", "b.nii", *options])
+        return read_pair(options, outputs=[None])[2]
+
+    assert "fits one in mm, --family axis_aligned fits one per axis" in notes()[-1]
+    assert "--spacing header" in notes()[-1]
+    assert not any("assumes" in note for note in notes("--family", "axis_aligned"))
+    assert not any("assumes" in note for note in notes("--spacing", "header"))
+    told, assumed = notes("--pixel-size", "1", "1", "2", "um")
+    assert told == "--pixel-size: 1 x 1 x 2 um, not 2 x 2 x 2.5 mm as the NIfTI header says"
+    assert "--spacing 1 1 2 um" in assumed
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--pixel-size", "1", "mm"], "leave out --pixel-size"),
+        (["--family", "full"], "goes without --family full"),
+        (["--plot", "x.png"], "goes without --plot"),
+    ],
+)
+def test_what_spacing_does_not_go_with(capsys, options, reason):
+    spacing = ["--spacing", "1", "mm"]
+    assert reason in error_line(capsys, "estimate", "a.npy", "b.npy", *spacing, *options)
+
+
 def test_depths_that_differ_are_a_note(folder):
     scene = np.random.default_rng(3).random((SIDE, SIDE))
     PIL.Image.fromarray(np.rint(255 * scene).astype(np.uint8)).save("a.png")
