@@ -4,7 +4,6 @@ import sys
 from collections.abc import Sequence
 
 INTERRUPTED = 130  # what a shell reports for a process ended by SIGINT
-INTERRUPTED_MESSAGE = "gaussjax: interrupted"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -14,6 +13,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from gaussjax.cli.app import main as run
 
         return run(arguments)
-    except KeyboardInterrupt:
-        print(INTERRUPTED_MESSAGE, file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(interrupted_line(interrupt), file=sys.stderr)
         return INTERRUPTED
+
+
+def interrupted_line(interrupt: KeyboardInterrupt) -> str:
+    """What is said of an interrupt: with what its raiser knows of what is kept."""
+    return ": ".join(["gaussjax: interrupted", *(str(each) for each in interrupt.args)])

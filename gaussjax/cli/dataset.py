@@ -1,17 +1,18 @@
 """``gaussjax dataset``: the one blur of many pairs of files."""
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gaussjax.cli import options as common
 from gaussjax.cli.inputs import keep_inputs, noise_shapes
 from gaussjax.cli.output import OutputFile, ProgressBar, printable, report
-from gaussjax.cli.process import streaming_process
+from gaussjax.cli.process import interrupt_held_back, streaming_process
 from gaussjax.io.covariate_table import read_covariates
 from gaussjax.io.images import ImageFileError
 from gaussjax.io.pair_set import PairSet, open_pairs
@@ -47,7 +48,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         summary="the one sigma of very many pairs",
         description="Estimate the one Gaussian blur that turns the references of many pairs into"
         " their blurred partners, in memory that does not grow with the number of pairs.",
-        notes=_SOURCE_HELP + common.FILE_HELP + _EXIT_HELP,
+        notes=_SOURCE_HELP + common.FILE_HELP + _EXIT_HELP + common.INTERRUPTED_HELP,
     )
     parser.add_argument(
         "reference", metavar="REFERENCE", help="folder or stack of the sharp images, or a list"
@@ -117,7 +118,8 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         "--save-every",
         type=common.positive,
         metavar="SECONDS",
-        help=f"between two writings of STATE; default: {_SAVE_EVERY:g}",
+        help="between two writings of STATE, the first of which waits for the first pairs, whose"
+        f" program may take a minute to compile; default: {_SAVE_EVERY:g}",
     )
     bar = parser.add_mutually_exclusive_group()
     bar.add_argument(
@@ -221,7 +223,14 @@ def _fit(
         jax.enable_x64(options.double),
         closing(ProgressBar(len(pairs), is_shown=options.progress)) as progress,
         _shown(StateWarning, progress.tell) as warned,
+        interrupt_held_back() if options.resume else nullcontext() as raise_interrupt,
     ):
+
+        def on_progress(done: int) -> None:
+            progress(done)
+            if raise_interrupt is not None:
+                raise_interrupt()
+
         try:
             estimate = fit_dataset(
                 pairs,
@@ -235,11 +244,22 @@ def _fit(
                 max_bad=options.max_bad,
                 state=options.resume,
                 save_every=options.save_every or _SAVE_EVERY,
-                on_progress=progress,
+                on_progress=on_progress,
             )
         except TooManyBadPairsError as error:
             raise ImageFileError(f"{error} (--max-bad)") from error
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(_kept(options.resume)) from interrupt
     return estimate, next((each.reason for each in warned if each.is_last), None)
+
+
+def _kept(state: str | None) -> str:
+    """What an interrupted run leaves."""
+    if state is None:
+        return "nothing is kept; with --resume STATE a run can go on"
+    if os.path.exists(state):
+        return f"{printable(state)} holds what was done; the same command goes on from there"
+    return f"no pair was done, and {printable(state)} is not written yet"
 
 
 @contextmanager

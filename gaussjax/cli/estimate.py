@@ -32,7 +32,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "estimate",
         summary="sigma of the Gaussian that turns one image into the other",
         description="Estimate the Gaussian blur that turns REFERENCE into BLURRED.",
-        notes=common.FILE_HELP + _EXIT_HELP,
+        notes=common.FILE_HELP + _EXIT_HELP + common.INTERRUPTED_HELP,
     )
     common.add_pair_options(parser, generalised=True)
     common.add_sampling_options(parser)

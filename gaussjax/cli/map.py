@@ -26,7 +26,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         summary="sigma over the frame, tile by tile",
         description="Estimate the Gaussian blur that turns REFERENCE into BLURRED on tiles of the"
         " frame, where it varies.",
-        notes=common.FILE_HELP + _EXIT_HELP,
+        notes=common.FILE_HELP + _EXIT_HELP + common.INTERRUPTED_HELP,
     )
     parser.add_argument(
         "--tile",

@@ -41,6 +41,7 @@ not. Leave it out if a program blurred the stored values, as SciPy, OpenCV and m
 do, or if the files hold linear data.
 """
 AXES = "in the file's order: y, x of an image, z, y, x of a stack, x, y, z of NIfTI"
+INTERRUPTED_HELP = "  130  interrupted, by Ctrl-C\n"  # the last of the exit codes
 _CACHE_HELP = """
 Compiled programs are kept in the user's cache folder, up to 256 MiB, so that later runs start
 sooner. GAUSSJAX_CACHE in the environment names another folder; GAUSSJAX_CACHE=0 keeps none.

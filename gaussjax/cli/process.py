@@ -2,14 +2,17 @@
 
 import gc
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from importlib.util import find_spec
+from typing import Any
 
-from gaussjax.cli import INTERRUPTED, INTERRUPTED_MESSAGE
+from gaussjax.cli import INTERRUPTED, interrupted_line
 from gaussjax.io.pair_reader import usable_cores
 from gaussjax.numerics.program_cache import keep_programs
 
@@ -70,13 +73,55 @@ def _ended_at_once_if_interrupted() -> Iterator[None]:
     """End the process at Ctrl-C, when all contexts inside of this one have been left.
 
     The interpreter cannot take down a backend that is at work or has half compiled a program:
-    every other time it crashes.
+    every other time it crashes. Where nothing can be raised, as in JAX's hook of the garbage
+    collector, Python would tell of the interrupt and go on: it ends the process there.
     """
+
+    def end(interrupt: KeyboardInterrupt) -> None:
+        print(interrupted_line(interrupt), file=sys.stderr, flush=True)
+        os._exit(INTERRUPTED)
+
+    def not_raised(unraisable: Any) -> None:
+        if isinstance(unraisable.exc_value, KeyboardInterrupt):
+            end(unraisable.exc_value)
+        before(unraisable)
+
+    before, sys.unraisablehook = sys.unraisablehook, not_raised
     try:
         yield
-    except KeyboardInterrupt:
-        print(INTERRUPTED_MESSAGE, file=sys.stderr, flush=True)
-        os._exit(INTERRUPTED)
+    except KeyboardInterrupt as interrupt:
+        end(interrupt)
+    finally:
+        sys.unraisablehook = before
+
+
+@contextmanager
+def interrupt_held_back() -> Iterator[Callable[[], None]]:
+    """Hold Ctrl-C back until the function that is handed over is called, which raises it.
+
+    A second one is raised at once. A handler that is not Python's own is left alone.
+    """
+    asked = []
+
+    def hold(*_: object) -> None:
+        asked.append(True)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if sys.stderr.isatty():  # not by print, which may have been interrupted itself
+            os.write(2, b"\ngaussjax: saving what is done; Ctrl-C again ends at once\n")
+
+    def raise_it() -> None:
+        if asked:
+            raise KeyboardInterrupt
+
+    is_ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not is_ours or threading.current_thread() is not threading.main_thread():
+        yield raise_it
+        return
+    signal.signal(signal.SIGINT, hold)
+    try:
+        yield raise_it
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _keep_programs() -> None:

@@ -25,7 +25,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         summary="what a filter did, by frequency, without asking of what shape it is",
         description="Measure the transfer function that turns REFERENCE into BLURRED, with error"
         " bars, coherence, MTF50 and resolution.",
-        notes=common.FILE_HELP + _EXIT_HELP,
+        notes=common.FILE_HELP + _EXIT_HELP + common.INTERRUPTED_HELP,
     )
     parser.add_argument("reference", metavar="REFERENCE", help="file of the image before")
     parser.add_argument("blurred", metavar="BLURRED", help="file of the image after")

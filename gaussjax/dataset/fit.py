@@ -119,7 +119,8 @@ def fit_dataset(
             the data are the same is known by ``pairs.fingerprint()``, where there is one, else by
             the first pairs. A save that fails is a StateWarning, and tried again.
         save_every: seconds between two writings of that file.
-        on_progress: called with the number of pairs of a pass that have been dealt with.
+        on_progress: called with the number of pairs of a pass that have been dealt with. A
+            KeyboardInterrupt that it raises ends the run after what is done has been saved.
 
     Returns:
         DatasetEstimate: the joint blur with its error bar, the scatter between the pairs, and

@@ -116,6 +116,25 @@ def _framed(
         yield pair if pair.reference.shape == first else _in_bucket(pair)
 
 
+def _refuse_weights(batch: Batch) -> None:
+    """ValueError where pairs have weights."""
+    if batch.maps[2] is not None:
+        raise ValueError(
+            "noise_std describes the noise of both images: it goes without weights; pair"
+            f" {batch.names[0]} has some"
+        )
+
+
+def _interrupt_by(on_progress: Callable[[int], None] | None, seen: int) -> BaseException | None:
+    """What a call raises to end the run."""
+    try:
+        if on_progress is not None:
+            on_progress(seen)
+    except KeyboardInterrupt as interrupt:
+        return interrupt
+    return None
+
+
 def run_pass(
     current: JointPass,
     pairs: Iterable[LoadedPair | BadPair],
@@ -131,7 +150,7 @@ def run_pass(
     Stops every ``pause`` seconds, and at the end, with no batch half-done. The direction of the
     options is the pass's own. ``told`` is the noise of both images. More bad
     pairs than ``max_bad`` raise TooManyBadPairsError. ``on_progress`` is called with the number of
-    pairs that have been seen.
+    pairs that have been seen; a KeyboardInterrupt that it raises ends the pass after one more stop.
     """
     start, devices = current.start, jax.local_devices()
     mesh, batcher = Mesh(np.asarray(devices), ("pairs",)), Batcher(len(devices))
@@ -152,11 +171,8 @@ def run_pass(
         vector, unit = jnp.asarray(start.vector, dtype), jnp.asarray(start.unit, dtype)
         number = jnp.uint32(batch.positions[0])
         point = LinearizationPoint(vector, unit, noise, number, correlation)
-        if told is not None and batch.maps[2] is not None:
-            raise ValueError(
-                "noise_std describes the noise of both images: it goes without weights; pair"
-                f" {batch.names[0]} has some"
-            )
+        if told is not None:
+            _refuse_weights(batch)
         maps = *batch.maps, batch.sizes
         usable = Usable(*(m if m is None else jnp.asarray(m) for m in maps))
         images = batch.references, batch.blurreds, usable, batch.present
@@ -180,11 +196,14 @@ def run_pass(
             current.check_bad(max_bad)
         elif (full := batcher.add(pair)) is not None:
             begin(full)
-        if on_progress is not None:
-            on_progress(seen)
-        if time.monotonic() - last >= pause:
+        interrupt = _interrupt_by(on_progress, seen)
+        if interrupt and not running:  # without a batch there is nothing new to keep
+            raise interrupt
+        if interrupt or time.monotonic() - last >= pause:
             finish(seen)
             yield
             last = time.monotonic()
+        if interrupt:
+            raise interrupt
     finish(seen)
     yield

@@ -20,6 +20,7 @@ from processes import COMMAND, run_process
 
 from gaussjax.cli import main
 from gaussjax.cli.output import ProgressBar
+from gaussjax.cli.process import interrupt_held_back
 from gaussjax.model.options import BOUNDARIES
 
 SIDE, SIGMA = 32, 1.2
@@ -377,6 +378,61 @@ def test_interrupt(folder, capsys, monkeypatch):
     assert capsys.readouterr().err == "gaussjax: interrupted\n"
 
 
+def test_what_is_done_at_an_interrupt_is_saved(folder, capsys, monkeypatch):
+    monkeypatch.setattr("gaussjax.io.batches._MOST_PAIRS", 8)
+    resumed = ["dataset", "a", "b", *SAMPLED, "--passes", "1", "--resume", "run.state"]
+    show, interrupt_at = ProgressBar.__call__, 4
+
+    def interrupted(progress, done):
+        if done == interrupt_at:
+            signal.raise_signal(signal.SIGINT)
+        show(progress, done)
+
+    monkeypatch.setattr(ProgressBar, "__call__", interrupted)
+    assert main(resumed) == 130
+    words = "gaussjax: interrupted: no pair was done, and run.state is not written yet\n"
+    assert capsys.readouterr().err == words
+    interrupt_at = 12
+    assert main(resumed) == 130
+    words = "gaussjax: interrupted: run.state holds what was done; the same command goes on"
+    assert capsys.readouterr().err == f"{words} from there\n"
+    with np.load("run.state") as state:
+        assert json.loads(str(state["header"]))["position"] == 12
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    interrupt_at = None
+    assert main(resumed) == 0
+    assert "pairs     20, 0 left out" in capsys.readouterr().out
+    interrupt_at = 4
+    assert main(resumed[:-2]) == 130
+    assert capsys.readouterr().err.endswith(
+        "nothing is kept; with --resume STATE a run can go on\n"
+    )
+
+
+def test_a_second_interrupt_is_not_held_back():
+    with interrupt_held_back() as raise_it:
+        raise_it()
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            raise_it()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_where_nothing_can_be_raised_is_not_lost():
+    code = (
+        "import gc, signal\n"
+        "from gaussjax.cli.process import streaming_process\n"
+        "with streaming_process():\n"
+        "    gc.callbacks.append(lambda *_: signal.raise_signal(signal.SIGINT))\n"
+        "    gc.collect()\n"
+        "    print('went on')\n"
+    )
+    result = run_process(code)
+    found = (result.returncode, result.stdout, result.stderr)
+    assert found == (130, "", "gaussjax: interrupted\n")
+
+
 @pytest.fixture
 def small_files():
     """No file of this process may grow beyond a kilobyte."""
@@ -456,7 +512,8 @@ def test_interrupted_and_killed_runs_go_on(tmp_path, monkeypatch, capsys, rng, d
         process.send_signal(number)
         _, errors = process.communicate(timeout=120)
         if number == signal.SIGINT:
-            assert (process.returncode, errors) == (130, "gaussjax: interrupted\n")
+            assert process.returncode == 130
+            assert errors.startswith("gaussjax: interrupted: run.state holds what was done")
         with np.load("run.state") as state:
             before, position = position, json.loads(str(state["header"]))["position"]
         assert before < position < count
