@@ -13,6 +13,7 @@ Magazine 16(6), 1999.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, NamedTuple
@@ -36,10 +37,13 @@ _STRIP, _SLOPE = 2.0, 0.1
 
 
 class Terms(NamedTuple):
-    """Where every frequency stands among the knots of every term, and the factors of the terms."""
+    """Where every frequency stands among the knots, and the factors of the terms.
 
-    first: jax.Array  # of four coefficients, -1 stands for 1; ``[terms, *half plane]``
-    weights: jax.Array  # of the four, ``[4, terms, *half plane]``
+    Terms over one coordinate are a group: the whole plane, or the wedge and the rest.
+    """
+
+    first: jax.Array  # of four coefficients, -1 stands for 1; ``[groups, *half plane]``
+    weights: jax.Array  # of the four, ``[4, groups, orders, *half plane]``
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,12 @@ class TransferSpline:
     @property
     def num_terms(self) -> int:
         """1; along an axis the orders in its wedge, and as many in the rest of the plane."""
-        return 1 if self.axis is None else 2 * NUM_ORDERS
+        return math.prod(self._groups)
+
+    @property
+    def _groups(self) -> tuple[int, int]:
+        """The groups of terms, and the orders of each."""
+        return (1, 1) if self.axis is None else (2, NUM_ORDERS)
 
     @property
     def size(self) -> int:
@@ -69,44 +78,60 @@ class TransferSpline:
         scale = self.num_bins / math.pi
         radius = _stretched(jnp.sqrt(sum(squares)) * scale, self.num_bins)
         if self.axis is None:
-            return _terms(radius[None], jnp.ones((1, *half), dtype))
+            return _terms(radius[None], jnp.ones((1, 1, *half), dtype))
         along = jnp.sqrt(squares[self.axis]) * scale
         across = sum(square for k, square in enumerate(squares) if k != self.axis)
         part = across * scale**2 / (_STRIP + _SLOPE * along) ** 2
         inside = jnp.where(part < 1, 1, 0).astype(dtype)
         whole = along**2 + across * scale**2
         cosine = along**2 / jnp.where(whole > 0, whole, 1)  # squared
-        factors = [inside * part**order for order in range(NUM_ORDERS)]
-        factors += [(1 - inside) * cosine**order for order in range(NUM_ORDERS)]
-        coordinates = [along] * NUM_ORDERS + [radius] * NUM_ORDERS
-        return _terms(jnp.stack(coordinates), jnp.stack(factors))
+        wedge = [inside * part**order for order in range(NUM_ORDERS)]
+        rest = [(1 - inside) * cosine**order for order in range(NUM_ORDERS)]
+        factors = jnp.stack([jnp.stack(wedge), jnp.stack(rest)])
+        return _terms(jnp.stack([along, radius]), factors)
 
     def combine(self, terms: Terms, coefficients: jax.Array) -> jax.Array:
-        """The spline at every frequency of the half plane."""
-        flat, total = coefficients.reshape(-1), 0
-        for k in range(_NUM_NEIGHBOURS):
-            values = jnp.take(flat, self._places(terms, k), mode="clip")
-            total = total + terms.weights[k] * values
-        return jnp.sum(total, axis=0)
+        """The spline at every frequency of the half plane, of all terms or of a part of them."""
+        groups, orders = terms.weights.shape[1:3]
+        rows = coefficients.reshape(groups, orders, self.size)
+        total = 0
+        for group in range(groups):
+            for k in range(_NUM_NEIGHBOURS):
+                places = jnp.abs(terms.first[group] + k)
+                values = jnp.take(rows[group], places, axis=1, mode="clip")
+                total = total + jnp.sum(terms.weights[k, group] * values, axis=0)
+        return jnp.asarray(total)
 
     def single(self, terms: Terms, index: jax.Array) -> jax.Array:
         """The spline of which one coefficient is 1, by its index among those of all terms."""
-        term, place = index // self.size, index % self.size
-        first, weights = terms.first[term], terms.weights[:, term]
+        (first,), weights = self.term(terms, index // self.size)
+        place = index % self.size
         parts = [
-            jnp.where(jnp.abs(first + k) == place, weights[k], 0) for k in range(_NUM_NEIGHBOURS)
+            jnp.where(jnp.abs(first + k) == place, weights[k, 0, 0], 0)
+            for k in range(_NUM_NEIGHBOURS)
         ]
         return reduce(jnp.add, parts)
 
+    def term(self, terms: Terms, index: jax.Array) -> Terms:
+        """One of the terms alone."""
+        group, order = index // self._groups[1], index % self._groups[1]
+        return Terms(terms.first[group][None], terms.weights[:, group, order][:, None, None])
+
+    def group(self, terms: Terms, index: jax.Array) -> Terms:
+        """The terms over the coordinate of one term: others have no frequency in common with it."""
+        group = index // self._groups[1]
+        return Terms(terms.first[group][None], terms.weights[:, group][:, None])
+
     def sums(self, terms: Terms, values: jax.Array) -> jax.Array:
         """Sums over the half plane of values times every B-spline, ``[terms, size]``."""
-        count = self.num_terms * self.size
-        total = jnp.zeros(count, values.dtype)
-        for k in range(_NUM_NEIGHBOURS):
-            weighted = terms.weights[k] * values[None]
-            places = self._places(terms, k).reshape(-1)
-            total = total + jax.ops.segment_sum(weighted.reshape(-1), places, count)
-        return total.reshape(self.num_terms, self.size)
+        found = []
+        for first, weights in zip(terms.first, jnp.swapaxes(terms.weights, 0, 1), strict=True):
+            # Of the four B-splines of a frequency at once: to look for their place takes longest.
+            weighted = (weights * values[None, None]).reshape(-1, values.size)
+            count = self.size - (_NUM_NEIGHBOURS - 2)
+            sums = jax.ops.segment_sum(weighted.T, first.reshape(-1) + 1, count)
+            found.append(_assembled(sums.reshape(count, _NUM_NEIGHBOURS, -1)))
+        return jnp.concatenate(found)
 
     def gram(self, terms: Terms, values: jax.Array) -> jax.Array:
         """Sums over the half plane of values times every two B-splines, ``[n, n]``."""
@@ -117,37 +142,57 @@ class TransferSpline:
         count = self.num_terms * self.size
         return loops.scan(row, 0, jnp.arange(count, dtype=jnp.int32))[1]
 
-    def _places(self, terms: Terms, k: int) -> jax.Array:
-        """Index of the k-th of four coefficients among those of all terms; even in frequency."""
-        offset = self.size * np.arange(self.num_terms, dtype=np.int32)
-        offset = jnp.asarray(offset).reshape(-1, *[1] * (terms.first.ndim - 1))
-        return jnp.abs(terms.first + k) + offset
+    def band(self, terms: Terms, response: Callable, scale: jax.Array) -> jax.Array:
+        """The matrix of products with B-splines of what a filter brings forth, ``[n, n]``.
+
+        Linear in the filter, on the half plane. Changes of coefficients are tried at one over their
+        scale, ``[terms, size]``, every comb with the terms that it has frequencies in common with.
+        """
+        combs = jnp.asarray(self.combs(), scale.dtype)
+
+        def products(carry, comb):
+            term, coefficients = comb
+            change = self.combine(self.term(terms, term), coefficients / scale[term])
+            return carry, self.sums(self.group(terms, term), response(change))
+
+        owners = jnp.repeat(jnp.arange(self.num_terms, dtype=jnp.int32), len(combs))
+        combs = owners, jnp.tile(combs, (self.num_terms, 1))
+        return self.matrix(loops.scan(products, 0, combs)[1]) * scale.reshape(1, -1)
 
     def combs(self) -> np.ndarray:
-        """Coefficients that hold every colour of every term, ``[terms * colours, terms, size]``."""
-        combs = np.zeros((self.num_terms, NUM_COLOURS, self.num_terms, self.size))
-        for term in range(self.num_terms):
-            for index in range(self.size):
-                combs[term, index % NUM_COLOURS, term, index] = 1
-        return combs.reshape(-1, self.num_terms, self.size)
+        """Coefficients of one term that hold every colour, ``[colours, size]``."""
+        index = np.arange(self.size)
+        return (index[None] % NUM_COLOURS == np.arange(NUM_COLOURS)[:, None]).astype(float)
 
     def matrix(self, responses: jax.Array) -> jax.Array:
-        """Matrix over all coefficients from its products with :meth:`combs`, of their shape.
+        """Matrix over all coefficients from the products of :meth:`combs` of every term.
 
-        B-splines farther apart than their width count as orthogonal. Source: A. R. Curtis, M. J. D.
-        Powell & J. K. Reid, "On the estimation of sparse Jacobian matrices", IMA J. Appl. Math.
-        13(1), 1974.
+        With every B-spline of the term's group, ``[terms, colours, orders, size]``. Those farther
+        apart than their width count as orthogonal. Source: A. R. Curtis, M. J. D. Powell & J. K.
+        Reid, "On the estimation of sparse Jacobian matrices", IMA J. Appl. Math. 13(1), 1974.
         """
-        count = self.num_terms * self.size
-        responses = responses.reshape(self.num_terms, NUM_COLOURS, self.num_terms, self.size)
+        groups, orders = self._groups
         index = np.arange(self.size)
         near = np.abs(index[:, None] - index[None, :]) < _NUM_NEIGHBOURS
-        # The wedge and the rest have no frequency in common.
-        group = np.arange(self.num_terms) // NUM_ORDERS
-        linked = (group[:, None] == group[None, :])[:, None, :, None] & near[None, :, None, :]
-        # [q, l, p, k] -> [p, k, q, l]
-        found = responses[:, index % NUM_COLOURS].transpose(2, 3, 0, 1)
-        return jnp.where(linked, found, 0).reshape(count, count)
+        # [g, p, k, q, l] -> [g, q, l, p, k]
+        found = responses.reshape(groups, orders, NUM_COLOURS, orders, self.size)
+        found = found[:, :, index % NUM_COLOURS].transpose(0, 3, 4, 1, 2)
+        blocks = jnp.where(near[:, None, :], found, 0).reshape(groups, orders * self.size, -1)
+        return jax.scipy.linalg.block_diag(*blocks)
+
+
+def _assembled(sums: jax.Array) -> jax.Array:
+    """Sums of every coefficient, ``[terms, size]``, from those by the first of its four.
+
+    These have the shape ``[size - 2, 4, terms]``; the first is -1, which stands for 1: the spline
+    is even in frequency.
+    """
+    mirrored, total = sums[0, 0], 0
+    for k in range(_NUM_NEIGHBOURS):
+        part = sums[:, k] if k else sums[1:, 0]
+        before = max(k - 1, 0)
+        total = total + jnp.pad(part, ((before, _NUM_NEIGHBOURS - 1 - k), (0, 0)))
+    return jnp.asarray(total).at[1].add(mirrored).T
 
 
 def spline_rows(knots: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
@@ -161,7 +206,8 @@ def spline_rows(knots: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
 
 def _terms(coordinates: jax.Array, factors: jax.Array) -> Terms:
     below = jnp.floor(coordinates)
-    parts = [_b_spline(coordinates - below - (k - 1)) * factors for k in range(_NUM_NEIGHBOURS)]
+    beyond = (coordinates - below)[:, None]
+    parts = [_b_spline(beyond - (k - 1)) * factors for k in range(_NUM_NEIGHBOURS)]
     return Terms(below.astype(jnp.int32) - 1, jnp.stack(parts))
 
 

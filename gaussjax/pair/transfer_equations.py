@@ -89,8 +89,7 @@ class TransferEquations:
         The first is the transform of a reference, the second :meth:`Layout.transform` of the other.
         """
         weights = self.layout.product_weights(self.window.dtype)
-        values = first.real * second.real + first.imag * second.imag
-        return self.spline.sums(self.terms, weights * values)
+        return self.spline.sums(self.terms, weights * _real_product(first, second))
 
     def powers(self, values: jax.Array) -> jax.Array:
         """Means of real values times every B-spline over the whole plane, ``[terms, size]``."""
@@ -134,27 +133,27 @@ class TransferEquations:
             left = self.layout.with_noise_gain(weights)
             return matrix - shared * self.spline.gram(self.terms, left)
 
-        def response(comb):
-            added = self.spline.combine(self.terms, comb)
+        def response(added):
             field = self.centred(self.layout.image(multiply(added, self.moved)))
             seen = self.layout.transform(self.window * field)
             noise = shared * weights * self.layout.with_noise_gain(added)
-            return self.products(instrument, seen) - self.spline.sums(self.terms, noise)
+            return weights * _real_product(instrument, seen) - noise
 
         return self._band(response, self.moved)
 
     def scatter(self, instrument: jax.Array, level: jax.Array) -> jax.Array:
         """Covariance of the equations by noise of this level, ``[n, n]``."""
         root = jnp.sqrt(level.reshape(-1))
+        weights = self.layout.product_weights(self.window.dtype)
         if self.layout.grid is not None:
             bands = self._bands(instrument)
             matrix = _inner(self.window, bands, bands, self.window**2)
             return matrix * root[:, None] * root[None, :]
 
-        def response(comb):
-            added = self.spline.combine(self.terms, comb)
+        def response(added):
             field = self.centred(self.layout.image(multiply(added, instrument)))
-            return self.products(instrument, self.layout.transform(self.window**2 * field))
+            seen = self.layout.transform(self.window**2 * field)
+            return weights * _real_product(instrument, seen)
 
         return self._band(response, instrument) * root[:, None] * root[None, :]
 
@@ -169,14 +168,15 @@ class TransferEquations:
         return loops.scan(image, 0, jnp.arange(count, dtype=jnp.int32))[1]
 
     def _band(self, response, changed: jax.Array) -> jax.Array:
-        """The matrix of a linear map of coefficients, which are changes of this image's filter."""
+        """The matrix of a linear map of coefficients, which are changes of this image's filter.
+
+        The response to a filter is the part of every frequency in its sums with B-splines.
+        """
         # Photographs have a million times the power at low frequencies: of changes alike, what the
         # window leaks of it would hide what high frequencies make of theirs.
         power = self.powers(squared_magnitude(changed))
         size = jnp.sqrt(jnp.where(power > 0, power, 1))
-        combs = jnp.asarray(self.spline.combs(), self.window.dtype) / size[None]
-        _, responses = loops.scan(lambda carry, comb: (carry, response(comb)), 0, combs)
-        return self.spline.matrix(responses) * size.reshape(1, -1)
+        return self.spline.band(self.terms, response, size)
 
     def shift_step(self, change: jax.Array, residual: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Change of the shift by least squares, px, and its covariance over the noise level."""
@@ -191,6 +191,11 @@ class TransferEquations:
         heavier = product(weighted, weighted.T)
         covariance = product(product(inverse, heavier), inverse)
         return product(inverse, step), covariance
+
+
+def _real_product(first: jax.Array, second: jax.Array) -> jax.Array:
+    """The part of every frequency in the sum over px of one image times another."""
+    return first.real * second.real + first.imag * second.imag
 
 
 def _inner(window: jax.Array, first: jax.Array, second: jax.Array, weights: jax.Array) -> jax.Array:

@@ -40,14 +40,35 @@ def test_rows_are_the_curve_and_its_slope(x64, rng):
     assert abs(float(slopes[0] @ row)) < 1e-12  # even in frequency
 
 
-def test_a_band_is_found_from_seven_products(x64, rng):
-    spline = TransferSpline((16, 16), 5)
+@pytest.mark.parametrize("axis", [None, 0])
+def test_a_band_is_found_from_seven_products_of_every_term(axis, x64, rng):
+    spline = TransferSpline((16, 16), 5, axis)
+    groups, orders = (1, 1) if axis is None else (2, 3)
     index = np.arange(spline.size)
-    band = rng.normal(size=(spline.size,) * 2) * (np.abs(index[:, None] - index[None]) < 4)
+    near = np.abs(index[:, None] - index[None]) < 4
+    shape = groups, orders, spline.size
+    band = rng.normal(size=shape + shape) * near[:, None, None, :]
+    # Terms over different coordinates have no frequency in common.
+    band *= np.eye(groups)[:, None, None, :, None, None]
     combs = spline.combs()
-    assert combs.shape == (7, 1, spline.size)
-    found = spline.matrix(jnp.asarray(np.einsum("kl,cpl->cpk", band, combs)))
-    np.testing.assert_allclose(found, band)
+    assert combs.shape == (7, spline.size)
+    responses = np.einsum("gqlgpk,ck->gpcql", band, combs)
+    found = spline.matrix(jnp.asarray(responses.reshape(-1, 7, orders, spline.size)))
+    np.testing.assert_allclose(found, band.reshape(found.shape))
+
+
+def test_a_part_of_the_terms_is_that_part_of_all(x64, rng):
+    spline = TransferSpline((12, 14), 4, axis=1)
+    terms = spline.terms(jnp.float64)
+    coefficients = jnp.asarray(rng.normal(size=(6, spline.size)))
+    field = jnp.asarray(rng.normal(size=(12, 8)))
+    parts = [spline.combine(spline.term(terms, k), coefficients[k]) for k in range(6)]
+    np.testing.assert_allclose(sum(parts), spline.combine(terms, coefficients), atol=1e-12)
+    sums = spline.sums(terms, field)
+    np.testing.assert_allclose(np.sum(coefficients * sums), np.sum(field * sum(parts)), rtol=1e-12)
+    for k in range(6):
+        group = slice(0, 3) if k < 3 else slice(3, 6)
+        np.testing.assert_array_equal(spline.sums(spline.group(terms, k), field), sums[group])
 
 
 def test_along_an_axis_the_first_term_is_the_axis_alone(x64, rng):
