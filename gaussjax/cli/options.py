@@ -34,7 +34,7 @@ FILE_HELP = """
 Files are PNG, JPEG, BMP, GIF, WebP, AVIF, HEIC, PPM, TIFF (8 bit, 16 bit, float), FITS, NIfTI,
 Zarr, .npy or .npz; the content decides, not the name. FILE[1] and FILE[NAME] select an extension
 of a FITS file, an array of .npz or Zarr, a volume of a NIfTI series. Colour is reduced to
-luminance; no axis of an array is read as colour. NaN in FITS and NIfTI is no data, and masked.
+luminance; no axis of an array is read as colour. NaN in FITS, NIfTI and TIFF is no data, masked.
 Use --linearize if the blur happened in light (a lens, a defocus, a renderer that works in linear
 light) and the files are ordinary sRGB pictures: blur is linear in light, and stored sRGB values are
 not. Leave it out if a program blurred the stored values, as SciPy, OpenCV and most image editors
@@ -146,7 +146,8 @@ def add_part_options(parser: argparse.ArgumentParser) -> None:
         "--page",
         type=count_or_zero,
         metavar="N",
-        help="of a stack, from 0 on; default: the stack is a volume",
+        help="of a stack, from 0 on: along its first axis, of NIfTI the third, where a page is an"
+        " axial slice; default: the stack is a volume",
     )
 
 

@@ -1,8 +1,8 @@
 """One channel of several, and one page of a stack: what a caller picks of a file.
 
 Channels lie along the last axis: the colours of a picture, or the bands of a multispectral image.
-Pages lie along the first axis of a stack. Y, Cb and Cr of a picture are those of JPEG files,
-without their constants.
+Pages lie along the first axis of a stack, and along the third, z, of a NIfTI volume. Y, Cb and Cr
+of a picture are those of JPEG files, without their constants.
 
 Source: ITU-T T.871 (2011), "JPEG File Interchange Format", clause 7.
 """
@@ -69,17 +69,25 @@ def is_of_stored_values(channel: str) -> bool:
 
 def page_of(decoded: Decoded, page: int) -> Decoded:
     """One page of a stack; ImageFileError beyond the last, and for a file that is one image."""
-    samples = decoded.samples
-    if samples.ndim - (decoded.colour or decoded.bands) != 3:
+    samples, axis = decoded.samples, decoded.page_axis
+    rank = samples.ndim - (decoded.colour or decoded.bands)
+    if rank != 3 and not decoded.is_series:
         raise ImageFileError("is read as one image, which has no pages: leave out --page")
-    if page >= len(samples):
-        raise ImageFileError(f"has no page {page}: there are 0 to {len(samples) - 1}")
+    count = samples.shape[axis]
+    if page >= count:
+        raise ImageFileError(f"has no page {page}: there are 0 to {count - 1}")
     kept = tuple(note for note in decoded.notes if "read as a volume" not in note)
     size = decoded.pixel_size
-    if size is not None:
-        size = replace(size, sizes=size.sizes[1:])
-    notes = (*kept, f"page {page} of {len(samples)} used")
-    return replace(decoded, samples=samples[page], notes=notes, pixel_size=size)
+    if size is not None and len(size.sizes) == rank:
+        size = replace(size, sizes=(*size.sizes[:axis], *size.sizes[axis + 1 :]))
+    along = ", along the third axis" if axis else ""
+    return replace(
+        decoded,
+        samples=np.take(samples, page, axis),
+        notes=(*kept, f"page {page} of {count} used{along}"),
+        pixel_size=size,
+        is_series=False,
+    )
 
 
 def _refuse_grey(decoded: Decoded) -> None:

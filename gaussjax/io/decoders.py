@@ -58,6 +58,8 @@ class Decoded:
     nan_is_no_data: bool = False
     are_flags: bool = False  # of a data-quality plane: 0 is a good pixel
     bands: bool = False  # the last axis holds bands that are no colour: one has to be chosen
+    is_series: bool = False  # the first axis holds times or positions: one has to be chosen
+    page_axis: int = 0  # along which a volume is cut
 
 
 def check_samples(samples: np.ndarray) -> None:

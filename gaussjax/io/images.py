@@ -77,7 +77,8 @@ def read_image(
         linearize: decode 8- and 16-bit samples from sRGB to linear light, 0 to 1, before colour
             is reduced to luminance. Float samples are taken to be linear already.
         channel: of the last axis, instead of luminance: see :mod:`gaussjax.io.channels`.
-        page: of a stack, from 0 on; None: the stack is a volume.
+        page: of a stack, from 0 on, along its first axis, of NIfTI the third, z; None: the stack
+            is a volume.
 
     Raises:
         ImageFileError: in one line that names the file, whatever is wrong with it.

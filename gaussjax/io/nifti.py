@@ -48,6 +48,7 @@ def decode_nifti(path: Path, selection: str | None = None) -> Decoded:
         notes=tuple(notes),
         pixel_size=known_size((zooms[k] for k in kept), unit, "NIfTI header"),
         nan_is_no_data=True,
+        page_axis=2 if len(kept) == 3 else 0,  # axes are x, y, z: a page is an axial slice
     )
 
 

@@ -28,6 +28,11 @@ def to_values(
     """
     samples = decoded.samples
     check_samples(samples)
+    if decoded.is_series:
+        raise ImageFileError(
+            f"holds {len(samples)} images or volumes, of times or positions; choose one by --page,"
+            " or export it"
+        )
     if decoded.bands and channel is None:
         raise ImageFileError(
             f"{samples.shape[-1]} samples per pixel are neither grey nor RGB; choose one of them"

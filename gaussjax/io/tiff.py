@@ -50,7 +50,7 @@ def decode_tiff(path: Path, selection: str | None = None) -> Decoded:
         bits, colormap = page.bitspersample, page.colormap
         pixel_size = _pixel_size(tiff, series)
     axes = series.axes
-    _check_axes(axes.replace("S", ""), series.shape)
+    is_series = _check_axes(axes.replace("S", ""), series.shape)
     if samples.dtype == bool:
         samples, bits = np.where(samples, np.uint8(255), np.uint8(0)), 8  # as 1-bit PNG is read
     scale = full_scale(samples.dtype, bits)
@@ -79,10 +79,23 @@ def decode_tiff(path: Path, selection: str | None = None) -> Decoded:
     bands = samples.ndim > len(axes) and samples.shape[-1] > (4 if colour else 2)
     if samples.ndim > len(axes) and not bands:
         samples = drop_extra_sample(samples, 3 if colour else 1, notes)
-    if len(axes) == 3:
+    if "C" in axes:
+        samples, axes = np.moveaxis(samples, axes.index("C"), -1), axes.replace("C", "")
+        bands = True
+    if len(axes) == 3 and not is_series:
         notes.append(f"stack of {samples.shape[0]} pages read as a volume")
     colour = colour and not bands
-    return Decoded(samples, scale, colour, orientation, tuple(notes), pixel_size, bands=bands)
+    return Decoded(
+        samples,
+        scale,
+        colour,
+        orientation,
+        tuple(notes),
+        pixel_size,
+        nan_is_no_data=True,  # what programs of geography and microscopy write there
+        bands=bands,
+        is_series=is_series,
+    )
 
 
 def map_tiff(path: Path) -> Decoded | None:
@@ -99,10 +112,15 @@ def map_tiff(path: Path) -> Decoded | None:
     return None
 
 
-def _check_axes(axes: str, shape: tuple[int, ...]) -> None:
-    """Refuse times, channels and positions, of which one has to be chosen."""
-    if len(axes) < 3 or (len(axes) == 3 and axes[0] in _STACK_AXES):
-        return
+def _check_axes(axes: str, shape: tuple[int, ...]) -> bool:
+    """Whether the first axis is one of times or positions; refuse several, and colour channels.
+
+    Beside one of channels, C, to choose from.
+    """
+    scene = axes.replace("C", "") if len(axes) == len(shape) else axes
+    several = scene[:-3] if scene[-3:-2] in _STACK_AXES else scene[:-2]
+    if len(several) <= 1 and "C" not in scene:
+        return bool(several)
     leading = axes[:-3] if axes[-3] in _STACK_AXES else axes[:-2]
     place = ", ".join("0" * len(leading))
     raise ImageFileError(
@@ -156,7 +174,7 @@ def _pixel_size(tiff: Any, series: Any) -> PixelSize | None:
             source, found = "OME header", _ome_sizes(tiff)
         elif tiff.is_imagej:
             source, found = "ImageJ header", _imagej_sizes(tiff)
-        axes = series.axes.replace("S", "")
+        axes = [axis for axis in series.axes if axis not in "SCT"]
         sizes = tuple(found[axis][0] for axis in axes)
         units = {found[axis][1] for axis in axes}
     except (KeyError, ValueError, TypeError, ZeroDivisionError, AttributeError):

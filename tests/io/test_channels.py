@@ -4,6 +4,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import tifffile
+from image_kinds import library
 
 from gaussjax.io.images import ImageFileError, channel_names, read_image
 
@@ -63,6 +64,17 @@ def test_arrays_have_channels_last_and_pages_first(tmp_path, rng):
     np.save(tmp_path / "a.npy", cube)
     np.testing.assert_array_equal(read_image(tmp_path / "a.npy", page=5).values, cube[5])
     np.testing.assert_array_equal(read_image(tmp_path / "a.npy", channel="7").values, cube[..., 7])
+
+
+def test_pages_of_nifti_are_axial(tmp_path, rng):
+    nibabel, volume = library("nibabel"), rng.random((8, 9, 10)).astype(np.float32)
+    image = nibabel.Nifti1Image(volume, np.diag([1, 2, 3, 1]))
+    image.header.set_xyzt_units("mm")
+    nibabel.save(image, tmp_path / "a.nii")
+    found = read_image(tmp_path / "a.nii", page=9)
+    np.testing.assert_array_equal(found.values, volume[..., 9])
+    assert found.notes == ("page 9 of 10 used, along the third axis",)
+    assert found.pixel_size.sizes == (1, 2)
 
 
 def test_what_is_not_there(picture, tmp_path):

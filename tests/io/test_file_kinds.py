@@ -159,15 +159,36 @@ def test_other_files_are_named_in_one_line(tmp_path, start, kind):
 
 
 @pytest.mark.parametrize(
-    ("axes", "shape", "place"),
-    [("TYX", (3,), r"\[0\]"), ("TCYX", (3, 2), r"\[0, 0\]"), ("TZYX", (3, 2), r"\[0\]")],
+    ("axes", "shape"), [("TYX", (3,)), ("TCYX", (3, 2)), ("TZYX", (3, 2)), ("ZCYX", (3, 2))]
 )
-def test_series_of_images_are_told_from_volumes(tmp_path, axes, shape, place):
+def test_series_of_images_are_told_from_volumes(tmp_path, axes, shape):
     path = tmp_path / "a.ome.tif"
-    metadata = {"axes": axes}
-    tifffile.imwrite(path, np.zeros((*shape, 9, 8), np.uint8), ome=True, metadata=metadata)
-    with pytest.raises(ImageFileError, match=rf"axes {axes} .*imread\(FILE\){place}\)$"):
-        read_image(path)
+    samples = np.arange(np.prod(shape) * 72, dtype=np.uint16).reshape(*shape, 9, 8)
+    tifffile.imwrite(path, samples, ome=True, metadata={"axes": axes})
+    if axes[0] == "T":
+        with pytest.raises(ImageFileError, match=r"holds 3 images or volumes, .* by --page"):
+            read_image(path)
+    channel = "1" if "C" in axes else None
+    if channel:
+        with pytest.raises(ImageFileError, match="choose one of them by --channel"):
+            read_image(path, page=2)
+    image = read_image(path, page=2, channel=channel)
+    np.testing.assert_array_equal(image.values, samples[2, 1] if channel else samples[2])
+    if axes == "ZCYX":
+        np.testing.assert_array_equal(read_image(path, channel="1").values, samples[:, 1])
+
+
+def test_several_series_and_colours_beside_channels_are_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    for axes, shape, place in (
+        ("QTYX", (2, 3, 9, 8), r"\[0, 0\]"),
+        ("CYXS", (2, 9, 8, 3), r"\[0\]"),
+    ):
+        samples = np.zeros(shape, np.uint8)
+        photometric = "rgb" if "S" in axes else "minisblack"
+        tifffile.imwrite(path, samples, metadata={"axes": axes}, photometric=photometric)
+        with pytest.raises(ImageFileError, match=rf"TIFF axes .*imread\(FILE\){place}\)$"):
+            read_image(path)
 
 
 def png_chunk(name, body):

@@ -228,11 +228,28 @@ def test_tiff_volume(tmp_path, rng):
     assert has_note(image, "3 pages")
 
 
-def test_tiff_refuses_axes_that_are_not_space(tmp_path, rng):
+def test_frames_and_channels_of_imagej_are_chosen(tmp_path, rng):
     movie = rng.random((3, HEIGHT, WIDTH)).astype(np.float32)
-    tifffile.imwrite(tmp_path / "a.tif", movie, imagej=True, metadata={"axes": "TYX"})
-    with pytest.raises(ImageFileError, match="TYX"):
-        read_image(tmp_path / "a.tif")
+    path, size = tmp_path / "a.tif", {"resolution": (2, 4)}
+    tifffile.imwrite(path, movie, imagej=True, metadata={"axes": "TYX", "unit": "um"}, **size)
+    with pytest.raises(ImageFileError, match="choose one by --page"):
+        read_image(path)
+    image = read_image(path, page=1)
+    np.testing.assert_array_equal(image.values, movie[1])
+    assert image.pixel_size.sizes == (0.25, 0.5)
+    tifffile.imwrite(path, movie, imagej=True, metadata={"axes": "CYX"})
+    with pytest.raises(ImageFileError, match="choose one of them by --channel"):
+        read_image(path)
+    np.testing.assert_array_equal(read_image(path, channel="2").values, movie[2])
+
+
+def test_nan_in_tiff_is_no_data(tmp_path, rng):
+    values = rng.random((HEIGHT, WIDTH)).astype(np.float32)
+    values[2, 3:5] = np.nan
+    tifffile.imwrite(tmp_path / "a.tif", values)
+    image = read_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(image.known, np.isfinite(values))
+    assert has_note(image, "2 pixels without data masked")
 
 
 @pytest.mark.parametrize("shape", [(9,), (6, 7), (4, 5, 6)])
