@@ -33,6 +33,14 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
+def dtype_of(value: Any) -> np.dtype | None:
+    """The dtype that a caller's array has in NumPy; None of what has none, such as a list."""
+    dtype = getattr(value, "dtype", None)
+    if dtype is None or isinstance(dtype, np.dtype):
+        return dtype
+    return np.asarray(value).dtype  # of a library with dtypes of its own, such as torch
+
+
 def check_option(value: Any, allowed: tuple[str, ...], name: str) -> None:
     """Raise unless ``value`` is one of ``allowed``: TypeError for no text, else ValueError."""
     if isinstance(value, str) and value in allowed:

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussjax.checks import as_flag, did_you_mean
+from gaussjax.checks import as_flag, did_you_mean, masks_of_both
 from gaussjax.dataset.chunks import in_chunks, num_at_once
 from gaussjax.dataset.options import JointOptions
 from gaussjax.dataset.own_root import followed, linearized, own_optimum
@@ -31,7 +31,7 @@ from gaussjax.model.arguments import (
     as_weights,
     check_fit_options,
 )
-from gaussjax.model.array_checks import as_real, is_traced
+from gaussjax.model.array_checks import as_array, as_real, is_traced
 from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.kernels import as_kernel
 from gaussjax.model.noise_correlation import as_noise_correlation
@@ -164,6 +164,12 @@ def _checked(options: dict[str, Any], stacks, grid: CoarseGrid | None) -> dict[s
     both = [jax.ShapeDtypeStruct(stack.shape, np.float32) for stack in stacks]
     as_mask_pair(given["mask"], *both)
     as_weights(given["weights"], both[1])
+    # Programs take arrays of NumPy and JAX only.
+    if given["mask"] is not None:
+        masks = masks_of_both(given["mask"])
+        checked["mask"] = tuple(None if x is None else as_array(x, "mask") for x in masks)
+    if given["weights"] is not None:
+        checked["weights"] = as_array(given["weights"], "weights")
     if grid is not None:
         how = given["boundary"], given["bounds"]
         shapes_across_grids(grid, (shape, stacks[1].shape[1:]), *how)

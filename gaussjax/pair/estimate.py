@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussjax.checks import as_flag
+from gaussjax.checks import as_flag, dtype_of
 from gaussjax.model.arguments import (
     Mask,
     as_noise,
@@ -226,7 +226,7 @@ def _on_frame(
 
 
 def _is_double(*images) -> bool:
-    return any(np.dtype(getattr(x, "dtype", "f4")) == np.float64 for x in images)
+    return any(dtype_of(image) == np.float64 for image in images)
 
 
 def _check_together(family, kernel: Kernel, boundary, noise_std, loss, weights) -> None:

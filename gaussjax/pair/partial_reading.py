@@ -71,7 +71,7 @@ def to_precision(estimate: F) -> F:
         given = reference, blurred, *masks_of_both(mask), options.pop("weights", None)
         names = "reference", "blurred", "mask of reference", "mask of blurred", "weights"
         maps: list[Any] = [
-            x if x is None or hasattr(x, "dtype") else as_real(x, name)
+            x if x is None or isinstance(getattr(x, "dtype", None), np.dtype) else as_real(x, name)
             for x, name in zip(given, names, strict=True)
         ]
         # The checks of the front door, without the pixels.

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.checks import dtype_of
+
 # Units in which floating-point images hold whole numbers: as they are, or bytes scaled to 0 .. 1.
 _UNITS = (1, 255)
 # Pixels that are looked at, and how near to a whole number each of them has to be.
@@ -25,7 +27,8 @@ def quantisation_steps(reference, blurred) -> jax.Array:
 
 def known_steps(reference, blurred) -> jax.Array | None:
     """The steps of two images of integers or booleans, ``[2]``; None of others."""
-    kinds = [np.dtype(getattr(image, "dtype", float)).kind for image in (reference, blurred)]
+    dtypes = [dtype_of(image) for image in (reference, blurred)]
+    kinds = ["f" if dtype is None else dtype.kind for dtype in dtypes]
     if any(kind not in "iub" for kind in kinds):
         return None
     return jax.device_put(np.asarray([kind != "b" for kind in kinds], np.float32))

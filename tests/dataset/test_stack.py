@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.ndimage
+from wrong_values import Tensor
 
 from experiments.shared.synthetic import random_scene
 from gaussjax import Status, Verdict, estimate_blur, estimate_blurs
@@ -84,7 +85,7 @@ def test_other_fits_go_one_by_one():
     known = np.ones(soft.shape, bool)
     known[:, 10:12, 10:12] = False
     soft[~known] = np.nan
-    found = estimate_blurs(sharp, 1.5 * soft, gain=True, mask=known, kernel="sampled")
+    found = estimate_blurs(sharp, 1.5 * soft, gain=True, mask=Tensor(known), kernel="sampled")
     np.testing.assert_array_equal(found.status, Status.ESTIMATED)
     gains = np.asarray(found.params.gain)
     np.testing.assert_allclose(gains, 1.5, rtol=0.05)

@@ -13,6 +13,7 @@ from problems import (
     periodic_blur,
     seed_blur,
 )
+from wrong_values import Tensor
 
 import gaussjax as gj
 from gaussjax import Status
@@ -183,8 +184,19 @@ def test_integers_and_booleans_are_read_as_numbers(dtype):
     blurred = scipy.ndimage.gaussian_filter(image.astype(float), 1.5)
     as_integers = gj.estimate_blur(image, blurred.round().astype(np.uint16))
     np.testing.assert_allclose(as_integers.sigma, 1.5, rtol=0.02)
+    as_tensors = gj.estimate_blur(*map(Tensor, (image, blurred.round().astype(np.uint16))))
+    assert repr(as_tensors) == repr(as_integers)
+    assert as_tensors.sigma == as_integers.sigma
     as_reals = gj.estimate_blur(image.astype(dtype), blurred.round().astype(dtype))
     np.testing.assert_allclose(as_integers.sigma, as_reals.sigma, rtol=1e-5)
+    for options in ({}, {"precision": 0.5}):
+        as_tensors = gj.estimate_blur(
+            *map(Tensor, (image.astype(float), blurred.round())),
+            mask=Tensor(np.ones(image.shape, bool)),
+            **options,
+        )
+        np.testing.assert_allclose(as_tensors.sigma, as_reals.sigma, rtol=1e-4)
+        assert as_tensors.narrowed == (dtype == np.float32)
     mask = image > 100
     same = gj.estimate_blur(mask, periodic_blur(mask.astype(dtype), np.eye(2)), boundary="periodic")
     np.testing.assert_allclose(same.sigma, 1, rtol=1e-4)

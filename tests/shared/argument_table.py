@@ -70,6 +70,7 @@ PATH = static(*PATHS, skipped=["a long text"])  # too long for the file system: 
 # Arrays
 FINITE = ("an image", "an image of bytes", "a Boolean image", "a JAX image", "a negative image")
 FINITE += ("an image of zeros", "an image of FITS", "an image of 80 bit")
+FINITE += ("a tensor",)
 WITH_NAN = ("an image with NaN", "an image of NaN")
 IMAGE = array(*FINITE, *WITH_NAN)  # what is not finite is found where a fit has stumbled on it
 FINITE_IMAGE = array(*FINITE, traced=WITH_NAN)

@@ -26,6 +26,16 @@ class _Speechless:
         raise RuntimeError("of the caller's own")
 
 
+class Tensor:
+    """An array of a library with dtypes of its own, as those of torch."""
+
+    def __init__(self, values):
+        self.values, self.shape, self.dtype = values, values.shape, "torch.float32"
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values if dtype is None else self.values.astype(dtype)
+
+
 def _fails(x):
     raise RuntimeError("of the caller's own")
 
@@ -136,6 +146,7 @@ def values():
         "a random key": jax.random.key(0),
         "an image of FITS": RAMP.astype(">f4"),
         "an image of 80 bit": RAMP.astype(np.longdouble),
+        "a tensor": Tensor(RAMP),
     }
     one = np.ones(1, np.float32)
     ours = {
