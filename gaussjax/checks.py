@@ -16,6 +16,7 @@ import numpy as np
 T = TypeVar("T")
 
 _SHOWN = 60  # characters of a value
+_LEAST_CHANNEL = 16  # px per axis of a colour image; a smaller volume may have so few slices
 _LONGEST_PATH = 4096  # characters; Linux takes no more
 
 
@@ -139,6 +140,11 @@ def _is_encodable(path: str) -> bool:
 def looks_like_colour(shape: tuple[int, ...]) -> bool:
     """Whether an array of this shape is more likely an image with colours last than a volume."""
     return len(shape) == 3 and shape[-1] in (3, 4)
+
+
+def looks_like_channels(shape: tuple[int, ...]) -> bool:
+    """Whether an array of this shape is more likely one with colours first than a volume."""
+    return len(shape) == 3 and shape[0] in (3, 4) and min(shape[1:]) >= _LEAST_CHANNEL
 
 
 def masks_of_both(mask: Any) -> tuple:

@@ -30,6 +30,7 @@ from gaussjax.model.arguments import (
     as_pair,
     as_weights,
     check_fit_options,
+    check_no_channels,
 )
 from gaussjax.model.array_checks import as_array, as_real, is_traced
 from gaussjax.model.folding import CoarseGrid
@@ -153,6 +154,8 @@ def _checked(options: dict[str, Any], stacks, grid: CoarseGrid | None) -> dict[s
     for name, stack in zip(("references", "blurreds"), stacks, strict=True):
         one = jax.ShapeDtypeStruct(stack.shape[1:], stack.dtype)
         jax.eval_shape(partial(as_image, name=name), one)
+    how = given["family"], checked["kernel"], given["boundary"], given["spacing"]
+    check_no_channels("references", shape, *how)
     if given["spacing"] is not None:
         checked["spacing"] = check_spacing(given["spacing"], len(shape), given)
     if given["motion"] is not None:

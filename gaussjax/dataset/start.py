@@ -17,6 +17,7 @@ from gaussjax.dataset.processes import from_every_process
 from gaussjax.dataset.state import JointStart, PassSums, from_arrays, to_arrays
 from gaussjax.io.pair_reader import BadPair, LoadedPair
 from gaussjax.io.pair_stream import PairStream
+from gaussjax.model.arguments import channels_fault
 from gaussjax.model.folding import on_coarse_grid
 from gaussjax.model.params import check_initial
 from gaussjax.model.window import everywhere, taper
@@ -68,9 +69,13 @@ def _shared_start(
     initial,
 ) -> JointStart:
     """The start by the spectra of the first process that has pairs: those of its main shape."""
-    named = {}
+    named, shape, fault = {}, (), ""
     if good:
         (shape, _), *_ = Counter(pair.reference.shape for pair in good).most_common(1)
+        fault = channels_fault(shape, options.family, options.kernel, options.boundary, None)
+    if fault:
+        reasons = [fault]
+    elif good:
         alike = [pair for pair in good if pair.reference.shape == shape]
         references = np.stack([pair.reference for pair in alike])
         blurreds = np.stack([pair.blurred for pair in alike])

@@ -11,7 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussjax.checks import check_option, looks_like_colour, masks_of_both, shown
+from gaussjax.checks import (
+    check_option,
+    looks_like_channels,
+    looks_like_colour,
+    masks_of_both,
+    shown,
+)
 from gaussjax.model.array_checks import (
     as_real,
     as_two_numbers,
@@ -20,6 +26,7 @@ from gaussjax.model.array_checks import (
     is_traced,
     narrowed,
 )
+from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import (
     ALL_FAMILIES,
     BOUNDARIES,
@@ -76,6 +83,31 @@ def as_pair(reference, blurred) -> tuple[jax.Array, jax.Array]:
         return reference, blurred
     dtype = np.promote_types(reference.dtype, blurred.dtype)
     return reference.astype(dtype), blurred.astype(dtype)
+
+
+def check_no_channels(name: str, shape: tuple[int, ...], family: AnyFamily, *how: Any) -> None:
+    """Raise ValueError for the shape of a colour image with its channels first."""
+    if fault := channels_fault(shape, family, *how):
+        raise ValueError(f"{name} of {fault}")
+
+
+def channels_fault(
+    shape: tuple[int, ...], family: AnyFamily, kernel: Kernel, boundary: Boundary, spacing: Any
+) -> str:
+    """What is wrong with the shape of a colour image that has its channels first; empty if nothing.
+
+    Nothing is with what may be asked of a volume of so few slices: with "valid" a blur across them
+    leaves none of them to compare.
+    """
+    told = spacing is not None or kernel.radius is not None or family == "axis_aligned"
+    if boundary != "valid" or told or not looks_like_channels(shape):
+        return ""
+    return (
+        f"shape {shape} looks like a colour image with its channels first: reduce it to luminance,"
+        " or pass the channels as a stack to estimate_blurs, fit_dataset(batched=True) or jax.vmap."
+        " A volume of so few slices takes spacing, family='axis_aligned' or another boundary than"
+        " 'valid'"
+    )
 
 
 def as_mask_pair(
@@ -145,13 +177,15 @@ def as_noise(noise_std: Any, dtype) -> tuple[jax.Array | None, bool]:
     """
     if noise_std is None:
         return None, False
+    levels: Any = noise_std
+    is_number = np.isscalar(levels) and not isinstance(levels, str)
+    hint = "; for noise in blurred only, leave it out" if is_number else ""
+    wanted = f"None, 'estimate' or (std_reference, std_blurred){hint}"
     if isinstance(noise_std, str):
-        check_option(noise_std, ("estimate",), "noise_std")
+        if noise_std != "estimate":
+            raise ValueError(f"noise_std must be {wanted}; got {shown(noise_std)}")
         # Equal levels: only the ratio matters.
         return jax.device_put(np.ones(2, dtype)), True
-    levels: Any = noise_std
-    hint = "; for noise in blurred only, leave it out" if np.isscalar(levels) else ""
-    wanted = f"None, 'estimate' or (std_reference, std_blurred){hint}"
     values = as_two_numbers(noise_std, "noise_std", wanted)
     if values is None:
         levels = jnp.stack([jnp.asarray(noise_std[k], dtype) for k in range(2)])
@@ -163,6 +197,13 @@ def as_noise(noise_std: Any, dtype) -> tuple[jax.Array | None, bool]:
             f"noise_std must be {wanted}, not negative and not both 0; got {shown(noise_std)}"
         )
     return jax.device_put(values.astype(dtype)), False
+
+
+_REMEDIES = {
+    "reference": "mask them, with mask=(mask_reference, mask_blurred), or replace or crop them",
+    "blurred": "mask, replace or crop them",
+    "image": "replace or crop them",
+}
 
 
 def fill_with_mean(image: jax.Array, known: jax.Array | None) -> jax.Array:
@@ -185,7 +226,7 @@ def check_finite(image: jax.Array, name: str, known: jax.Array | None = None) ->
         odd = ~np.isfinite(np.asarray(image))
         bad = np.count_nonzero(odd if known is None else odd & (np.asarray(known) > 0))
         if bad:
-            raise ValueError(f"{name} has {bad} NaN or infinite pixels; mask, replace or crop them")
+            raise ValueError(f"{name} has {bad} NaN or infinite pixels; {_REMEDIES[name]}")
 
 
 def check_bounds(bounds) -> None:

@@ -5,6 +5,7 @@ Single values that never are have theirs in :mod:`gaussjax.checks`.
 
 import numbers
 from collections.abc import Callable, Iterator
+from os import PathLike
 from typing import Any
 
 import jax
@@ -96,9 +97,19 @@ def as_real(value, name: str, kinds: str = "iufb") -> Any:
     array = as_array(value, name)
     kind = kind_of(array.dtype)
     if kind not in kinds:
-        advice = "; pass its magnitude or real part" if kind == "c" else ""
+        advice = _advice(value, name, kind)
         raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}{advice}")
     return array
+
+
+def _advice(value, name: str, kind: str) -> str:
+    """What to do about an array of such a kind, as the end of a sentence."""
+    if kind == "c":
+        return "; pass its magnitude or real part"
+    if isinstance(value, str | PathLike):
+        return "; of a file pass gaussjax.read_image(path).values"
+    holders = (x for x in ("values", "data") if isinstance(getattr(value, x, None), np.ndarray))
+    return f"; pass its array, {name}.{held}" if kind == "O" and (held := next(holders, "")) else ""
 
 
 def as_scalar(value, name: str) -> Any:

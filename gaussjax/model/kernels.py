@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.checks import as_count, as_positive, check_option
+from gaussjax.checks import as_count, as_positive, check_option, shown
 from gaussjax.model.array_checks import check_elementwise
 from gaussjax.model.options import KERNELS, LARGEST_TRUNCATE, KernelName
 from gaussjax.numerics import loops
@@ -49,7 +49,8 @@ class Kernel:
 
     Raises:
         TypeError: no name, number or function.
-        ValueError: an unknown name, or a number out of range.
+        ValueError: an unknown name, a number out of range, or a truncate or radius of another
+            kernel than "sampled".
     """
 
     name: KernelName = "continuous"
@@ -65,6 +66,12 @@ class Kernel:
             check_elementwise(self.radius, "radius", ())
         elif self.radius is not None:
             object.__setattr__(self, "radius", as_count(self.radius, "radius", 1, 2**24))
+        if self.name != "sampled" and (self.truncate, self.radius) != (Kernel.truncate, None):
+            idle = "truncate" if self.radius is None else "radius"
+            raise ValueError(
+                f"{idle} is of kernel='sampled'; got {idle}={shown(getattr(self, idle))} for"
+                f" kernel={self.name!r}"
+            )
 
     @property
     def is_finite(self) -> bool:
@@ -109,12 +116,12 @@ def as_kernel(
     """The convention of three arguments, or the one that is given as ``kernel``.
 
     TypeError for no name, number or function; ValueError for an unknown name, a number out of
-    range, or a Kernel beside another truncate or radius.
+    range, a truncate or radius of another kernel than "sampled", or beside a Kernel.
     """
     if not isinstance(kernel, Kernel):
         check_option(kernel, KERNELS, "kernel")
         return Kernel(kernel, truncate, radius)
-    if Kernel(truncate=truncate, radius=radius) != Kernel():
+    if Kernel("sampled", truncate, radius) != Kernel("sampled"):
         raise ValueError(
             "kernel is a Kernel, which holds truncate and radius: leave these out;"
             f" got truncate={truncate!r}, radius={radius!r}"

@@ -5,6 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +16,7 @@ from gaussjax.model.arguments import (
     as_noise,
     check_finite,
     check_fit_options,
+    check_no_channels,
     check_together,
 )
 from gaussjax.model.array_checks import as_flags, is_traced
@@ -158,7 +160,8 @@ def estimate_blur(
         TypeError: images that are not arrays of real numbers, and options of another type.
         ValueError: shapes that differ, rank 0 or above 3, empty or size-1 axes, an unknown option,
             bounds that are out of order or given for "full", another kernel or boundary than those
-            that "generalised" goes with, the shape of a colour image,
+            that "generalised" goes with, the shape of a colour image, a ``truncate`` or ``radius``
+            that the kernel does not have,
             ``noise_std`` with another loss than "squared" or with weights, ``noise_correlation``
             without it or whose transform is negative, and outside of tracing NaN or infinite pixels
             that are not masked.
@@ -173,7 +176,7 @@ def estimate_blur(
     given = reference, blurred
     on_grid = (mask, weights), (sampling, pixel, centre), boundary, bounds
     reference, blurred, usable, grid = on_grids(reference, blurred, *on_grid)
-    narrowed = _is_double(*given) and reference.dtype != jnp.float64
+    check_no_channels("reference", reference.shape, family, convention, boundary, spacing)
     check_initial(initial, reference.ndim, reference.dtype)
     noise, estimate_noise = as_noise(noise_std, reference.dtype)
     correlation = as_noise_correlation(noise_correlation, noise_std, reference)
@@ -198,7 +201,7 @@ def estimate_blur(
     if moved is not None:
         estimate = with_similarity(estimate, moved.similarity, grid)
     _check_finite(estimate, *data)
-    return replace(estimate, narrowed=narrowed, grid=grid)
+    return replace(estimate, narrowed=_is_narrowed(given, reference), grid=grid)
 
 
 def _estimate(
@@ -225,8 +228,8 @@ def _on_frame(
     return (moved.reference, moved.blurred, moved.usable), moved
 
 
-def _is_double(*images) -> bool:
-    return any(dtype_of(image) == np.float64 for image in images)
+def _is_narrowed(given: tuple, taken: jax.Array) -> bool:
+    return any(dtype_of(x) == np.float64 for x in given) and taken.dtype != jnp.float64
 
 
 def _check_together(family, kernel: Kernel, boundary, noise_std, loss, weights) -> None:

@@ -68,6 +68,10 @@ def batch_rows(batch: Any, verdict: Any) -> list[Row]:
         rows.append(("sigma", f"{text} px, of those that are estimated"))
         rows.append(("error", f"{', '.join(map(as_error, middle))} px, the median standard error"))
     rows.append(("status", counted(Status, status)))
+    if getattr(batch, "covariance_matrix", np.empty((2, 2))).shape[-1] == 1:
+        rows.append(
+            ("note", "each is of a signal of one axis; of a pair of images use estimate_blur")
+        )
     return rows if verdict is None else [*rows, ("verdict", counted(Verdict, verdict))]
 
 

@@ -293,7 +293,10 @@ def _stack_hint(estimate: BlurEstimate) -> list[Row]:
     trusted = not estimate.status and not is_doubted
     if trusted or len(estimate.covariance_matrix) != 3:
         return []
-    text = "read as one volume of three axes; of a stack of images use estimate_blurs or jax.vmap"
+    text = (
+        "read as one volume of three axes; of a stack of images, or of channels, use estimate_blurs"
+        " or jax.vmap, in fit_dataset batched=True"
+    )
     return [("note", text)]
 
 

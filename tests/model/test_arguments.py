@@ -1,5 +1,8 @@
 """Bad input raises a clear error that names the argument, also at trace time under jit."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import jax
 import numpy as np
 import pytest
@@ -20,7 +23,10 @@ STATIC_FAULTS = [
 UNTRACEABLE_FAULTS = [
     (np.full((8, 9), "a"), TypeError, "real numbers, got dtype <U1"),
     (np.full((8, 9), None), TypeError, "real numbers, got dtype object"),
-    ("a.png", TypeError, "real numbers, got dtype"),
+    ("a.png", TypeError, r"real numbers, got dtype <U5; of a file .*read_image\(path\)\.values"),
+    (Path("a.png"), TypeError, r"read_image\(path\)\.values"),
+    (SimpleNamespace(values=GOOD), TypeError, r"got dtype object; pass its array, \w+\.values"),
+    (SimpleNamespace(data=GOOD), TypeError, r"pass its array, \w+\.data"),
     (np.ma.masked_less(GOOD, 0.5), TypeError, "masked array"),
     (None, TypeError, "real numbers, got dtype object"),
     (np.full((8, 9), "2026", "datetime64[Y]"), TypeError, "real numbers, got dtype datetime64"),
@@ -55,6 +61,48 @@ def test_values_beyond_single_precision_are_named(name):
     given = {"reference": GOOD, "blurred": GOOD}
     with pytest.raises(ValueError, match=f"{name} has values beyond 3.4e.38.*jax_enable_x64"):
         gj.estimate_blur(**(given | {name: np.float64(GOOD) * 1e300}))
+
+
+def test_channels_first_are_told_from_a_volume():
+    stack = np.stack([np.pad(GOOD, 8)] * 3)
+    says = r"\(3, 24, 25\) looks like a colour image with its channels first"
+    with pytest.raises(ValueError, match=f"reference of shape {says}"):
+        gj.estimate_blur(stack, stack, kernel="sampled")
+    with pytest.raises(ValueError, match=f"references of shape {says}"):
+        gj.estimate_blurs(stack[None], stack[None])
+    for batched in (False, True):
+        pairs = [(stack[None], stack[None])] if batched else [(stack, stack)]
+        with pytest.raises(ValueError, match=f"shape {says}.*batched=True"):
+            gj.fit_dataset(pairs, batched=batched)
+    # What only a volume has, and volumes too small for an image.
+    for shape, options in {
+        stack.shape: {"boundary": "reflect"},
+        (4, 24, 25): {"family": "axis_aligned"},
+        (3, 16, 16): {"spacing": (4, 1, 1)},
+        (3, 15, 16): {},
+        (5, 24, 25): {},
+    }.items():
+        jax.eval_shape(lambda a, o=options: gj.estimate_blur(a, a, **o), np.zeros(shape))
+
+
+def test_a_batch_of_rows_says_what_it_is_of():
+    found = gj.estimate_blurs(GOOD, GOOD)
+    assert "note      each is of a signal of one axis" in str(found)
+    assert "note" not in str(gj.estimate_blurs(GOOD[None], GOOD[None]))
+
+
+@pytest.mark.parametrize("extent", [{"radius": 2}, {"truncate": 3.0}])
+@pytest.mark.parametrize("kernel", ["continuous", "integrated", "discrete"])
+def test_an_extent_of_a_kernel_that_has_none(kernel, extent):
+    (name, value), *_ = extent.items()
+    with pytest.raises(ValueError, match=f"{name} is of kernel='sampled'; got {name}={value}"):
+        gj.estimate_blur(GOOD, GOOD, kernel=kernel, **extent)
+
+
+def test_missing_pixels_of_the_reference_under_a_mask_of_the_other():
+    holed = np.where(GOOD > 0.9, np.nan, GOOD)
+    with pytest.raises(ValueError, match=r"reference has .*mask=\(mask_reference, mask_blurred\)"):
+        gj.estimate_blur(holed, GOOD, mask=np.isfinite(holed))
 
 
 def test_a_mask_may_have_any_values():

@@ -3,7 +3,7 @@
 A public function or an argument that is missing here fails ``tests/test_arguments.py``.
 """
 
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from inspect import Parameter, signature
 from types import SimpleNamespace
 
@@ -269,7 +269,7 @@ ARGUMENTS = {
         "boundary": BOUNDARY,
     },
     "keep_programs": {"folder": PATH | {"None", "a long text"}},
-    "loss": {"params": SIGMA, "spectra": SPECTRA, **KERNEL_OPTIONS},
+    "loss": {"params": SIGMA - {str(1e9)}, "spectra": SPECTRA, **KERNEL_OPTIONS},
     "map_rows": {"blur_map": NOTHING},
     "noise_of_repeats": {
         "exposures": static(  # an image holds the exposures of a signal
@@ -292,7 +292,7 @@ ARGUMENTS = {
     },
     "share_nuisances": {"estimates": NOTHING, "names": NOTHING},
     "sum_spectra": {"batch": array("spectra of a batch")},
-    "transfer_function": {"params": PARAMS, "image_shape": SHAPE, **KERNEL_OPTIONS},
+    "transfer_function": {"params": PARAMS - {str(1e9)}, "image_shape": SHAPE, **KERNEL_OPTIONS},
     "transfer_profile": {
         "reference": static(*FINITE),
         "blurred": static(*FINITE),
@@ -349,7 +349,7 @@ def calls():
     known = values()
     spectra, batch, one = (known[k] for k in ("spectra", "spectra of a batch", "an estimate"))
     pair = {"reference": RAMP, "blurred": RAMP}
-    found = gj.BlurMap(
+    found_map = gj.BlurMap(
         estimate((2, 2)),
         np.zeros((2, 2, 2)),
         *np.ones((2, 2, 2)),
@@ -373,7 +373,7 @@ def calls():
     many = ("gaussjax.dataset.stack._together", "gaussjax.dataset.stack._one_by_one")
     oriented = ("gaussjax.report.oriented_pair.is_swapped",)
     stacks = {"references": known["a batch"], "blurreds": known["a batch"]}
-    return {
+    found = {
         "BlurEstimate.energy_radius": Call(one.energy_radius),
         "BlurEstimate.in_units": Call(one.in_units, {"pixel_size": 2.0}),
         "BlurEstimate.interval": Call(one.interval),
@@ -403,7 +403,7 @@ def calls():
         "compare_kernels": Call(gj.compare_kernels, pair, (*fit, *oriented)),
         "draw_map": Call(
             gj.draw_map,
-            {"reference": RAMP, "blur_map": found},
+            {"reference": RAMP, "blur_map": found_map},
             ("gaussjax.report.style.new_figure",),
         ),
         "draw_report": Call(
@@ -443,7 +443,7 @@ def calls():
             {"params": 1.0, "spectra": spectra},
             ("gaussjax.spectra.loss.spectral_squares",),
         ),
-        "map_rows": Call(gj.map_rows, {"blur_map": found}),
+        "map_rows": Call(gj.map_rows, {"blur_map": found_map}),
         "noise_of_repeats": Call(
             gj.noise_of_repeats, {"exposures": known["a batch"]}, (f"{repeats}._autocovariance",)
         ),
@@ -469,6 +469,15 @@ def calls():
         ),
         "transfer_profile": Call(gj.transfer_profile, report, oriented),
     }
+    return {name: _with_taps(name, call) for name, call in found.items()}
+
+
+def _with_taps(name, call):
+    """With the kernel that has a truncate and a radius, where it is not the one of a fit."""
+    kernel = {"Kernel": "name"}.get(name, "kernel")
+    if not {kernel, "truncate"} <= set(ARGUMENTS[name]):
+        return call
+    return replace(call, given={kernel: "sampled", **call.given})
 
 
 def _pair_set():
