@@ -1,5 +1,6 @@
 """The TIFF decoder, by tifffile: first series, colours, and the pixel sizes of OME and ImageJ."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,7 @@ def decode_tiff(path: Path, selection: str | None = None) -> Decoded:
     if photometric == "YCBCR" and is_jpeg:
         photometric = "RGB"  # the decoder of JPEG has converted it
     elif photometric == "PALETTE" and colormap is not None and samples.dtype == np.uint8:
-        samples, scale = (colormap >> 8).astype(np.uint8).T[samples], 255
-        photometric = "RGB"
+        samples, scale, photometric = (colormap >> 8).astype(np.uint8).T[samples], 255, "RGB"
         notes.append("palette replaced by its colours")
     elif photometric == "SEPARATED" and samples.shape[-1] == 4 and scale is not None:
         samples, photometric = _from_cmyk(samples, scale), "RGB"
@@ -79,22 +79,25 @@ def decode_tiff(path: Path, selection: str | None = None) -> Decoded:
     bands = samples.ndim > len(axes) and samples.shape[-1] > (4 if colour else 2)
     if samples.ndim > len(axes) and not bands:
         samples = drop_extra_sample(samples, 3 if colour else 1, notes)
-    if "C" in axes:
-        samples, axes = np.moveaxis(samples, axes.index("C"), -1), axes.replace("C", "")
-        bands = True
-    if len(axes) == 3 and not is_series:
+    found = Decoded(samples, scale, colour and not bands, orientation, (), pixel_size, bands=bands)
+    return _with_axes(found, axes, is_series=is_series, notes=notes)
+
+
+def _with_axes(found: Decoded, axes: str, *, is_series: bool, notes: list[str]) -> Decoded:
+    """What the axes other than y and x are: channels go last, and are to be chosen from."""
+    samples, has_channels = found.samples, "C" in axes
+    if has_channels:
+        samples = np.moveaxis(samples, axes.index("C"), -1)
+    if len(axes) - has_channels == 3 and not is_series:
         notes.append(f"stack of {samples.shape[0]} pages read as a volume")
-    colour = colour and not bands
-    return Decoded(
-        samples,
-        scale,
-        colour,
-        orientation,
-        tuple(notes),
-        pixel_size,
-        nan_is_no_data=True,  # what programs of geography and microscopy write there
-        bands=bands,
+    return replace(
+        found,
+        samples=samples,
+        colour=found.colour and not has_channels,
+        bands=found.bands or has_channels,
         is_series=is_series,
+        nan_is_no_data=True,  # what programs of geography and microscopy write there
+        notes=tuple(notes),
     )
 
 
