@@ -430,7 +430,7 @@ def _score_covariance(
     p = len(information)
     if at.departures is not None or options.loss != "squared":
         return product(product(information, found.covariance[:p, :p]), information.T)
-    factors = jnp.sqrt(at.evidence.correlated * at.evidence.uneven)[:p]
+    factors = jnp.sqrt(at.evidence.correlated * at.evidence.uneven.factors)[:p]
     noise = at.summary.noise_variance * (at.scale / unit) ** 2
     return noise * information * jnp.outer(factors, factors)
 

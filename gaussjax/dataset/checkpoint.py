@@ -20,7 +20,7 @@ from gaussjax.io.pair_reader import BadPair
 
 # Version of the file, whose arrays are named after fields: to be raised when a field is renamed, or
 # gets another meaning or length.
-FORMAT = 6
+FORMAT = 7
 
 
 class StateError(ValueError):

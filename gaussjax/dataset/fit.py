@@ -288,7 +288,8 @@ def _result(
 ) -> DatasetEstimate:
     judgement = joint_judgement(fit, total_over_processes)
     assert fit.estimate.adequacy is not None  # it is made with one
-    adequacy = replace(fit.estimate.adequacy, verdict=judgement.verdict)
+    codes = {"verdict": judgement.verdict, "cause": judgement.cause}
+    adequacy = replace(fit.estimate.adequacy, **codes)
     moves = fit.influence / np.maximum(2 * np.sqrt(np.abs(fit.vector)), 1)
     moves = -moves if current.start.swapped else moves
     estimate = DatasetEstimate(

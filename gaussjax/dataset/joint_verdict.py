@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaussjax.dataset.joint_fit import JointFit
+from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.quantiles import binomial_tail
 from gaussjax.statistics.verdict import TRUSTED, Verdict
 
@@ -22,6 +23,7 @@ class JointJudgement:
     """What the pairs of all processes amount to."""
 
     verdict: np.ndarray  # int32
+    cause: np.ndarray  # int32
     num_doubted: int  # of the fitted pairs
     num_aside: int  # pairs that were left out of the fit
 
@@ -32,19 +34,24 @@ def joint_judgement(fit: JointFit, total: Callable[[np.ndarray], np.ndarray]) ->
     told, aside = records.told, ~np.asarray(records.counted)
     moved = told & (records.verdict == Verdict.MISALIGNED)
     poor = told & (records.verdict == Verdict.EXPLAINED_POORLY)
+    named = np.bincount(np.asarray(records.cause)[moved | poor], minlength=max(Cause) + 1)
     numbers = [np.sum(each) for each in (told, moved, poor, aside)]
-    num_told, num_moved, num_poor, num_aside = (int(n) for n in total(np.stack(numbers)))
+    numbers, named = np.split(total(np.concatenate([np.stack(numbers), named])), [len(numbers)])
+    num_told, num_moved, num_poor, num_aside = (int(n) for n in numbers)
     assert fit.estimate.adequacy is not None  # it is made with one
-    verdict = int(fit.estimate.adequacy.verdict)
+    verdict, cause = int(fit.estimate.adequacy.verdict), int(fit.estimate.adequacy.cause)
     doubted = num_moved + num_poor
     if verdict in TRUSTED:
         by_chance = binomial_tail(doubted, num_told, _DOUBTED_BY_CHANCE)
         if by_chance < _LEVEL and doubted > _TOLERABLE_PART * num_told:
             mostly_moved = num_moved > num_poor
             verdict = Verdict.MISALIGNED if mostly_moved else Verdict.EXPLAINED_POORLY
+            # What all pairs show together may be nothing, for what they show is not alike.
+            cause = np.argmax(named) if cause == Cause.NONE else cause
         elif _differs(fit):
             verdict = Verdict.HETEROGENEOUS
-    return JointJudgement(np.asarray(verdict, np.int32), doubted, num_aside)
+    codes = np.asarray(verdict, np.int32), np.asarray(cause, np.int32)
+    return JointJudgement(*codes, doubted, num_aside)
 
 
 def _differs(fit: JointFit) -> bool:

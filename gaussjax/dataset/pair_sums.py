@@ -60,7 +60,10 @@ class PairEvidence:
         freedom = jnp.maximum(num_pairs - 1, 1)
         mean = self.additive / jnp.maximum(num_pairs, 1)
         found = (self.squares - self.additive * mean) / freedom
-        factor = jnp.where(num_pairs > 1, drawn_to_one(found, 2 / freedom), 1)
+        is_details = np.asarray([cause == Cause.NOT_A_FILTER for cause in self.causes])
+        # Of what lies on the details chance alone is known, and by how much pairs differ no error.
+        factor = drawn_to_one(found, 2 / freedom)
+        factor = jnp.where((num_pairs > 1) & ~is_details, factor, 1)
         deviates = mean * jnp.sqrt(num_pairs / jnp.maximum(factor, 1))
         trials = np.asarray(self.trials)
         # Noise has no negative level.

@@ -20,7 +20,7 @@ from gaussjax.numerics.linear_algebra import diagonal, inner_products, solve_sma
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.pytree import pytree
 from gaussjax.spectra.sharper_image import is_swapped, swap_pair, swap_params
-from gaussjax.statistics.long_run_covariance import long_run_factors, uneven_factors
+from gaussjax.statistics.long_run_covariance import long_run_factors, unevenness
 from gaussjax.statistics.result import BlurEstimate
 
 
@@ -161,7 +161,7 @@ def _score_variance(residual, field, weights) -> jax.Array:
     power, own = (squared_magnitude(forward_transform(a, a.ndim)) for a in (score, weighted))
     count = jnp.maximum(jnp.sum(weights > 0), 1)
     factors = long_run_factors(power, [own], residual.shape, count)
-    factors *= uneven_factors(score, [field], weights)
+    factors *= unevenness(score, [field], weights).factors
     return jnp.sum(score * residual) * factors[0]
 
 

@@ -20,7 +20,7 @@ from gaussjax.pair.other_conventions import REACH, of_box, of_frame, other_conve
 from gaussjax.pair.prediction import level_of
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.departures import DepartureSums
-from gaussjax.statistics.long_run_covariance import long_run_factors, uneven_factors
+from gaussjax.statistics.long_run_covariance import Unevenness, long_run_factors, unevenness
 from gaussjax.statistics.noise_weighted_sums import ReferenceNoise, reference_noise
 
 # About so many pixels are looked at for departures: all of a frame of 90 x 90 px.
@@ -35,10 +35,9 @@ _LEVELLED = (Cause.GAIN, Cause.OFFSET, Cause.SHADING, Cause.TONE)
 class Evidence:
     """What the pixels say beside the estimate."""
 
-    # variance of each parameter's score over that of white noise of even strength: by the
-    # residual's spectrum, and by where its squares lie, `[k]` each
+    # variance of each parameter's score over that of white noise, by the residual's spectrum, `[k]`
     correlated: jax.Array
-    uneven: jax.Array
+    uneven: Unevenness  # likewise over that of noise of even strength, by where its squares lie
     departures: DepartureSums
     # of the same pair read with the other kernel conventions, and how they would change the vector
     conventions: DepartureSums
@@ -85,7 +84,7 @@ def gather_evidence(
     count = window.num_pixels.astype(power.dtype)
     return Evidence(
         correlated=long_run_factors(power, spectra, shape, jnp.maximum(count, 1), size),
-        uneven=uneven_factors(score, list(fields), weights),
+        uneven=unevenness(score, list(fields), weights),
         departures=sums.part(slice(0, len(found))),
         conventions=sums.part(slice(len(found), None)),
         changes=changes,

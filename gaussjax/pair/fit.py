@@ -432,7 +432,8 @@ def _evidence(
     if seen.variance is not None:
         unevenness = power_unevenness(seen.score, seen.window.values)
         departures = replace(evidence.departures, variance=seen.variance)
-        uneven = tapered_uneven_factors(seen.score, list(seen.fields), seen.window.values)
+        factors = tapered_uneven_factors(seen.score, list(seen.fields), seen.window.values)
+        uneven = replace(evidence.uneven, factors=factors)
         evidence = replace(evidence, departures=departures, uneven=uneven)
     departures = objective.spectral_departures(*at, unevenness)
     if departures is not None:
@@ -454,7 +455,7 @@ def _departures(at: Optimum) -> Departures:
     known = at.rounding if at.leakage is None else at.rounding + at.leakage.noise
     rest = unexplained(found)
     noise = reference_noise_departure(
-        evidence.noise, summary, known, by_pixels, rest, evidence.uneven[0]
+        evidence.noise, summary, known, by_pixels, rest, uneven=evidence.uneven
     )
     p, k = model.num_variances, model.num_parameters
     no_blur = no_blur_at_all(evidence.noise, summary, at.vector[:p], k, rest)
@@ -477,7 +478,7 @@ def judged(at: Optimum) -> Judged:
     common, by_level = jnp.zeros_like(at.vector), 0.0
     # What errors in variables know of correlated noise is in the scatter.
     correlated = 1.0 if departures is not None else evidence.correlated
-    factors = jnp.sqrt(correlated * evidence.uneven)
+    factors = jnp.sqrt(correlated * evidence.uneven.factors)
     scatter = scatter * jnp.outer(factors, factors)
     if departures is None:
         departures = _departures(at)

@@ -32,3 +32,7 @@ class Cause(Code):
         "what is left lies on the details: no filter at all, as a median, denoising or a codec, or"
         " photon noise in the sharper image",
     )
+
+
+# Causes that tell of images that do not lie on each other.
+MOVES = Cause.SHIFT, Cause.ROTATION, Cause.SCALE

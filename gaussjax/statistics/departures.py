@@ -21,11 +21,12 @@ from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gaussjax.numerics.linear_algebra import inverse_small, product
 from gaussjax.numerics.pytree import pytree, static
-from gaussjax.statistics.cause import Cause
-from gaussjax.statistics.long_run_covariance import drawn_to_one
+from gaussjax.statistics.cause import MOVES, Cause
+from gaussjax.statistics.long_run_covariance import Unevenness, drawn_to_one
 from gaussjax.statistics.noise_weighted_sums import ReferenceNoise
 from gaussjax.statistics.optimum_summary import Summary
 
@@ -39,6 +40,8 @@ _BETTER = 2.0
 WORTH_TELLING = 0.1
 # Noise in A of less than this multiple of what rounding leaves is taken for rounding.
 _ROUNDING_EXCESS = 4.0
+# What the spectrum of the residual tells of A, and where its squares lie.
+_OF_REFERENCE = Cause.NOISE_IN_REFERENCE, Cause.NOT_A_FILTER
 # A direction of which less than this part of its power is left beside the fitted fields says
 # nothing: rounding decides.
 _LEAST_PART = 1e-4
@@ -217,13 +220,13 @@ def reference_noise_departure(
     known: jax.Array,
     rounding: float,
     rest: jax.Array | float = 1.0,
-    uneven: jax.Array | float = 1.0,
+    *,
+    uneven: Unevenness,
 ) -> Departures:
     """Noise in A, more than it may have, that the fit has taken for noise in B.
 
-    Or what has its spectrum but lies where the details are, as what a filter that is not linear
-    does to them: the second of the two departures, one of which explains something. ``uneven`` is
-    by how much the squares are larger there.
+    And what lies where the details are, as what a filter that is not linear does to them; its
+    effects are those of the first, see :func:`told_apart`.
 
     ``known`` is the variance of the noise that A may have, ``rounding`` one per pixel that may be
     of any spectrum, ``rest`` the part of the residual that nothing else explains.
@@ -239,24 +242,48 @@ def reference_noise_departure(
     z_score = found / error
     # A smooth misfit of any other kind has a spectrum like that of noise in A, too.
     share = LESS_SPECIFIC * jnp.minimum(found / jnp.where(variance > 0, variance, 1), 1)
-    # At the details there is more in excess of even noise than even noise.
-    on_details = jnp.asarray(uneven) - 1 > 1
     # The rounding of smooth content is no white noise, and may look like more of it.
     serious = jnp.minimum(found, variance) > _ROUNDING_EXCESS * known
     beside = reference_noise_effect(noise, summary, rest * at_most)
-
-    def both(each):
-        return jnp.stack([each, each], axis=-1)
-
+    none = jnp.zeros_like(effect)
     return Departures(
-        z_scores=both(z_score),
-        effects=both(effect),
-        shares=jnp.where(jnp.stack([~on_details, on_details]), both(share), 0),
-        serious=both(serious),
-        additive=both(excess),
-        beside=both(beside),
+        z_scores=jnp.stack([z_score, jnp.maximum(uneven.deviate, 0)]),
+        effects=jnp.stack([effect, none], axis=-1),
+        shares=jnp.stack([share, uneven.on_details]),
+        serious=jnp.stack([serious, jnp.zeros_like(serious)]),
+        additive=jnp.stack([excess, uneven.deviate]),
+        beside=jnp.stack([beside, none], axis=-1),
         trials=(2, 2),
-        causes=(Cause.NOISE_IN_REFERENCE, Cause.NOT_A_FILTER),
+        causes=_OF_REFERENCE,
+    )
+
+
+def told_apart(found: Departures) -> Departures:
+    """The departures, of which noise in A or what lies on the details explains something.
+
+    Noise in A has one strength everywhere: what lies on the details by half of the share that it
+    would explain is none, and takes its place. Beyond that it is no filter only where no direction
+    explains as much, and images are not seen to be moved. Uneven noise in B is no departure:
+    another one has to be seen.
+    """
+    if _OF_REFERENCE[1] not in found.causes:
+        return found
+    details = found.causes.index(_OF_REFERENCE[1])
+    noise, index = details - 1, np.arange(len(found.causes))
+    shares, significant = found.shares, found.p_values < LEVEL
+    is_other = (index != details) & (index != noise)
+    lies_there = significant[details] & jnp.any(significant & (index != details))
+    lies_there &= shares[details] > 0.5 * shares[noise]
+    moves = np.asarray([cause in MOVES for cause in found.causes])
+    moved = jnp.asarray(moves)[jnp.argmax(jnp.where(significant & is_other, shares, -1))]
+    beyond = (shares[details] > jnp.max(jnp.where(is_other, shares, 0))) & ~moved
+    of_noise = jnp.where(significant[noise], shares[noise], 0)
+    own = jnp.maximum(jnp.where(beyond, shares[details], 0), of_noise)
+    shares = jnp.where(index == details, own, shares)
+    return replace(
+        found,
+        z_scores=jnp.where((index == details) & ~lies_there, 0, found.z_scores),
+        shares=jnp.where((index == noise) & lies_there, 0, shares),
     )
 
 

@@ -12,7 +12,7 @@ from gaussjax.model.params import BlurParams
 from gaussjax.numerics.linear_algebra import diagonal, product
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.covariance import sigma_error
-from gaussjax.statistics.departures import Departures
+from gaussjax.statistics.departures import Departures, told_apart
 from gaussjax.statistics.gaussianity import gaussianity, scale_effects, scale_errors
 from gaussjax.statistics.goodness_of_fit import Adequacy, Judgement, judge, worse
 from gaussjax.statistics.optimum_summary import CERTAIN
@@ -147,7 +147,7 @@ def _judgement(
     """What departures whose effects are on the vector amount to."""
     both = departures.effects, departures.left
     effects, left = (_effects_on_variance(params, each, sigma.shape, ndim) for each in both)
-    return judge(departures, effects, left, sigma, variance_se)
+    return judge(told_apart(departures), effects, left, sigma, variance_se)
 
 
 def _judged(

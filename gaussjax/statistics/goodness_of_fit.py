@@ -6,7 +6,7 @@ import numpy as np
 
 from gaussjax.model.array_checks import is_traced
 from gaussjax.numerics.pytree import pytree
-from gaussjax.statistics.cause import Cause
+from gaussjax.statistics.cause import MOVES, Cause
 from gaussjax.statistics.covariance import variance_error
 from gaussjax.statistics.departures import LEVEL, Departures
 from gaussjax.statistics.optimum_summary import Summary
@@ -147,7 +147,7 @@ def judge(
         jnp.asarray([int(cause) for cause in departures.causes], jnp.int32)[first],
         jnp.int32(Cause.NONE),
     )
-    moved = (cause == Cause.SHIFT) | (cause == Cause.ROTATION) | (cause == Cause.SCALE)
+    moved = jnp.any(cause == jnp.asarray([int(move) for move in MOVES]))
     doubted = jnp.where(moved, jnp.int32(Verdict.MISALIGNED), jnp.int32(Verdict.EXPLAINED_POORLY))
     return Judgement(
         p_value=jnp.min(p_values),

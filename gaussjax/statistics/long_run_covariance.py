@@ -20,7 +20,19 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.fourier import half_plane_weights
+from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import totals
+
+
+@pytree
+class Unevenness:
+    """Where the squares of a residual lie."""
+
+    factors: jax.Array  # on the variances of scores, `[k]`
+    # the part of the squares that lies as those of the first field do, on the details: 0 of noise
+    # that is the same everywhere; and a standard normal deviate of it if it is
+    on_details: jax.Array
+    deviate: jax.Array
 
 
 def long_run_factors(
@@ -51,8 +63,8 @@ def long_run_factors(
     return _factors(product, total * sums[0], share, total, pixels, pixels / num_pixels)
 
 
-def uneven_factors(score: jax.Array, fields: Sequence[jax.Array], weights: jax.Array) -> jax.Array:
-    """Factors on the variances of scores by where the squares of the residual lie, ``[k]``.
+def unevenness(score: jax.Array, fields: Sequence[jax.Array], weights: jax.Array) -> Unevenness:
+    """Where the squares of the residual lie, and what that does to the variances of scores.
 
     Args:
         score: W r.
@@ -67,13 +79,20 @@ def uneven_factors(score: jax.Array, fields: Sequence[jax.Array], weights: jax.A
         summands += [part, (score * field) ** 2, part**2]
     sums = totals(summands)
     total, product, share = sums[2:].reshape(-1, 3).T
-    return _factors(product, sums[1] / jnp.maximum(sums[0], 1) * total, share, total)
+    count = jnp.maximum(sums[0], 1)
+    scale = sums[1] / count * total
+    # If all squares lay as those of the field do, its factor would be `most`.
+    found, chance = _found(product[0], scale[0], share[0], total[0])
+    most = 0.5 * chance * count
+    part = (found - 1) * (most - 1) / jnp.maximum((most - 1) ** 2 + chance, 1e-30)
+    deviate = (found - 1) / jnp.sqrt(jnp.where(chance > 0, chance, 1))
+    return Unevenness(_factors(product, scale, share, total), part, deviate)
 
 
 def tapered_uneven_factors(
     score: jax.Array, fields: Sequence[jax.Array], window: jax.Array
 ) -> jax.Array:
-    """:func:`uneven_factors` of pixels that a window weighs whose noise is no larger for that.
+    """The factors of pixels that a window weighs whose noise is no larger for that, ``[k]``.
 
     Args:
         score: residual times the window.
@@ -93,15 +112,20 @@ def _factors(
     product, scale, share, total, pixels: jax.Array | int = 1, repeated: jax.Array | float = 1.0
 ) -> jax.Array:
     """``product / scale``, drawn to 1 and raised; ``repeated``: frequencies per independent one."""
-    found = product / jnp.where(scale > 0, scale, 1)
-    chance = 2 * share / jnp.where(total > 0, total, 1) ** 2 / pixels
-    # Half of it is what the fit of J has taken out of the residual.
-    found = found * (1 + 0.5 * chance)
+    found, chance = _found(product, scale, share, total, pixels)
     chance = chance * repeated
     square = (found - 1) ** 2
     weight = square / jnp.where(square + chance > 0, square + chance, 1)
     slope = weight * (3 - 2 * weight)  # of what is drawn by what was found
     return drawn_to_one(found, chance) * (1 + chance * slope**2)
+
+
+def _found(product, scale, share, total, pixels: jax.Array | int = 1):
+    """Factors without bias, and their variances by chance."""
+    found = product / jnp.where(scale > 0, scale, 1)
+    chance = 2 * share / jnp.where(total > 0, total, 1) ** 2 / pixels
+    # Half of it is what the fit of J has taken out of the residual.
+    return found * (1 + 0.5 * chance), chance
 
 
 def power_unevenness(score: jax.Array, window: jax.Array) -> jax.Array:

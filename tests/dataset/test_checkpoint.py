@@ -80,7 +80,7 @@ def test_a_state_of_the_version_before_is_refused_and_kept(tmp_path):
     written = Path(__file__).parents[1] / "data" / "state_format_1.npz"
     state = tmp_path / "run.state"
     state.write_bytes(written.read_bytes())
-    with pytest.raises(StateError, match=r"another version of gaussjax \(format 1, here 6\)"):
+    with pytest.raises(StateError, match=r"another version of gaussjax \(format 1, here 7\)"):
         fit_dataset(Pairs(PAIRS[:4]), kernel="sampled", state=state)
     assert state.read_bytes() == written.read_bytes()
 

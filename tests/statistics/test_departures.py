@@ -13,16 +13,20 @@ import scipy.stats
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.departures import (
     LEVEL,
+    Departures,
     DepartureSums,
     no_blur_at_all,
     reference_noise_departure,
     reference_noise_effect,
     rounding_noise_level,
+    told_apart,
 )
 from gaussjax.statistics.departures import alternatives as alternatives_eagerly
 from gaussjax.statistics.departures import directed as directed_eagerly
+from gaussjax.statistics.long_run_covariance import Unevenness
 from gaussjax.statistics.noise_weighted_sums import ReferenceNoise
 
+EVEN = Unevenness(jnp.ones(1), jnp.zeros(()), jnp.zeros(()))
 alternatives = jax.jit(alternatives_eagerly, static_argnums=3)
 
 PIXELS, FITTED, DIRECTIONS, BLOCKS = 1600, 3, 12, 100
@@ -269,23 +273,23 @@ def test_noise_of_a_hides_blur(x64):
     # The residual has a variance of 2 per pixel, of which A holds a quarter.
     def departure(part, known):
         noise = reference_noise(part, 0.02)
-        return reference_noise_departure(noise, summary(), jnp.asarray(known), 0.0)
+        return reference_noise_departure(noise, summary(), jnp.asarray(known), 0.0, uneven=EVEN)
 
     found = departure(0.25, 0.05)
-    np.testing.assert_allclose(found.z_scores, 2 * [(0.5 - 0.05) / 0.04])
-    np.testing.assert_allclose(found.effects, [2 * [0.5 * -0.3 * 0.45 * 100]])
+    np.testing.assert_allclose(found.z_scores, [(0.5 - 0.05) / 0.04, 0])
+    np.testing.assert_allclose(found.effects, [[0.5 * -0.3 * 0.45 * 100, 0]])
     assert found.serious[0]
     fewer = departure(0.25, 0.2)
     assert not fewer.serious[0]
     # Nor has an interval to allow for more than all that is seen, but for the doubt it counts.
     less = reference_noise_departure(
-        reference_noise(0.25, 0.02, most=0.1), summary(), jnp.asarray(0.05), 0.0
+        reference_noise(0.25, 0.02, most=0.1), summary(), jnp.asarray(0.05), 0.0, uneven=EVEN
     )
-    np.testing.assert_allclose(less.left, [2 * [0.5 * -0.3 * 0.2 * 100]])
+    np.testing.assert_allclose(less.left, [[0.5 * -0.3 * 0.2 * 100, 0]])
     np.testing.assert_array_equal(less.effects, found.effects)
     # What something else explains an interval need not allow for.
     explained = reference_noise_departure(
-        reference_noise(0.25, 0.02), summary(), jnp.asarray(0.05), 0.0, 0.1
+        reference_noise(0.25, 0.02), summary(), jnp.asarray(0.05), 0.0, 0.1, uneven=EVEN
     )
     np.testing.assert_allclose(explained.left, 0.1 * found.left)
     np.testing.assert_array_equal(explained.effects, found.effects)
@@ -294,13 +298,51 @@ def test_noise_of_a_hides_blur(x64):
     np.testing.assert_array_equal(none.effects, 0)
 
 
-@pytest.mark.parametrize(("uneven", "named"), [(0.5, 0), (1.9, 0), (2.1, 1), (20.0, 1)])
-def test_noise_of_a_is_not_where_the_details_are(uneven, named, x64):
-    args = reference_noise(0.25, 0.02), summary(), jnp.asarray(0.0), 0.0, 1.0
-    found = reference_noise_departure(*args, uneven)
-    assert found.causes == (Cause.NOISE_IN_REFERENCE, Cause.NOT_A_FILTER)
-    np.testing.assert_allclose(found.shares[named], 0.25 * 0.25)
-    assert found.shares[1 - named] == 0
+def named(found):
+    """The cause of the significant departure that explains most."""
+    found = told_apart(found)
+    first = jnp.argmax(jnp.where(found.p_values < LEVEL, found.shares, -1))
+    return found.causes[int(first)] if found.p_values[first] < LEVEL else Cause.NONE
+
+
+@pytest.mark.parametrize(
+    ("part", "on_details", "deviate", "cause"),
+    [
+        (0.8, 0.09, 9.0, Cause.NOISE_IN_REFERENCE),  # which would explain a quarter of 0.8
+        (0.8, 0.11, 9.0, Cause.NOT_A_FILTER),
+        (0.8, 0.11, 1.0, Cause.NOISE_IN_REFERENCE),  # by chance
+        (0.8, -0.3, -9.0, Cause.NOISE_IN_REFERENCE),
+        (0.0, 0.5, 9.0, Cause.NONE),  # uneven noise in B
+    ],
+)
+def test_noise_of_a_is_not_where_the_details_are(part, on_details, deviate, cause, x64):
+    uneven = Unevenness(jnp.ones(1), jnp.asarray(on_details), jnp.asarray(deviate))
+    args = reference_noise(part, 0.02), summary(), jnp.asarray(0.0), 0.0
+    found = reference_noise_departure(*args, uneven=uneven)
+    assert named(found) == cause
+    # Only the name depends on it.
+    even = reference_noise_departure(*args, uneven=EVEN)
+    np.testing.assert_array_equal(found.effects, even.effects)
+    np.testing.assert_array_equal(found.left, even.left)
+    np.testing.assert_array_equal(found.z_scores[0], even.z_scores[0])
+
+
+@pytest.mark.parametrize(("share", "cause"), [(0.2, Cause.NOT_A_FILTER), (0.4, Cause.KERNEL)])
+def test_what_lies_on_the_details_is_a_filter_if_one_explains_more(share, cause, x64):
+    uneven = Unevenness(jnp.ones(1), jnp.asarray(0.3), jnp.asarray(9.0))
+    none = reference_noise_departure(
+        reference_noise(0.0, 0.02), summary(), jnp.asarray(0.0), 0.0, uneven=uneven
+    )
+    kernel = Departures(
+        z_scores=jnp.asarray([20.0]),
+        effects=jnp.ones((1, 1)),
+        shares=jnp.asarray([share]),
+        serious=jnp.ones(1, bool),
+        additive=jnp.asarray([20.0]),
+        trials=(2,),
+        causes=(Cause.KERNEL,),
+    )
+    assert named(kernel.joined(none)) == cause
 
 
 def test_the_effect_of_noise_of_a_is_that_on_least_squares(x64):

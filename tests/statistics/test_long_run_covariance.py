@@ -9,7 +9,7 @@ from gaussjax.statistics.long_run_covariance import (
     drawn_to_one,
     long_run_factors,
     power_unevenness,
-    uneven_factors,
+    unevenness,
 )
 
 SIZE, DRAWS = 40, 3000
@@ -28,7 +28,10 @@ def factor_of_spectrum(residual, field):
 
 @jax.jit
 def uneven_factor(score, field, weights):
-    return uneven_factors(score, [field], weights)[0]
+    return unevenness(score, [field], weights).factors[0]
+
+
+uneven = jax.jit(lambda score, field, weights: unevenness(score, [field], weights))
 
 
 def left_of(noise, field):
@@ -187,3 +190,22 @@ def test_powers_of_uneven_noise_scatter_more(slope, x64):
     # A ring holds what most pairs of neighbouring frequencies share.
     whole = factor * even * SIZE**2 / ring.sum()
     np.testing.assert_allclose(scatter, whole, rtol=0.2)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.3, 1.0])
+def test_a_part_of_the_squares_lies_on_the_details(part, field, rng, x64):
+    # Noise of one strength everywhere, and noise that is as strong as the field.
+    strength = part * field**2 / np.mean(field**2) + 1 - part
+    weights, parts, deviates = np.ones(field.shape), [], []
+    for noise in rng.normal(size=(300, *field.shape)):
+        found = uneven(np.sqrt(strength) * noise, field, weights)
+        parts.append(found.on_details)
+        deviates.append(found.deviate)
+    error = np.std(parts) / np.sqrt(len(parts))
+    # A quotient of means is no mean of quotients.
+    np.testing.assert_allclose(np.mean(parts), part, atol=4 * error + 0.05 * part)
+    if part:
+        assert np.mean(deviates) > 3
+    else:
+        assert abs(np.mean(deviates)) < 4 / np.sqrt(len(deviates))
+        np.testing.assert_allclose(np.std(deviates), 1, atol=0.2)
