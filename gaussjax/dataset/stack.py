@@ -76,8 +76,8 @@ def estimate_blurs(references: ArrayLike, blurreds: ArrayLike, **options: Any) -
     """Estimate the blur of every pair of two stacks: the way for many small pairs.
 
     The same estimates, error bars, statuses and verdicts as of ``jax.vmap(estimate_blur)``, to a
-    small part of an error bar, several times sooner. Works under ``jax.jit``, not differentiable by
-    reverse mode.
+    small part of an error bar, in a half (64 pairs of 32 px) to a sixth (1,000 of 64 px) of the
+    time. Works under ``jax.jit``, not differentiable by reverse mode.
 
     Args:
         references: A, ``[n, *shape]``, of images of rank 1 to 3.
