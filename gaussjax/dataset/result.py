@@ -9,6 +9,7 @@ from gaussjax.checks import as_count
 from gaussjax.io.pair_reader import BadPair
 from gaussjax.numerics.pytree import pytree, short_repr
 from gaussjax.spectra.pooled_transfer import PooledTransfer
+from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.covariate_regression import CovariateRegression
 from gaussjax.statistics.number_format import to_error, with_errors
 from gaussjax.statistics.random_effects import RandomEffects
@@ -63,6 +64,22 @@ class PairRecord:
     def told(self) -> jax.Array:
         """True for the pairs in the joint fit that have a sigma of their own."""
         return self.counted & (self.status == Status.ESTIMATED)
+
+
+# Pairs that have a sigma of their own and are set aside all the same: see `batch_sums`.
+_UNRELATED = (
+    "the joint blur leaves over more than half of the contrast of the image, and not as white"
+    " noise: another scene, or artefacts as strong as this one"
+)
+
+
+def _reason(status: int, verdict: int, cause: int) -> str:
+    """Why a pair is not in the joint fit."""
+    if verdict == Verdict.MISALIGNED:
+        return Verdict.MISALIGNED.message
+    if cause == Cause.INVERTED:
+        return Cause.INVERTED.message
+    return _UNRELATED if status == Status.ESTIMATED else Status(status).message
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -151,16 +168,9 @@ class DatasetEstimate:
 
     def aside(self) -> dict[str, str]:
         """Pairs that this process has read and left out of the joint fit, and why."""
-        found = {}
-        for k in np.flatnonzero(~np.asarray(self.pairs.counted)):
-            status, verdict = (int(x[k]) for x in (self.pairs.status, self.pairs.verdict))
-            moved = verdict == Verdict.MISALIGNED
-            found[self.names[k]] = (
-                Verdict(verdict).message
-                if moved or status == Status.ESTIMATED
-                else Status(status).message
-            )
-        return found
+        told = self.pairs.status, self.pairs.verdict, self.pairs.cause
+        left_out = np.flatnonzero(~np.asarray(self.pairs.counted))
+        return {self.names[k]: _reason(*(int(x[k]) for x in told)) for k in left_out}
 
     def __repr__(self) -> str:
         """A line: the joint blur, and how many pairs it is of."""

@@ -365,6 +365,19 @@ def test_foreign_pairs_are_set_aside_and_named():
     assert np.all(np.isnan(found.influence[~found.pairs.counted]))
 
 
+def test_why_a_pair_with_a_sigma_of_its_own_is_set_aside():
+    pairs = crops(24, noise=0.01)
+    name, a, b = pairs[1]
+    artefacts = scipy.ndimage.gaussian_filter(np.random.default_rng(1).normal(size=a.shape), 0.6)
+    artefacts *= 1.2 * b.std() / artefacts.std()
+    pairs[1] = name, a, (b + artefacts).astype(b.dtype)
+    pairs[9] = pairs[9][0], pairs[9][1], -pairs[9][2]
+    found = fitted(pairs)
+    assert found.pairs.status[1] == Status.ESTIMATED
+    assert found.aside()[name].startswith("the joint blur leaves over more than half")
+    assert found.aside()[pairs[9][0]] == Cause.INVERTED.message
+
+
 def test_influence_is_the_move_of_a_refit_without_the_pair():
     pairs = crops(8, noise=0.02)
     found = fitted(pairs, max_passes=4, tolerance=0)
