@@ -371,11 +371,12 @@ def test_why_a_pair_with_a_sigma_of_its_own_is_set_aside():
     artefacts = scipy.ndimage.gaussian_filter(np.random.default_rng(1).normal(size=a.shape), 0.6)
     artefacts *= 1.2 * b.std() / artefacts.std()
     pairs[1] = name, a, (b + artefacts).astype(b.dtype)
-    pairs[9] = pairs[9][0], pairs[9][1], -pairs[9][2]
-    found = fitted(pairs)
+    name_of_negative, a, b = pairs[9]
+    pairs[9] = name_of_negative, a, -b
+    found = fitted(pairs, gain=True, offset=True)
     assert found.pairs.status[1] == Status.ESTIMATED
     assert found.aside()[name].startswith("the joint blur leaves over more than half")
-    assert found.aside()[pairs[9][0]] == Cause.INVERTED.message
+    assert found.aside()[name_of_negative] == Cause.INVERTED.message
 
 
 def test_influence_is_the_move_of_a_refit_without_the_pair():
