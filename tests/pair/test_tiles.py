@@ -100,8 +100,9 @@ def test_missing_pixels_and_weights_come_along(rng, x64):
     np.testing.assert_allclose(total, expected.sum(), rtol=1e-10)
 
 
-def large_pair(sigma, noise=0.0):
-    scene = natural_scene((1060, 1100), seed=5)
+def large_pair(sigma, noise=0.0, shape=(700, 720)):
+    """Frames that are cut into tiles, hardly larger than that takes."""
+    scene = natural_scene([n + 160 for n in shape], seed=5)
     blurred = scipy.ndimage.gaussian_filter(scene, sigma, mode="wrap", truncate=6)
     blurred = blurred + noise * np.random.default_rng(0).normal(size=scene.shape)
     inside = (slice(80, -80),) * 2
@@ -137,6 +138,7 @@ def test_the_fit_is_that_of_the_whole_frame(which, estimate_whole, x64):
         known = np.random.default_rng(1).random(reference.shape) > 0.01
         blurred = np.where(known, blurred, np.nan)
         options = {"family": "full", "gain": True, "offset": True, "shift": True, "mask": known}
+    assert tile_shape(reference.shape, "valid", 0) != reference.shape
     streamed = gj.estimate_blur(reference, blurred, **options)
     if which == "plain":
         from_afar = gj.estimate_blur(reference, blurred, initial=6.0, **options)
@@ -155,7 +157,7 @@ def test_the_fit_is_that_of_the_whole_frame(which, estimate_whole, x64):
 
 
 def test_a_blur_too_wide_for_tiles(x64):
-    reference, blurred = large_pair(20.0)
+    reference, blurred = large_pair(20.0, shape=(900, 940))
     estimate = gj.estimate_blur(reference, blurred, kernel="sampled", truncate=6)
     assert estimate.status == 0
     np.testing.assert_allclose(estimate.sigma, 20.0, rtol=1e-6)
