@@ -53,9 +53,13 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
-    """Files with studies first: they take longest, and none is left alone at the end."""
+    """Long files first, that none is left alone at the end: those with studies, those of all parts.
+
+    The latter are in no folder and would come last.
+    """
+    root = Path(__file__).parent
     long = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in long)
+    items.sort(key=lambda item: (item.path not in long, item.path.parent != root))
 
 
 def _is_short_of_maps():
