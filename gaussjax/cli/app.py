@@ -17,6 +17,7 @@ from gaussjax.checks import did_you_mean
 from gaussjax.cli import blur, dataset, estimate, transfer
 from gaussjax.cli import map as blur_map
 from gaussjax.cli.output import EXPECTED, FAILED, error_line
+from gaussjax.cli.spelling import in_shell
 
 # Each has add_parser, check (of its options, before any file is read) and run.
 _SUBCOMMANDS = (estimate, transfer, dataset, blur_map, blur)
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _give_up_printing()  # whoever read our output has gone
         return _BROKEN_PIPE
     except EXPECTED as error:
-        print(error_line(str(error) or type(error).__name__), file=sys.stderr)
+        print(error_line(in_shell(str(error)) or type(error).__name__), file=sys.stderr)
         _give_up_printing()
         return FAILED
 

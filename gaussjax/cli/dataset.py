@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gaussjax.cli import options as common
 from gaussjax.cli.inputs import keep_inputs, noise_shapes
-from gaussjax.cli.output import OutputFile, ProgressBar, printable, report
+from gaussjax.cli.output import OutputFile, ProgressBar, printable, report, tell_waiting
 from gaussjax.cli.process import interrupt_held_back, streaming_process
 from gaussjax.io.covariate_table import read_covariates
 from gaussjax.io.images import ImageFileError
@@ -36,7 +35,6 @@ exit codes:
   2  bad input: also too many pairs left out, or a state file that does not belong to this run; or
      a file that could not be written, after the result
 """
-_FIRST = 10  # of the files without a partner are named
 _SAVE_EVERY = 30.0  # seconds
 
 
@@ -174,7 +172,7 @@ def run(options: argparse.Namespace) -> int:
     covariates = read_covariates(options.covariates) if options.covariates else None
     for output in (options.csv, options.plot, options.resume):
         keep_inputs(output, _files(options, pairs))
-    _report(pairs.source.problems, options.max_bad)
+    _check_partners(pairs.source.problems, options.max_bad)
 
     with streaming_process():
         from gaussjax.cli.dataset_output import Outcome, draw, record, rows, table
@@ -194,19 +192,16 @@ def _files(options: argparse.Namespace, pairs: PairSet) -> Iterator[str | Path |
         yield from (pair.reference, pair.blurred)
 
 
-def _report(problems: tuple[Problem, ...], max_bad: int) -> None:
-    """Name the files without a partner on stderr; too many of them are an error."""
+def _check_partners(problems: tuple[Problem, ...], max_bad: int) -> None:
+    """Refuse too many files without a partner; the result names the others."""
     count = len(problems)
     if count > max_bad:
         first = "; ".join(f"{problem.name} {problem.reason}" for problem in problems[:3])
         raise ImageFileError(
             f"more files belong to no pair ({count}) than --max-bad allows ({max_bad}): {first}"
         )
-    for problem in problems[:_FIRST]:
-        line = f"gaussjax: left out: {problem.name}: {problem.reason}"
-        print(printable(line), file=sys.stderr)
-    if count > _FIRST:
-        print(f"gaussjax: left out: and {count - _FIRST} more of {count}", file=sys.stderr)
+    if count:
+        tell_waiting(f"{count} files belong to no pair; they are named with the result")
 
 
 def _fit(
@@ -217,7 +212,6 @@ def _fit(
 
     from gaussjax.dataset.checkpoint import StateWarning
     from gaussjax.dataset.fit import fit_dataset
-    from gaussjax.dataset.passes import TooManyBadPairsError
 
     with (
         jax.enable_x64(options.double),
@@ -246,8 +240,6 @@ def _fit(
                 save_every=options.save_every or _SAVE_EVERY,
                 on_progress=on_progress,
             )
-        except TooManyBadPairsError as error:
-            raise ImageFileError(f"{error} (--max-bad)") from error
         except KeyboardInterrupt as interrupt:
             raise KeyboardInterrupt(_kept(options.resume)) from interrupt
     return estimate, next((each.reason for each in warned if each.is_last), None)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussjax.cli.estimate_output import estimate_record, is_trusted
+from gaussjax.cli.estimate_output import between, estimate_record, is_trusted
 from gaussjax.cli.output import attributes, printable, table_lines
+from gaussjax.cli.spelling import in_shell
 from gaussjax.dataset.result import DatasetEstimate
 from gaussjax.io.pair_reader import BadPair
 from gaussjax.io.pair_sources import Source
@@ -50,6 +51,7 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
     rest = f"and {more} more{'' if options.csv else '; --csv names all'}" if more > 0 else None
     unsaved = "" if outcome.state_error is None else f", not saved: {outcome.state_error}"
     rows = [
+        ("interval", f"{between(np.stack(outcome.estimate.joint.interval()))} px (95 %)"),
         ("frames", f"boundary {options.boundary}"),
         ("note", "sRGB decoded to linear light" if options.linearize else None),
         *(("left out", f"{pair.name}: {pair.reason}") for pair in left_out[:_FIRST]),
@@ -59,7 +61,8 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
     estimate = replace(outcome.estimate, names=names)
     if (fit := estimate.regression) is not None:
         fit = replace(fit, names=tuple(map(printable, fit.names)))
-    return "\n".join([str(replace(estimate, regression=fit)), *table_lines(rows)])
+    found = in_shell(str(replace(estimate, regression=fit)))
+    return "\n".join([found, *table_lines(rows)])
 
 
 def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:

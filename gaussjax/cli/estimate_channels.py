@@ -105,13 +105,14 @@ def _sharing(channels: Channels, names: list[str]) -> Channels:
 def _table(options: argparse.Namespace, channels: Channels) -> str:
     """A line for every channel, what is wrong before its sigma, then the table of each."""
     from gaussjax.cli.estimate_output import table
+    from gaussjax.cli.spelling import in_shell
     from gaussjax.statistics.result import printed_rows
 
     width = 2 + max(map(len, channels.outcomes))
     lines = []
     for name, outcome in channels.outcomes.items():
-        problems, (sigma, *_) = printed_rows(outcome.estimate)
-        text = ": ".join(text for _, text in (*problems, sigma))
+        problems, (sigma, *_) = printed_rows(outcome.estimate, outcome.unit)
+        text = in_shell(": ".join(text for _, text in (*problems, sigma)))
         lines += table_lines([("channel", f"{name:<{width}}{text}")])
     if channels.shared is not None:
         lines += table_lines([("shared", str(channels.shared))])

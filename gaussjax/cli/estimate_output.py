@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gaussjax.cli.output import attributes, table_lines
+from gaussjax.cli.spelling import in_shell
 from gaussjax.io.decoders import PixelSize
 from gaussjax.statistics.cause import Cause
-from gaussjax.statistics.number_format import with_errors
+from gaussjax.statistics.kernel_widths import FWHM_PER_SIGMA
+from gaussjax.statistics.number_format import Row, to_error, with_errors
 from gaussjax.statistics.part_read import FramePart
 from gaussjax.statistics.physical_units import PhysicalBlur, physical_rows
 from gaussjax.statistics.result import BlurEstimate, printed_rows
-from gaussjax.statistics.status import Status
+from gaussjax.statistics.status import WITHOUT_VALUE, Status
 from gaussjax.statistics.verdict import TRUSTED, Verdict
 
 if TYPE_CHECKING:
@@ -79,10 +81,11 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
     lengths = [sigma], [fwhm]
     physical = outcome.physical
     in_other = physical if outcome.unit == "px" else estimate.in_units(1, "px")
-    if in_other is not None:
+    has_value = int(estimate.status) not in WITHOUT_VALUE
+    if in_other is not None and has_value:
         for rows, (_, text) in zip(lengths, physical_rows(in_other), strict=True):
             rows.append((rows[0][0], text))
-    if options.b_factor:
+    if options.b_factor and has_value:
         blur = physical or estimate.in_units(1, "px")
         text = with_errors(blur.b_factor, blur.b_factor_standard_error)
         others.insert(0, ("B", f"{text} {blur.unit}^2"))
@@ -90,15 +93,45 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
     families = "" if outcome.comparison is None else str(outcome.comparison)
     kernels = "" if outcome.kernels is None else str(outcome.kernels)
     rows = [
-        ("MTF50", f"{mtf50} cycles/{outcome.unit}"),
+        ("MTF50", f"{mtf50} cycles/{outcome.unit}" if has_value else None),
         ("measured", profile and f"MTF50 {profile.mtf50:.4g} cycles/px"),
         *(("families", line) for line in families.splitlines()),
         *(("kernels", line) for line in kernels.splitlines()),
+    ]
+    first, second = reversed(lengths) if options.fwhm else lengths
+    first, others = [*problems, *first, *second], [*others, *rows]
+    library = [(name, text and in_shell(text)) for name, text in (*first, *others)]
+    library[len(first) : len(first)] = interval_rows(options, outcome)
+    files = [
         ("frame", f"{' x '.join(map(str, outcome.shape))} px, boundary {options.boundary}"),
         *(("note", note) for note in outcome.notes),
     ]
-    first, second = reversed(lengths) if options.fwhm else lengths
-    return "\n".join(table_lines([*problems, *first, *second, *others, *rows]))
+    return "\n".join(table_lines([*library, *files]))
+
+
+def interval_rows(options: argparse.Namespace, outcome: Outcome) -> list[Row]:
+    """The interval to quote, of sigma or FWHM, in the unit of the fit and in that of the pixels."""
+    estimate, size = outcome.estimate, outcome.pixel_size
+    if int(estimate.status) in WITHOUT_VALUE:
+        return []
+    ends, what = np.stack(estimate.interval()), "95 %"
+    if options.fwhm and estimate.gaussianity is None:
+        ends, what = FWHM_PER_SIGMA * ends, "95 %, FWHM"
+    rows = [("interval", f"{between(ends)} {outcome.unit} ({what})")]
+    if outcome.unit == "px" and size is not None:
+        is_square = len(set(size.sizes)) == 1
+        if is_square or estimate.params.family != "full":
+            sizes = size.sizes[:1] if is_square else size.sizes
+            rows.append(
+                ("interval", f"{between(ends.reshape(2, -1) * sizes)} {size.unit} ({what})")
+            )
+    return rows
+
+
+def between(ends: np.ndarray) -> str:
+    """The ends of intervals, ``[2]`` or ``[2, n]``, in the digits of a standard error."""
+    pairs = [(low, high, (high - low) / 4) for low, high in ends.reshape(2, -1).T]
+    return ", ".join(f"{to_error(low, bar)} to {to_error(high, bar)}" for low, high, bar in pairs)
 
 
 def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
@@ -112,6 +145,7 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
     found |= {
         "sigma_unit": outcome.unit,
         "spacing": estimate.params.spacing,
+        "interval": np.stack(estimate.interval()),
         "sigma_in_unit": blur and blur.sigma,
         "standard_error_in_unit": blur and blur.sigma_standard_error,
         "fwhm_in_unit": blur and blur.fwhm,
@@ -196,14 +230,14 @@ def estimate_record(estimate: BlurEstimate) -> dict[str, Any]:
         **attributes(estimate.standard_error, variance_standard_error="variance"),
         "status": int(status),
         "status_name": status.label,
-        "message": status.message,
+        "message": in_shell(status.message),
         "verdict": int(verdict),
         "verdict_name": verdict.label,
         "verdict_message": verdict.message,
         **attributes(estimate, model_error="sigma_model_error"),
         "cause": int(cause),
         "cause_name": cause.label,
-        "cause_message": cause.message,
+        "cause_message": in_shell(cause.message),
         "adequacy": attributes(adequacy, *_ADEQUACY),
         **attributes(estimate, "noise_variance"),
         "num_pixels": int(estimate.num_pixels),

@@ -11,9 +11,10 @@ from gaussjax.numerics.pytree import pytree, short_repr
 from gaussjax.spectra.pooled_transfer import PooledTransfer
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.covariate_regression import CovariateRegression
+from gaussjax.statistics.number_format import table as as_table
 from gaussjax.statistics.number_format import to_error, with_errors
 from gaussjax.statistics.random_effects import RandomEffects
-from gaussjax.statistics.result import BlurEstimate
+from gaussjax.statistics.result import BlurEstimate, printed_rows
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
 
@@ -201,4 +202,6 @@ class DatasetEstimate:
             found = self.regression_problem if self.regression is None else str(self.regression)
             rows["against"] = found.replace("\n", "\n" + 10 * " ")
         table = "\n".join(f"{name:<10}{text}" for name, text in rows.items() if text)
-        return f"{self.joint}\n{table}"
+        problems, found = printed_rows(jax.device_get(self.joint))
+        joint = as_table(row for row in (*problems, *found) if row[0] != "precision")
+        return f"{joint}\n{table}"

@@ -31,6 +31,7 @@ from gaussjax.statistics.number_format import Row, as_error, table, to_error, wi
 from gaussjax.statistics.part_read import FramePart
 from gaussjax.statistics.physical_units import PhysicalBlur, in_units
 from gaussjax.statistics.quantiles import normal_quantile, student_quantile
+from gaussjax.statistics.status import WITHOUT_VALUE
 from gaussjax.statistics.verdict import TRUSTED
 
 
@@ -214,9 +215,33 @@ def printed_rows(
 ) -> tuple[list[Row], list[Row]]:
     """The printed table of one estimate whose arrays are NumPy's: what is wrong; what was found.
 
-    A value that is refused or doubted does not lead. Of what was found, sigma and FWHM come first.
+    A value that is refused or doubted does not lead. Of what was found, sigma and FWHM come first;
+    of a fit that has none (``WITHOUT_VALUE``) no number is told.
     """
     adequacy, family = estimate.adequacy, estimate.params.family
+    has_value = int(estimate.status) not in WITHOUT_VALUE
+    rows = [("sigma", "not determined"), ("FWHM", "not determined")]
+    if has_value:
+        rows = [*_widths(estimate, spacing_unit), *_nuisances(estimate)]
+    rows.append(("model", f"{family} Gaussian, {estimate.kernel.name} kernel"))
+    if has_value:
+        rows += _residual(estimate)
+    problems = []
+    if adequacy is not None:
+        verdict = f"{adequacy.message}"
+        if family == GENERALISED:
+            verdict = verdict.replace("a Gaussian", "a generalised Gaussian")
+        (rows if adequacy.verdict in TRUSTED else problems).append(("verdict", verdict))
+    status = "status", f"{int(estimate.status)} {estimate.message}"
+    (problems if estimate.status else rows).append(status)
+    narrowed = " (input was float64; enable jax_enable_x64 to keep it)" if estimate.narrowed else ""
+    rows.append(("precision", f"{estimate.sigma.dtype}{narrowed}"))
+    return problems[::-1], [*rows, *_stack_hint(estimate)]
+
+
+def _widths(estimate: BlurEstimate, spacing_unit: str) -> list[Row]:
+    """Sigma and FWHM, and what else a kernel's width is."""
+    adequacy = estimate.adequacy
     by_noise, by_model = estimate.sigma_standard_error, estimate.sigma_model_error
     by_both = adequacy is not None and bool(np.any(by_model > WORTH_TELLING * by_noise))
     sigma = with_errors(estimate.sigma, by_noise, by_model if by_both else 0.0)
@@ -233,38 +258,26 @@ def printed_rows(
     if estimate.gaussianity is not None:
         parts = ", ".join(_energy(estimate, fraction) for fraction in (0.5, 0.8))
         rows += [("energy", parts), ("exponent", f"{estimate.gaussianity}")]
-    rows += _nuisances(estimate)
-    if family == "full" and len(estimate.covariance_matrix) == 2:
-        rows.append(("angle", f"{np.degrees(float(estimate.angle)):.1f} degrees"))
-        if not estimate.is_positive_definite:
-            rows.append(("note", "sharper along the minor axis: no blur has this covariance"))
+    return rows
+
+
+def _residual(estimate: BlurEstimate) -> list[Row]:
+    """What was compared, where, and how well it agrees."""
     rms, noise = float(estimate.noise_variance) ** 0.5, estimate.noise_std
-    rows += [
-        ("model", f"{family} Gaussian, {estimate.kernel.name} kernel"),
-        ("residual", f"{rms:.4g} rms over {int(estimate.num_pixels)} pixels"),
-    ]
+    rows = [("residual", f"{rms:.4g} rms over {int(estimate.num_pixels)} pixels")]
     if estimate.sampling is not None:
         rows.append(("grids", _on_the_coarse_grid(estimate)))
     if estimate.part is not None:
         rows.append(("read", f"{estimate.part}"))
     if min(noise) > 0:
         rows.append(("noise", f"{noise[0]:.4g} and {noise[1]:.4g} rms"))
-    problems = []
-    if adequacy is not None:
-        verdict = f"{adequacy.message}"
-        if family == GENERALISED:
-            verdict = verdict.replace("a Gaussian", "a generalised Gaussian")
-        rows.append(("left over", f"{adequacy}"))
-        (rows if adequacy.verdict in TRUSTED else problems).append(("verdict", verdict))
-    status = "status", f"{int(estimate.status)} {estimate.message}"
-    (problems if estimate.status else rows).append(status)
-    narrowed = " (input was float64; enable jax_enable_x64 to keep it)" if estimate.narrowed else ""
-    rows.append(("precision", f"{estimate.sigma.dtype}{narrowed}"))
-    return problems[::-1], [*rows, *_stack_hint(estimate)]
+    if estimate.adequacy is not None:
+        rows.append(("left over", f"{estimate.adequacy}"))
+    return rows
 
 
 def _nuisances(estimate: BlurEstimate) -> list[Row]:
-    """What was fitted beside the blur."""
+    """What was fitted beside the width: level, place, direction."""
     rows = []
     for name, unit in (("gain", ""), ("offset", ""), ("shift", " px")):
         value = getattr(estimate.params, name)
@@ -275,6 +288,10 @@ def _nuisances(estimate: BlurEstimate) -> list[Row]:
         angles = np.degrees(motion.angle), np.degrees(motion.angle_standard_error)
         rows.append(("rotation", with_errors(*angles) + " degrees"))
         rows.append(("scale", with_errors(motion.scale, motion.scale_standard_error)))
+    if estimate.params.family == "full" and len(estimate.covariance_matrix) == 2:
+        rows.append(("angle", f"{np.degrees(float(estimate.angle)):.1f} degrees"))
+        if not estimate.is_positive_definite:
+            rows.append(("note", "sharper along the minor axis: no blur has this covariance"))
     return rows
 
 

@@ -42,6 +42,8 @@ class Status(Code):
     )
 
 
+# Where the fit has no sigma to tell: what it ended at are numbers of no meaning.
+WITHOUT_VALUE = (Status.NOT_IDENTIFIABLE, Status.TOO_SMALL, Status.NOT_FINITE)
 _LEAST_GRAVE_FIRST = (
     Status.AT_BOUND,
     Status.SHARPER_THAN_PIXELS,

@@ -641,7 +641,30 @@ def test_without_arguments_there_is_help(capsys):
 def test_a_refused_estimate_does_not_lead_with_a_number(folder, capsys):
     np.save("flat.npy", np.ones((48, 48)))
     assert main(["estimate", "flat.npy", "flat.npy"]) == 1
-    assert capsys.readouterr().out.startswith("status    2 ")
+    status, verdict, sigma, fwhm, *others = capsys.readouterr().out.splitlines()
+    assert status.startswith("status    2 ")
+    assert verdict.startswith("verdict ")
+    assert (sigma, fwhm) == ("sigma     not determined", "FWHM      not determined")
+    told = ("interval", "residual", "left over", "MTF50")
+    assert not any(line.startswith(told) for line in others)
+
+
+def test_the_interval_to_quote(folder, capsys):
+    np.save("b.npy", scipy.ndimage.gaussian_filter(np.load("a.npy"), 1.5))
+    arguments = ["estimate", "a.npy", "b.npy", "--kernel", "sampled", "--pixel-size", "2", "mm"]
+    assert main([*arguments, "--json"]) == 0
+    low, high = json.loads(capsys.readouterr().out)["interval"]
+    for option, factor, words in (
+        ([], 1, "(95 %)"),
+        (["--fwhm"], math.sqrt(8 * math.log(2)), "(95 %, FWHM)"),
+    ):
+        assert main([*arguments, *option]) == 0
+        rows = [line for line in capsys.readouterr().out.splitlines() if "interval" in line]
+        for row, size, unit in zip(rows, (1, 2), ("px", "mm"), strict=True):
+            _, first, _, last, found, *rest = row.split()
+            assert (found, " ".join(rest)) == (unit, words)
+            ends = [size * factor * end for end in (low, high)]
+            assert [float(first), float(last)] == pytest.approx(ends, rel=1e-6)
 
 
 def test_a_doubted_estimate_does_not_lead_with_a_number(folder, capsys):
@@ -649,7 +672,7 @@ def test_a_doubted_estimate_does_not_lead_with_a_number(folder, capsys):
     assert main(["estimate", "a.npy", "c.npy", "--b-factor", "--fwhm"]) == 1
     lines = capsys.readouterr().out.splitlines()
     told = [line.split()[0] for line in lines if not line.startswith("note")]
-    assert told[:4] == ["verdict", "FWHM", "sigma", "B"]
+    assert told[:5] == ["verdict", "FWHM", "sigma", "interval", "B"]
     assert "misaligned" in lines[0]
     assert told.count("verdict") == told.count("status") == 1
 

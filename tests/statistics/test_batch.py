@@ -72,5 +72,5 @@ def test_a_refusal_leads():
 
 def test_a_doubted_volume_may_be_a_stack():
     refused = estimate(ndim=3, status=np.int32(gj.Status.TOO_SMALL))
-    assert "of a stack of images use estimate_blurs" in str(refused)
+    assert "of a stack of images, or of channels, use estimate_blurs" in str(refused)
     assert "stack" not in str(estimate(ndim=3))
