@@ -279,4 +279,10 @@ def draw(pair: tuple[np.ndarray, np.ndarray], mask: Any, outcome: Outcome) -> "F
     assert outcome.profile is not None
     assert outcome.comparison is not None
     parts = outcome.estimate, outcome.profile, outcome.comparison
-    return draw_report(*pair, *parts, kernels=outcome.kernels, mask=mask)
+    figure = draw_report(*pair, *parts, kernels=outcome.kernels, mask=mask)
+    size, steps = outcome.pixel_size, np.asarray(outcome.estimate.sampling or 1)
+    if size is not None and len(size.sizes) > 1 and np.all(steps == steps.flat[0]):
+        for axes in figure.axes:
+            if axes.images:  # as it is in space
+                axes.set_aspect(size.sizes[-2] / size.sizes[-1])
+    return figure

@@ -110,7 +110,22 @@ def _mask(name: str, file: str | None, image: ImageFile, read: Callable, notes: 
     if marks.are_flags:
         used = ~used
         notes.append(f"{name}: flags, {np.count_nonzero(~used)} pixels of which are not 0 left out")
+    else:
+        notes.append(f"{name}: {np.count_nonzero(used)} of {used.size} pixels are not 0, and used")
+        notes += filter(None, (_greys(name, values[used]),))
     return used if image.known is None else used & image.known
+
+
+def _greys(name: str, marks: np.ndarray) -> str:
+    """A note on marks of several values, as JPEG or a change of size leave them at edges."""
+    largest = np.max(marks, initial=0)
+    others = np.count_nonzero(marks != largest)
+    if not others:
+        return ""
+    return (
+        f"{name}: {others} of these are not {largest:g}, as where a mask was stored as JPEG or"
+        " scaled, and mark too much then"
+    )
 
 
 def keep_inputs(output: str | None, inputs: Iterable[str | PathLike[str] | None]) -> None:

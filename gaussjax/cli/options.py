@@ -96,7 +96,12 @@ def add_fit_options(parser: argparse.ArgumentParser, *, generalised: bool = Fals
         help=f"one sigma (default), one per axis ({AXES}), or a covariance, of which the sigmas"
         f" along the principal axes are printed, largest first{exponent if generalised else ''}",
     )
-    parser.add_argument("--initial", type=finite, metavar="SIGMA", help="sigma to start from, px")
+    parser.add_argument(
+        "--initial",
+        type=finite,
+        metavar="SIGMA",
+        help="sigma to start from, px; less than 0 where BLURRED is the sharper image",
+    )
     parser.add_argument("--gain", action="store_true", help="fit a factor between the images")
     parser.add_argument("--offset", action="store_true", help="fit a constant between the images")
     parser.add_argument("--shift", action="store_true", help="fit a displacement of the images")

@@ -14,6 +14,9 @@ _IN_SHELL = {
     r"\buse blur_map\b": "see gaussjax map",
     r"\buse estimate_blurs or jax\.vmap.*": "take one by --page or --channel",
     r"\bmax_bad\b": "--max-bad",
+    r"\bpass the channels as a stack to .* or jax\.vmap": "take one by --page",
+    r"\btakes spacing\b": "takes --spacing",
+    r"\banother boundary than 'valid'": "another --boundary than valid",
     r"\bwiden bounds\b": "widen --bounds",
     r"\braise the upper bound\b": "raise the upper one of --bounds",
 }

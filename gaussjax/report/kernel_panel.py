@@ -31,10 +31,15 @@ def draw_kernels(axes: "Axes", comparison: KernelComparison) -> None:
     axes.set_yscale("symlog", linthresh=_LINEAR)
     axes.set_ylim(-2 * _LINEAR, 5 * max(float(np.max(excess)), _LINEAR))
     axes.set_xlim(-0.5, len(shown) - 0.5)
-    names = [each.name.replace("_", " ").replace(" ", "\n") for each in shown]
+    names = [_in_lines(each.name) for each in shown]
     axes.set_xticks(place, names)
     axes.set_ylabel("excess of held-out\nsquares (noise variances)", fontsize=9)
     text = comparison.message
     axes.set_title(fill(text[0].upper() + text[1:], 110), fontsize=9, loc="left", pad=18)
     style.add_legend_above(axes, columns=2)
     style.tidy_curves(axes)
+
+
+def _in_lines(name: str) -> str:
+    """A name in lines as short as the place between two kernels."""
+    return name.replace("generalised", "general-\nised").replace("_", " ").replace(" ", "\n")

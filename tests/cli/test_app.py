@@ -239,6 +239,8 @@ def test_losses_and_masks(folder, capsys, rng):
     assert max(errors["absolute"], errors["huber"]) < 0.2 * errors["squared"]
     arguments = ["a.npy", "nan.npy", "--kernel", "sampled"]
     code, record = run_json(capsys, *arguments, "--mask", "mask.png")
+    count = f"mask: {np.count_nonzero(known)} of {known.size} pixels are not 0, and used"
+    assert record["notes"][-1] == count
     assert code == 0
     assert record["sigma"] == pytest.approx(1.5, abs=0.005)
     fewer = record["num_pixels"]
@@ -249,6 +251,16 @@ def test_losses_and_masks(folder, capsys, rng):
     assert code == 0
     assert record["num_pixels"] == fewer - (4 + 2 * 6) ** 2 + 4**2
     assert "NaN or infinite" in error_line(capsys, "estimate", *arguments)
+
+
+def test_masks_of_several_values_are_named(folder, capsys):
+    marks = np.full((SIDE, SIDE), 255.0)
+    marks[10:20] = 0
+    marks[20] = 3
+    np.save("mask.npy", marks)
+    _, record = run_json(capsys, "a.npy", "a.npy", "--mask", "mask.npy")
+    assert f"mask: {SIDE * (SIDE - 10)} of {SIDE**2} pixels are not 0, and used" in record["notes"]
+    assert record["notes"][-1].startswith(f"mask: {SIDE} of these are not 255, as where a mask was")
 
 
 def test_bad_masks(folder, capsys):

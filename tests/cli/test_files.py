@@ -1,7 +1,9 @@
 """The command on the files of other fields: blanks, flags, units, and names that play tricks."""
 
 import json
+from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import PIL.Image
 import pytest
@@ -11,7 +13,9 @@ from image_kinds import library
 
 from gaussjax.cli import main
 from gaussjax.cli.app import _parse
+from gaussjax.cli.estimate_output import Outcome, draw
 from gaussjax.cli.inputs import read_pair
+from gaussjax.io.decoders import PixelSize
 
 SIDE = 96
 
@@ -82,7 +86,7 @@ def test_lengths_and_b_in_the_unit_of_the_option(folder, capsys):
     options = ["--kernel", "sampled", "--pixel-size", "0.5", "um", "--b-factor"]
     assert main(["estimate", "a.npy", "b.npy", *options]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    found = {(row[0], row[-1]): float(row[1]) for row in rows[:5]}
+    found = {(row[0], row[-1]): float(row[1]) for row in rows if row[-1] in ("um", "um^2")}
     assert found["sigma", "um"] == pytest.approx(1.0, rel=1e-3)
     assert found["FWHM", "um"] == pytest.approx(2.3548, rel=1e-3)
     assert found["B", "um^2"] == pytest.approx(8 * np.pi**2, rel=2e-3)
@@ -164,6 +168,19 @@ def test_what_is_taken_for_granted_of_oblong_voxels(volumes, monkeypatch):
 def test_what_spacing_does_not_go_with(capsys, options, reason):
     spacing = ["--spacing", "1", "mm"]
     assert reason in error_line(capsys, "estimate", "a.npy", "b.npy", *spacing, *options)
+
+
+def test_figures_show_pixels_as_they_are_in_space(monkeypatch):
+    figure = plt.figure()
+    image, curve = figure.subplots(1, 2)
+    image.imshow(np.ones((4, 5)))
+    monkeypatch.setattr("gaussjax.draw_report", lambda *_, **__: figure, raising=False)
+    for sampling, aspect in (((2, 1), 1), (None, 3)):
+        found = SimpleNamespace(sampling=sampling)
+        size = PixelSize((9, 6, 2), "mm", "option")
+        draw((), None, Outcome(found, (4, 4, 5), [], size, profile=(), comparison=()))
+        assert image.get_aspect() == aspect
+    assert curve.get_aspect() == "auto"
 
 
 def test_depths_that_differ_are_a_note(folder):

@@ -4,7 +4,9 @@ import argparse
 import re
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from command import error_line
 
 from gaussjax.cli import estimate
 from gaussjax.cli.spelling import in_shell
@@ -24,6 +26,14 @@ def test_remedies_name_options_of_the_command(text):
     assert not re.search(r"\w=|\bjax|estimate_blur|blur_map|fit_dataset|_std|_corr", found)
     parser = estimate.add_parser(argparse.ArgumentParser().add_subparsers())
     assert set(re.findall(r"--[\w-]+", found)) <= parser._option_string_actions.keys()
+
+
+def test_errors_name_options_of_the_command(tmp_path, capsys):
+    path = str(tmp_path / "colour.npy")
+    np.save(path, np.ones((3, 64, 64)))
+    line = error_line(capsys, "estimate", path, path)
+    assert "reduce it to luminance, or take one by --page. A volume" in line
+    assert line.endswith("--spacing, --family axis_aligned or another --boundary than valid\n")
 
 
 def test_the_words_of_the_shell():
