@@ -55,15 +55,20 @@ def test_the_sums_are_those_of_dense_algebra(x64):
     slopes = -0.5 * form * response(origin)
     b = seen([response(np.array([2.0, 1.4]))])[0] + 0.1
     model = options.model(scene.shape)
-    filters = model.responses(jnp.asarray(origin), scene.shape)
-    sums = pair_sums(framed(scene, b), filters, options, jnp.asarray([3.0, 4.0]))
+
+    @jax.jit
+    def by_pair(a, b, origin, elsewhere):
+        filters = model.responses(origin, scene.shape)
+        sums = pair_sums(framed(a, b), filters, options, jnp.asarray([3.0, 4.0]))
+        return sums.equations, model.project(sums.coefficients, elsewhere, scene.shape)
+
+    equations, found = by_pair(scene, b, origin, elsewhere)
     inside = np.s_[..., 3:-3, 4:-4]
     fields, residual = seen(slopes)[inside], (seen([response(origin)])[0] - b)[inside]
     change = (seen([response(elsewhere)])[0] - seen([response(0 * origin)])[0])[inside]
     expected = [np.tensordot(fields, residual, 2), np.tensordot(fields, change, 2)]
-    np.testing.assert_allclose(sums.equations.gradient, expected[0], rtol=1e-9)
-    assert sums.equations.num_pixels == residual.size
-    found = model.project(sums.coefficients, jnp.asarray(elsewhere), scene.shape)
+    np.testing.assert_allclose(equations.gradient, expected[0], rtol=1e-9)
+    assert equations.num_pixels == residual.size
     np.testing.assert_allclose(found, expected[1], rtol=1e-9)
 
 
@@ -74,9 +79,9 @@ def test_noise_in_both_adds_nothing_on_average_to_the_equation_of_another_blur(x
     model = options.model(scene.shape)
     spectrum = np.fft.rfft2(scene) * np.asarray(model.response(truth, scene.shape))
     b = coarse(np.fft.irfft2(spectrum, scene.shape))
-    filters = model.responses(origin, scene.shape)
 
     def balance(extra_a, extra_b):
+        filters = model.responses(origin, scene.shape)
         frame = framed(scene + extra_a, b + extra_b)
         sums = noisy_pair_sums(frame, origin, filters, model, jnp.asarray([3.0, 4.0]), levels)
         there, here = (model.project(sums.coefficients, v, scene.shape) for v in (truth, origin))

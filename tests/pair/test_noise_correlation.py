@@ -186,15 +186,20 @@ def test_across_grids_the_noise_of_the_fine_image_is_folded(ratio, x64):
             fold(grid, grid.seen(forward_transform(image, 2), shape), shape), shape
         )
 
-    matrix = jax.jacfwd(seen)(jnp.zeros(fine)).reshape(np.prod(shape), -1)
     white = np.eye(np.prod(fine)).reshape(-1, *fine)
+    matrix = np.asarray(jax.jit(jax.vmap(seen))(white)).reshape(len(white), -1).T
     smoothed = averaged(white).reshape(len(white), -1)
     covariance = (matrix @ smoothed.T @ smoothed @ matrix.T)[:, 0].reshape(shape)
     frame = SimpleNamespace(grid=grid, blurred=np.zeros(shape))
-    colour = noise_colour(jnp.asarray(PAIRS), fine)
-    gain, _ = noise_gains(frame, jnp.ones_like(colour), colour=colour)
+
+    @jax.jit
+    def folded(correlation):
+        colour = noise_colour(correlation, fine)
+        gain, _ = noise_gains(frame, jnp.ones_like(colour), colour=colour)
+        return inverse_transform(gain, shape)
+
     # The fine Nyquist frequency has no place of its own; this noise has none of it.
-    np.testing.assert_allclose(inverse_transform(gain, shape), covariance, atol=1e-12)
+    np.testing.assert_allclose(folded(PAIRS), covariance, atol=1e-12)
 
 
 def test_a_number_is_the_gaussian_that_has_smoothed_the_noise():

@@ -1,5 +1,7 @@
 """Robust losses: the true minimum of the absolute sum, and outliers that do no harm."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -83,12 +85,12 @@ def test_error_bars_are_the_scatter_under_heavy_tails(loss, x64):
 
 @pytest.mark.parametrize("rho", [huber, smooth_absolute, lambda z: 0.5 * z**2])
 def test_influence_is_the_derivative(rho, x64):
-    z = jnp.linspace(-5, 5, 23)
-    psi, slope = influence(rho, z)
-    numerical = (rho(z + 1e-5) - rho(z - 1e-5)) / 2e-5
-    np.testing.assert_allclose(psi, numerical, atol=1e-8)
+    z = np.linspace(-5, 5, 23)  # 0 is among them
+    psi, slope = jax.jit(partial(influence, rho))(z)
+    more, less = jax.jit(rho)(np.stack([z + 1e-5, z - 1e-5]))
+    np.testing.assert_allclose(psi, (more - less) / 2e-5, atol=1e-8)
     assert (slope >= 0).all()
-    np.testing.assert_allclose(influence(rho, jnp.zeros(1))[1], 1)
+    np.testing.assert_allclose(slope[11], 1)
 
 
 def test_scale_is_the_standard_deviation_of_normal_noise(x64):

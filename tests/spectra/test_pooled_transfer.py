@@ -80,8 +80,8 @@ def test_transfer_is_that_of_welch(rng):
         probes = noise_probes(jax.random.key(0), shared)
         filters = jnp.zeros(size // 2 + 1), jnp.zeros((0, size // 2 + 1))
         filters = tuple(in_rings(each, (size,)) for each in filters)
-        rings = jax.vmap(lambda x, y: ring_sums(x, y, y, filters, shared, probes))(a, b)
-        found = pooled_transfer(TransferSums.of_pairs(rings, np.arange(count)))
+        rings = jax.vmap(lambda x, y: ring_sums(x, y, y, filters, shared, probes))
+        found = pooled_transfer(TransferSums.of_pairs(jax.jit(rings)(a, b), np.arange(count)))
     welch = {"window": window, "noverlap": 0, "detrend": False, "nperseg": size, "fs": 2 * np.pi}
     w, cross = scipy.signal.csd(a.ravel(), b.ravel(), **welch)
     power = scipy.signal.welch(a.ravel(), **welch)[1]
