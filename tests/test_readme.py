@@ -32,6 +32,7 @@ from experiments.speed import bars as speed_bars
 from experiments.speed import table as speed_table
 from experiments.speed.timed_fits import FITS, alone
 from gaussjax import Cause, Status, Verdict
+from gaussjax.statistics.verdict import TRUSTED
 
 ROOT = Path(__file__).parents[1]
 
@@ -277,6 +278,30 @@ def test_classical_transfer_functions_answer():
     assert max(declined) == 0
     assumed = summarise(found, "noise in B assumed")["covered"]
     assert_said("study/noisy_reference", f"in {np.min(assumed):.0f} % of the pairs of a cell")
+
+
+def test_clipped_highlights_in_the_limits():
+    kinds, said = numbers("silent_errors")["kinds"], {}
+    for kind in ("clipped", "saturated"):
+        found = {name: np.asarray(values) for name, values in kinds[kind].items()}
+        trusted = np.isin(found["verdict"], TRUSTED) & (found["status"] == Status.ESTIMATED)
+        held = int(np.sum(found["covered"][trusted]))
+        off = 100 * np.abs(found["sigma"] / found["truth"] - 1)[trusted]
+        said[kind] = len(trusted), np.sum(~trusted), np.sum(trusted), held, off
+    count, doubted, trusted, held, _ = said["clipped"]
+    assert held == trusted
+    assert_said(
+        "limits",
+        f"Of {count} pairs of which B alone was clipped",
+        f"{doubted} are doubted or refused, and the {trusted} trusted intervals all hold the truth",
+    )
+    count, doubted, trusted, held, off = said["saturated"]
+    assert_said(
+        "limits",
+        f"of {count} pairs (up to 5 % of the pixels) {doubted} are doubted; of the {trusted}"
+        f" trusted ones the interval holds the truth in {held}, with sigma off by {np.median(off):.2f} % at"
+        f" the median and {np.max(off):.1f} % at most",
+    )
 
 
 def test_silent_errors_answer():
