@@ -299,8 +299,8 @@ def test_clipped_highlights_in_the_limits():
     assert_said(
         "limits",
         f"of {count} pairs (up to 5 % of the pixels) {doubted} are doubted; of the {trusted}"
-        f" trusted ones the interval holds the truth in {held}, with sigma off by {np.median(off):.2f} % at"
-        f" the median and {np.max(off):.1f} % at most",
+        f" trusted ones the interval holds the truth in {held}, with sigma off by"
+        f" {np.median(off):.2f} % at the median and {np.max(off):.1f} % at most",
     )
 
 
