@@ -1,5 +1,6 @@
 """Every argument of every public function: what it takes, and what it refuses."""
 
+import inspect
 import os
 import re
 import traceback
@@ -108,3 +109,14 @@ def test_an_argument_is_checked_under_jit(name, argument, table, traceable):
 
         jax.eval_shape(traced, value)
     assert not wrong
+
+
+def test_help_shows_names_of_types():
+    """A module with public functions begins with ``from __future__ import annotations``."""
+    for name in public_arguments():
+        function = gj
+        for part in name.split("."):
+            function = getattr(function, part)
+        shown = str(inspect.signature(function))
+        assert not re.search(r"numpy\._typing|collections\.abc|<class", shown), (name, shown)
+        assert len(shown) < 1000, name

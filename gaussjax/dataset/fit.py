@@ -1,5 +1,7 @@
 """One blur from very many pairs, streamed: a pass over them is exact, and its memory constant."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import replace
 from enum import Enum

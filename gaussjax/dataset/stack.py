@@ -7,6 +7,8 @@ and find their own roots from sums that are exact whatever the start
 ``estimate_blur`` itself.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
 from functools import partial

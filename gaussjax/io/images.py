@@ -4,6 +4,8 @@ Values keep the file's own units (0 to 255 in 8 bit, 0 to 65535 in 16 bit, anyth
 except where they are linearised, which puts them between 0 and 1.
 """
 
+from __future__ import annotations
+
 import warnings
 from dataclasses import dataclass
 from os import PathLike

@@ -1,5 +1,7 @@
 """The pairs of folders, stacks or a list, as an iterable that can start at any position."""
 
+from __future__ import annotations
+
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -64,11 +66,11 @@ class PairSet:
         light = ", in light" * self.linearize
         return f"{self.source.fingerprint()}, {self.dtype}{light}"
 
-    def on_two_grids(self) -> "PairSet":
+    def on_two_grids(self) -> PairSet:
         """The same pairs, whose images may differ in shape."""
         return replace(self, two_grids=True)
 
-    def shard(self, index: int, count: int) -> "PairSet":
+    def shard(self, index: int, count: int) -> PairSet:
         """Every ``count``-th pair from ``index`` on: the share of one process of several."""
         count = as_count(count, "count", 1)
         index = as_count(index, "index", 0, count - 1)

@@ -1,5 +1,7 @@
 """A blur that varies over the frame: an estimate per tile, and a smoothed map of them."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """A blur map as rows of a table."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import jax

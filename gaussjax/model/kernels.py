@@ -14,6 +14,8 @@ Source of the discrete analogue: T. Lindeberg, "Scale-space for discrete signals
 Pattern Anal. Mach. Intell. 12(3), 1990.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

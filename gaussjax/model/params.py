@@ -1,5 +1,7 @@
 """Parameters of a blur: a signed covariance or a generalised Gaussian, and nuisances."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from typing import Any
 
@@ -74,7 +76,7 @@ class BlurParams:
             return signed_sqrt(self.variance)
         return signed_sqrt(jnp.linalg.eigvalsh(self.covariance_matrix(ndim))[::-1])
 
-    def inverse(self) -> "BlurParams":
+    def inverse(self) -> BlurParams:
         """The parameters that take B to A: ``A = (g^-1 * B)(x + shift) / gain - offset / gain``."""
         gain = 1.0 if self.gain is None else self.gain
         return replace(

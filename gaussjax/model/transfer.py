@@ -1,5 +1,7 @@
 """Gaussian blurs: their transfer function on the frequency grid, and blurring with it."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Sequence
 from functools import partial, reduce

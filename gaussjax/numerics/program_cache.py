@@ -1,5 +1,7 @@
 """Compiled programs that are kept from process to process."""
 
+from __future__ import annotations
+
 import atexit
 import gc
 import os

@@ -1,5 +1,7 @@
 """The front door: two images in, the Gaussian blur between them out."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction

@@ -4,6 +4,8 @@ In the frame's own centre and scale the offset becomes a *level*, the mean that 
 ``gain g * A``: unlike the offset it is hardly correlated with the gain.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 
 import jax

@@ -1,5 +1,7 @@
 """The transfer function between two images without a family: what did this filter do?"""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction

@@ -1,5 +1,7 @@
 """Which family of Gaussians explains a pair best, by Akaike's information criterion (AIC)."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """Which kernel explains a pair best, if it is not a Gaussian."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """A blur map as a figure."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 import jax
@@ -24,7 +26,7 @@ _SIZE = (10.0, 3.6)  # inches
 _LEAST_SPAN = 8.0
 
 
-def draw_map(reference: ArrayLike, blur_map: BlurMap) -> "Figure":
+def draw_map(reference: ArrayLike, blur_map: BlurMap) -> Figure:
     """Draw the reference, sigma over the frame, and its standard error.
 
     Every tile is a cell around its centre, with a dot where its estimate looks; tiles that were
@@ -84,7 +86,7 @@ def _at_least(span: float, values: np.ndarray) -> tuple[float, float]:
 
 
 def _draw_tiles(
-    axes: "Axes",
+    axes: Axes,
     found: BlurMap,
     values: np.ndarray,
     limits: tuple[float, float],

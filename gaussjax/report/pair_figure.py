@@ -1,5 +1,7 @@
 """A figure of a pair, its prediction, its residual and its transfer functions."""
 
+from __future__ import annotations
+
 import math
 from textwrap import fill
 from typing import TYPE_CHECKING
@@ -43,7 +45,7 @@ def draw_report(
     *,
     kernels: KernelComparison | None = None,
     mask: Mask | None = None,
-) -> "Figure":
+) -> Figure:
     """Draw A, B, the prediction, the residual ``B - prediction``, and the transfer functions.
 
     The residual is shown where pixels could be compared: inside of what the blur reaches from
@@ -142,7 +144,7 @@ def _capitalised(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _draw_images(axes: "dict[str, Axes]", panels: _Panels) -> None:
+def _draw_images(axes: dict[str, Axes], panels: _Panels) -> None:
     slices = {key: _middle_slice(image) for key, (_, image) in panels.items()}
     limits = style.colour_limits(np.concatenate([slices[key].ravel() for key in "ABP"]))
     for key, (name, _) in panels.items():
@@ -169,7 +171,7 @@ def _largest(residual: jax.Array) -> float:
     return (float(np.percentile(sizes, 100 - style.OUTLIERS)) if sizes.size else 0.0) or 1.0
 
 
-def _draw_signals(axes: "dict[str, Axes]", panels: _Panels, first: float, ratio: float) -> None:
+def _draw_signals(axes: dict[str, Axes], panels: _Panels, first: float, ratio: float) -> None:
     """Against px of A: B has its first pixel at ``first`` and one every ``ratio`` px."""
     size = len(panels["A"][1])
     place = {"A": np.arange(size)}
@@ -194,7 +196,7 @@ def _draw_signals(axes: "dict[str, Axes]", panels: _Panels, first: float, ratio:
         style.tidy_curves(axes[key])
 
 
-def _draw_transfers(axes: "Axes", estimate: BlurEstimate, profile: TransferProfile) -> None:
+def _draw_transfers(axes: Axes, estimate: BlurEstimate, profile: TransferProfile) -> None:
     """Measured and fitted transfer functions and coherence over cycles/px."""
     cycles = np.asarray(profile.frequency) / (2 * math.pi)
     measured, error = np.asarray(profile.transfer), np.asarray(profile.standard_error)

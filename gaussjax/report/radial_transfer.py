@@ -1,5 +1,7 @@
 """The measured transfer function of a pair, radially averaged; no Gaussian is assumed."""
 
+from __future__ import annotations
+
 import math
 from functools import partial
 

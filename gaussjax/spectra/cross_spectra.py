@@ -1,5 +1,7 @@
 """Power spectra of pairs: all that least squares without borders needs, and additive."""
 
+from __future__ import annotations
+
 import functools
 from dataclasses import replace
 
@@ -66,7 +68,7 @@ class Spectra:
         zero = (0,) * len(self.image_shape)
         return jnp.isfinite(self.reference_power[zero] + self.cross_power[zero].real)
 
-    def folded(self, least: int = 128) -> "Spectra":
+    def folded(self, least: int = 128) -> Spectra:
         """The spectra of the images as :func:`folded_image` makes them, for a start."""
         steps = _fold_counts(self.image_shape, as_count(least, "least", 1))
         kept = tuple(slice(None, None, step) for step in steps)
@@ -78,7 +80,7 @@ class Spectra:
             image_shape=tuple(n // k for n, k in zip(self.image_shape, steps, strict=True)),
         )
 
-    def swapped(self) -> "Spectra":
+    def swapped(self) -> Spectra:
         """The same pairs with the roles of reference and blurred swapped."""
         blurred_power = self.blurred_power
         # P - |C|^2 / Q without the cancellation.

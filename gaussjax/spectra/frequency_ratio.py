@@ -5,6 +5,8 @@ and in the log of the gain. The fits differ in which frequencies they trust, and
 leave out the zero frequency, where an offset would sit. They read the Gaussian as continuous.
 """
 
+from __future__ import annotations
+
 import math
 import operator
 from dataclasses import replace

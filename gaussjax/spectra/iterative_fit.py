@@ -1,5 +1,7 @@
 """Iterative fits of a Gaussian blur to spectra: Gauss-Newton and any optax optimiser."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -124,7 +126,7 @@ def _fit_gauss_newton(
 @automatic_sharding
 def fit_optax(
     spectra: Spectra,
-    optimizer: "optax.GradientTransformation",
+    optimizer: optax.GradientTransformation,
     *,
     initial: BlurParams | ArrayLike | None = None,
     num_steps: int = 200,
@@ -184,7 +186,7 @@ def _fit_optax(
     spectra: Spectra,
     first: BlurParams,
     *,
-    optimizer: "optax.GradientTransformation",
+    optimizer: optax.GradientTransformation,
     num_steps: int,
     logarithmic: bool,
     family: Family,

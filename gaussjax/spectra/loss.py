@@ -1,5 +1,7 @@
 """The squared misfit of a blur on spectra: by frequency, as a sum, and as a residual."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 import jax

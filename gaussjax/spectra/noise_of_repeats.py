@@ -1,5 +1,7 @@
 """Level and autocorrelation of noise, from exposures of one scene."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

@@ -1,5 +1,7 @@
 """What an estimate returns: value, error bar and status in one pytree."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain

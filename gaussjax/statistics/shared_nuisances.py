@@ -14,6 +14,8 @@ Source: C. R. Rao, "Linear Statistical Inference and Its Applications", 2nd ed.,
 (weighted means and their test of homogeneity).
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
