@@ -147,7 +147,7 @@ def judge(
         jnp.asarray([int(cause) for cause in departures.causes], jnp.int32)[first],
         jnp.int32(Cause.NONE),
     )
-    moved = jnp.any(cause == jnp.asarray([int(move) for move in MOVES]))
+    moved = jnp.any(cause == jnp.asarray([int(move) for move in MOVES], jnp.int32))
     doubted = jnp.where(moved, jnp.int32(Verdict.MISALIGNED), jnp.int32(Verdict.EXPLAINED_POORLY))
     return Judgement(
         p_value=jnp.min(p_values),
