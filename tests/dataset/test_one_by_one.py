@@ -192,7 +192,7 @@ def test_a_state_is_of_its_loss_and_its_shifts(tmp_path):
     [
         ({"loss": "round"}, "loss must be one of"),
         ({"loss": "huber", "noise_std": (1, 1)}, "goes with loss='squared'"),
-        ({"noise_std": "guess"}, "noise_std must be one of"),
+        ({"noise_std": "guess"}, "noise_std must be None, .estimate. or"),
         ({"noise_std": "estimate", "boundary": "zero"}, "needs boundary='valid' or 'periodic'"),
     ],
 )

@@ -288,7 +288,7 @@ def test_noise_regression_is_exact_on_exact_spectra(true, x64):
         ((0.1, 0.1, 0.1), "must be None"),
         ((0.0, 0.0), "not both 0"),
         ((-1.0, 1.0), "not negative"),
-        ("guess", "must be one of"),
+        ("guess", r"must be None, .estimate. or \(std_reference, std_blurred\); got .guess."),
     ],
 )
 def test_levels_that_make_no_sense_are_refused(noise_std, match):
