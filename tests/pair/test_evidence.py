@@ -112,16 +112,19 @@ def fit(request, x64):
     random = np.random.default_rng(1)
     reference = scipy.ndimage.gaussian_filter(random.normal(size=shape), 0.5, mode="wrap")
     blurred = scipy.ndimage.gaussian_filter(reference, 0.8, mode="wrap")
-    blurred = jnp.asarray(blurred + 0.02 * random.normal(size=shape))
-    reference = jnp.asarray(reference)
-    centre, scale = centre_and_scale(reference)
-    frame = make_frame(
-        reference, blurred, blurred - reference, "valid", 0, centre=centre, scale=scale
-    )
+    blurred = blurred + 0.02 * random.normal(size=shape)
     model = BlurModel("isotropic", Kernel(), 30, (9,) * len(shape), gain=True)
     vector = jnp.asarray([0.62, 1.01])
+    frame = framed(reference, blurred)
     window = window_of(shape)
     return (frame, model, vector, window, *predict(model, vector, frame))
+
+
+@jax.jit
+def framed(reference, blurred):
+    centre, scale = centre_and_scale(reference)
+    change = blurred - reference
+    return make_frame(reference, blurred, change, "valid", 0, centre=centre, scale=scale)
 
 
 predict = jax.jit(residual_and_fields, static_argnums=0)

@@ -17,16 +17,19 @@ from gaussjax.spectra.ring_sums import in_rings, noise_probes, ring_sums
 @pytest.mark.parametrize("shape", [(33,), (18, 21), (8, 9, 10)])
 def test_sums_are_those_over_the_full_plane(shape, dtype, rng):
     with jax.enable_x64(dtype == np.float64):
-        a, b, r = (jnp.asarray(rng.normal(size=shape) + 3, dtype) for _ in range(3))
-        window, sigma = taper(shape, dtype), jnp.asarray(0.8, dtype)
-        transfer = transfer_function(sigma, shape)
-        probes = noise_probes(jax.random.key(0), window)
-        filters = (in_rings(x, shape) for x in (transfer, transfer[None] ** 2))
-        found = jax.jit(ring_sums)(a, b, r, tuple(filters), window, probes)
+        images = [(rng.normal(size=shape) + 3).astype(dtype) for _ in range(3)]
+
+        @jax.jit
+        def summed(a, b, r, sigma):
+            window, transfer = taper(shape, dtype), transfer_function(sigma, shape)
+            probes = noise_probes(jax.random.key(0), window)
+            filters = tuple(in_rings(x, shape) for x in (transfer, transfer[None] ** 2))
+            return ring_sums(a, b, r, filters, window, probes), window.values
+
+        found, w = jax.device_get(summed(*images, dtype(0.8)))
         assert found.power.dtype == dtype
-        w = np.asarray(window.values, float)
-        a, b, r = (np.asarray(x, float) for x in (a, b, r))
-        found = jax.device_get(found)
+    w = w.astype(float)
+    a, b, r = (x.astype(float) for x in images)
     windowed = [w * (x - np.sum(w * x) / np.sum(w)) for x in (a, b, r)]
     a_hat, _, r_hat = map(np.fft.fftn, windowed)
     axes = [2 * np.pi * np.fft.fftfreq(n) for n in shape]
@@ -55,13 +58,13 @@ def test_sums_are_those_over_the_full_plane(shape, dtype, rng):
 def test_noise_by_chance_is_that_of_many_draws(rng):
     """The variance of the cross-spectrum with white noise, of one pair."""
     shape, draws = (24, 20), 1000
-    window = taper(shape, np.float32)
-    a = jnp.asarray(rng.normal(size=shape), np.float32)
-    filters = in_rings(jnp.ones((24, 11)), shape), in_rings(jnp.zeros((0, 24, 11)), shape)
+    a = rng.normal(size=shape).astype(np.float32)
 
     @jax.jit
     @jax.vmap
     def draw(key):
+        window = taper(shape, np.float32)
+        filters = in_rings(jnp.ones((24, 11)), shape), in_rings(jnp.zeros((0, 24, 11)), shape)
         chance, noise = jax.random.split(key)
         noise = jax.random.normal(noise, shape)
         found = ring_sums(a, a, noise, filters, window, noise_probes(chance, window))
