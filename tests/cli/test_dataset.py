@@ -56,6 +56,14 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture
+def interruptible():
+    """Python's handler of Ctrl-C, which a process in the background of a shell lacks."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def run(capsys, *arguments, command=("a", "b")):
     """Exit code, parsed output and lines on stderr of ``gaussjax dataset ... --json``."""
     code = main(["dataset", *command, *SAMPLED, *arguments, "--json"])
@@ -377,7 +385,7 @@ def test_interrupt(folder, capsys, monkeypatch):
     assert capsys.readouterr().err == "gaussjax: interrupted\n"
 
 
-def test_what_is_done_at_an_interrupt_is_saved(folder, capsys, monkeypatch):
+def test_what_is_done_at_an_interrupt_is_saved(folder, interruptible, capsys, monkeypatch):
     monkeypatch.setattr("gaussjax.io.batches._MOST_PAIRS", 8)
     resumed = ["dataset", "a", "b", *SAMPLED, "--passes", "1", "--resume", "run.state"]
     show, interrupt_at = ProgressBar.__call__, 4
@@ -408,7 +416,7 @@ def test_what_is_done_at_an_interrupt_is_saved(folder, capsys, monkeypatch):
     )
 
 
-def test_a_second_interrupt_is_not_held_back():
+def test_a_second_interrupt_is_not_held_back(interruptible):
     with interrupt_held_back() as raise_it:
         raise_it()
         signal.raise_signal(signal.SIGINT)
@@ -418,7 +426,7 @@ def test_a_second_interrupt_is_not_held_back():
             signal.raise_signal(signal.SIGINT)
 
 
-def test_an_interrupt_where_nothing_can_be_raised_is_not_lost():
+def test_an_interrupt_where_nothing_can_be_raised_is_not_lost(interruptible):
     code = (
         "import gc, signal\n"
         "from gaussjax.cli.process import streaming_process\n"
@@ -475,7 +483,9 @@ def test_files_are_written_though_nobody_reads_the_result(folder, capsys, monkey
 
 
 @pytest.mark.slow
-def test_interrupted_and_killed_runs_go_on(tmp_path, monkeypatch, capsys, rng, draws):
+def test_interrupted_and_killed_runs_go_on(
+    tmp_path, interruptible, monkeypatch, capsys, rng, draws
+):
     monkeypatch.chdir(tmp_path)
     write_pairs(40)
     kills = max(draws // 100, 1)
