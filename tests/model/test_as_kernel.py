@@ -1,5 +1,7 @@
 """A Kernel in place of its name, truncate and radius, in every public function that takes them."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import optax
@@ -21,7 +23,7 @@ CALLS = {
     "blur": lambda **k: gj.blur(SCENE, 1.1, **k),
     "transfer_function": lambda **k: gj.transfer_function(1.1, SCENE.shape, **k),
     "loss": lambda **k: gj.loss(1.1, spectra(), **k),
-    "image_loss": lambda **k: gj.image_loss(1.1, *PAIR, **k),
+    "image_loss": lambda **k: jax.jit(partial(gj.image_loss, 1.1, **k))(*PAIR),
     "estimate_blur": lambda **k: gj.estimate_blur(*PAIR, **k).params,
     "fit_gauss_newton": lambda **k: gj.fit_gauss_newton(spectra(), **k).params,
     "fit_optax": lambda **k: gj.fit_optax(spectra(), optax.adam(0.1), num_steps=3, **k).params,

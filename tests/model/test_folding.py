@@ -32,6 +32,7 @@ def dense(ratio, pixel, first, size):
 def on_image(grid, shape):
     """The operator as the package applies it, from a fine image to a coarse one."""
 
+    @jax.jit
     def operator(image):
         spectrum = forward_transform(image, len(shape))
         spectrum = grid.apply(grid.transfer(shape, image.dtype), spectrum)
@@ -55,10 +56,9 @@ def test_folding_is_the_dense_operator(ratio, pixel, first, x64, rng):
         for axis, size in enumerate(shape):
             matrix = dense(ratios[axis], pixel, firsts[axis], size)
             expected = np.moveaxis(np.tensordot(matrix, expected, (1, axis)), 0, axis)
-        got = on_image(grid, shape)(jnp.asarray(image))
-        np.testing.assert_allclose(got, expected, atol=1e-12)
+        np.testing.assert_allclose(on_image(grid, shape)(image), expected, atol=1e-12)
         if grid.is_local:
-            np.testing.assert_allclose(grid.sampled(jnp.asarray(image)), expected, atol=1e-12)
+            np.testing.assert_allclose(jax.jit(grid.sampled)(image), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("pixel", ["area", "point"])
@@ -67,9 +67,15 @@ def test_tiling_is_the_adjoint_of_folding(ratio, pixel, x64, rng):
     shape = (2 * ratio.denominator, 5 * ratio.denominator)
     grid = CoarseGrid((ratio,) * 2, pixel, (0.4, 1.1))
     image, coarse = rng.normal(size=grid.fine_shape(shape)), rng.normal(size=shape)
-    fine = grid.apply(grid.transfer(shape, float), forward_transform(jnp.asarray(image), 2))
-    tiled = tile(grid, forward_transform(jnp.asarray(coarse), 2), shape)
-    direct = np.sum(coarse * inverse_transform(fold(grid, fine, shape), shape))
+
+    @jax.jit
+    def transformed(image, coarse):
+        fine = grid.apply(grid.transfer(shape, float), forward_transform(image, 2))
+        folded = inverse_transform(fold(grid, fine, shape), shape)
+        return fine, folded, tile(grid, forward_transform(coarse, 2), shape)
+
+    fine, folded, tiled = transformed(image, coarse)
+    direct = np.sum(coarse * folded)
     by_tiles = 2 / coarse.size * np.sum(np.real(np.conj(tiled) * fine))
     np.testing.assert_allclose(by_tiles, direct, rtol=1e-12)
 
@@ -78,10 +84,14 @@ def test_tiling_is_the_adjoint_of_folding(ratio, pixel, x64, rng):
 def test_noise_of_the_fine_image_has_the_folded_power(ratio, x64):
     shape = (2 * ratio.denominator, 3 * ratio.denominator)
     grid = CoarseGrid((ratio,) * 2, "area", (0.25, 0.5))
-    operator = on_image(grid, shape)
-    matrix = jax.jacfwd(operator)(jnp.zeros(grid.fine_shape(shape)))
-    matrix = matrix.reshape(np.prod(shape), -1)
+    fine = grid.fine_shape(shape)
+    columns = jax.jit(jax.vmap(on_image(grid, shape)))(np.eye(np.prod(fine)).reshape(-1, *fine))
+    matrix = np.asarray(columns).reshape(len(columns), -1).T
     covariance = (matrix @ matrix.T)[:, 0].reshape(shape)
-    power = reduce(jnp.multiply, grid.noise_gain(shape, float))
-    folded = inverse_transform(fold(grid, power, shape), shape)
-    np.testing.assert_allclose(folded, covariance, atol=1e-12)
+
+    @jax.jit
+    def folded():
+        power = reduce(jnp.multiply, grid.noise_gain(shape, float))
+        return inverse_transform(fold(grid, power, shape), shape)
+
+    np.testing.assert_allclose(folded(), covariance, atol=1e-12)

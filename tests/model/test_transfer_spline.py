@@ -1,5 +1,6 @@
 """Splines over frequency: what they reproduce, their sums, and the band of their products."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -16,26 +17,28 @@ def radius(shape):
 @pytest.mark.parametrize("shape", [(40,), (24, 31), (10, 12, 9)])
 def test_sums_are_the_transpose_of_combinations(shape, x64, rng):
     spline = TransferSpline(shape, 6)
-    terms = spline.terms(jnp.float64)
-    coefficients = jnp.asarray(rng.normal(size=(1, spline.size)))
-    field = jnp.asarray(rng.normal(size=radius(shape).shape))
-    combined = spline.combine(terms, coefficients)
-    np.testing.assert_allclose(
-        np.sum(combined * field), np.sum(coefficients * spline.sums(terms, field)), rtol=1e-12
-    )
-    np.testing.assert_allclose(spline.combine(terms, 0 * coefficients + 1), 1, rtol=1e-12)
+    coefficients, field = rng.normal(size=(1, spline.size)), rng.normal(size=radius(shape).shape)
+
+    @jax.jit
+    def both(coefficients, field):
+        terms = spline.terms(jnp.float64)
+        return spline.combine(terms, coefficients), spline.sums(terms, field)
+
+    combined, sums = both(coefficients, field)
+    np.testing.assert_allclose(np.sum(combined * field), np.sum(coefficients * sums), rtol=1e-12)
+    np.testing.assert_allclose(both(0 * coefficients + 1, field)[0], 1, rtol=1e-12)
 
 
 def test_rows_are_the_curve_and_its_slope(x64, rng):
     spline = TransferSpline((64,), 8)
-    row = jnp.asarray(rng.normal(size=spline.size))
-    knots = jnp.asarray(radius((64,)) * 8 / np.pi)
-    values, slopes = spline_rows(knots, spline.size)
-    np.testing.assert_allclose(
-        values @ row, spline.combine(spline.terms(jnp.float64), row[None]), atol=1e-12
-    )
+    row = rng.normal(size=spline.size)
+    knots = radius((64,)) * 8 / np.pi
+    rows = jax.jit(lambda knots: spline_rows(knots, spline.size))
+    curve = jax.jit(lambda row: spline.combine(spline.terms(jnp.float64), row[None]))
+    values, slopes = map(np.asarray, rows(knots))
+    np.testing.assert_allclose(values @ row, curve(row), atol=1e-12)
     step = 1e-6
-    more, less = (spline_rows(knots + s, spline.size)[0] for s in (step, -step))
+    more, less = (rows(knots + s)[0] for s in (step, -step))
     np.testing.assert_allclose(slopes, (more - less) / (2 * step), atol=1e-6)
     assert abs(float(slopes[0] @ row)) < 1e-12  # even in frequency
 
@@ -53,29 +56,38 @@ def test_a_band_is_found_from_seven_products_of_every_term(axis, x64, rng):
     combs = spline.combs()
     assert combs.shape == (7, spline.size)
     responses = np.einsum("gqlgpk,ck->gpcql", band, combs)
-    found = spline.matrix(jnp.asarray(responses.reshape(-1, 7, orders, spline.size)))
+    found = jax.jit(spline.matrix)(responses.reshape(-1, 7, orders, spline.size))
     np.testing.assert_allclose(found, band.reshape(found.shape))
 
 
 def test_a_part_of_the_terms_is_that_part_of_all(x64, rng):
     spline = TransferSpline((12, 14), 4, axis=1)
-    terms = spline.terms(jnp.float64)
-    coefficients = jnp.asarray(rng.normal(size=(6, spline.size)))
-    field = jnp.asarray(rng.normal(size=(12, 8)))
-    parts = [spline.combine(spline.term(terms, k), coefficients[k]) for k in range(6)]
-    np.testing.assert_allclose(sum(parts), spline.combine(terms, coefficients), atol=1e-12)
-    sums = spline.sums(terms, field)
-    np.testing.assert_allclose(np.sum(coefficients * sums), np.sum(field * sum(parts)), rtol=1e-12)
+    coefficients, field = rng.normal(size=(6, spline.size)), rng.normal(size=(12, 8))
+
+    @jax.jit
+    def whole(coefficients, field):
+        terms = spline.terms(jnp.float64)
+        return spline.combine(terms, coefficients), spline.sums(terms, field)
+
+    @jax.jit
+    @jax.vmap
+    def part(k, row):
+        terms = spline.terms(jnp.float64)
+        combined = spline.combine(spline.term(terms, k), row)
+        return combined, spline.sums(spline.group(terms, k), field)
+
+    combined, sums = whole(coefficients, field)
+    parts, of_groups = part(np.arange(6, dtype=np.int32), coefficients)
+    np.testing.assert_allclose(np.sum(parts, 0), combined, atol=1e-12)
+    np.testing.assert_allclose(np.sum(coefficients * sums), np.sum(field * combined), rtol=1e-12)
     for k in range(6):
-        group = slice(0, 3) if k < 3 else slice(3, 6)
-        np.testing.assert_array_equal(spline.sums(spline.group(terms, k), field), sums[group])
+        np.testing.assert_allclose(of_groups[k], sums[3 * (k // 3) :][:3], rtol=1e-12)
 
 
 def test_along_an_axis_the_first_term_is_the_axis_alone(x64, rng):
     spline = TransferSpline((20, 26), 5, axis=1)
-    terms = spline.terms(jnp.float64)
-    first = jnp.asarray(rng.normal(size=spline.size))
-    coefficients = jnp.stack([first, *jnp.asarray(rng.normal(size=(5, spline.size)))])
-    along = spline.combine(terms, coefficients)[0, 1:]
-    knots = jnp.arange(1, 14) * (2 / 26 * 5)
-    np.testing.assert_allclose(along, spline_rows(knots, spline.size)[0] @ first, atol=1e-12)
+    coefficients = rng.normal(size=(6, spline.size))
+    plane = jax.jit(lambda rows: spline.combine(spline.terms(jnp.float64), rows))(coefficients)
+    knots = np.arange(1, 14) * (2 / 26 * 5)
+    rows, _ = jax.jit(lambda knots: spline_rows(knots, spline.size))(knots)
+    np.testing.assert_allclose(plane[0, 1:], np.asarray(rows) @ coefficients[0], atol=1e-12)
