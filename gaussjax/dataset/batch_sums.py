@@ -16,7 +16,6 @@ from gaussjax.dataset.noisy_instruments import noisy_pair_sums
 from gaussjax.dataset.options import JointOptions
 from gaussjax.dataset.own_fit import OwnFit, own_fit
 from gaussjax.dataset.own_root import (
-    WIDER,
     Linearized,
     Noise,
     crop_of,
@@ -180,7 +179,7 @@ def _ring_margins(
     point: LinearizationPoint, options: JointOptions, shape: tuple[int, ...], size=None
 ):
     """Margins of the blur, and ramps from there to the middle; px per axis, ``[ndim]``."""
-    margins = options.model(shape).margins(WIDER**2 * point.vector)
+    margins = options.model(shape).margins(point.vector)
     whole = jnp.asarray(shape if size is None else size, point.vector.dtype)
     return margins, 0.5 * whole - margins
 
@@ -288,7 +287,7 @@ def _held(
         shift=options.shift,
     )
     vector = own.vector(frame, point.vector, options)
-    margins = frame.margins(model, vector.at[: len(point.vector)].multiply(WIDER**2))
+    margins = frame.margins(model, vector)
     _, moved = nuisance_factors(model, vector, frame)
     if point.noise is not None:
         levels, correlation = cast(Noise, point.levels)

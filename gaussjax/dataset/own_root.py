@@ -24,8 +24,6 @@ from gaussjax.pair.informative_crop import Crop, informative_crop
 from gaussjax.pair.least_squares import LeastSquares, Linearization, frame_equations
 from gaussjax.pair.objective import Fit
 
-# The margins are those of a blur that is wider by this factor.
-WIDER = 1.02
 # A pair is linearized anew where its variance differs by more than this part of itself, or where it
 # is better known by more than two standard errors, up to a largest part; at most so many times.
 NEAR, _NOT_FAR, _ROUNDS = 0.04, 0.1, 4
@@ -69,13 +67,8 @@ class Linearized:
 
 
 def compared_margins(frame: Frame, model: BlurModel, vector: jax.Array) -> jax.Array:
-    """Margins of a blur a little wider than the vector's, so that its root is inside.
-
-    Across grids they are whole coarse px, each of which is many; one too many is lost for nothing.
-    """
-    if frame.grid is None:
-        return model.margins(WIDER**2 * vector)
-    return frame.margins(model, vector)
+    """Margins at a vector: no wider, so that a set of one pair compares what its pair does."""
+    return model.margins(vector) if frame.grid is None else frame.margins(model, vector)
 
 
 def linearized(
@@ -199,9 +192,7 @@ def own_optimum(
         options: likewise.
     """
     vector, residual = own_vector(own, options)
-    margins, fields = model.margins(vector), own.sums.jacobian
-    if frame.grid is not None:
-        margins = frame.margins(model, vector)
+    margins, fields = compared_margins(frame, model, vector), own.sums.jacobian
     window = frame_window(frame, margins)
     equations = frame_equations(residual, fields, window, ratios=frame.ratios)
     # At the root the gradient is 0 on the window of the point, by the fields there.

@@ -231,7 +231,7 @@ def test_families_and_dimensions():
         ({"boundary": "mirror"}, "boundary must be one of"),
         ({"boundary": "zero", "noise_std": (1, 1)}, "needs boundary='valid' or 'periodic'"),
         ({"family": "round"}, "family must be one of"),
-        ({"noise_std": "guess"}, "noise_std must be one of"),
+        ({"noise_std": "guess"}, "noise_std must be None, 'estimate' or"),
         ({"max_passes": 0}, "max_passes must be a whole number from 1"),
     ],
 )
@@ -304,14 +304,16 @@ def test_padded_boundaries(boundary):
     assert found.joint.num_pixels == 6 * SIZE**2
 
 
-def test_one_pair_is_as_alone():
-    (_, a, b) = crops(1, noise=0.01, seed=5)[0]
+@pytest.mark.parametrize("sigma", [SIGMA, 1.61])  # of which the second nearly needs another pixel
+def test_one_pair_is_as_alone(sigma):
+    (_, a, b) = crops(1, sigma, noise=0.01, seed=6)[0]
     found = fitted([(a, b)])
     alone = gaussjax.estimate_blur(a, b, kernel="sampled")
     error = alone.sigma_standard_error
-    assert abs(found.sigma - alone.sigma) < 0.1 * error
-    np.testing.assert_allclose(found.sigma_standard_error, error, rtol=0.05)
-    np.testing.assert_allclose(found.pairs.standard_error[0], error, rtol=0.05)
+    assert found.joint.num_pixels == alone.num_pixels
+    assert abs(found.sigma - alone.sigma) < 0.01 * error
+    np.testing.assert_allclose(found.sigma_standard_error, error, rtol=0.01)
+    np.testing.assert_allclose(found.pairs.standard_error[0], error, rtol=0.01)
     assert found.joint.adequacy.verdict == alone.adequacy.verdict
     assert found.pairs.verdict[0] == alone.adequacy.verdict
 
