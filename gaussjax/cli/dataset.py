@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gaussjax.cli import options as common
 from gaussjax.cli.inputs import keep_inputs, noise_shapes
 from gaussjax.cli.output import OutputFile, ProgressBar, printable, report, tell_waiting
+from gaussjax.cli.pixel_size import assumption_of_set
 from gaussjax.cli.process import interrupt_held_back, streaming_process
 from gaussjax.io.covariate_table import read_covariates
 from gaussjax.io.images import ImageFileError
@@ -172,12 +173,14 @@ def run(options: argparse.Namespace) -> int:
     covariates = read_covariates(options.covariates) if options.covariates else None
     for output in (options.csv, options.plot, options.resume):
         keep_inputs(output, _files(options, pairs))
+    notes = assumption_of_set(options, pairs.source)
     _check_partners(pairs.source.problems, options.max_bad)
 
     with streaming_process():
         from gaussjax.cli.dataset_output import Outcome, draw, record, rows, table
 
-        outcome = Outcome(*_fit(options, pairs, covariates), pairs.source, options.shift)
+        fitted = _fit(options, pairs, covariates)
+        outcome = Outcome(*fitted, pairs.source, options.shift, notes)
         files = (
             OutputFile.of_rows(options.csv, lambda: rows(outcome)),
             OutputFile.of_figure(options.plot, lambda: draw(outcome)),

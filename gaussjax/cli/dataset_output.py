@@ -31,6 +31,7 @@ class Outcome:
     state_error: str | None  # why the end of the run is not in the state file; None if it is
     source: Source  # of the pairs
     shift: bool  # every pair has one
+    notes: list[str]  # on the files
 
     @property
     def left_out(self) -> list[BadPair]:
@@ -54,6 +55,7 @@ def table(options: argparse.Namespace, outcome: Outcome) -> str:
         ("interval", f"{between(np.stack(outcome.estimate.joint.interval()))} px (95 %)"),
         ("frames", f"boundary {options.boundary}"),
         ("note", "sRGB decoded to linear light" if options.linearize else None),
+        *(("note", note) for note in outcome.notes),
         *(("left out", f"{pair.name}: {pair.reason}") for pair in left_out[:_FIRST]),
         ("left out", rest),
         ("state", options.resume and f"{options.resume}{unsaved}"),
@@ -99,7 +101,7 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         "sampling": estimate.joint.sampling,
         **attributes(options, "pixel", "centre"),
         **attributes(options, noise_std="noise", linearized="linearize", state="resume"),
-        **attributes(outcome, "state_error"),
+        **attributes(outcome, "state_error", "notes"),
         "dtype": "float64" if options.double else "float32",
     }
 

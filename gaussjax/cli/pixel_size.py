@@ -1,14 +1,14 @@
 """The size of a pixel: as options tell it, or the headers of the files; in px or in its unit."""
 
 import argparse
-from collections.abc import Sequence
 
 import numpy as np
 
 from gaussjax.checks import is_size
 from gaussjax.cli.options import AXES, positive
 from gaussjax.io.decoders import PixelSize
-from gaussjax.io.images import ImageFile, ImageFileError
+from gaussjax.io.images import ImageFile, ImageFileError, read_image
+from gaussjax.io.pair_sources import Source
 
 _HEADER = "header"
 _ALIKE = 1e-3  # relative difference of sizes that are one
@@ -96,14 +96,15 @@ def pixel_size_of(
         raise ImageFileError(
             f"{options.reference}: its header tells no size of pixels; give --spacing SIZE ... UNIT"
         )
-    if found is not None and not spaced and not _are_alike(found.sizes):
-        notes += _assumption(options, found)
+    if found is not None and not spaced:
+        notes += assumption(options, found)
     return found
 
 
-def _assumption(options: argparse.Namespace, size: PixelSize) -> list[str]:
+def assumption(options: argparse.Namespace, size: PixelSize) -> list[str]:
     """What one sigma in px takes for granted where pixels differ along the axes."""
-    if getattr(options, "family", None) not in ("isotropic", "generalised"):
+    alike = np.allclose(size.sizes, size.sizes[0], rtol=_ALIKE)
+    if alike or getattr(options, "family", None) not in ("isotropic", "generalised"):
         return []
     remedy = "--family axis_aligned fits one per axis"
     if hasattr(options, "spacing"):
@@ -112,12 +113,20 @@ def _assumption(options: argparse.Namespace, size: PixelSize) -> list[str]:
     return [f"the fit assumes one sigma in px along axes whose pixels differ in size: {remedy}"]
 
 
+def assumption_of_set(options: argparse.Namespace, source: Source) -> list[str]:
+    """The same of a set, by the header of its first reference that can be read."""
+    first = source.pairs[0]
+    try:
+        size = None if first.index is not None else read_image(first.reference).pixel_size
+    except ImageFileError:  # the fit tells of it
+        size = None
+    if size is None or not (notes := assumption(options, size)):
+        return []
+    return [f"{first.name}: pixels of {_text(size)} ({size.source})", *notes]
+
+
 def _text(size: PixelSize, between: str = " x ") -> str:
     return f"{between.join(f'{each:.6g}' for each in size.sizes)} {size.unit}"
-
-
-def _are_alike(sizes: Sequence[float]) -> bool:
-    return np.allclose(sizes, sizes[0], rtol=_ALIKE)
 
 
 def _is_same(one: PixelSize, other: PixelSize) -> bool:

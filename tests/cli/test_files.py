@@ -15,7 +15,9 @@ from gaussjax.cli import main
 from gaussjax.cli.app import _parse
 from gaussjax.cli.estimate_output import Outcome, draw
 from gaussjax.cli.inputs import read_pair
+from gaussjax.cli.pixel_size import assumption_of_set
 from gaussjax.io.decoders import PixelSize
+from gaussjax.io.pair_sources import open_source
 
 SIDE = 96
 
@@ -155,6 +157,19 @@ def test_what_is_taken_for_granted_of_oblong_voxels(volumes, monkeypatch):
     told, assumed = notes("--pixel-size", "1", "1", "2", "um")
     assert told == "--pixel-size: 1 x 1 x 2 um, not 2 x 2 x 2.5 mm as the NIfTI header says"
     assert "--spacing 1 1 2 um" in assumed
+
+
+def test_what_is_taken_for_granted_of_a_set_of_oblong_voxels(volumes, tmp_path):
+    for folder, file in (("sharp", "a.nii"), ("soft", "b.nii")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "one.nii").write_bytes((volumes / file).read_bytes())
+    source = open_source(tmp_path / "sharp", tmp_path / "soft")
+    folders = [str(tmp_path / name) for name in ("sharp", "soft")]
+    told, assumed = assumption_of_set(_parse(["dataset", *folders]), source)
+    assert told == "one: pixels of 2 x 2 x 2.5 mm (NIfTI header)"
+    assert assumed.endswith("differ in size: --family axis_aligned fits one per axis")
+    options = _parse(["dataset", *folders, "--family", "axis_aligned"])
+    assert assumption_of_set(options, source) == []
 
 
 @pytest.mark.parametrize(
