@@ -9,11 +9,15 @@ import pytest
 
 from gaussjax.maps.markov_field import posterior as posterior_eagerly
 from gaussjax.maps.markov_field import smooth as smooth_eagerly
-from gaussjax.maps.variogram import Observations, increment_variance, neighbour_weights, resistance
+from gaussjax.maps.variogram import Observations, resistance
+from gaussjax.maps.variogram import increment_variance as increment_variance_eagerly
+from gaussjax.maps.variogram import neighbour_weights as neighbour_weights_eagerly
 from gaussjax.numerics.block_tridiagonal import solve_block_tridiagonal as solve_eagerly
 
 smooth = jax.jit(smooth_eagerly, static_argnames="lags")
 posterior = jax.jit(posterior_eagerly)
+increment_variance = jax.jit(increment_variance_eagerly, static_argnums=1)
+neighbour_weights = jax.jit(neighbour_weights_eagerly, static_argnums=(2, 3))
 solve_block_tridiagonal = jax.jit(solve_eagerly)
 
 
