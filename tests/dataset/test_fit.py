@@ -1,7 +1,9 @@
+import io
 import re
 
 import jax
 import numpy as np
+import PIL.Image
 import pytest
 import scipy.ndimage
 from photograph_pairs import SIGMA, SIZE, crops, fitted
@@ -318,6 +320,13 @@ def test_one_pair_is_as_alone(sigma):
     assert found.pairs.verdict[0] == alone.adequacy.verdict
 
 
+def coded(image):
+    """After JPEG, which is all that has happened to it."""
+    file = io.BytesIO()
+    PIL.Image.fromarray(np.rint(255 * image).astype(np.uint8)).save(file, "jpeg", quality=60)
+    return np.asarray(PIL.Image.open(file), np.float32) / 255
+
+
 def spoilt(kind):
     pairs = crops(24, noise=0.01)
     if kind == "shifted":
@@ -326,6 +335,10 @@ def spoilt(kind):
         return [(n, a, scipy.ndimage.uniform_filter(a, 5)) for n, a, _ in pairs]
     if kind == "median":
         return [(n, a, scipy.ndimage.median_filter(a, 5)) for n, a, _ in pairs]
+    if kind == "wide median":
+        return [(n, a, scipy.ndimage.median_filter(a, 7)) for n, a, _ in pairs]
+    if kind == "codec":
+        return [(n, a, coded(a)) for n, a, _ in pairs]
     if kind == "disk":
         disk = (np.hypot(*np.mgrid[-3:4, -3:4]) <= 3.2).astype(np.float32)
         soft = [scipy.ndimage.convolve(a, disk / disk.sum()) for _, a, _ in pairs]
@@ -343,6 +356,8 @@ def spoilt(kind):
         ("box", Verdict.EXPLAINED_POORLY, Cause.KERNEL),
         ("disk", Verdict.EXPLAINED_POORLY, Cause.KERNEL),
         ("median", Verdict.EXPLAINED_POORLY, Cause.NOT_A_FILTER),
+        ("wide median", Verdict.EXPLAINED_POORLY, Cause.NOT_A_FILTER),
+        ("codec", Verdict.EXPLAINED_POORLY, Cause.NOT_A_FILTER),
         ("mixed", Verdict.HETEROGENEOUS, None),
     ],
 )
