@@ -113,9 +113,12 @@ def _departure_sums(box: "Box", weights, fields, score, found, levelled) -> Depa
     weights, score, *fields = (box.of(image) for image in (weights, score, *fields))
     k, count = len(fields), jnp.sum(weights > 0).astype(score.dtype)
     columns = [*fields, *found]
-    *scores, energy = block_sums(
+    blocks = block_sums(
         [*(score * x for x in columns), weights * fields[0] ** 2], _BLOCK[len(box.shape)]
     )
+    # As many for almost all shapes of images, so that one program judges them. Zeros add nothing.
+    most = 9 * _PIXELS // (8 * _BLOCK[len(box.shape)] ** len(box.shape))
+    *scores, energy = jnp.pad(blocks, ((0, 0), (0, max(most - blocks.shape[1], 0))))
     # What is summed of a direction side by side: a loop makes it once. No stack of directions: to
     # write it out would take as long as all sums.
     products = [[*(weights * field * x for field in fields), weights * x**2] for x in columns]
