@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +23,11 @@ NOISY = replace(MODEL, gain=True, offset=True)
 ORIGIN = np.array([1.5, 2.0])
 MARGINS = np.array([7.0, 8.0])
 TRUTH = np.array([2.0, 1.4])
+
+
+@jax.jit
+def project(coefficients, variances):
+    return MODEL.project(coefficients, variances, SHAPE)
 
 
 def crop(image):
@@ -64,6 +70,7 @@ def options(gain=False, offset=False):
 PLAIN, BOTH = options(), options(True, True)
 
 
+@partial(jax.jit, static_argnames="nuisances")
 def sums_of(a, b, nuisances=PLAIN, point=ORIGIN):
     return pair_sums(framed(a, b), filters(point), nuisances, jnp.asarray(MARGINS))
 
@@ -86,7 +93,7 @@ def test_the_sums_are_those_of_dense_algebra(x64, images):
     # The coefficients hold the products of the fields with any other prediction.
     elsewhere, _ = dense(a, np.array([0.3, 4.0]))
     expected = np.tensordot(inside(fields), inside(elsewhere - a), 2)
-    found = MODEL.project(sums.coefficients, jnp.asarray([0.3, 4.0]), SHAPE)
+    found = project(sums.coefficients, np.array([0.3, 4.0]))
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
@@ -98,9 +105,9 @@ def test_the_root_is_exact_and_with_nuisances_where_it_is_near(x64, images, nuis
     origin, sums = jnp.asarray(ORIGIN), None
     for _ in range(8 if nuisances.has_nuisances else 1):
         sums = sums_of(a, b, nuisances, point=origin)
-        project = jax.tree_util.Partial(MODEL.project, sums.coefficients, shape=SHAPE)
+        away = jax.tree_util.Partial(MODEL.project, sums.coefficients, shape=SHAPE)
         equations = sums.equations
-        origin = find_root(project, equations.gradient, equations.information, origin).vector
+        origin = find_root(away, equations.gradient, equations.information, origin).vector
     # A hundred-thousandth: what the continuous kernel's tail brings in over the margin.
     np.testing.assert_allclose(origin, TRUTH, rtol=1e-5)
     np.testing.assert_allclose(sums.gain, 0.8 if nuisances.gain else 1, rtol=1e-4)
@@ -133,7 +140,7 @@ def test_noise_in_both_adds_nothing_on_average_to_the_equation_of_another_blur(
     def balance(extra):
         both = (image + x for image, x in zip(images, extra, strict=True))
         sums = noisy_sums(*both, correlation)
-        values = [MODEL.project(sums.coefficients, jnp.asarray(v), SHAPE) for v in (TRUTH, ORIGIN)]
+        values = [project(sums.coefficients, v) for v in (TRUTH, ORIGIN)]
         return sums.equations.gradient, values[0] - values[1]
 
     gradients, moved = jax.jit(jax.vmap(balance))(jnp.asarray(noise))
@@ -148,16 +155,20 @@ def test_whitened_sums_are_the_equations_of_errors_in_variables(x64, images):
     a, b = images
     sums = noisy_sums(a, 0.8 * b + 3)
     noise = jnp.asarray((LEVELS / 0.5) ** 2)
-    objective = ErrorsInVariables(framed(a, 0.8 * b + 3), NOISY, False, noise, jnp.inf * noise)
     level = 3 / 0.5 + (0.8 - 1) * a.mean() / 0.5
-    vector = jnp.asarray([*ORIGIN, sums.gain, sums.level])
-    gradient = objective.gradient(vector, jnp.asarray(MARGINS), noise)
+
+    @jax.jit
+    def slope_of(vector, a, b):
+        objective = ErrorsInVariables(framed(a, b), NOISY, False, noise, jnp.inf * noise)
+        return objective.gradient(vector, jnp.asarray(MARGINS), noise)
+
+    gradient = slope_of(np.array([*ORIGIN, sums.gain, sums.level]), a, 0.8 * b + 3)
     np.testing.assert_allclose(gradient[2:], 0, atol=1e-9 * np.max(np.abs(gradient)))
     np.testing.assert_allclose(sums.equations.gradient, jnp.sum(noise) * gradient[:2], rtol=1e-6)
     np.testing.assert_allclose([sums.gain, sums.level], [0.8, level], rtol=0.1)
     # What is held is the product with any other prediction, less what noise of A has in it.
-    step = jnp.asarray([1e-4, 0.0])
-    slope = [MODEL.project(sums.coefficients, ORIGIN + s * step, SHAPE) for s in (1, -1)]
+    step = np.array([1e-4, 0.0])
+    slope = [project(sums.coefficients, ORIGIN + s * step) for s in (1, -1)]
     slope = (slope[0] - slope[1]) / 2e-4
     np.testing.assert_allclose(slope, sums.equations.information[:, 0], rtol=0.1)
 
