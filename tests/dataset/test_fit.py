@@ -323,7 +323,7 @@ def test_one_pair_is_as_alone(sigma):
 def coded(image):
     """After JPEG, which is all that has happened to it."""
     file = io.BytesIO()
-    PIL.Image.fromarray(np.rint(255 * image).astype(np.uint8)).save(file, "jpeg", quality=60)
+    PIL.Image.fromarray(np.rint(255 * image).astype(np.uint8)).save(file, "jpeg", quality=80)
     return np.asarray(PIL.Image.open(file), np.float32) / 255
 
 
@@ -335,15 +335,17 @@ def spoilt(kind):
         return [(n, a, scipy.ndimage.uniform_filter(a, 5)) for n, a, _ in pairs]
     if kind == "median":
         return [(n, a, scipy.ndimage.median_filter(a, 5)) for n, a, _ in pairs]
-    if kind == "wide median":
-        return [(n, a, scipy.ndimage.median_filter(a, 7)) for n, a, _ in pairs]
     if kind == "codec":
         return [(n, a, coded(a)) for n, a, _ in pairs]
+    random = np.random.default_rng(1)
+    noise = 0.01 * random.standard_normal((24, SIZE, SIZE)).astype(np.float32)
+    if kind == "wide median":
+        pairs = crops(24, seed=1)
+        soft = [scipy.ndimage.median_filter(a, 7) for _, a, _ in pairs]
+        return [(n, a, b + e) for (n, a, _), b, e in zip(pairs, soft, noise, strict=True)]
     if kind == "disk":
         disk = (np.hypot(*np.mgrid[-3:4, -3:4]) <= 3.2).astype(np.float32)
         soft = [scipy.ndimage.convolve(a, disk / disk.sum()) for _, a, _ in pairs]
-        random = np.random.default_rng(1)
-        noise = 0.01 * random.standard_normal((24, SIZE, SIZE)).astype(np.float32)
         return [(n, a, b + e) for (n, a, _), b, e in zip(pairs, soft, noise, strict=True)]
     wider = crops(24, 1.3 * SIGMA, noise=0.01)
     return pairs[:12] + wider[12:]
