@@ -1,11 +1,13 @@
 """Bounds on noise levels are of the pixels that are compared, wherever the noise is."""
 
+import jax
 import numpy as np
 
 from gaussjax.model.window import Window
-from gaussjax.pair.noise_ceiling import finest_detail
+from gaussjax.pair.noise_ceiling import finest_detail as finest_detail_eagerly
 
 SIZE = 128
+finest_detail = jax.jit(finest_detail_eagerly)
 
 
 def test_it_is_the_mean_variance_of_uneven_noise_in_the_window(rng, x64):
