@@ -116,12 +116,12 @@ def _framed(
         yield pair if pair.reference.shape == first else _in_bucket(pair)
 
 
-def _refuse_weights(batch: Batch) -> None:
-    """ValueError where pairs have weights."""
-    if batch.maps[2] is not None:
+def refuse_weights(name: str, weights) -> None:
+    """ValueError where a pair has weights beside noise of both images."""
+    if weights is not None:
         raise ValueError(
             "noise_std describes the noise of both images: it goes without weights; pair"
-            f" {batch.names[0]} has some"
+            f" {name} has some"
         )
 
 
@@ -172,7 +172,7 @@ def run_pass(
         number = jnp.uint32(batch.positions[0])
         point = LinearizationPoint(vector, unit, noise, number, correlation)
         if told is not None:
-            _refuse_weights(batch)
+            refuse_weights(batch.names[0], batch.maps[2])
         maps = *batch.maps, batch.sizes
         usable = Usable(*(m if m is None else jnp.asarray(m) for m in maps))
         images = batch.references, batch.blurreds, usable, batch.present

@@ -12,7 +12,7 @@ import numpy as np
 from gaussjax.dataset.given_noise import ToldNoise
 from gaussjax.dataset.joint_fit import JointFit, joint_fit
 from gaussjax.dataset.options import JointOptions
-from gaussjax.dataset.passes import JointPass, run_pass
+from gaussjax.dataset.passes import JointPass, refuse_weights, run_pass
 from gaussjax.dataset.processes import from_every_process
 from gaussjax.dataset.state import JointStart, PassSums, from_arrays, to_arrays
 from gaussjax.io.pair_reader import BadPair, LoadedPair
@@ -46,6 +46,8 @@ def first_start(
     good = [pair for pair in loaded if np.isfinite(np.sum(pair.reference) + np.sum(pair.blurred))]
     if loaded:
         check_initial(initial, loaded[0].reference.ndim, loaded[0].reference.dtype)
+    for pair in loaded if told is not None else ():
+        refuse_weights(pair.name, pair.weights)  # before anything is compiled
     reasons = [pair.reason for pair in head if isinstance(pair, BadPair)]
     start = _shared_start(good, reasons, options, told, initial)
     for number in range(_FIRST_PASSES):
