@@ -79,14 +79,12 @@ def test_scores_vary_as_their_frequencies_do(excess, x64):
 
 @pytest.mark.parametrize("noise", [(0.3, 0.2), (1e-9, 1e-3), (0.5, 1e-7)])
 def test_excess_of_a_real_response_is_that_of_a_complex_one(noise, x64, rng):
-    response = jnp.asarray(rng.uniform(0.1, 1, (9, 6)))
-    slopes = jnp.asarray(rng.normal(size=(3, 9, 6)))
-    weights = jnp.asarray(rng.uniform(1, 2, (1, 6)))
-    noise = jnp.asarray(noise)
-    found = excess_scatter(response, slopes, noise, weights)
+    response, slopes = rng.uniform(0.1, 1, (9, 6)), rng.normal(size=(3, 9, 6))
+    weights, noise, scatter = rng.uniform(1, 2, (1, 6)), np.array(noise), jax.jit(excess_scatter)
+    found = scatter(response, slopes, noise, weights)
     # The general form is a difference of sums no larger than this; v_B may leave little of it.
-    scale = jnp.max(jnp.sum(weights[None] * (slopes / response[None]) ** 2, axis=(1, 2)))
-    general = excess_scatter(response + 0j, slopes + 0j, noise, weights)
+    scale = np.max(np.sum(weights * (slopes / response) ** 2, axis=(1, 2)))
+    general = scatter(response + 0j, slopes + 0j, noise, weights)
     np.testing.assert_allclose(found, general, rtol=1e-12, atol=1e-14 * scale)
 
 
