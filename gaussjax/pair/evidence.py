@@ -19,7 +19,12 @@ from gaussjax.pair.informative_crop import Crop, densest_box
 from gaussjax.pair.other_conventions import REACH, of_box, of_frame, other_conventions
 from gaussjax.pair.prediction import level_of
 from gaussjax.statistics.cause import Cause
-from gaussjax.statistics.departures import DepartureSums
+from gaussjax.statistics.departures import (
+    BesideTheFit,
+    DepartureSums,
+    Spread,
+    beside_the_fit,
+)
 from gaussjax.statistics.long_run_covariance import Unevenness, long_run_factors, unevenness
 from gaussjax.statistics.noise_weighted_sums import ReferenceNoise, reference_noise
 
@@ -113,29 +118,42 @@ def _departure_sums(box: "Box", weights, fields, score, found, levelled) -> Depa
     weights, score, *fields = (box.of(image) for image in (weights, score, *fields))
     k, count = len(fields), jnp.sum(weights > 0).astype(score.dtype)
     columns = [*fields, *found]
-    blocks = block_sums(
-        [*(score * x for x in columns), weights * fields[0] ** 2], _BLOCK[len(box.shape)]
-    )
-    # As many for almost all shapes of images, so that one program judges them. Zeros add nothing.
-    most = 9 * _PIXELS // (8 * _BLOCK[len(box.shape)] ** len(box.shape))
-    *scores, energy = jnp.pad(blocks, ((0, 0), (0, max(most - blocks.shape[1], 0))))
     # What is summed of a direction side by side: a loop makes it once. No stack of directions: to
     # write it out would take as long as all sums.
     products = [[*(weights * field * x for field in fields), weights * x**2] for x in columns]
     levels = [weights * found[j] for j in levelled]
-    inner = totals([each for row in [*products, levels] for each in row])
-    inner, levels = inner[: len(columns) * (k + 1)], inner[len(columns) * (k + 1) :]
-    inner, none = inner.reshape(len(columns), k + 1), jnp.zeros((), inner.dtype)
+    summands = [[*row, score * x] for row, x in zip(products, columns, strict=True)]
+    inner = totals([each for row in [*summands, levels] for each in row])
+    inner, levels = inner[: len(columns) * (k + 2)], inner[len(columns) * (k + 2) :]
+    inner, none = inner.reshape(len(columns), k + 2), jnp.zeros((), inner.dtype)
     levels = [levels[levelled.index(j)] if j in levelled else none for j in range(len(found))]
+    beside = beside_the_fit(inner[:k, :k].T, inner[k:, :k].T, inner[k:, k], inner[:, k + 1])
     return DepartureSums(
-        information=inner[:k, :k].T,
+        beside=beside,
         mixed=inner[k:, :k].T,
         powers=inner[k:, k],
         levels=jnp.stack(levels),
-        scores=jnp.stack(scores),
-        energy=energy,
+        spread=_spread(beside, weights, fields, score, found),
         variance=jnp.sum(score**2) / jnp.maximum(count - k, 1),
         num_pixels=count,
+    )
+
+
+def _spread(beside: BesideTheFit, weights, fields, score, found) -> Spread:
+    """Of the scores of the directions, on a box in whole blocks."""
+    summands = []
+    for j, direction in enumerate(found):
+        left = direction
+        for i, field in enumerate(fields):
+            left = left - beside.coefficients[i, j] * field
+        power = weights * left**2
+        own = score * left - beside.strengths[j] * power
+        summands += [own, power, own**2, power**2]
+    sums = block_sums(summands, _BLOCK[score.ndim]).reshape(len(found), 4, -1)
+    own, power = sums[:, 0], sums[:, 1]
+    return Spread(
+        squares=jnp.stack([jnp.sum(own**2, axis=1), jnp.sum(sums[:, 2], axis=1)]),
+        powers=jnp.stack([jnp.sum(power**2, axis=1), jnp.sum(sums[:, 3], axis=1)]),
     )
 
 

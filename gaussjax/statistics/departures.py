@@ -7,8 +7,9 @@ to the fitted fields J, and the part of z that they cannot imitate,
     z~ = z - J (J'J)^-1 J'z,        b = z~'r,        beta = b / z~'z~,
 
 tells by b whether the direction is there, without a second fit. If it is, the fitted parameters are
-off by ``(J'J)^-1 J'z beta``. The variance of b is the larger of the classical ``s^2 z~'z~`` and of
-that from sums over blocks of neighbours, which see that residuals depend on each other.
+off by ``(J'J)^-1 J'z beta``. The variance of b is the largest of the classical ``s^2 z~'z~``, of
+that from pixels, whose noise may be uneven, and of that from sums over blocks of neighbours, which
+see that residuals depend on each other; of the last two without what the direction itself explains.
 
 Source: J. A. Hausman, "Specification tests in econometrics", Econometrica 46(6), 1978; W. K. Newey,
 "Maximum likelihood specification testing and conditional moment tests", Econometrica 53(5), 1985;
@@ -18,6 +19,7 @@ for the blocks K.-Y. Liang and S. L. Zeger, Biometrika 73(1), 1986.
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Self
 
 import jax
 import jax.numpy as jnp
@@ -48,29 +50,65 @@ _LEAST_PART = 1e-4
 
 
 @pytree
+class BesideTheFit:
+    """What the fitted fields cannot imitate of each direction: z~."""
+
+    coefficients: jax.Array  # what they can: ``(J'WJ)^-1 J'Wz``, `[k, m]`
+    power: jax.Array  # z~'Wz~; 1 where nothing is left, `[m]`
+    total: jax.Array  # b = z~'Wr, 0 where nothing is left, `[m]`
+
+    @property
+    def strengths(self) -> jax.Array:
+        """How much of each direction is there, b / z~'Wz~, ``[m]``."""
+        return self.total / self.power
+
+    @property
+    def effects(self) -> jax.Array:
+        """On the fitted parameters, ``[k, m]``."""
+        return self.coefficients * self.strengths[None]
+
+    def part(self, some: slice) -> Self:
+        """Of some of the directions."""
+        return jax.tree.map(lambda each: each[..., some], self)
+
+
+@pytree
+class Spread:
+    """How the score of each direction is spread, by blocks of neighbours and by pixels.
+
+    Without what the direction itself adds, ``W z~ (r - beta z~)``: a departure that is there would
+    else pass for a larger variance, the more so the fewer places it shows in.
+    """
+
+    squares: jax.Array  # sums of the squared sums over blocks, and over pixels, `[2, m]`
+    powers: jax.Array  # the same of W z~^2, `[2, m]`
+
+    def part(self, some: slice) -> Self:
+        """Of some of the directions."""
+        return jax.tree.map(lambda each: each[:, some], self)
+
+
+@pytree
 class DepartureSums:
     """Sums over the pixels that are looked at, with k fitted fields J and m directions z."""
 
-    information: jax.Array  # J'WJ, `[k, k]`
+    beside: BesideTheFit
     mixed: jax.Array  # J'Wz, `[k, m]`
     powers: jax.Array  # z'Wz, `[m]`
     levels: jax.Array  # 1'Wz, `[m]`; 0 of differences, whose sum is next to nothing
-    # sums over blocks of the scores `W J r` and `W z r`, `[k + m, blocks]`
-    scores: jax.Array
-    energy: jax.Array  # sums over blocks of `W J^2` of the first field, `[blocks]`
+    spread: Spread
     variance: jax.Array  # of the residual, per pixel
     num_pixels: jax.Array
 
-    def part(self, some: slice) -> "DepartureSums":
+    def part(self, some: slice) -> Self:
         """Of some of the directions."""
-        k = len(self.information)
-        fitted, directions = self.scores[:k], self.scores[k:][some]
         return replace(
             self,
+            beside=self.beside.part(some),
             mixed=self.mixed[:, some],
             powers=self.powers[some],
             levels=self.levels[some],
-            scores=jnp.concatenate([fitted, directions]),
+            spread=self.spread.part(some),
         )
 
 
@@ -135,13 +173,13 @@ def directed(sums: DepartureSums, rounding: float, causes: Sequence[Cause]) -> D
 
     ``rounding`` is a variance per pixel.
     """
-    part = _beside_the_fit(sums, rounding)
+    deviates = _deviates(sums, rounding)
     found = Departures(
-        z_scores=jnp.abs(part.z_scores),
-        effects=part.effects,
-        shares=part.shares,
-        serious=jnp.ones(part.power.shape, bool),
-        additive=part.z_scores,
+        z_scores=jnp.abs(deviates),
+        effects=sums.beside.effects,
+        shares=_shares(sums),
+        serious=jnp.ones(deviates.shape, bool),
+        additive=deviates,
         trials=(2 * len(causes),) * len(causes),
         causes=tuple(causes),
     )
@@ -152,7 +190,7 @@ def directed(sums: DepartureSums, rounding: float, causes: Sequence[Cause]) -> D
     is_other = jnp.arange(len(causes)) != offset
     explains_most = jnp.argmax(jnp.where(found.p_values < LEVEL, found.shares, -1)) == offset
     explains_most &= found.p_values[offset] < LEVEL
-    effects = _effects_beside(part, sums, offset)
+    effects = _effects_beside(sums, offset)
     return replace(found, beside=jnp.where(explains_most & is_other, effects, found.effects))
 
 
@@ -171,9 +209,9 @@ def alternatives(
     likelihood ratio of the two. ``changes`` are those of the fitted parameters under each
     alternative, before they are fitted anew, ``[k, m]``; ``rounding`` is a variance per pixel.
     """
-    part = _beside_the_fit(sums, rounding)
+    part = sums.beside
     # 2 log of the ratio: of a direction with the score b and the power q, (2 b - q) / variance.
-    unit = jnp.abs(part.z_scores) / jnp.where(part.total == 0, 1, jnp.abs(part.total))
+    unit = jnp.abs(_deviates(sums, rounding)) / jnp.where(part.total == 0, 1, jnp.abs(part.total))
     ratio = unit**2 * part.power * (2 * part.total - part.power)
     count, each = len(part.power), ratio
     # One of them at most is true: the one that fits best.
@@ -181,7 +219,7 @@ def alternatives(
     return Departures(
         z_scores=jnp.sqrt(jnp.maximum(ratio, 0)),
         effects=jnp.where(ratio[None] > 0, changes - part.coefficients, 0),
-        shares=part.shares,
+        shares=_shares(sums),
         serious=jnp.ones(count, bool),
         additive=each,
         trials=(1,) * count,
@@ -354,50 +392,53 @@ def _found(noise: ReferenceNoise, summary: Summary) -> tuple[jax.Array, jax.Arra
     return noise.part * variance, noise.error * variance
 
 
-@pytree
-class _Part:
-    """What the fitted fields cannot imitate of each direction."""
+def beside_the_fit(
+    information: jax.Array, mixed: jax.Array, powers: jax.Array, totals: jax.Array
+) -> BesideTheFit:
+    """What is left of m directions beside k fitted fields.
 
-    coefficients: jax.Array  # what they can, `[k, m]`
-    power: jax.Array  # z~'z~; 1 where nothing is left, `[m]`
-    total: jax.Array  # b = z~'r, `[m]`
-    z_scores: jax.Array  # of b, `[m]`
-    shares: jax.Array  # of the sum of squared residuals that it explains, `[m]`
-
-    @property
-    def effects(self) -> jax.Array:
-        """On the fitted parameters, ``[k, m]``."""
-        return self.coefficients * (self.total / self.power)[None]
-
-
-def _beside_the_fit(sums: DepartureSums, rounding: float) -> _Part:
-    k = len(sums.information)
-    coefficients = product(inverse_small(sums.information), sums.mixed)
-    scores = sums.scores[k:] - product(coefficients.T, sums.scores[:k])
-    power = sums.powers - jnp.sum(sums.mixed * coefficients, axis=0)
-    usable = (power > _LEAST_PART * sums.powers) & jnp.isfinite(power)
-    total = jnp.where(usable, jnp.sum(scores, axis=1), 0)
-    # Rounding may be the same everywhere, and then no mean over pixels makes it smaller.
-    classical = (sums.variance + rounding * sums.num_pixels) * power
-    classical = jnp.where(usable & (classical > 0), classical, 1)
-    # Blocks tell the variance as well as their number allows, and only how much larger it is.
-    energy = jnp.sum(sums.energy)
-    chance = 2 * jnp.sum(sums.energy**2) / jnp.where(energy > 0, energy, 1) ** 2
-    factor = drawn_to_one(jnp.sum(scores**2, axis=1) / classical, chance)
-    t = total / jnp.sqrt(classical * jnp.maximum(factor, 1))
-    squares = sums.variance * sums.num_pixels
-    power = jnp.where(usable, power, 1)
-    return _Part(
+    Args:
+        information: J'WJ, ``[k, k]``.
+        mixed: J'Wz, ``[k, m]``.
+        powers: z'Wz, ``[m]``.
+        totals: J'Wr and z'Wr, ``[k + m]``.
+    """
+    k = len(information)
+    coefficients = product(inverse_small(information), mixed)
+    power = powers - jnp.sum(mixed * coefficients, axis=0)
+    usable = (power > _LEAST_PART * powers) & jnp.isfinite(power)
+    total = totals[k:] - jnp.sum(coefficients * totals[:k, None], axis=0)
+    return BesideTheFit(
         coefficients=jnp.where(usable[None], coefficients, 0),
-        power=power,
-        total=total,
-        z_scores=t,
-        shares=total**2 / power / jnp.where(squares > 0, squares, 1),
+        power=jnp.where(usable, power, 1),
+        total=jnp.where(usable, total, 0),
     )
 
 
-def _effects_beside(part: _Part, sums: DepartureSums, offset: int) -> jax.Array:
+def _deviates(sums: DepartureSums, rounding: float) -> jax.Array:
+    """Standard normal deviates of the scores, ``[m]``."""
+    beside, spread = sums.beside, sums.spread
+    # Rounding may be the same everywhere, and then no mean over pixels makes it smaller.
+    classical = (sums.variance + rounding * sums.num_pixels) * beside.power
+    classical = jnp.where(classical > 0, classical, 1)
+    # One over the number of blocks, and of pixels, that there are in effect.
+    shares = jnp.minimum(spread.powers / beside.power[None] ** 2, 1)
+    factors = spread.squares / (classical[None] * jnp.where(shares < 1, 1 - shares, 1))
+    # They tell the variance as well as their number allows, and only how much larger it is.
+    factor = jnp.maximum(jnp.max(drawn_to_one(factors, 2 * shares), axis=0), 1)
+    # One pixel is no evidence, however far off.
+    return beside.total / jnp.sqrt(classical * factor + shares[1] * beside.total**2)
+
+
+def _shares(sums: DepartureSums) -> jax.Array:
+    """Of the sum of squared residuals, that each direction explains, ``[m]``."""
+    squares = sums.variance * sums.num_pixels
+    return sums.beside.total**2 / sums.beside.power / jnp.where(squares > 0, squares, 1)
+
+
+def _effects_beside(sums: DepartureSums, offset: int) -> jax.Array:
     """On the fitted parameters, ``[k, m]``, where an offset, one of the directions, is fitted."""
+    part = sums.beside
     own = part.coefficients[:, offset]
     ratio = (sums.levels - jnp.sum(sums.mixed * own[:, None], axis=0)) / part.power[offset]
     power = part.power - ratio**2 * part.power[offset]

@@ -15,6 +15,8 @@ from gaussjax.statistics.departures import (
     LEVEL,
     Departures,
     DepartureSums,
+    Spread,
+    beside_the_fit,
     no_blur_at_all,
     reference_noise_departure,
     reference_noise_effect,
@@ -54,17 +56,22 @@ def departure_sums(fields, found, residual, weights, blocks=BLOCKS):
     k, columns = len(fields), jnp.concatenate([fields, found])
     inner = (weights[None] * columns) @ columns.T
     count = jnp.sum(weights > 0)
+    totals = columns @ (weights * residual)
+    beside = beside_the_fit(inner[:k, :k], inner[:k, k:], jnp.diag(inner)[k:], totals)
+    left = found - beside.coefficients.T @ fields
+    power = weights[None] * left**2
+    own = (weights * residual)[None] * left - beside.strengths[:, None] * power
 
-    def block_sums(images):
-        return jnp.sum(images.reshape(len(images), blocks, -1), axis=2)
+    def squares(images):
+        each = jnp.sum(images.reshape(len(images), blocks, -1), axis=2), images
+        return jnp.stack([jnp.sum(x**2, axis=1) for x in each])
 
     return DepartureSums(
-        information=inner[:k, :k],
+        beside=beside,
         mixed=inner[:k, k:],
         powers=jnp.diag(inner)[k:],
         levels=columns[k:] @ weights,
-        scores=block_sums((weights * residual)[None] * columns),
-        energy=block_sums((weights * fields[0] ** 2)[None])[0],
+        spread=Spread(squares(own), squares(power)),
         variance=jnp.sum((weights * residual) ** 2) / (count - k),
         num_pixels=count.astype(residual.dtype),
     )
@@ -81,9 +88,8 @@ def problem(rng):
 
 
 def evenly(sums):
-    """Sums whose scores are spread over the blocks evenly, so that these tell no larger error."""
-    mean = jnp.mean(sums.scores, axis=1, keepdims=True)
-    return replace(sums, scores=jnp.broadcast_to(mean, sums.scores.shape))
+    """Sums of scores that are spread over very many pixels evenly: these tell no larger error."""
+    return replace(sums, spread=jax.tree.map(jnp.zeros_like, sums.spread))
 
 
 def test_effect_and_deviate_are_those_of_a_fit_with_the_direction(problem, x64):
@@ -113,21 +119,50 @@ def test_p_values_are_two_sided_and_adjusted_for_their_number(problem, x64):
     assert departures.causes == tuple(CAUSES)
 
 
-def test_blocks_widen_the_error_of_a_score(problem, x64):
+def test_blocks_and_pixels_widen_the_error_of_a_score(problem, x64):
     fields, found, data, weights = problem
+    # Stronger noise in some blocks, and in some pixels of each.
+    uneven = np.repeat(np.linspace(0.2, 2, BLOCKS), PIXELS // BLOCKS) * np.tile(
+        [0.5, 2], PIXELS // 2
+    )
+    data = data + uneven * np.random.default_rng(8).normal(size=PIXELS)
     _, residual = fit(fields, data, weights)
     sums = departure_sums(fields, found, residual, weights)
     departures = directed(sums, 0.0, CAUSES)
-    energy = np.sum((weights * fields[0] ** 2).reshape(BLOCKS, -1), axis=1)
-    chance = 2 * np.sum(energy**2) / np.sum(energy) ** 2
+    factors = []
     for j, direction in enumerate(found):
         _, left = fit(fields, direction, weights)
-        score = weights * left * residual
-        classical = float(sums.variance) * np.sum(weights * left**2)
-        distance = np.sum(np.sum(score.reshape(BLOCKS, -1), axis=1) ** 2) / classical - 1
-        factor = max(1 + distance**3 / (distance**2 + chance), 1)
-        expected = abs(np.sum(score)) / np.sqrt(classical * factor)
+        power = weights * left**2
+        total = np.sum(weights * left * residual)
+        own = weights * left * residual - total / np.sum(power) * power
+        classical = float(sums.variance) * np.sum(power)
+        for blocks in (BLOCKS, PIXELS):
+            share = np.sum(np.sum(power.reshape(blocks, -1), axis=1) ** 2) / np.sum(power) ** 2
+            squares = np.sum(np.sum(own.reshape(blocks, -1), axis=1) ** 2)
+            distance = squares / (1 - share) / classical - 1
+            factors.append(1 + distance**3 / (distance**2 + 2 * share))
+        factor = max(*factors[-2:], 1)
+        expected = abs(total) / np.sqrt(classical * factor + share * total**2)
         np.testing.assert_allclose(departures.z_scores[j], expected, rtol=1e-9)
+    assert min(factors) < 1 < max(factors)
+
+
+def of_a_gain(scene, residual):
+    """The deviate of the gain of a scene, one of a few stars, beside their width."""
+    fields, weights = np.gradient(np.gradient(scene))[None], np.ones(PIXELS)
+    _, left = fit(fields, residual, weights)
+    return directed(departure_sums(fields, scene[None], left, weights), 0.0, CAUSES[:1]).z_scores[0]
+
+
+def test_a_departure_in_few_places_is_no_noise_of_these(x64):
+    # One star is ten times brighter than the next, and so on.
+    star = np.exp(-0.5 * np.linspace(-3, 3, PIXELS // BLOCKS) ** 2)
+    scene = np.kron(10.0 ** -np.arange(BLOCKS), star)
+    noise = 0.01 * np.random.default_rng(9).normal(size=PIXELS)
+    assert of_a_gain(scene, noise) < 2
+    assert of_a_gain(scene, noise + 0.05 * scene) > 2.5
+    # One pixel may be off by any amount.
+    assert of_a_gain(scene, noise + 100 * (np.arange(PIXELS) == np.argmax(scene))) < 2
 
 
 def test_beside_a_level_that_explains_most_effects_are_those_of_a_fit_with_both(problem, x64):
