@@ -1,6 +1,6 @@
 """Evidence for and against a fit, gathered at its optimum from pixels and from one spectrum."""
 
-from functools import partial
+from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from gaussjax.model.window import Window
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.numerics.reductions import block_sums, totals
 from gaussjax.pair.departure_fields import HALO, box_shape, directions
+from gaussjax.pair.edge_information import RIM, EdgeInformation, edge_information
 from gaussjax.pair.filtered_noise import noise_gains
 from gaussjax.pair.frame import Frame
 from gaussjax.pair.informative_crop import Crop, densest_box
@@ -48,6 +49,8 @@ class Evidence:
     conventions: DepartureSums
     changes: jax.Array
     noise: ReferenceNoise  # in the sharper image, as the residual's spectrum tells it
+    # where the kernel rings at the frame's edge and nuisances are fitted
+    edge: EdgeInformation | None
 
 
 def gather_evidence(
@@ -87,6 +90,11 @@ def gather_evidence(
     sums = _departure_sums(box, weights, fields, -score, [*found, *others], levelled)
     gains = noise_gains(frame, *model.responses(vector, frame.reference_shape))
     count = window.num_pixels.astype(power.dtype)
+    edge, rings = None, frame.boundary == "valid" and not model.kernel.is_finite
+    if rings and len(fields) > 1 and not model.has_exponent:
+        edge = edge_information(
+            [box.of(x) for x in fields], box.of(weights), box.inside(RIM, weights.dtype)
+        )
     return Evidence(
         correlated=long_run_factors(power, spectra, shape, jnp.maximum(count, 1), size),
         uneven=unevenness(score, list(fields), weights),
@@ -94,6 +102,7 @@ def gather_evidence(
         conventions=sums.part(slice(len(found), None)),
         changes=changes,
         noise=reference_noise(power, *gains, shape, count, size),
+        edge=edge,
     )
 
 
@@ -204,6 +213,17 @@ class Box:
         padded = jnp.pad(image, room, mode="wrap" if wraps else "constant")
         first = self.corner - jnp.asarray(np.where(fits, halo, 0), self.corner.dtype)
         return jnp.pad(Crop(first, wide).of(padded), self._room)
+
+    def inside(self, rim: int, dtype) -> jax.Array:
+        """1 on its pixels so many px inside of the frame, but for its own outermost; else 0."""
+        found = []
+        for axis, (own, (_, more)) in enumerate(zip(self.shape, self._room, strict=True)):
+            length = (jnp.asarray(self.frame, jnp.int32) if self.size is None else self.size)[axis]
+            own_index = jnp.arange(own + more, dtype=self.corner.dtype)
+            index = self.corner[axis] + own_index
+            here = (index >= rim) & (index < length - rim) & (own_index > 0) & (own_index < own - 1)
+            found.append(along_axis(here, axis, len(self.shape)))
+        return reduce(jnp.logical_and, found).astype(dtype)
 
     def positions(self, dtype) -> list[jax.Array]:
         """Coordinates along every axis, from -1 to 1 over the frame, to broadcast."""

@@ -428,6 +428,8 @@ def _evidence(
     evidence = gather_evidence(
         seen.frame, model, fit.vector, seen.window, seen.residual, seen.fields, seen.score
     )
+    if crop.shape != pair.shape:
+        evidence = replace(evidence, edge=None)  # another part of the frame may tell more
     unevenness = None
     if seen.variance is not None:
         unevenness = power_unevenness(seen.score, seen.window.values)
@@ -529,6 +531,8 @@ def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
     margins = axis_margins(oriented, model.kernel, model.ndim)
     # Of a gain that was fitted the vector tells.
     unrelated = (jnp.abs(left.gain) < CERTAIN * left.gain_error) & (not model.gain)
+    edge = at.evidence.edge
+    rings = False if edge is None else edge.is_all(model.num_variances, model.ndim)
     # Across grids there is a bound that nobody gave.
     least = -jnp.inf if at.ratios is None else LEAST_VARIANCE
     estimate = make_estimate(
@@ -547,7 +551,7 @@ def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
                 margins, at.largest_margins, summary.num_pixels, vector.size
             ),
             Status.NOT_CONVERGED: ~at.converged,
-            Status.NOT_IDENTIFIABLE: unrelated | (summary.certainty < CERTAIN),
+            Status.NOT_IDENTIFIABLE: unrelated | (summary.certainty < CERTAIN) | rings,
             Status.AT_BOUND: jnp.any((vector <= low) | (vector >= high)),
             Status.SHARPER_THAN_PIXELS: jnp.any((vector <= low) & (low == least)),
         },

@@ -32,6 +32,7 @@ class Cause(Code):
         "what is left lies on the details: no filter at all, as a median, denoising or a codec, or"
         " photon noise in the sharper image",
     )
+    OUTLIERS = 18, "a few pixels make up what is left over: mask them, or pass loss='huber'"
 
 
 # Causes that tell of images that do not lie on each other.

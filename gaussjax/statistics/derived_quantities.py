@@ -159,7 +159,7 @@ def _judged(
         adequacy,
         verdict=_final_verdict(verdict, sigma, variance_se, status),
         p_value=judged.p_value,
-        cause=judged.cause,
+        cause=jnp.where(judged.cause == Cause.NONE, adequacy.cause, judged.cause),
     )
 
 

@@ -84,7 +84,7 @@ class Adequacy:
 
 
 def assess(summary: Summary, left: Regression, *, variance: jax.Array, rounding: float) -> Adequacy:
-    """Adequacy of a fit; its verdict lacks what only the whole estimate shows.
+    """Adequacy of a fit; its verdict and its cause lack what only the whole estimate shows.
 
     ``left`` is what its residual looks like, ``variance`` that of the fitted Gaussian per axis,
     px^2, ``[ndim]``, and ``rounding`` the one that rounding leaves in the residual.
@@ -99,6 +99,7 @@ def assess(summary: Summary, left: Regression, *, variance: jax.Array, rounding:
     poor = poor | (summary.outliers > _LARGEST_OUTLIERS)
     verdict = jnp.where(poor, jnp.int32(Verdict.EXPLAINED_POORLY), jnp.int32(Verdict.EXPLAINED))
     misaligned = _is_misaligned(left.displacement, left.displacement_error, variance)
+    cause = jnp.where(poor, jnp.int32(Cause.OUTLIERS), jnp.int32(Cause.NONE))
     return Adequacy(
         unexplained=summary.squares / jnp.where(contrast > 0, contrast, 1),
         unexplained_change=summary.squares / jnp.where(change > 0, change, 1),
@@ -106,7 +107,7 @@ def assess(summary: Summary, left: Regression, *, variance: jax.Array, rounding:
         autocorrelation=statistics.correlations[0],
         displacement=left.displacement,
         p_value=jnp.ones_like(chi_square),
-        cause=jnp.int32(Cause.NONE),
+        cause=jnp.where(misaligned, jnp.int32(Cause.SHIFT), cause),
         verdict=jnp.where(misaligned, jnp.int32(Verdict.MISALIGNED), verdict),
     )
 
