@@ -146,15 +146,10 @@ def test_sums_are_those_of_the_box(fit):
     sums = found.departures
     flat = j.reshape(len(j), -1)
     products = (np.ravel(w) * flat) @ flat.T
-    np.testing.assert_allclose(sums.information, products, rtol=1e-10)
-    np.testing.assert_allclose(sums.energy.sum(), np.sum(w * j[0] ** 2), rtol=1e-10)
     assert sums.num_pixels == np.sum(w > 0)
     np.testing.assert_allclose(
         sums.variance, np.sum((w * r) ** 2) / (np.sum(w > 0) - len(j)), rtol=1e-10
     )
-    # Scores of B - predicted, the opposite of the residual.
-    scores = np.sum((-w * r)[None] * j, axis=tuple(range(1, j.ndim)))
-    np.testing.assert_allclose(sums.scores[: len(j)].sum(axis=1), scores, atol=1e-9)
     # One of the directions: the fourth derivatives of the prediction, which has no level here.
     names, ndim = causes(model), frame.blurred.ndim
     assert len(names) == len(sums.powers) == sums.mixed.shape[1]
@@ -166,12 +161,29 @@ def test_sums_are_those_of_the_box(fit):
     )
     k = names.index(Cause.KERNEL)
     np.testing.assert_allclose(sums.powers[k], np.sum(w * fourth**2), rtol=1e-9)
-    np.testing.assert_allclose(
-        sums.mixed[:, k], np.sum((w * fourth)[None] * j, axis=tuple(range(1, j.ndim))), rtol=1e-7
-    )
-    np.testing.assert_allclose(
-        sums.scores[len(j) + k].sum(), -np.sum(w * r * fourth), rtol=1e-7, atol=1e-9
-    )
+    mixed = np.sum((w * fourth)[None] * j, axis=tuple(range(1, j.ndim)))
+    np.testing.assert_allclose(sums.mixed[:, k], mixed, rtol=1e-7)
+    # What the fields cannot imitate of it. Scores of B - predicted, the opposite of the residual.
+    own, beside = np.linalg.solve(products, mixed), sums.beside
+    left = fourth - np.tensordot(own, j, 1)
+    power, score = w * left**2, -w * r * left
+    np.testing.assert_allclose(beside.coefficients[:, k], own, rtol=1e-7)
+    np.testing.assert_allclose(beside.power[k], np.sum(power), rtol=1e-7)
+    np.testing.assert_allclose(beside.total[k], np.sum(score), rtol=1e-6, atol=1e-9)
+    # Without what the direction itself explains, by blocks of neighbours and by pixels.
+    score = score - np.sum(score) / np.sum(power) * power
+    for expected, images in ((sums.spread.squares, score), (sums.spread.powers, power)):
+        by_blocks = blocks_of(with_rest_of_blocks(box, images))
+        assert 16 <= by_blocks.size <= 256
+        np.testing.assert_allclose(expected[0, k], np.sum(by_blocks**2), rtol=1e-6)
+        np.testing.assert_allclose(expected[1, k], np.sum(images**2), rtol=1e-6)
+
+
+def blocks_of(image):
+    """Sums over boxes of neighbours."""
+    block = {1: 16, 2: 8, 3: 4}[image.ndim]
+    split = [n for size in image.shape for n in (size // block, block)]
+    return image.reshape(split).sum(axis=tuple(range(1, len(split), 2)))
 
 
 def residual_of(fit):
@@ -182,28 +194,6 @@ def level(fit):
     """(gain - 1) times the mean of A, which is subtracted, in the scale of the frame."""
     frame, vector = fit[0], fit[2]
     return float((vector[1] - 1) * frame.centre / frame.scale)
-
-
-def test_blocks_are_of_neighbours(fit):
-    frame, model, vector, window, residual, fields = fit
-    # A score at a single pixel is in a single block, and each block holds a box of them.
-    whole = evidence_of(*fit).departures
-    weights = np.asarray(window.values)
-    box = densest(weights * np.asarray(fields[0]) ** 2)
-    corner = np.asarray(box.corner)
-    middle = corner + np.asarray(box.shape) // 2
-    places = []
-    for step in (0, 1, 2):
-        score = np.zeros(frame.blurred.shape)
-        score[(middle[0] + step, *middle[1:])] = 1
-        score[tuple(corner + 1)] = 3
-        found = gather(frame, model, vector, window, residual, fields, jnp.asarray(score))
-        sums = np.asarray(found.departures.scores)
-        filled = np.nonzero(np.any(sums != 0, axis=0))[0]
-        assert len(filled) == 2
-        places.append(filled[-1])
-    assert len(set(places)) <= 2
-    assert 16 <= whole.energy.size <= 256
 
 
 def test_factors_are_of_the_whole_frame(fit):
@@ -225,7 +215,8 @@ def test_conventions_are_beside_the_directions(fit):
     assert found.conventions.powers.shape == (3,)
     assert found.changes.shape == (2, 3)
     assert np.all(found.conventions.powers > 0)
-    np.testing.assert_array_equal(found.conventions.information, found.departures.information)
+    assert found.conventions.beside.power.shape == found.conventions.spread.powers[0].shape == (3,)
+    np.testing.assert_array_equal(found.conventions.variance, found.departures.variance)
     shifted = replace(model, shift=True)
     wider = jnp.concatenate([vector, jnp.zeros(model.ndim)])
     again = predict(shifted, wider, fit[0])

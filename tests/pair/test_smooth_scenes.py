@@ -76,11 +76,12 @@ def test_no_blur_is_taken_for_what_the_edge_of_the_frame_rings(options, family):
     sharp, soft, sigma = (np.stack(each) for each in zip(*pairs, strict=True))
     found = estimates(*options, family=family)(sharp, soft)
     wrong, trusted = wrong_and_trusted(found, sigma)
-    assert np.sum(trusted) > 28  # others are refused: the noise hides their blur
+    # Others are refused: the noise hides their blur, or all that is known of it lies at the edge.
+    assert np.sum(trusted) > (24 if family == "full" else 28)
     # A spot at the edge leaves a jump that is no plane. With the jump left in, 3 to 5 are wrong.
     assert np.sum(wrong) <= (0 if options == ["gain"] else 2)
     near = np.abs(np.reshape(found.sigma, (40, -1))[:, 0] / sigma - 1) < 0.5
-    assert np.mean(near[trusted]) > 0.9
+    assert np.mean(near[trusted]) > 0.95
 
 
 def test_noise_in_both_that_hides_the_scene_tells_no_blur():
