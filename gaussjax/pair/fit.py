@@ -60,11 +60,12 @@ from gaussjax.statistics.departures import (
 )
 from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.fitted_motion import Motion
-from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, assess
+from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, Adequacy, assess
 from gaussjax.statistics.long_run_covariance import power_unevenness, tapered_uneven_factors
 from gaussjax.statistics.noise_levels import floored_noise
 from gaussjax.statistics.optimum_summary import CERTAIN, Summary
 from gaussjax.statistics.quantisation import rounding_noise, visible_steps
+from gaussjax.statistics.residual_statistics import Regression
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status, is_too_small
 
@@ -498,6 +499,21 @@ def judged(at: Optimum) -> Judged:
     return Judged(covariance, common, departures)
 
 
+def _is_unrelated(
+    model: BlurModel, summary: Summary, adequacy: Adequacy, left: Regression
+) -> jax.Array:
+    """Whether the prediction explains no more of the softer image than chance does."""
+    # Of a gain that was fitted the vector tells.
+    unrelated = (jnp.abs(left.gain) < CERTAIN * left.gain_error) & (not model.gain)
+    if not model.shift:
+        return unrelated
+    # As many displacements were looked at as there are pixels: the best of so many standard normal
+    # deviates has the square 2 log n.
+    least = CERTAIN**2 + 2 * jnp.log(jnp.maximum(summary.num_pixels, 1))
+    explained = summary.num_pixels * (1 - adequacy.unexplained)
+    return unrelated | (explained < least * adequacy.unexplained)
+
+
 def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
     """The estimate at an optimum, with status and verdict.
 
@@ -529,12 +545,11 @@ def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
     sign = jnp.where(swapped, -1, 1).astype(vector.dtype)
     adequacy = replace(adequacy, displacement=sign * ratios * adequacy.displacement)
     margins = axis_margins(oriented, model.kernel, model.ndim)
-    # Of a gain that was fitted the vector tells.
-    unrelated = (jnp.abs(left.gain) < CERTAIN * left.gain_error) & (not model.gain)
+    unrelated = _is_unrelated(model, summary, adequacy, left)
     edge = at.evidence.edge
     rings = False if edge is None else edge.is_all(model.num_variances, model.ndim)
     # Across grids there is a bound that nobody gave.
-    least = -jnp.inf if at.ratios is None else LEAST_VARIANCE
+    lowest = -jnp.inf if at.ratios is None else LEAST_VARIANCE
     estimate = make_estimate(
         params_of(vector),
         ndim=model.ndim,
@@ -553,7 +568,7 @@ def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
             Status.NOT_CONVERGED: ~at.converged,
             Status.NOT_IDENTIFIABLE: unrelated | (summary.certainty < CERTAIN) | rings,
             Status.AT_BOUND: jnp.any((vector <= low) | (vector >= high)),
-            Status.SHARPER_THAN_PIXELS: jnp.any((vector <= low) & (low == least)),
+            Status.SHARPER_THAN_PIXELS: jnp.any((vector <= low) & (low == lowest)),
         },
         adequacy=adequacy,
         departures=found.departures,
