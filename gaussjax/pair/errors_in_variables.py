@@ -142,10 +142,9 @@ class ErrorsInVariables(Objective):
         """Transforms and the fields of the model."""
         residual, fields = residual_and_fields(self.model, vector, self.frame)
         # One by one, side by side: inside of a program a transform of a stack has a single core.
-        sharp = self.frame.blurred - self.frame.difference
         sharp, u, *slopes = (
             forward_transform(window.values * image, self.model.ndim)
-            for image in (sharp, residual, *fields)
+            for image in (self.frame.blurred - self.frame.difference, residual, *fields)
         )
         return Transforms(residual, sharp, u, jnp.stack(slopes)), fields
 
@@ -200,7 +199,9 @@ class ErrorsInVariables(Objective):
         at, fields = self._linearized(vector, window)
         spectrum = self.weighted_spectrum(at, vector, window, fit.context)
         _, gradient, scatter = self.sums(at, spectrum, window)
-        excess = self.excess(vector, spectrum, window, fit.context)
+        # The scatter is that of the noise in the pair, the excess that of the levels told.
+        strength = self.strength(at, spectrum, window)
+        excess = strength * self.excess(vector, spectrum, window, fit.context)
         step = bounded_step(vector, gradient, definite(scatter - excess, scatter), lower, upper)
         found = jnp.clip(vector + held_back(step, vector), lower, upper)
         move = found - vector
@@ -213,8 +214,9 @@ class ErrorsInVariables(Objective):
         # Levels that follow the vector let it converge no faster than they do.
         lacking = 1.0 if self.estimated else length / fit.step
         following = predicted_step(move, jnp.abs(found) + FIELD_SCALE, lacking)
-        predicted = jnp.max(following / step_tolerance(found))
-        return fit.moved(found, moved, length, predicted, num_steps=1)
+        return fit.moved(
+            found, moved, length, jnp.max(following / step_tolerance(found)), num_steps=1
+        )
 
     def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:
         """Gradient of the objective."""

@@ -119,6 +119,14 @@ def test_only_the_ratio_of_the_levels_matters_to_the_estimate(x64):
     assert (one.adequacy.verdict, other.adequacy.verdict) == (Verdict.EXPLAINED,) * 2
 
 
+@pytest.mark.parametrize("factor", [0.3, 1.5, 2.0, 2.5])
+def test_levels_that_are_wrong_by_a_factor_are_followed_as_well(factor, x64):
+    references, blurreds, stds = noisy_pairs(1.0, (0.2, 0.1), 2, seed=31)
+    right, wrong = (estimates(references, blurreds, tuple(f * stds)) for f in (1, factor))
+    np.testing.assert_array_equal(wrong.status, 0)
+    np.testing.assert_allclose(wrong.sigma, right.sigma, rtol=1e-10)
+
+
 def test_noise_in_b_alone_is_least_squares(x64):
     references, blurreds, stds = noisy_pairs(1.5, (0.0, 0.05), 1)
     pair = references[0], blurreds[0]
