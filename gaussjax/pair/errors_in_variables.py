@@ -214,9 +214,8 @@ class ErrorsInVariables(Objective):
         # Levels that follow the vector let it converge no faster than they do.
         lacking = 1.0 if self.estimated else length / fit.step
         following = predicted_step(move, jnp.abs(found) + FIELD_SCALE, lacking)
-        return fit.moved(
-            found, moved, length, jnp.max(following / step_tolerance(found)), num_steps=1
-        )
+        predicted = jnp.max(following / step_tolerance(found))
+        return fit.moved(found, moved, length, predicted, num_steps=1)
 
     def gradient(self, vector: jax.Array, margins: jax.Array, context: jax.Array) -> jax.Array:
         """Gradient of the objective."""
@@ -236,15 +235,7 @@ class ErrorsInVariables(Objective):
 
     def looked_at(self, crop: Crop) -> Crop:
         """A crop of at most about 256 x 256 px: the evidence takes transforms of its own."""
-        frame = bucket_shape(crop.shape)
-        most = box_shape(frame, _PIXELS)
-        whole = self.frame.boundary != "valid" or self.model.has_exponent
-        if whole or math.prod(frame) <= math.prod(most):
-            return crop
-        box = tuple(map(min, most, crop.shape))
-        size = np.asarray(crop.shape) if self.frame.size is None else crop.size_of(self.frame.size)
-        corner = crop.corner + jnp.maximum(size - np.asarray(box), 0) // 2
-        return Crop(corner.astype(jnp.int32), box)
+        return _looked_at(self, crop)
 
     def view(self, vector, margins, context, prediction: tuple | None = None) -> View:
         """All of it filtered so that the noise of the residual is white."""
@@ -257,6 +248,22 @@ class ErrorsInVariables(Objective):
     def summary(self, fit: Fit) -> Summary:
         """Error bars and figures at the optimum."""
         return _summary(self, fit)
+
+
+def _looked_at(objective: ErrorsInVariables, crop: Crop) -> Crop:
+    frame = bucket_shape(crop.shape)
+    most = box_shape(frame, _PIXELS)
+    whole = objective.frame.boundary != "valid" or objective.model.has_exponent
+    if whole or math.prod(frame) <= math.prod(most):
+        return crop
+    box = tuple(map(min, most, crop.shape))
+    size = (
+        np.asarray(crop.shape)
+        if objective.frame.size is None
+        else crop.size_of(objective.frame.size)
+    )
+    corner = crop.corner + jnp.maximum(size - np.asarray(box), 0) // 2
+    return Crop(corner.astype(jnp.int32), box)
 
 
 def _noise_spectrum(objective: ErrorsInVariables, vector, window: Window, noise) -> NoiseSpectrum:
