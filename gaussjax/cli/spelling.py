@@ -5,7 +5,7 @@ import re
 # The library's words, as patterns, and the options of the command that do the same.
 _IN_SHELL = {
     r"\b(pass )?(gain|offset|shift)=True": r"--\2",
-    r"\b(pass )?(family|motion)='(\w+)'": r"--\2 \3",
+    r"\b(pass )?(family|motion|loss)='(\w+)'": r"--\2 \3",
     r"\b(pass )?noise_std=\(std_reference, std_blurred\)": "--noise SD SD",
     r"\bpass noise_std\b": "--noise estimate, or its levels",
     r"\bnoise_std\b": "--noise",

@@ -3,13 +3,13 @@
 import json
 from types import SimpleNamespace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import PIL.Image
 import pytest
 import scipy.ndimage
 from command import error_line
 from image_kinds import library
+from matplotlib.figure import Figure
 
 from gaussjax.cli import main
 from gaussjax.cli.app import _parse
@@ -186,7 +186,7 @@ def test_what_spacing_does_not_go_with(capsys, options, reason):
 
 
 def test_figures_show_pixels_as_they_are_in_space(monkeypatch):
-    figure = plt.figure()
+    figure = Figure()
     image, curve = figure.subplots(1, 2)
     image.imshow(np.ones((4, 5)))
     monkeypatch.setattr("gaussjax.draw_report", lambda *_, **__: figure, raising=False)
