@@ -112,7 +112,8 @@ def _mask(name: str, file: str | None, image: ImageFile, read: Callable, notes: 
         notes.append(f"{name}: flags, {np.count_nonzero(~used)} pixels of which are not 0 left out")
     else:
         notes.append(f"{name}: {np.count_nonzero(used)} of {used.size} pixels are not 0, and used")
-        notes += filter(None, (_greys(name, values[used]),))
+        if note := _greys(name, values[used]):
+            notes.append(note)
     return used if image.known is None else used & image.known
 
 

@@ -108,7 +108,7 @@ def assumption(options: argparse.Namespace, size: PixelSize) -> list[str]:
         return []
     remedy = "--family axis_aligned fits one per axis"
     if hasattr(options, "spacing"):
-        by = _HEADER if size.source != "option" else f"{_text(size, ' ')}"
+        by = _HEADER if size.source != "option" else _text(size, " ")
         remedy = f"--spacing {by} fits one in {size.unit}, {remedy}"
     return [f"the fit assumes one sigma in px along axes whose pixels differ in size: {remedy}"]
 

@@ -25,18 +25,26 @@ _DIFFERENCES = (
 )
 
 
-def derivative(image: jax.Array, orders: Sequence[int]) -> jax.Array:
-    """Partial derivative of these orders along the axes, on all pixels but a halo."""
+def stencil(image: jax.Array, weights: Sequence[Sequence[float]]) -> jax.Array:
+    """An image times weights of an odd number of neighbours along every axis.
+
+    On all pixels that have them.
+    """
     terms = [image]
-    for axis, order in enumerate(orders):
-        size = image.shape[axis] - 2 * HALO
+    for axis, row in enumerate(weights):
+        size = image.shape[axis] - len(row) + 1
         terms = [
             weight * jax.lax.slice_in_dim(term, start, start + size, axis=axis)
             for term in terms
-            for start, weight in enumerate(_DIFFERENCES[order])
+            for start, weight in enumerate(row)
             if weight
         ]
     return reduce(jnp.add, terms)
+
+
+def derivative(image: jax.Array, orders: Sequence[int]) -> jax.Array:
+    """Partial derivative of these orders along the axes, on all pixels but a halo."""
+    return stencil(image, [_DIFFERENCES[order] for order in orders])
 
 
 def directions(

@@ -1,5 +1,6 @@
 """Evidence for and against a fit, gathered at its optimum from pixels and from one spectrum."""
 
+from collections.abc import Iterator
 from functools import partial, reduce
 
 import jax
@@ -129,9 +130,10 @@ def _departure_sums(box: "Box", weights, fields, score, found, levelled) -> Depa
     columns = [*fields, *found]
     # What is summed of a direction side by side: a loop makes it once. No stack of directions: to
     # write it out would take as long as all sums.
-    products = [[*(weights * field * x for field in fields), weights * x**2] for x in columns]
+    summands = [
+        [*(weights * field * x for field in fields), weights * x**2, score * x] for x in columns
+    ]
     levels = [weights * found[j] for j in levelled]
-    summands = [[*row, score * x] for row, x in zip(products, columns, strict=True)]
     inner = totals([each for row in [*summands, levels] for each in row])
     inner, levels = inner[: len(columns) * (k + 2)], inner[len(columns) * (k + 2) :]
     inner, none = inner.reshape(len(columns), k + 2), jnp.zeros((), inner.dtype)
@@ -214,23 +216,26 @@ class Box:
         first = self.corner - jnp.asarray(np.where(fits, halo, 0), self.corner.dtype)
         return jnp.pad(Crop(first, wide).of(padded), self._room)
 
+    def _places(self) -> Iterator[tuple[jax.Array, jax.Array, jax.Array]]:
+        """By axis: of every pixel its index in the box and in the frame, and the frame's length."""
+        whole = jnp.asarray(self.frame, jnp.int32) if self.size is None else self.size
+        for axis, (own, (_, more)) in enumerate(zip(self.shape, self._room, strict=True)):
+            index = jnp.arange(own + more, dtype=self.corner.dtype)
+            yield index, self.corner[axis] + index, whole[axis]
+
     def inside(self, rim: int, dtype) -> jax.Array:
         """1 on its pixels so many px inside of the frame, but for its own outermost; else 0."""
         found = []
-        for axis, (own, (_, more)) in enumerate(zip(self.shape, self._room, strict=True)):
-            length = (jnp.asarray(self.frame, jnp.int32) if self.size is None else self.size)[axis]
-            own_index = jnp.arange(own + more, dtype=self.corner.dtype)
-            index = self.corner[axis] + own_index
-            here = (index >= rim) & (index < length - rim) & (own_index > 0) & (own_index < own - 1)
+        for axis, (own, index, length) in enumerate(self._places()):
+            here = (index >= rim) & (index < length - rim)
+            here &= (own > 0) & (own < self.shape[axis] - 1)
             found.append(along_axis(here, axis, len(self.shape)))
         return reduce(jnp.logical_and, found).astype(dtype)
 
     def positions(self, dtype) -> list[jax.Array]:
         """Coordinates along every axis, from -1 to 1 over the frame, to broadcast."""
         found = []
-        for axis, (own, (_, more)) in enumerate(zip(self.shape, self._room, strict=True)):
-            length = (jnp.asarray(self.frame, jnp.int32) if self.size is None else self.size)[axis]
-            index = self.corner[axis] + jnp.arange(own + more, dtype=self.corner.dtype)
+        for axis, (_, index, length) in enumerate(self._places()):
             place = (2 * index - (length - 1)).astype(dtype) / length.astype(dtype)
             found.append(along_axis(place, axis, len(self.shape)))
         return found
