@@ -120,6 +120,10 @@ def estimate_blurs(references: ArrayLike, blurreds: ArrayLike, **options: Any) -
             estimates = _one_by_one(*stacks, arrays, estimates, others, how)
     else:
         estimates = _one_by_one(*stacks, arrays, None, None, how)
+    if any(isinstance(x, np.ndarray) for x in jax.tree.leaves((stacks, arrays))):
+        # A program reads NumPy's memory while it runs, and the caller may fill it anew. Stacks are
+        # too large to copy.
+        jax.block_until_ready(estimates)
     narrowed = any(np.dtype(x.dtype) == np.float64 for x in stacks)
     return replace(estimates, narrowed=narrowed and estimates.sigma.dtype != jnp.float64)
 

@@ -52,13 +52,19 @@ def _as_jax_takes_it(array: np.ndarray) -> np.ndarray:
 
 
 def narrowed(array, name: str) -> Any:
-    """A NumPy array in the precision that JAX will give it; ValueError for what does not fit."""
-    if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
+    """A copy of a NumPy array as precise as JAX will hold it; ValueError for what does not fit.
+
+    A copy, because programs run on after a call has returned: one that reads the caller's memory
+    would blur the next frame where a buffer is filled anew.
+    """
+    if not isinstance(array, np.ndarray):
         return array
+    if array.dtype.kind != "f":
+        return array.copy()
     dtype = jax.dtypes.canonicalize_dtype(array.dtype)
     try:
         with np.errstate(over="raise"):
-            return array.astype(dtype, copy=False)
+            return array.astype(dtype)
     except FloatingPointError:
         most = np.finfo(dtype).max
         raise ValueError(
