@@ -27,8 +27,8 @@ from experiments.shared.pair_folders import FOLDERS, link_pairs, write_pairs
 from experiments.shared.processes import run_python
 from gaussjax import fit_dataset, open_pairs
 from gaussjax.dataset.pair_sums import PairEquations, PairEvidence
+from gaussjax.dataset.pooled_transfer import TransferSums
 from gaussjax.dataset.state import JointSums
-from gaussjax.spectra.pooled_transfer import TransferSums
 from gaussjax.statistics.cause import Cause
 
 SIGMA, BATCH = 2.0, 64  # px; pairs

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 # For type checkers, to which a name that is imported as itself is a public one.
 if TYPE_CHECKING:
+    from gaussjax.cli.program_cache import keep_programs as keep_programs
     from gaussjax.dataset.fit import fit_dataset as fit_dataset
     from gaussjax.dataset.result import DatasetEstimate as DatasetEstimate
     from gaussjax.dataset.stack import estimate_blurs as estimate_blurs
@@ -19,10 +20,8 @@ if TYPE_CHECKING:
     from gaussjax.model.params import BlurParams as BlurParams
     from gaussjax.model.transfer import blur as blur
     from gaussjax.model.transfer import transfer_function as transfer_function
-    from gaussjax.numerics.program_cache import keep_programs as keep_programs
     from gaussjax.pair.estimate import estimate_blur as estimate_blur
     from gaussjax.pair.prediction import image_loss as image_loss
-    from gaussjax.pair.transfer_estimate import TransferEstimate as TransferEstimate
     from gaussjax.pair.transfer_fit import fit_transfer as fit_transfer
     from gaussjax.report.family_comparison import FamilyComparison as FamilyComparison
     from gaussjax.report.family_comparison import compare_families as compare_families
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from gaussjax.statistics.shared_nuisances import SharedNuisances as SharedNuisances
     from gaussjax.statistics.shared_nuisances import share_nuisances as share_nuisances
     from gaussjax.statistics.status import Status as Status
+    from gaussjax.statistics.transfer_estimate import TransferEstimate as TransferEstimate
     from gaussjax.statistics.verdict import Verdict as Verdict
 
 # Where each public name lives: it is imported when it is first used. The command line lives in this
@@ -72,7 +72,7 @@ _HOMES = {
     "SharedNuisances": "statistics.shared_nuisances",
     "Spectra": "spectra.cross_spectra",
     "Status": "statistics.status",
-    "TransferEstimate": "pair.transfer_estimate",
+    "TransferEstimate": "statistics.transfer_estimate",
     "TransferProfile": "report.radial_transfer",
     "Verdict": "statistics.verdict",
     "add_spectra": "spectra.cross_spectra",
@@ -92,7 +92,7 @@ _HOMES = {
     "fit_pointwise_ratio": "spectra.frequency_ratio",
     "fit_transfer": "pair.transfer_fit",
     "image_loss": "pair.prediction",
-    "keep_programs": "numerics.program_cache",
+    "keep_programs": "cli.program_cache",
     "loss": "spectra.loss",
     "map_rows": "maps.table",
     "noise_of_repeats": "spectra.noise_of_repeats",

@@ -8,7 +8,7 @@ import numpy as np
 
 from gaussjax.cli.output import attributes, table_lines
 from gaussjax.io.decoders import PixelSize
-from gaussjax.pair.transfer_estimate import TransferEstimate, transfer_rows
+from gaussjax.statistics.transfer_estimate import TransferEstimate, transfer_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

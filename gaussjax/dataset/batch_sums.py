@@ -25,8 +25,11 @@ from gaussjax.dataset.own_root import (
     own_vector,
 )
 from gaussjax.dataset.pair_sums import PairEquations, PairEvidence
+from gaussjax.dataset.pooled_transfer import RingSums
 from gaussjax.dataset.result import PairRecord
+from gaussjax.dataset.ring_sums import in_rings, noise_probes, ring_sums
 from gaussjax.model.noise_correlation import noise_colour
+from gaussjax.model.swap import swap_pair
 from gaussjax.model.window import everywhere, interior_window
 from gaussjax.numerics.compilation import compiled
 from gaussjax.numerics.linear_algebra import diagonal, inverse_small, product
@@ -41,9 +44,6 @@ from gaussjax.pair.kernel_extent import is_seamless
 from gaussjax.pair.least_squares import LeastSquares
 from gaussjax.pair.prediction import images_of
 from gaussjax.pair.robust import Robust
-from gaussjax.spectra.pooled_transfer import RingSums
-from gaussjax.spectra.ring_sums import in_rings, noise_probes, ring_sums
-from gaussjax.spectra.sharper_image import swap_pair
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.goodness_of_fit import Adequacy
 from gaussjax.statistics.quantisation import quantisation_steps, rounding_noise

@@ -24,6 +24,7 @@ from gaussjax.dataset.joint_fit import JointFit, joint_fit
 from gaussjax.dataset.joint_verdict import joint_judgement
 from gaussjax.dataset.options import JointOptions
 from gaussjax.dataset.passes import JointPass, run_pass
+from gaussjax.dataset.pooled_transfer import PooledTransfer, pooled_transfer
 from gaussjax.dataset.processes import from_every_process, total_over_processes
 from gaussjax.dataset.result import DatasetEstimate
 from gaussjax.dataset.start import first_start, next_start, total_sums
@@ -35,7 +36,6 @@ from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import Boundary, Family, KernelName, LossName, Pixel
 from gaussjax.model.params import BlurParams
 from gaussjax.model.sampling import as_sampling
-from gaussjax.spectra.pooled_transfer import PooledTransfer, pooled_transfer
 from gaussjax.statistics.batch import Batch
 from gaussjax.statistics.covariate_regression import regress_on_covariates
 

@@ -15,12 +15,12 @@ from gaussjax.dataset.processes import total_over_processes
 from gaussjax.dataset.result import PairRecord
 from gaussjax.dataset.state import PassSums
 from gaussjax.model.params import BlurParams
+from gaussjax.model.swap import swap_params
 from gaussjax.model.system_response import BlurModel
 from gaussjax.model.transfer import axis_margins
 from gaussjax.numerics.linear_algebra import inverse_small, product
 from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.numerics.pytree import pytree
-from gaussjax.spectra.sharper_image import swap_params
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.cluster_robust import cluster_robust, influence
 from gaussjax.statistics.derived_quantities import make_estimate

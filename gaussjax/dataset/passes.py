@@ -13,13 +13,13 @@ from jax.sharding import Mesh
 from gaussjax.dataset.batch_sums import BatchSums, LinearizationPoint, batch_sums
 from gaussjax.dataset.given_noise import ToldNoise
 from gaussjax.dataset.options import JointOptions
+from gaussjax.dataset.pooled_transfer import TransferSums
 from gaussjax.dataset.result import PairRecord
 from gaussjax.dataset.state import JointStart, JointSums, PassSums
 from gaussjax.io.batches import Batch, Batcher
 from gaussjax.io.pair_reader import BadPair, LoadedPair
 from gaussjax.model.shape_buckets import bucket_shape, embed
 from gaussjax.pair.frame import Usable
-from gaussjax.spectra.pooled_transfer import TransferSums
 from gaussjax.statistics.status import Status
 
 

@@ -6,9 +6,9 @@ import jax
 import numpy as np
 
 from gaussjax.checks import as_count
+from gaussjax.dataset.pooled_transfer import PooledTransfer
 from gaussjax.io.pair_reader import BadPair
 from gaussjax.numerics.pytree import pytree, short_repr
-from gaussjax.spectra.pooled_transfer import PooledTransfer
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.covariate_regression import CovariateRegression
 from gaussjax.statistics.number_format import table as as_table

@@ -41,6 +41,7 @@ from gaussjax.model.noise_correlation import as_noise_correlation
 from gaussjax.model.options import GENERALISED
 from gaussjax.model.params import check_initial, project_family
 from gaussjax.model.sampling import as_coarse_grid
+from gaussjax.model.swap import SWAP_BELOW, swap_pair
 from gaussjax.model.transfer import axis_margins
 from gaussjax.numerics import loops
 from gaussjax.numerics.compilation import compiled
@@ -53,7 +54,6 @@ from gaussjax.pair.grids import shapes_across_grids
 from gaussjax.pair.kernel_extent import is_seamless
 from gaussjax.pair.similar_pair import check_motion
 from gaussjax.pair.spacing import check_spacing
-from gaussjax.spectra.sharper_image import SWAP_BELOW, swap_pair
 from gaussjax.statistics.quantisation import quantisation_steps, rounding_noise
 from gaussjax.statistics.result import BlurEstimate
 

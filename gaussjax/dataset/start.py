@@ -20,12 +20,13 @@ from gaussjax.io.pair_stream import PairStream
 from gaussjax.model.arguments import channels_fault
 from gaussjax.model.folding import on_coarse_grid
 from gaussjax.model.params import check_initial
+from gaussjax.model.swap import SWAP_BELOW
 from gaussjax.model.window import everywhere, taper
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair.coarse_start import find_coarse_start
 from gaussjax.spectra.cross_spectra import sum_spectra, windowed_spectra
 from gaussjax.spectra.phase_correlation import correlation_peak, translated
-from gaussjax.spectra.sharper_image import SWAP_BELOW, interior_variance
+from gaussjax.spectra.sharper_image import interior_variance
 from gaussjax.spectra.start import find_start
 
 # The first pairs, of all processes, and the most passes over them.

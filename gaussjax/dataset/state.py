@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from gaussjax.dataset.pair_sums import PairEquations, PairEvidence
-from gaussjax.spectra.pooled_transfer import TransferSums
+from gaussjax.dataset.pooled_transfer import TransferSums
 
 Shape = tuple[int, ...]
 

@@ -13,13 +13,13 @@ from gaussjax.model import boundary as borders
 from gaussjax.model.folding import CoarseGrid, on_coarse_grid
 from gaussjax.model.fourier import forward_transform, squared_magnitude
 from gaussjax.model.kernels import nominal_sigma
+from gaussjax.model.swap import is_swapped, swap_pair, swap_params
 from gaussjax.model.system_response import prediction_margins
 from gaussjax.model.transfer import blur
 from gaussjax.model.window import erode, interior_window
 from gaussjax.numerics.linear_algebra import diagonal, inner_products, solve_small
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.pytree import pytree
-from gaussjax.spectra.sharper_image import is_swapped, swap_pair, swap_params
 from gaussjax.statistics.long_run_covariance import long_run_factors, unevenness
 from gaussjax.statistics.result import BlurEstimate
 

@@ -111,6 +111,14 @@ def signed_square(sigma: jax.Array) -> jax.Array:
     return sigma * abs(sigma)
 
 
+def variance_bounds(bounds, dtype) -> tuple[jax.Array, jax.Array]:
+    """Bounds in sigma (px), or None, as bounds in variance (px^2)."""
+    if bounds is None:
+        return jnp.asarray(-jnp.inf, dtype), jnp.asarray(jnp.inf, dtype)
+    low, high = (jnp.asarray(bound, dtype) for bound in bounds)
+    return signed_square(low), signed_square(high)
+
+
 def num_variances(family: AnyFamily, ndim: int) -> int:
     """Number of variance parameters of ``family`` in ``ndim`` dimensions."""
     return {"axis_aligned": ndim, "full": ndim * (ndim + 1) // 2}.get(family, 1)

@@ -14,6 +14,8 @@ from gaussjax.model.array_checks import is_traced
 from gaussjax.model.folding import CoarseGrid, on_coarse_grid
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import AnyFamily, Boundary, LossName
+from gaussjax.model.params import variance_bounds
+from gaussjax.model.swap import swap_bounds, swap_pair, swap_params
 from gaussjax.model.system_response import BlurModel
 from gaussjax.model.transfer import axis_margins
 from gaussjax.model.window import everywhere, taper
@@ -38,13 +40,7 @@ from gaussjax.pair.robust import Robust
 from gaussjax.pair.tiled_least_squares import TiledLeastSquares
 from gaussjax.pair.tiles import tile_shape
 from gaussjax.spectra.cross_spectra import windowed_spectra
-from gaussjax.spectra.sharper_image import (
-    interior_variance,
-    swap_bounds,
-    swap_pair,
-    swap_params,
-    variance_bounds,
-)
+from gaussjax.spectra.sharper_image import interior_variance
 from gaussjax.spectra.start import Start, find_start
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.departures import (

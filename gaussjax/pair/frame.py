@@ -17,12 +17,12 @@ from gaussjax.model.fourier import forward_transform, inverse_transform
 from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.periodic_part import periodic_part
 from gaussjax.model.shape_buckets import bucket_shape, embed
+from gaussjax.model.swap import swap_pair
 from gaussjax.model.system_response import BlurModel
 from gaussjax.model.window import Window, erode, everywhere, interior_window
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.informative_crop import Crop
-from gaussjax.spectra.sharper_image import swap_pair
 
 # Transfer at the Nyquist frequency of A below which a blur leaves so little that it rings over
 # fewer px.

@@ -23,13 +23,13 @@ from gaussjax.numerics import loops
 from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.pair.grids import on_grids
 from gaussjax.pair.transfer_equations import TransferEquations
-from gaussjax.pair.transfer_estimate import TransferEstimate
 from gaussjax.pair.transfer_frame import Known, TransferOptions, prepared, window_of
 from gaussjax.pair.transfer_padding import Layout
 from gaussjax.pair.transfer_rounds import TransferState, improved
 from gaussjax.pair.transfer_summary import estimate_of
 from gaussjax.spectra.cross_spectra import windowed_spectra
 from gaussjax.spectra.phase_correlation import correlation_peak
+from gaussjax.statistics.transfer_estimate import TransferEstimate
 
 # Bins by default: at most, and px of the shortest axis for each, of signals, images and volumes.
 _MOST_BINS, _PER_BIN = 48, (16, 5, 3)

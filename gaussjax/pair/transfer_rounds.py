@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gaussjax.model.transfer_crossing import UNKNOWN, first_below
 from gaussjax.model.transfer_spline import NUM_ORDERS, spline_rows
 from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix, product
 from gaussjax.numerics.pytree import pytree
 from gaussjax.pair.transfer_equations import TransferEquations
-from gaussjax.pair.transfer_estimate import UNKNOWN, first_below
 from gaussjax.pair.transfer_frame import TransferOptions
 from gaussjax.pair.transfer_noise import noise_levels, residual_power
 

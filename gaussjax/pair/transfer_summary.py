@@ -7,13 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.model.fourier import multiply, squared_magnitude
+from gaussjax.model.transfer_crossing import crossing, spline_values
 from gaussjax.model.transfer_spline import spline_rows
 from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix, product
 from gaussjax.pair.transfer_equations import TransferEquations
-from gaussjax.pair.transfer_estimate import TransferEstimate, crossing, spline_values
 from gaussjax.pair.transfer_frame import TransferOptions
 from gaussjax.pair.transfer_noise import levels_covariance, residual_power
 from gaussjax.pair.transfer_rounds import PRIOR, Solved, TransferState, solved
+from gaussjax.statistics.transfer_estimate import TransferEstimate
 
 # Standard error of T above which a pair tells nothing of it.
 _NOTHING = 1.0

@@ -19,12 +19,12 @@ from gaussjax.model.folding import RINGING, CoarseGrid, on_coarse_grid
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams
 from gaussjax.model.shape_buckets import embed
+from gaussjax.model.swap import is_swapped, swap_params
 from gaussjax.model.system_response import prediction_margins
 from gaussjax.model.transfer import blur
 from gaussjax.model.window import erode, interior_window
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.grids import on_grids, told_by
-from gaussjax.spectra.sharper_image import is_swapped, swap_params
 from gaussjax.statistics.result import BlurEstimate
 
 # In eps of the contrast: smaller residuals are rounding, not a misfit.

@@ -19,13 +19,14 @@ from gaussjax.model.fourier import (
 )
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams
+from gaussjax.model.radial_bins import RadialBins
 from gaussjax.model.transfer import gaussian_transfer, known_reach
+from gaussjax.model.transfer_crossing import first_below
 from gaussjax.numerics.pytree import pytree
-from gaussjax.pair.transfer_estimate import TransferEstimate, first_below
 from gaussjax.pair.transfer_fit import fit_transfer
 from gaussjax.report.oriented_pair import OrientedPair, orient
-from gaussjax.spectra.radial_bins import RadialBins
 from gaussjax.statistics.result import BlurEstimate
+from gaussjax.statistics.transfer_estimate import TransferEstimate
 
 _MOST_BINS = 2**16  # more than any image has radii that differ
 _SIGNIFICANT = 3.0  # standard deviations by which the power of a signal exceeds that of noise

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gaussjax.pair.transfer_estimate import TransferEstimate
 from gaussjax.report import style
 from gaussjax.statistics.number_format import with_errors
+from gaussjax.statistics.transfer_estimate import TransferEstimate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gaussjax.dataset.pooled_transfer import PooledTransfer
 from gaussjax.report import style
-from gaussjax.spectra.pooled_transfer import PooledTransfer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

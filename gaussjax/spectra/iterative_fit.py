@@ -17,7 +17,8 @@ from gaussjax.model.arguments import check_fit_options
 from gaussjax.model.fourier import half_plane_sum, half_plane_weights
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import COORDINATES, Coordinate, Family, KernelName
-from gaussjax.model.params import BlurParams, as_params, project_family
+from gaussjax.model.params import BlurParams, as_params, project_family, variance_bounds
+from gaussjax.model.swap import swap_bounds
 from gaussjax.model.system_response import BlurModel
 from gaussjax.numerics.linear_algebra import inverse_small, solve_small
 from gaussjax.numerics.loops import differing_like
@@ -27,7 +28,7 @@ from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.spectra.cross_spectra import Spectra, check_spectra
 from gaussjax.spectra.least_squares import BlurSums, blur_sums, minimise
 from gaussjax.spectra.loss import blur_powers, loss, spectral_squares, without_zero_frequency
-from gaussjax.spectra.sharper_image import swap_bounds, swap_spectra, variance_bounds
+from gaussjax.spectra.sharper_image import swap_spectra
 from gaussjax.spectra.start import find_start
 from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.result import BlurEstimate

@@ -16,13 +16,13 @@ import jax.numpy as jnp
 from gaussjax.model.fourier import half_plane_sum, half_plane_weights
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams
+from gaussjax.model.swap import SWAP_BELOW
 from gaussjax.model.transfer import gaussian_transfer, is_separable, response_factors
 from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import definite, product
 from gaussjax.numerics.newton import Evaluation, SolverState, newton
 from gaussjax.numerics.pytree import pytree
 from gaussjax.spectra.separable_sums import bilinear_form
-from gaussjax.spectra.sharper_image import SWAP_BELOW
 
 # px^2 below which a blur is narrow: sums change with the variance rather than with its logarithm.
 _NARROW = 0.15

@@ -1,4 +1,4 @@
-"""Which image of a pair is the sharper one, and the pair with its roles swapped."""
+"""Which image of a pair is the sharper one, before a fit knows."""
 
 import math
 from functools import partial
@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.fourier import half_plane_sum
-from gaussjax.model.params import BlurParams, signed_square
+from gaussjax.model.swap import SWAP_BELOW, swap_pair
 from gaussjax.numerics.linear_algebra import diagonal, inverse_small, product
 from gaussjax.spectra.cross_spectra import Spectra
 from gaussjax.spectra.loss import blur_powers
@@ -18,11 +18,6 @@ from gaussjax.spectra.separable_sums import (
     polynomial_sums,
 )
 
-# A forward model with negative variance multiplies by exp(|v| w^2 / 2) and soon amplifies
-# rounding. Below this variance (px^2) the pair is fitted with its roles swapped instead, and
-# negated. Not at zero: there noise in B, which looks like sharpness, would pull the estimate away
-# from no blur. Down to it the noise of A is amplified by less than e.
-SWAP_BELOW = -0.1
 # px^2 by which B has to be the sharper image after smoothing, which leaves less evidence.
 _SMOOTH_MARGIN = 0.4
 # px of smoothing after which the frequencies left of a noisy photograph are mostly signal.
@@ -31,19 +26,6 @@ _SMOOTHING = 2.0
 _BOX, _LEAST_BOXES = 4, 16
 # Part of a column that the others have to leave.
 _ALIKE = 1e-3
-
-
-def variance_bounds(bounds, dtype) -> tuple[jax.Array, jax.Array]:
-    """Bounds in sigma (px), or None, as bounds in variance (px^2)."""
-    if bounds is None:
-        return jnp.asarray(-jnp.inf, dtype), jnp.asarray(jnp.inf, dtype)
-    low, high = (jnp.asarray(bound, dtype) for bound in bounds)
-    return signed_square(low), signed_square(high)
-
-
-def swap_bounds(lower, upper, swapped) -> tuple[jax.Array, jax.Array]:
-    """Bounds on the variance, or where ``swapped`` those on that from B to A."""
-    return swap_pair(swapped, (lower, upper), (-upper, -lower))[0]
 
 
 def small_blur_variances(
@@ -205,25 +187,6 @@ def corrected(
     """:func:`direction`, or that of :func:`interior_variance` where this is certain."""
     certain = is_certain(*inside)
     return jnp.where(certain, inside[0] < 0, sharper), jnp.where(certain, inside[0], small)
-
-
-def is_swapped(covariance_matrix: jax.Array) -> jax.Array:
-    """True where an estimate says that B is the sharper image, by its mean variance."""
-    return jnp.trace(covariance_matrix) < SWAP_BELOW * len(covariance_matrix)
-
-
-def swap_pair(swapped: jax.Array | bool, first, second):
-    """``(first, second)``, in the other order where ``swapped``; arrays, or pytrees of them."""
-
-    def chosen(kept, other):
-        return jax.tree.map(lambda x, y: jnp.where(swapped, y, x), kept, other)
-
-    return chosen(first, second), chosen(second, first)
-
-
-def swap_params(swapped: jax.Array | bool, params: BlurParams) -> BlurParams:
-    """The parameters, or where ``swapped`` those that take B to A."""
-    return swap_pair(swapped, params, params.inverse())[0]
 
 
 def swap_spectra(swapped: jax.Array | bool, spectra: Spectra) -> Spectra:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from gaussjax.model.fourier import half_plane_sum, half_plane_weights, multiply, squared_magnitude
 from gaussjax.model.kernels import Kernel, nominal_variance
 from gaussjax.model.params import BlurParams, as_params, project_family
+from gaussjax.model.swap import SWAP_BELOW, is_swapped, swap_pair, swap_params
 from gaussjax.model.system_response import BlurModel
 from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import definite, diagonal, real_products
@@ -17,16 +18,7 @@ from gaussjax.spectra.cross_spectra import Spectra
 from gaussjax.spectra.least_squares import blur_sums, coarse_variance, minimise
 from gaussjax.spectra.loss import blur_powers, without_zero_frequency
 from gaussjax.spectra.phase_correlation import correlation_peak, translated
-from gaussjax.spectra.sharper_image import (
-    SWAP_BELOW,
-    corrected,
-    direction,
-    is_certain,
-    is_swapped,
-    swap_pair,
-    swap_params,
-    swap_spectra,
-)
+from gaussjax.spectra.sharper_image import corrected, direction, is_certain, swap_spectra
 from gaussjax.statistics.noise_levels import noise_ceiling, noise_regression
 from gaussjax.statistics.noise_weighted_sums import excess_scatter, split_change, whitened_sums
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from gaussjax.dataset.pooled_transfer import NUM_BINS, RingSums, TransferSums, pooled_transfer
 from gaussjax.report.style import new_figure
 from gaussjax.report.transfer_panel import draw_transfer
-from gaussjax.spectra.pooled_transfer import NUM_BINS, RingSums, TransferSums, pooled_transfer
 
 
 def test_curves_are_those_of_the_transfer_function(rng):

@@ -363,7 +363,7 @@ def calls():
     comparison = gj.FamilyComparison(np.ones(2), ("none", "isotropic"))
     report = {**pair, "estimate": one}
     pairs = _pair_set()
-    filters = "gaussjax.pair.transfer_estimate"
+    filters = "gaussjax.statistics.transfer_estimate"
     parts = {f.name: number for f in fields(gj.TransferEstimate) if f.default is MISSING}
     found_transfer = gj.TransferEstimate(**parts)
     solver = "gaussjax.spectra.iterative_fit"
@@ -437,7 +437,7 @@ def calls():
             {"params": 1.0, **pair, "boundary": "reflect"},
             ("gaussjax.pair.prediction.make_frame",),
         ),
-        "keep_programs": Call(gj.keep_programs, {}, ("gaussjax.numerics.program_cache._mend",)),
+        "keep_programs": Call(gj.keep_programs, {}, ("gaussjax.cli.program_cache._mend",)),
         "loss": Call(
             gj.loss,
             {"params": 1.0, "spectra": spectra},

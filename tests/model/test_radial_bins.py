@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gaussjax.spectra.radial_bins import RadialBins
+from gaussjax.model.radial_bins import RadialBins
 
 
 @pytest.mark.parametrize("shape", [(12, 15), (9, 8), (31,), (6, 7, 8)])

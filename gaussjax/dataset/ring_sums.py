@@ -3,15 +3,15 @@
 import jax
 import jax.numpy as jnp
 
+from gaussjax.dataset.pooled_transfer import NUM_BINS, RingSums
 from gaussjax.model.fourier import (
     forward_transform,
     inverse_transform,
     multiply,
     squared_magnitude,
 )
+from gaussjax.model.radial_bins import RadialBins
 from gaussjax.model.window import Window
-from gaussjax.spectra.pooled_transfer import NUM_BINS, RingSums
-from gaussjax.spectra.radial_bins import RadialBins
 
 # White noise that shows how much of it a pair's cross-spectrum would hold by chance.
 _NUM_PROBES = 4

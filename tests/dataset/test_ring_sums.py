@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gaussjax.dataset.pooled_transfer import NUM_BINS
+from gaussjax.dataset.ring_sums import in_rings, noise_probes, ring_sums
 from gaussjax.model.transfer import transfer_function
 from gaussjax.model.window import taper
-from gaussjax.spectra.pooled_transfer import NUM_BINS
-from gaussjax.spectra.ring_sums import in_rings, noise_probes, ring_sums
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -10,10 +10,10 @@ import scipy.ndimage
 import scipy.signal
 from problems import PHOTOGRAPHS, natural_scene, photograph
 
+from gaussjax.dataset.pooled_transfer import NUM_BINS, TransferSums, pooled_transfer
+from gaussjax.dataset.ring_sums import in_rings, noise_probes, ring_sums
 from gaussjax.model.transfer import blur, transfer_function
 from gaussjax.model.window import interior_window, taper
-from gaussjax.spectra.pooled_transfer import NUM_BINS, TransferSums, pooled_transfer
-from gaussjax.spectra.ring_sums import in_rings, noise_probes, ring_sums
 
 SIGMA, NOISE = 1.5, 0.01
 
