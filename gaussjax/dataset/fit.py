@@ -201,25 +201,29 @@ def _options(
 
 def _check_collection(pairs: Iterable) -> None:
     """Refuse what yields no pairs, with what to do about the name of a folder."""
-    wanted = (
-        "pairs must be an iterable of (reference, blurred), such as a list or what"
-        f" open_pairs(folder, folder) returns; got {shown(pairs)}"
-    )
     # Not by iter(), which of a loader may start processes.
     iterable = hasattr(type(pairs), "__iter__") or hasattr(type(pairs), "__getitem__")
     single = str | bytes | PathLike | Mapping | np.generic | Batch | Enum
     if isinstance(pairs, single) or not iterable:
-        raise TypeError(wanted)
+        raise TypeError(_wanted(pairs))
     try:
         count = len(pairs) if isinstance(pairs, Sized) else None
     except TypeError:
-        raise TypeError(wanted) from None
+        raise TypeError(_wanted(pairs)) from None
     if isinstance(pairs, jax.Array):
         as_array(pairs, "pairs")  # not deleted
     if isinstance(pairs, list | tuple):
         check_known("many pairs are streamed", pairs=pairs)
     if count == 0:
-        raise ValueError(f"{wanted}, which holds no pair")
+        raise ValueError(f"{_wanted(pairs)}, which holds no pair")
+
+
+def _wanted(pairs: Any) -> str:
+    """Only made for an error: the text of a list is that of all its arrays."""
+    return (
+        "pairs must be an iterable of (reference, blurred), such as a list or what"
+        f" open_pairs(folder, folder) returns; got {shown(pairs)}"
+    )
 
 
 def _is_list(pairs: Iterable, batched: bool) -> TypeGuard[Sized]:

@@ -44,3 +44,16 @@ def test_stacks_as_a_torch_loader_collates_them(expected):
     found = fitted(Loader(), batched=True, tolerance=0)
     np.testing.assert_allclose(found.sigma, expected.sigma, rtol=1e-5)
     assert found.num_passes == 2
+
+
+def test_a_source_is_not_written_out_unless_it_is_refused(expected):
+    class Source(list):
+        written = 0
+
+        def __repr__(self):
+            self.written += 1
+            return "Source"
+
+    source = Source(PAIRS)
+    np.testing.assert_array_equal(fitted(source).sigma, expected.sigma)
+    assert source.written == 0
