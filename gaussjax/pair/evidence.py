@@ -10,14 +10,13 @@ import numpy as np
 from gaussjax.model.fourier import along_axis, forward_transform, squared_magnitude
 from gaussjax.model.shape_buckets import bucket_shape
 from gaussjax.model.system_response import BlurModel
-from gaussjax.model.window import Window
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.numerics.reductions import block_sums, totals
 from gaussjax.pair.departure_fields import HALO, box_shape, directions
 from gaussjax.pair.edge_information import RIM, EdgeInformation, edge_information
 from gaussjax.pair.filtered_noise import noise_gains
-from gaussjax.pair.frame import Frame
 from gaussjax.pair.informative_crop import Crop, densest_box
+from gaussjax.pair.objective import View
 from gaussjax.pair.other_conventions import REACH, of_box, of_frame, other_conventions
 from gaussjax.pair.prediction import level_of
 from gaussjax.statistics.cause import Cause
@@ -50,26 +49,14 @@ class Evidence:
     conventions: DepartureSums
     changes: jax.Array
     noise: ReferenceNoise  # in the sharper image, as the residual's spectrum tells it
-    # where the kernel rings at the frame's edge and nuisances are fitted
+    # where the kernel rings at the frame's edge and nuisances are fitted; None of a crop
     edge: EdgeInformation | None
 
 
-def gather_evidence(
-    frame: Frame,
-    model: BlurModel,
-    vector: jax.Array,
-    window: Window,
-    residual: jax.Array,
-    fields: jax.Array,
-    score: jax.Array,
-) -> Evidence:
-    """Evidence on a fit at its optimum.
-
-    ``window`` holds the weights W of the compared pixels, ``residual`` is predicted - B, ``fields``
-    are J, ``[k, *frame]``, and ``score`` is what the fit made orthogonal to J: ``W r`` of least
-    squares.
-    """
-    ndim, weights = model.ndim, window.values
+def gather_evidence(seen: View, model: BlurModel, vector: jax.Array, *, is_whole: bool) -> Evidence:
+    """Evidence on a fit at its optimum; ``is_whole``: seen is all that was compared, not a crop."""
+    frame, residual, fields, score = seen.frame, seen.residual, seen.fields, seen.score
+    ndim, weights = model.ndim, seen.window.values
     power = squared_magnitude(forward_transform(score, ndim))
     spectra = [squared_magnitude(forward_transform(weights * field, ndim)) for field in fields]
     shape, size = frame.blurred.shape, frame.size
@@ -90,9 +77,10 @@ def gather_evidence(
     levelled = [k for k, cause in enumerate(kinds) if cause in _LEVELLED]
     sums = _departure_sums(box, weights, fields, -score, [*found, *others], levelled)
     gains = noise_gains(frame, *model.responses(vector, frame.reference_shape))
-    count = window.num_pixels.astype(power.dtype)
+    count = seen.window.num_pixels.astype(power.dtype)
     edge, rings = None, frame.boundary == "valid" and not model.kernel.is_finite
-    if rings and len(fields) > 1 and not model.has_exponent:
+    # Another part of the frame than a crop may tell more.
+    if is_whole and rings and len(fields) > 1 and not model.has_exponent:
         edge = edge_information(
             [box.of(x) for x in fields], box.of(weights), box.inside(RIM, weights.dtype)
         )

@@ -422,11 +422,7 @@ def _evidence(
         margins = objective.frame.margins(model, fit.vector)
     at = fit.vector, margins, fit.context
     seen = objective.view(*at, prediction)
-    evidence = gather_evidence(
-        seen.frame, model, fit.vector, seen.window, seen.residual, seen.fields, seen.score
-    )
-    if crop.shape != pair.shape:
-        evidence = replace(evidence, edge=None)  # another part of the frame may tell more
+    evidence = gather_evidence(seen, model, fit.vector, is_whole=crop.shape == pair.shape)
     unevenness = None
     if seen.variance is not None:
         unevenness = power_unevenness(seen.score, seen.window.values)

@@ -17,6 +17,7 @@ from gaussjax.spectra.separable_sums import (
     polynomial_product,
     polynomial_sums,
 )
+from gaussjax.statistics.optimum_summary import CERTAIN
 
 # px^2 by which B has to be the sharper image after smoothing, which leaves less evidence.
 _SMOOTH_MARGIN = 0.4
@@ -91,7 +92,7 @@ def direction(
         _, back, _ = small_blur_variances(spectra.swapped(), gain=gain)
         return smooth - back < 0, smooth - back
     # Noise in A reads as blur and may hide that B is the sharper image; less so after smoothing.
-    least = jnp.minimum(small + 3 * errors[0], smooth + _SMOOTH_MARGIN + 5 * errors[1])
+    least = jnp.minimum(small + 3 * errors[0], smooth + _SMOOTH_MARGIN + CERTAIN * errors[1])
     return least < SWAP_BELOW, small
 
 
@@ -178,7 +179,7 @@ def _regression(a: jax.Array, b: jax.Array, *, complete: jax.Array, shift: bool)
 
 def is_certain(variance: jax.Array, error: jax.Array) -> jax.Array:
     """Whether that of :func:`interior_variance` has a sign that can be relied on."""
-    return jnp.abs(variance) - _SMOOTH_MARGIN > 5 * error
+    return jnp.abs(variance) - _SMOOTH_MARGIN > CERTAIN * error
 
 
 def corrected(

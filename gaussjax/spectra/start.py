@@ -74,20 +74,20 @@ def find_start(
         model: what is to be fitted; its offset is not looked for.
         noise: (v_A, v_B), variances of the noise in the unit of the spectra; None: in B only.
         estimate_noise: follow the noise levels too, and ignore the values of ``noise``.
-        inside: of :func:`~gaussjax.spectra.sharper_image.interior_variance`, if it is known.
+        inside: of :func:`~gaussjax.spectra.sharper_image.interior_variance`; None: not known.
     """
     ndim = len(spectra.image_shape)
     dtype = spectra.reference_power.dtype
+    small_inside, error_inside = inside or (jnp.zeros((), dtype), jnp.full((), jnp.inf, dtype))
     peak = correlation_peak(spectra) if model.shift else jnp.zeros(ndim, dtype)
     aligned = translated(spectra, peak) if model.shift else spectra
     noisy = noise is not None
     if not noisy:
         aligned = aligned.folded()
     sharpened, small = direction(aligned, gain=model.gain, both_noisy=noisy)
-    if inside is not None:
-        # Its gradients stand for displacements below a pixel.
-        inside = inside[0], jnp.where(jnp.any(jnp.abs(peak) >= 1), jnp.inf, inside[1])
-        sharpened, small = corrected(sharpened, small, inside)
+    # Its gradients stand for displacements below a pixel.
+    inside = small_inside, jnp.where(jnp.any(jnp.abs(peak) >= 1), jnp.inf, error_inside)
+    sharpened, small = corrected(sharpened, small, inside)
     swapped = sharpened & (lower < SWAP_BELOW) | (upper <= 0)
     oriented = swap_spectra(swapped, aligned)
     surrogate = replace(
@@ -107,14 +107,12 @@ def find_start(
         vector, levels, more = _follow_noise(oriented, surrogate, vector, levels, estimate_noise)
         num_steps = num_steps + more
     params = surrogate.params(vector)
-    if inside is not None and not model.has_exponent:
+    if not model.has_exponent:
         params = _away_from_zero(params, inside, model)
     if noise is not None:
         # Noise may have hidden the direction, until its levels were taken into account.
         turned = is_swapped(params.covariance_matrix(ndim))
-        turned = turned & jnp.where(swapped, upper > 0, lower < SWAP_BELOW)
-        if inside is not None:
-            turned = turned & ~is_certain(*inside)
+        turned = turned & jnp.where(swapped, upper > 0, lower < SWAP_BELOW) & ~is_certain(*inside)
         params = swap_params(turned, params)
         levels, _ = swap_pair(turned, levels, levels[::-1])
         swapped = swapped ^ turned

@@ -19,7 +19,8 @@ class Status(Code):
     NOT_IDENTIFIABLE = (
         2,
         "the pair does not determine the blur: the reference has too little contrast, the kernel is"
-        " too narrow to differ from no blur, or the levels do not match",
+        " too narrow to differ from no blur, the levels do not match, or gain, shift and the like"
+        " explain what a blur would: fit fewer of them",
     )
     TOO_SMALL = (
         3,

@@ -15,6 +15,7 @@ from gaussjax.model.window import interior_window
 from gaussjax.pair.departure_fields import HALO, derivative
 from gaussjax.pair.evidence import Box, causes, gather_evidence
 from gaussjax.pair.frame import centre_and_scale, make_frame
+from gaussjax.pair.objective import View
 from gaussjax.pair.other_conventions import REACH
 from gaussjax.pair.prediction import residual_and_fields
 from gaussjax.statistics.cause import Cause
@@ -128,11 +129,12 @@ def framed(reference, blurred):
 
 
 predict = jax.jit(residual_and_fields, static_argnums=0)
-gather = jax.jit(gather_evidence, static_argnums=1)
+gather = jax.jit(partial(gather_evidence, is_whole=True), static_argnums=1)
 
 
 def evidence_of(frame, model, vector, window, residual, fields):
-    return gather(frame, model, vector, window, residual, fields, window.values * residual)
+    seen = View(frame, window, residual, fields, window.values * residual)
+    return gather(seen, model, vector)
 
 
 def test_sums_are_those_of_the_box(fit):
