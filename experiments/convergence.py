@@ -21,10 +21,18 @@ from experiments.shared.common import BLACK, BLUE, VERMILION
 from experiments.shared.drawing import estimator_colour, name_lines, plain_ticks
 from experiments.shared.photographs import middle, scene
 from experiments.shared.scipy_reference import continuous_blur
-from gaussjax import BlurParams, Spectra, blur, fit_gauss_newton, loss, pair_spectra
-from gaussjax.model.kernels import Kernel
+from gaussjax import (
+    BlurParams,
+    Spectra,
+    blur,
+    fit_gauss_newton,
+    loss,
+    pair_spectra,
+    transfer_function,
+)
+from gaussjax.model.fourier import half_plane_weights
 from gaussjax.numerics.newton import Evaluation, newton_init, newton_step
-from gaussjax.spectra.loss import spectral_residual
+from gaussjax.spectra.loss import without_zero_frequency
 
 SIGMA, NOISE, SIZE = 2.0, 0.01, 256
 SMALL = 0.4  # px, the blur of the landscapes
@@ -102,8 +110,13 @@ def gauss_newton_path(steps: int) -> Callable:
     """The solver's own steps, the first of which evaluates the start."""
 
     def path(spectra: Spectra, start):
+        power = without_zero_frequency(spectra.reference_power)
+        root = jnp.sqrt(half_plane_weights(spectra.image_shape, power.dtype) * power)
+        root = root / jnp.sqrt(jnp.sum(root**2))
+
         def residual(variance):
-            return spectral_residual(BlurParams(variance), spectra, Kernel("continuous"), 0)
+            transfer = transfer_function(BlurParams(variance), spectra.image_shape)
+            return root * (transfer - spectra.transfer.real)
 
         def evaluate(variance):
             value, slope = residual(variance), jax.jacfwd(residual)(variance)[..., 0]

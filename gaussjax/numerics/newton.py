@@ -1,4 +1,4 @@
-"""Solvers that know no images: damped Newton, Gauss-Newton, and gradient descent on vectors."""
+"""Solvers that know no images: damped Newton, and gradient descent."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,6 @@ from gaussjax.numerics.linear_algebra import (
     diagonal,
     diagonal_matrix,
     finite_or,
-    inner_products,
     solve_small,
 )
 from gaussjax.numerics.pytree import pytree
@@ -206,28 +205,6 @@ def newton(
     last = loops.while_loop(unfinished, step, first)
     moved = jnp.clip(last.params + last.step, lower, upper)
     return replace(last, params=jnp.where(last.converged, moved, last.params))
-
-
-def gauss_newton(
-    residual: Callable, start: jax.Array, *, magnitude: jax.Array | float = 0.0, **options
-) -> SolverState:
-    """Minimise ``1/2 ||residual(params)||^2``: :func:`newton` with the curvature ``J'J``.
-
-    The residual is a real array of any shape, ``params`` and ``start`` are ``[p]``; ``magnitude``
-    as in :class:`Evaluation`.
-    """
-
-    def evaluate(params):
-        jacobian, value = jax.jacfwd(lambda p: (residual(p),) * 2, has_aux=True)(params)
-        jacobian = jnp.moveaxis(jacobian, -1, 0)
-        return Evaluation(
-            cost=0.5 * jnp.sum(value**2),
-            gradient=inner_products(jacobian, value[None])[:, 0],
-            curvature=inner_products(jacobian, jacobian),
-            magnitude=magnitude,
-        )
-
-    return newton(evaluate, start, **options)
 
 
 def gradient_descent(

@@ -23,12 +23,12 @@ from gaussjax.model.options import Family, check_family
 from gaussjax.model.params import BlurParams, num_variances
 from gaussjax.model.transfer import gaussian_transfer
 from gaussjax.numerics import loops
-from gaussjax.numerics.linear_algebra import inner_products, inverse_small
-from gaussjax.numerics.newton import gauss_newton
+from gaussjax.numerics.linear_algebra import inverse_small
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.spectra.cross_spectra import Spectra, check_spectra
-from gaussjax.spectra.loss import spectral_residual, squared_misfit, without_zero_frequency
+from gaussjax.spectra.least_squares import blur_sums, minimise
+from gaussjax.spectra.loss import squared_misfit, without_zero_frequency
 from gaussjax.spectra.separable_sums import (
     Polynomial,
     frequency_product,
@@ -179,7 +179,7 @@ def fit_free_kernel(
     By Parseval the least-squares fit of a Gaussian to the pixels of k is the unweighted fit of T
     to H, so no kernel has to be formed: every frequency with ``|a| > threshold max |a|`` counts
     the same, however little the reference contains there. Not a closed form: T is fitted, not
-    log T, by Gauss-Newton.
+    log T, by Newton's method.
 
     Args:
         spectra: of one or many pairs.
@@ -202,26 +202,20 @@ def fit_free_kernel(
 @partial(jax.jit, static_argnames="family")
 def _free_kernel(spectra: Spectra, threshold: float | jax.Array, *, family: Family) -> BlurEstimate:
     power, trusted = _trusted(spectra, threshold)
-    kernel_spectra = replace(
-        spectra,
-        reference_power=jnp.ones_like(power),
-        cross_power=jnp.where(trusted, spectra.transfer, 0),
-        unexplained_power=jnp.zeros_like(power),
-    )
+    everywhere = jnp.ones_like(power)
+    kernel = without_zero_frequency(jnp.where(trusted, spectra.transfer.real, 0))
     start = fit_frequency_ratio(spectra, family=family).params.variance
     start = jnp.where(jnp.isfinite(start), start, 1)
 
-    def residual(variance):
+    def sums_at(variance, weights=everywhere):
         params = BlurParams(variance, family=family)
-        return spectral_residual(params, kernel_spectra, _CONTINUOUS, 0)
+        return blur_sums(weights, kernel, params, spectra.image_shape, _CONTINUOUS, 0)
 
-    state = gauss_newton(residual, start, magnitude=1.0)
+    state = minimise(sums_at, start)
     params = BlurParams(state.params, family=family)
-    jacobian = jnp.moveaxis(jax.jacfwd(residual)(state.params), -1, 0)
-    inverse = inverse_small(inner_products(jacobian, jacobian))
-    correction = 1 / (1 - 1 / math.prod(spectra.image_shape))
-    variance = jnp.where(trusted, correction / jnp.where(trusted, power, 1), 0)
-    meat = inner_products(variance[None] * jacobian, jacobian)
+    inverse = inverse_small(sums_at(state.params).information)
+    noise = jnp.where(trusted, 1 / jnp.where(trusted, power, 1), 0)
+    meat = sums_at(state.params, noise).information
     return _result(params, spectra, inverse @ meat @ inverse, state.num_steps)
 
 

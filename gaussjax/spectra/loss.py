@@ -1,4 +1,4 @@
-"""The squared misfit of a blur on spectra: by frequency, as a sum, and as a residual."""
+"""The squared misfit of a blur on spectra: by frequency, and as a sum."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from numpy.typing import ArrayLike
 
-from gaussjax.model.fourier import along_axis, half_plane_sum, half_plane_weights, multiply
+from gaussjax.model.fourier import along_axis, half_plane_sum, multiply
 from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import KernelName
 from gaussjax.model.params import BlurParams, as_params
@@ -71,23 +71,6 @@ def squared_misfit(response: jax.Array, factor: jax.Array | float, spectra: Spec
     squared = jnp.real(misfit) * (inverse * jnp.real(misfit))
     squared = squared + jnp.imag(misfit) * (inverse * jnp.imag(misfit))
     return jnp.where(power > 0, squared, 0) + factor**2 * spectra.unexplained_power
-
-
-def spectral_residual(
-    params: BlurParams, spectra: Spectra, kernel: Kernel, reach: int
-) -> jax.Array:
-    """sqrt(m P) (T - Re H) without the zero frequency, over the reference's contrast: for solvers.
-
-    The terms T sqrt(m P) have norm 1 at zero blur.
-
-    A symmetric kernel has a real T, so the imaginary part of H is a constant of the loss.
-    """
-    power = spectra.reference_power
-    weights = half_plane_weights(spectra.image_shape, power.dtype)
-    root = jnp.sqrt(weights * without_zero_frequency(power))
-    contrast = jnp.sqrt(jnp.sum(root**2))
-    response = system_response(params, spectra.image_shape, kernel, reach)
-    return root / jnp.where(contrast > 0, contrast, 1) * (response - spectra.transfer.real)
 
 
 def without_zero_frequency(spectrum: jax.Array) -> jax.Array:

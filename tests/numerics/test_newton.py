@@ -7,10 +7,18 @@ import optax
 import pytest
 import scipy.optimize
 
-from gaussjax.numerics.newton import gauss_newton, gradient_descent
+from gaussjax.numerics.newton import Evaluation, gradient_descent, newton
 from gaussjax.statistics.status import Status
 
 TIMES = np.linspace(0, 4, 40)
+
+
+def gauss_newton(residual, start, **options):
+    def evaluate(x):
+        value, jacobian = residual(x), jax.jacfwd(residual)(x)
+        return Evaluation(0.5 * value @ value, jacobian.T @ value, jacobian.T @ jacobian)
+
+    return newton(evaluate, start, **options)
 
 
 def rosenbrock(x):
