@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model.array_checks import as_probability, is_traced
+from gaussjax.model.array_checks import as_level, is_traced
 from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import GENERALISED
@@ -165,7 +165,7 @@ class BlurEstimate(Batch):
         given. Normal in the variance, where the model is nearly linear, and mapped to sigma: near
         zero blur it is lopsided and may go below zero. TypeError or ValueError of another level.
         """
-        level = as_probability(level, "level")
+        level = as_level(level)
         xp, dtype = jnp if is_traced(level) else namespace(self.sigma), self.sigma.dtype
         z = t = normal_quantile(level, dtype)
         if self.freedom is not None:
