@@ -6,8 +6,8 @@ it, B is resampled to the grid of A, and one step is taken for
     gain (g * A)(y) + level - B(phi(y))
 
 in the variance of g, gain and level, and in shift, angle and log scale, whose fields are products
-of the slopes of the prediction with coordinates. A residual that is even about every place, as of
-another kernel, moves none of the last three.
+of the slopes of the prediction with coordinates. A residual that is even about every pixel, as
+another kernel leaves it, does not bias these three.
 
 Source: J. R. Bergen et al., "Hierarchical model-based motion estimation", ECCV 1992.
 """
@@ -69,7 +69,7 @@ def align(reference: jax.Array, blurred: jax.Array, known: jax.Array | None = No
         predicted, bend, *slopes = inverse_transforms(spectra, shape)
         fields = [*motion_fields(slopes), *slopes, bend, predicted, jnp.ones_like(predicted)]
         change = _solved(fields, moved, inside * weights)
-        # A step as long as the smoothing lets the fields be trusted.
+        # The fields are linear for displacements of up to about the width of the smoothing.
         reach = jnp.maximum(2 * widths[k], 1.0)
         longest = reach / jnp.maximum(jnp.max(jnp.abs(_displacement(change, shape))), reach)
         angle, log_scale, up, along, dv, _, _ = longest * change

@@ -21,7 +21,7 @@ LEAST_VARIANCE = -0.2
 # px^2, fine: blurs of more end the ringing of the jump at the frame's edge by themselves. There the
 # smooth part, which is harmonic on the pixels but not in the plane, costs more than it spares.
 RINGING_VARIANCE = 2.0
-# px^2, fine: the least to start from. The slope of the transfer function tells no direction there.
+# px^2, fine: the least to start from. Below it the derivative of T gives no direction.
 _LEAST_START = 0.1
 
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from gaussjax.model.system_response import BlurModel
 from gaussjax.statistics.cause import Cause
 
-# px that a difference of the fourth order looks to either side.
+# Half width of a difference of the fourth order, px.
 HALO = 2
 # Central differences of order 0 to 4, at -2 .. 2 px.
 _DIFFERENCES = (
@@ -26,10 +26,7 @@ _DIFFERENCES = (
 
 
 def stencil(image: jax.Array, weights: Sequence[Sequence[float]]) -> jax.Array:
-    """An image times weights of an odd number of neighbours along every axis.
-
-    On all pixels that have them.
-    """
+    """Weighted sums over an odd number of neighbours along every axis, where a pixel has them."""
     terms = [image]
     for axis, row in enumerate(weights):
         size = image.shape[axis] - len(row) + 1
@@ -103,7 +100,7 @@ def _sum(images: Iterable[jax.Array]) -> jax.Array:
 
 def box_shape(shape: tuple[int, ...], pixels: int) -> tuple[int, ...]:
     """The largest cube of at most so many pixels, within a frame."""
-    # Axes that are shorter leave more to the others.
+    # What short axes do not use is left to the longer ones.
     left, box = float(pixels), {}
     for count, axis in enumerate(sorted(range(len(shape)), key=lambda a: shape[a])):
         size = int(left ** (1 / (len(shape) - count)))

@@ -1,14 +1,15 @@
-"""Whether what a fit knows of a blur lies inside of the frame, or is what rings at its edge.
+"""Whether the information on a blur comes from inside the frame, or from ringing at its edge.
 
-An FFT blurs an image that goes on at the opposite edge. What it jumps by there, a kernel without an
-end spreads over the frame, with another sign from pixel to pixel. That is little, but where the
-nuisances explain all else that a blur changes, as a gain does of a single wave or a shift of a
-ramp, it is all that is left of the slope by the variance: the objective has a minimum anywhere, and
-its error bar looks as if the pair told it. So the error of the variances is found once more with
-slopes that lack their highest frequencies, inside of the frame. Of real scenes it is larger by the
-share of those frequencies, at most as much as for white noise under a narrow blur.
+An FFT blurs a periodic image. A kernel without finite support spreads the jump between opposite
+edges over the frame, with a sign that alternates from pixel to pixel. This ringing is weak, but
+where the nuisances explain everything else that a blur changes (a gain of a single wave, a shift of
+a ramp), it is all that is left of the derivative by the variance: the objective then has a minimum
+somewhere, with an error bar that looks informative. So the standard error of the variances is
+computed once more, from the inside of the frame and from derivatives without their highest
+frequencies. For real scenes it is larger by the share of those frequencies, at most by as much as
+for white noise under a narrow blur.
 
-Ramps with a spot, 64 px, told by their true sigma: 1.0 to 1.4 times at right roots, 300 to 5700 at
+Ratio of the two errors for ramps with a spot, 64 px: 1.0 to 1.4 at the right root, 300 to 5700 at
 wrong ones.
 """
 
@@ -24,10 +25,10 @@ from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import totals
 from gaussjax.pair.departure_fields import stencil
 
-# px along the frame's edge that are left out.
+# px along the frame's edge that do not count as inside.
 RIM = 4
-# Beside the nuisances the ratio is as without them, for scenes with some detail: 1 to 1.4 times for
-# white noise and random textures of any slope.
+# Factor by which fitting the nuisances may change the ratio. It is 1 to 1.4 for scenes with some
+# detail: white noise and random textures of any slope.
 _LARGEST_CHANGE = 10.0
 # Without the highest frequency of an axis.
 _BINOMIAL = (0.25, 0.5, 0.25)
@@ -35,16 +36,16 @@ _BINOMIAL = (0.25, 0.5, 0.25)
 
 @pytree
 class EdgeInformation:
-    """J'WJ per pixel of all, and of the inside by smooth slopes: ``[2, k, k]``."""
+    """J'WJ per pixel, ``[2, k, k]``: of all pixels, and of the inside with smoothed J."""
 
     information: jax.Array
 
     def is_all(self, num_variances: int, ndim: int) -> jax.Array:
-        """Whether the inside tells less of some variance than it does of any scene."""
+        """Whether the inside has less information on some variance than for any real scene."""
         errors = jax.vmap(diagonal)(jax.vmap(inverse_small)(self.information))
         (whole, inside), own = errors[:, :num_variances], jax.vmap(diagonal)(self.information)
         alone, smooth = own[:, :num_variances]
-        # What is singular but for rounding may have an inverse of any sign, or none that is finite.
+        # A matrix that is singular up to rounding may have an inverse of any sign, or none.
         told = (inside > 0) & (inside <= largest_ratio(ndim) * whole)
         told &= inside * smooth <= _LARGEST_CHANGE * whole * alone
         return ~jnp.all(told)

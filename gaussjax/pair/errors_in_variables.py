@@ -5,15 +5,15 @@ spectrum ``D = v_B + |R|^2 v_A``, which depends on the parameters. Over the whol
 
     1/2 sum_w |d(w)|^2 / D(w)
 
-has its mean stationary at the truth only because D is differentiated too: least squares takes the
-noise that it finds in A, and not in B, for blur. Here d is known inside a window m alone, so its
+has its mean stationary at the truth only because D is differentiated too: least squares would take
+noise of A, which B lacks, for blur. Here d is known inside a window m alone, so its
 transform u = FT(m d) has the power spectrum of d leaked by that of the window,
 
     E|u|^2 = sum(m^2) D_m,    D_m = FT(IFT(D) rho),    rho = autocorrelation of m over sum(m^2),
 
-which holds for any window, whatever its holes: the sum over ``|u|^2 / D_m`` stays unbiased, and
-pixels that the frame's edge has spoiled are never whitened. Only v_A / v_B matters to the optimum.
-Noise whose neighbours correlate as told has ``D = v_B s_B + v_A |R|^2 s_A``
+which holds for any window, with holes, too: the sum over ``|u|^2 / D_m`` stays unbiased, and pixels
+that are affected by the frame's edge are left out before whitening. Only v_A / v_B matters to the
+optimum. Noise whose neighbours correlate in a known way has ``D = v_B s_B + v_A |R|^2 s_A``
 (:mod:`gaussjax.model.noise_correlation`), and all else is the same.
 
 Source: W. A. Fuller, "Measurement Error Models", Wiley 1987, ch. 3 (the estimating equation);
@@ -96,7 +96,7 @@ _PIXELS = 2**16
 
 @pytree
 class Transforms:
-    """What the sums over frequencies are made of."""
+    """The transforms that enter the sums over frequencies."""
 
     residual: jax.Array  # on the extended frame
     sharp: jax.Array  # transform of A times the window
@@ -130,8 +130,8 @@ class ErrorsInVariables(Objective):
     def window(self, margins: jax.Array) -> Window:
         """The window m, which rises over two sigma and two pixels.
 
-        A sharper edge leaks where D spans decades: frequencies that the blur has emptied would see
-        more of the noise in A, through the edge, than their own. A softer one wastes pixels.
+        A sharper edge leaks too much where D spans decades: at frequencies that the blur suppresses
+        leaked noise of A would exceed the noise that is there. A softer edge wastes pixels.
         """
         return frame_window(self.frame, margins, 2 + 0.5 * margins)
 
@@ -154,7 +154,7 @@ class ErrorsInVariables(Objective):
         return _noise_spectrum(self, vector, window, noise)
 
     def weighted_spectrum(self, at: Transforms, vector, window, noise) -> NoiseSpectrum:
-        """D with weights by the scene that both images show.
+        """D, with weights by the power of the scene as estimated from both images.
 
         The weights depend on images and vector, and are differentiated by both.
         """
@@ -183,7 +183,7 @@ class ErrorsInVariables(Objective):
         """Variance of each score over that of noise with the spectrum D, ``[k]``."""
         weights = half_plane_weights(window.shape, at.u.real.dtype) * spectrum.weight
         e, slopes = whitened(at.u, at.u_slopes, spectrum.density, spectrum.slopes, weights)
-        # A window with a rim leaves fewer independent frequencies.
+        # A tapered window leaves fewer independent frequencies.
         repeated = math.prod(window.shape) * window.sum(4) / window.sum(2) ** 2
         strength = window.sum(2) * self.strength(at, spectrum, window)
         return spectral_factors(e, slopes, spectrum.weight, strength, window.shape, repeated)
@@ -200,7 +200,7 @@ class ErrorsInVariables(Objective):
         at, fields = self._linearized(vector, window)
         spectrum = self.weighted_spectrum(at, vector, window, fit.context)
         _, gradient, scatter = self.sums(at, spectrum, window)
-        # The scatter is that of the noise in the pair, the excess that of the levels told.
+        # The scatter is by the actual noise of the pair, the excess by the assumed levels.
         strength = self.strength(at, spectrum, window)
         excess = strength * self.excess(vector, spectrum, window, fit.context)
         step = bounded_step(vector, gradient, definite(scatter - excess, scatter), lower, upper)
@@ -212,7 +212,7 @@ class ErrorsInVariables(Objective):
             u=at.u + jnp.tensordot(move.astype(at.u.dtype), at.u_slopes, 1),
         )
         length = jnp.max(jnp.abs(move) / step_tolerance(found))
-        # Levels that follow the vector let it converge no faster than they do.
+        # With estimated levels the vector converges no faster than these do.
         lacking = 1.0 if self.estimated else length / fit.step
         following = predicted_step(move, jnp.abs(found) + FIELD_SCALE, lacking)
         predicted = jnp.max(following / step_tolerance(found))
@@ -225,7 +225,7 @@ class ErrorsInVariables(Objective):
         return self.sums(at, self.weighted_spectrum(at, vector, window, context), window)[1]
 
     def context(self, vector: jax.Array, margins: jax.Array, previous: jax.Array) -> jax.Array:
-        """(v_A, v_B): as given, or by weighted regression of |u|^2 on what either leaves in it."""
+        """(v_A, v_B): as given, or by weighted regression of |u|^2 on the spectra of both."""
         if not self.estimated:
             return self.noise
         window = self.window(margins)
@@ -239,7 +239,7 @@ class ErrorsInVariables(Objective):
         return _looked_at(self, crop)
 
     def view(self, vector, margins, context, prediction: tuple | None = None) -> View:
-        """All of it filtered so that the noise of the residual is white."""
+        """The optimum, filtered so that the noise of the residual is white."""
         return _white_view(self, vector, margins, context)
 
     def spectral_departures(self, vector, margins, context, unevenness) -> Departures:
@@ -268,7 +268,7 @@ def _looked_at(objective: ErrorsInVariables, crop: Crop) -> Crop:
 
 
 def _noise_spectrum(objective: ErrorsInVariables, vector, window: Window, noise) -> NoiseSpectrum:
-    """D and its slopes: what white or coloured noise of either image leaves, leaked."""
+    """D and its derivatives: the power of both images' noise in the windowed residual."""
     model, frame, colours = objective.model, objective.frame, objective.colours()
     colour = None if colours is None else colours[0]
 
@@ -311,7 +311,7 @@ def _summary(objective: ErrorsInVariables, fit: Fit) -> Summary:
     inverse = inverse_small(
         information / chi_square - objective.excess(vector, spectrum, window, noise)
     )
-    # Pixels on the ramp count less in the score than in its derivative.
+    # Pixels on the taper count less in the score than in its derivative.
     _, _, scatter = objective.sums(at, replace(spectrum, weight=spectrum.weight**2), window)
     scatter = scatter / chi_square * window.sum(4) / energy
     factors = jnp.sqrt(objective.score_factors(at, spectrum, window))
@@ -360,10 +360,11 @@ def _summary(objective: ErrorsInVariables, fit: Fit) -> Summary:
 
 
 def _certainty(objective: ErrorsInVariables, fit: Fit, spectrum, window, chi_square, inverse):
-    """Second derivative along each variance over its own standard error; the least.
+    """The second derivative along each variance over its own standard error; the least of them.
 
-    What is left of J'J without the noise of A that it holds. Where that is hardly more than chance,
-    so is the root of the gradient, whatever the scatter of the gradient says.
+    The second derivative is J'J less the contribution of the noise in A. Where that is hardly
+    significant the instruments are weak: the root of the gradient is then unreliable, whatever the
+    scatter of the gradient says.
 
     Source: D. Staiger and J. H. Stock, "Instrumental variables regression with weak instruments",
     Econometrica 65(3), 1997.
@@ -374,8 +375,8 @@ def _certainty(objective: ErrorsInVariables, fit: Fit, spectrum, window, chi_squ
     directions = inverse[:num_variances]
 
     def variance(direction):
-        # Of a frequency the noise of A and the whole, whose product is the variance; two by two
-        # frequencies are the same, and a window with a rim leaves fewer.
+        # By frequency the variance is the noise of A in the derivative times the whole power of it.
+        # Half of the frequencies are independent, fewer in a tapered window.
         whole = squared_magnitude(jnp.tensordot(direction.astype(slopes.dtype), slopes, 1))
         part = replace(spectrum, weight=weight * whole / chi_square)
         by_noise = objective.excess(fit.vector, part, window, noise)
@@ -388,21 +389,21 @@ def _certainty(objective: ErrorsInVariables, fit: Fit, spectrum, window, chi_squ
 
 
 def _white_view(objective: ErrorsInVariables, vector, margins, context) -> View:
-    """All of it filtered so that the noise of the residual is white.
+    """The optimum, filtered so that the noise of the residual is white.
 
-    What the model predicts is taken from the estimate of the scene by both images,
+    Predictions are made from the estimate of the scene by both images,
     ``(v_B a + v_A R* (b - level)) / D``, whose errors do not correlate with the residual.
     """
     frame, model = objective.frame, objective.model
     window, shape = objective.window(margins), objective.frame.blurred.shape
     residual, _ = residual_and_fields(model, vector, frame)
     response = model.response(vector, frame.reference_shape)
-    # The inside without a rim: the rim of the window is a part of the scene like any other.
+    # Without the taper: it is a part of the scene like any other.
     inside = frame_window(frame, margins).values
     noise = forward_transform(inside * residual, model.ndim)
     scene = scene_spectrum(frame, response, coloured(context, objective.colours()), noise)
     spectrum = objective.noise_spectrum(vector, window, context)
-    # Once more by the trust: leakage correlates, and gathers at the rim.
+    # Weighted by the trust once more: leakage is correlated, and concentrates on the taper.
     white = spectrum.trust / jnp.sqrt(spectrum.density)
     u = forward_transform(window.values * residual, model.ndim)
     score = inverse_transform(multiply(white, u), shape)
@@ -412,7 +413,7 @@ def _white_view(objective: ErrorsInVariables, vector, margins, context) -> View:
     difference = blurred - sharp
     frame = replace(frame, spectrum=whitened, plane=None, blurred=blurred, difference=difference)
     residual, fields = residual_and_fields(model, vector, frame)
-    # The score holds but a part of the frequencies, and the rim of the window once.
+    # The score lacks frequencies without trust, and holds the taper to the first power only.
     weights = half_plane_weights(shape, vector.dtype) * spectrum.trust
     part = jnp.sum(weights * squared_magnitude(u) / spectrum.density)
     part = part / half_plane_sum(spectrum.trust, shape)

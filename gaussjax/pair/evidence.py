@@ -29,17 +29,17 @@ from gaussjax.statistics.departures import (
 from gaussjax.statistics.long_run_covariance import Unevenness, long_run_factors, unevenness
 from gaussjax.statistics.noise_weighted_sums import ReferenceNoise, reference_noise
 
-# About so many pixels are looked at for departures: all of a frame of 90 x 90 px.
+# Departures are tested on about so many pixels: all of a frame of 90 x 90 px.
 _PIXELS = 2**13
 # px per axis of its blocks of neighbours, by its number of axes.
 _BLOCK = {1: 16, 2: 8, 3: 4}
-# What is no difference of neighbours, so that a level may look like it.
+# Directions that are no finite differences, so that a constant may resemble them.
 _LEVELLED = (Cause.GAIN, Cause.OFFSET, Cause.SHADING, Cause.TONE)
 
 
 @pytree
 class Evidence:
-    """What the pixels say beside the estimate."""
+    """What the pixels show besides the estimate."""
 
     # variance of each parameter's score over that of white noise, by the residual's spectrum, `[k]`
     correlated: jax.Array
@@ -96,7 +96,7 @@ def gather_evidence(seen: View, model: BlurModel, vector: jax.Array, *, is_whole
 
 
 def causes(model: BlurModel) -> list[Cause]:
-    """Of the directions, in their order."""
+    """The causes of :func:`directions`, in their order."""
     box = jax.ShapeDtypeStruct((1 + 2 * HALO,) * model.ndim, jnp.float32)
     position = [jax.ShapeDtypeStruct((1,) * model.ndim, jnp.float32)] * model.ndim
     found: list[Cause] = []
@@ -111,13 +111,13 @@ def causes(model: BlurModel) -> list[Cause]:
 def _departure_sums(box: "Box", weights, fields, score, found, levelled) -> DepartureSums:
     """The sums of a score, fitted fields and directions, the last of them on the box.
 
-    Of the directions that are ``levelled`` the mean is not next to nothing.
+    The means of the directions in ``levelled`` are not negligible.
     """
     weights, score, *fields = (box.of(image) for image in (weights, score, *fields))
     k, count = len(fields), jnp.sum(weights > 0).astype(score.dtype)
     columns = [*fields, *found]
-    # What is summed of a direction side by side: a loop makes it once. No stack of directions: to
-    # write it out would take as long as all sums.
+    # All summands of a direction side by side, so that a fused loop computes it once. No stack of
+    # directions: to write that out would take as long as all sums.
     summands = [
         [*(weights * field * x for field in fields), weights * x**2, score * x] for x in columns
     ]
@@ -139,7 +139,7 @@ def _departure_sums(box: "Box", weights, fields, score, found, levelled) -> Depa
 
 
 def _spread(beside: BesideTheFit, weights, fields, score, found) -> Spread:
-    """Of the scores of the directions, on a box in whole blocks."""
+    """How the scores of the directions spread over blocks and pixels of a box in whole blocks."""
     summands = []
     for j, direction in enumerate(found):
         left = direction
@@ -160,8 +160,8 @@ def _spread(beside: BesideTheFit, weights, fields, score, found) -> Spread:
 class Box:
     """The pixels of a frame that are looked at, in whole blocks.
 
-    Beyond the last pixel are zeros, which add nothing to any sum. They are added here: directions
-    that were made on the pixels alone would all have to be written out to be extended.
+    The last blocks are filled up with zeros, which add nothing to any sum. That is done to images,
+    not to the directions made of them, which would all have to be written out for it.
     """
 
     corner: jax.Array  # index of the first, `[ndim]`
@@ -212,7 +212,7 @@ class Box:
             yield index, self.corner[axis] + index, whole[axis]
 
     def inside(self, rim: int, dtype) -> jax.Array:
-        """1 on its pixels so many px inside of the frame, but for its own outermost; else 0."""
+        """1 on pixels ``rim`` px inside of the frame and not at the edge of the box; else 0."""
         found = []
         for axis, (own, index, length) in enumerate(self._places()):
             here = (index >= rim) & (index < length - rim)

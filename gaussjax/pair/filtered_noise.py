@@ -1,4 +1,4 @@
-"""What noise of the reference leaves behind a response, on the grid of the softer image.
+"""The power of filtered noise of the reference, on the grid of the softer image.
 
 Across grids H = R times aperture and phase, and frequencies of A fold into one of B: the noise in
 the residual has the power ``v_B + v_A N_c / N_f sum |H|^2`` over them. Noise whose neighbours
@@ -38,11 +38,11 @@ def noise_gains(
 
 
 def passed(frame: Frame, level: jax.Array, power: jax.Array) -> jax.Array:
-    """What noise of A of a level, a number or by frequency, leaves behind a filter.
+    """Power of noise of A after a filter, on the grid of B.
 
     Args:
         frame: of the pair.
-        level: v_A, or v_A s_A.
+        level: v_A, or v_A s_A by frequency.
         power: of the filter, such as |R|^2.
     """
     grid, shape = frame.grid, frame.blurred.shape
@@ -69,7 +69,7 @@ def axis_gains(
 def scene_of_both(
     frame: Frame, response: jax.Array, noise: Levels, sharp: jax.Array, residual: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """The scene on the grid of B as both images show it, and the power of its noise.
+    """The scene on the grid of B, estimated from both images, and the power of its error.
 
     The best linear correction of A by the residual, whose errors do not correlate with that: from
     R, the noise (v_A, v_B), numbers or both by frequency, and the transforms of A on the grid of B

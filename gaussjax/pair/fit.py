@@ -65,7 +65,7 @@ from gaussjax.statistics.residual_statistics import Regression
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status, is_too_small
 
-# What a transform and a product with T round off, in units of the rounding of one pixel's variance.
+# Rounding of a transform and of a product with T, in units of that of one pixel's variance.
 _COHERENT = 4
 # Estimated noise levels count as separable when the relative error of sigma is at most this.
 LARGEST_RELATIVE_ERROR = 0.05
@@ -246,9 +246,9 @@ def _pair(reference, blurred, unit, usable: Usable, swapped, options: Options) -
     centre, scale = unit
     # Across grids that do not share their pixels' edges a coarse pixel sees beyond the frame's.
     is_local = options.grid is None or options.grid.is_local
-    # A plane is moved and blurred in closed form; without a seam there is no need of it.
+    # A plane is moved and blurred in closed form; where the seam is left out none is needed.
     rings = options.grid is None and jumps(options.boundary, options.kernel)
-    # Else a harmonic function would change.
+    # A blur with a spacing would change a harmonic function.
     seamless = options.spacing is None and is_seamless(
         options.boundary, options.kernel, options.family, shift=options.shift
     )
@@ -370,7 +370,7 @@ class Judged:
 
 
 def find_optimum(objective: Objective, pair: Pair, fit: Fit, crop: Crop, known) -> Optimum:
-    """What there is to see at a fit: from its frame, or from the crop of a large one.
+    """Summary and evidence at the optimum of a fit: from its frame, or from a crop of a large one.
 
     Args:
         objective: that was minimised.
@@ -441,7 +441,7 @@ def _evidence(
 
 
 def _departures(at: Optimum) -> Departures:
-    """All that a pair may depart from the model by, if only the softer image has noise."""
+    """The departures that are tested where only the softer image is taken to have noise."""
     model, evidence, summary = at.model, at.evidence, at.summary
     rounding = rounding_variance(at.vector.dtype)
     found = directed(evidence.departures, rounding, causes(model))
@@ -471,7 +471,7 @@ def judged(at: Optimum) -> Judged:
     evidence, summary = at.evidence, at.summary
     scatter, departures = summary.scatter, at.departures
     common, by_level = jnp.zeros_like(at.vector), 0.0
-    # What errors in variables know of correlated noise is in the scatter.
+    # The scatter of errors in variables allows for correlated noise already.
     correlated = 1.0 if departures is not None else evidence.correlated
     factors = jnp.sqrt(correlated * evidence.uneven.factors)
     scatter = scatter * jnp.outer(factors, factors)
@@ -495,7 +495,7 @@ def _is_unrelated(
     model: BlurModel, summary: Summary, adequacy: Adequacy, left: Regression
 ) -> jax.Array:
     """Whether the prediction explains no more of the softer image than chance does."""
-    # Of a gain that was fitted the vector tells.
+    # A fitted gain is tested as a parameter.
     unrelated = (jnp.abs(left.gain) < CERTAIN * left.gain_error) & (not model.gain)
     if not model.shift:
         return unrelated

@@ -24,8 +24,7 @@ from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.informative_crop import Crop
 
-# Transfer at the Nyquist frequency of A below which a blur leaves so little that it rings over
-# fewer px.
+# Transfer at the Nyquist frequency of A below which ringing extends over fewer px.
 _FAINT = 0.1
 
 

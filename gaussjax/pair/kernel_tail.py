@@ -28,13 +28,13 @@ from gaussjax.statistics.noise_weighted_sums import reference_noise
 
 # Blocks per axis, about.
 _BLOCKS = 8
-# What leaks in may be so many times the guess.
+# The leakage may be so many times the guess.
 _TWICE = 2.0
 
 
 @pytree
 class Leakage:
-    """What leaks in, by a guess of it, and whether the residual holds it."""
+    """An estimate of the leakage, and whether the residual shows it."""
 
     # change of the vector, `[k]`, with the standard deviations of ``s |s|`` (px^2) and the exponent
     change: jax.Array

@@ -24,7 +24,7 @@ _GAIN = math.comb(8, 4)
 
 
 def finest_detail(image: jax.Array, window: Window) -> jax.Array:
-    """Variance of the white noise that has as much of the finest detail, where a window looks."""
+    """Variance of white noise with as much power in the finest detail, inside a window."""
     weights = window.values**2
     # Pixels at an edge count only where the frame is periodic.
     detail = derivative(jnp.pad(image, HALO, mode="wrap"), (4,) * image.ndim) ** 2

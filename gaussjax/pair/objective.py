@@ -1,4 +1,4 @@
-"""What a fit minimises, seen from outside: the questions that every objective answers.
+"""The interface of what a fit minimises.
 
 An objective holds a frame and a model. Beside the vector of the model it may keep a *context*:
 numbers that it estimates from the residual on the way, such as a scale or two noise levels.
@@ -50,7 +50,7 @@ class Fit:
 
 @pytree
 class View:
-    """An optimum as least squares would see it, for what is looked for in its residual."""
+    """An optimum in the form that least squares has, for the tests on its residual."""
 
     frame: Frame
     window: Window  # weights W of the compared pixels

@@ -1,4 +1,4 @@
-"""The same pair read with the other kernel conventions: what they would predict, and find.
+"""Predictions and estimates of the same pair under the other kernel conventions.
 
 A narrow blur is a short filter along each axis: no convention takes a transform of the frame. The
 filters are those of the kernels themselves and not their ratio, applied to the prediction: cut off,
@@ -53,7 +53,7 @@ def other_conventions(
     if model.shift or model.has_exponent or is_slanted or model.spacing is not None:
         return [], jnp.zeros((len(vector), 0), dtype)
     narrow = jnp.all((vector[:p] > 0) & (vector[:p] < _WIDEST**2))
-    # Where nothing is looked at, one for which everything is finite.
+    # Elsewhere a variance for which everything is finite.
     variances = jnp.where(narrow, vector[:p], 0.25)
     index = jnp.asarray(_INDEX, jnp.int32)
     own = jax.vmap(lambda v: axis_transfer(model.kernel, v, index, _LENGTH, model.reach))(variances)

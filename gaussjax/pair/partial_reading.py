@@ -1,4 +1,4 @@
-"""An estimate to a given precision, from as few tiles of a frame as tell sigma so well."""
+"""An estimate to a given precision, from as few tiles of a frame as that takes."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -145,8 +145,7 @@ def _by_tiles(estimate: Callable, maps: list[Any], tile: Corner, asked) -> BlurE
 def _corners(maps: list[Any], tile: Corner) -> Iterator[Corner]:
     """Corners of tiles in random order, the good ones first, those without known pixels never.
 
-    What the images differ by is what the estimate is of, and would bias it: the choice is by the
-    reference alone.
+    A choice by the difference of the images would bias the estimate: it is by the reference alone.
     """
     shape = maps[0].shape
     counts = [n // length for n, length in zip(shape, tile, strict=True)]
@@ -178,7 +177,7 @@ def _gradient_power(maps: list[Any], corner: Corner, tile: Corner) -> float:
         return -1.0
     for each in some:
         squares = np.where(each[..., 1:] & each[..., :-1], squares, 0)
-    # What is NaN is read late, and then told.
+    # Tiles with NaN are read late, and then reported.
     return float(np.nan_to_num(np.mean(squares), posinf=0))
 
 
@@ -246,7 +245,7 @@ class _Mean(NamedTuple):
 
 
 def _joined(told: list[BlurEstimate], first: int) -> BlurEstimate:
-    """What the estimates of tiles say together, in the form of one."""
+    """The joint estimate of several tiles."""
     like, ndim = told[0], told[0].covariance_matrix.shape[-1]
     many = jax.tree.map(lambda *leaves: np.stack(leaves).astype(float), *told)
     pairs = map(jax.tree.leaves, (many.params, many.standard_error))

@@ -1,11 +1,11 @@
-"""A blur that is the same in all directions of space, of pixels that are not.
+"""An isotropic blur in space, on pixels whose sizes differ by axis.
 
 With h the size of a pixel along every axis and sigma in its unit,
 
     v_k = sigma^2 / h_k^2 px^2,      T(w) = prod_k T_k(w_k; v_k).
 
-Inside of a fit the unit is the finest pixel, h / min h: whatever is said in px^2 there, of what a
-blur may be taken for, is then said of the axis that sees most of it.
+Inside of a fit the unit is the finest pixel, h / min h: thresholds in px^2 then refer to the axis
+along which the blur is widest in px.
 """
 
 from collections.abc import Callable, Sequence

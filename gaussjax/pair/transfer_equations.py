@@ -1,4 +1,4 @@
-"""The equations of a transfer function that no family confines, on the pixels to be compared.
+"""The equations of a transfer function of any shape, on the pixels that can be compared.
 
 With z_k the image A in the band of the k-th B-spline, W the window and T the current spline, the
 coefficients solve
@@ -6,20 +6,20 @@ coefficients solve
     sum_x W z_k (B - T * A) = 0    for all k
 
 which are the normal equations of least squares: exact whatever lies beyond the edge, as long as T
-reaches no farther than the margin of W. Nothing is divided by a windowed spectrum, so none is
-smeared. Where both images are noisy, z_k is the band of ``v_B a + v_A T b`` instead: of all
+reaches no farther than the margin of W. Nothing is divided by a windowed spectrum, so that leakage
+does no harm. Where both images are noisy, z_k is the band of ``v_B a + v_A T b`` instead: of all
 mixtures of A and B the one that has no noise in common with the residual. Its equations are those
 of the estimator H_v; for v_A = 0 they are those of H_1, for v_B = 0 those of H_2.
 
-The slopes of the equations form a band: B-splines apart from each other are orthogonal but for
-what the window leaks. Seven changes of T, each of B-splines that are apart, tell it.
+The Jacobian of the equations is banded: B-splines that do not overlap are orthogonal but for the
+leakage of the window. Seven changes of T, each of B-splines that do not overlap, determine it.
 
 Across grids the same equations are sums over coarse pixels. With a coarse pixel's aperture and
 place F(w), and alpha(w) the transform of what is compared, tiled over the fine frequencies, A in a
 band is the coarse image of ``F beta a``, and the instrument of two noisy images ``v_B a + v_A T
 conj(F) b``, b tiled: again it has no noise in common with the residual, whatever folds into that.
-Frequencies that fold into one make B-splines that are apart meet, so that all their slopes count:
-they are products of the coarse images of all bands, which are small.
+Folding couples B-splines that do not overlap, so that the whole Jacobian is needed: products of the
+coarse images of all bands, which are small.
 
 Source: J. S. Bendat & A. G. Piersol, "Random Data", 4th ed., Wiley 2010, ch. 6 (H_1, H_2); W. A.
 Fuller, "Measurement Error Models", Wiley 1987 (both noisy).
@@ -55,7 +55,7 @@ class TransferEquations:
     layout: Layout
     window: jax.Array  # W, of the shape of B
     shift: jax.Array | None  # px, ``[ndim]``
-    is_bent: bool = False  # the instrument is not A alone
+    is_bent: bool = False  # the instrument depends on T: it is not A alone
 
     @property
     def moved(self) -> jax.Array:

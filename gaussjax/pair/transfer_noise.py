@@ -1,9 +1,9 @@
-"""White noise of both images, told from what a transfer function of any shape leaves of B.
+"""Levels of white noise in both images, from the residual of a transfer function of any shape.
 
 With the levels v_A and v_B the residual ``d = B - T * A`` has the power ``D = v_B + v_A |T|^2``.
 Given their ratio, T follows at every frequency by itself; with a wrong ratio D would be another
-function of T than this one. So the levels are a regression of the residual's power on (|T|^2, 1),
-and are told as well as T differs between frequencies: of T = 1 everywhere, their sum alone is.
+function of T than this one. So the levels are found by regression of the residual's power on
+(|T|^2, 1), the better the more T differs between frequencies: for T = 1 everywhere only their sum.
 
 Source: W. A. Fuller, "Measurement Error Models", Wiley 1987, ch. 3; R. Pintelon & J. Schoukens,
 "System Identification: A Frequency Domain Approach", 2nd ed., Wiley 2012, ch. 9 (levels that are
@@ -84,16 +84,16 @@ def noise_levels(observed: ResidualPower, noise: jax.Array, ceiling: jax.Array) 
 def levels_covariance(
     observed: ResidualPower, noise: jax.Array, ceiling: jax.Array, imitated: jax.Array
 ) -> jax.Array:
-    """Covariance of the levels ``noise``, ``[2, 2]``; up to ``ceiling`` where the pair tells none.
+    """Covariance of the levels ``noise``, ``[2, 2]``; by ``ceiling`` where the pair has none.
 
-    ``imitated`` is how the gain changes as T follows a change of the levels' ratio. Of two
+    ``imitated`` is how the gain changes as T follows a change of the levels' ratio. For two
     exposures of one scene a wrong ratio makes T fall where noise hides the scene, and the residual
-    then seems to confirm it: what it could be made of tells nothing.
+    then seems to confirm that ratio: variation of the gain along this change is no information.
     """
     weights = 0.5 * observed.num_pixels * observed.counted / _density(observed, noise) ** 2
     total, first = jnp.sum(weights), jnp.sum(weights * observed.gain)
     mean = first / jnp.where(total > 0, total, 1)
-    # That T is uncertain makes it differ between frequencies, too, which tells nothing.
+    # Errors of T make it differ between frequencies, too, which is no information.
     information = jnp.sum(weights * ((observed.gain - mean) ** 2 - observed.gain_error))
     imitated = imitated - jnp.sum(weights * imitated) / jnp.where(total > 0, total, 1)
     power, along = (jnp.sum(weights * imitated * x) for x in (imitated, observed.gain))

@@ -14,7 +14,7 @@ from gaussjax.pair.transfer_equations import TransferEquations
 from gaussjax.pair.transfer_frame import TransferOptions
 from gaussjax.pair.transfer_noise import noise_levels, residual_power
 
-# Standard deviation of T about 1 that is taken for granted where a pair tells nothing of it.
+# Prior standard deviation of T about 1, for where the pair has no information on it.
 PRIOR = 10.0
 # Frequency at which a Gaussian of 1 px has fallen by half, rad/px.
 _HALF = math.sqrt(2 * math.log(2))
@@ -41,7 +41,7 @@ class Solved:
     trusted: jax.Array  # coefficients of T as far as it is known, 0 elsewhere
     level: jax.Array  # of the noise
     variance: jax.Array  # of a coefficient, about, times its diagonal element
-    ridge: jax.Array  # precision that is taken for granted, times the level
+    ridge: jax.Array  # precision of the prior, times the level
     score: jax.Array
     matrix: jax.Array  # minus its derivative
 
@@ -50,7 +50,7 @@ def solved(equations: TransferEquations, state: TransferState, *, total: bool) -
     """The equations at the coefficients of a round; ``total``: with the full derivative."""
     spline, terms = equations.spline, equations.terms
     added = spline.combine(terms, state.change)
-    # Where T is hardly known it would bring more noise into the instrument than it takes out.
+    # A T that is hardly known would add more noise to the instrument than it removes.
     leading = np.arange(spline.num_terms) % NUM_ORDERS == 0
     constant = jnp.asarray(leading[:, None], added.dtype)
     transfer = state.change + constant

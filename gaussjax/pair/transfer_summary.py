@@ -16,7 +16,7 @@ from gaussjax.pair.transfer_noise import levels_covariance, residual_power
 from gaussjax.pair.transfer_rounds import PRIOR, Solved, TransferState, solved
 from gaussjax.statistics.transfer_estimate import TransferEstimate
 
-# Standard error of T above which a pair tells nothing of it.
+# Standard error of T above which the pair has no information on it.
 _NOTHING = 1.0
 
 

@@ -23,9 +23,9 @@ from gaussjax.statistics.optimum_summary import CERTAIN
 _SMOOTH_MARGIN = 0.4
 # px of smoothing after which the frequencies left of a noisy photograph are mostly signal.
 _SMOOTHING = 2.0
-# px of a box, which hides noise as well; and boxes that tell a standard error.
+# px of a box, whose mean hides noise, too; and the least number of boxes for a standard error.
 _BOX, _LEAST_BOXES = 4, 16
-# Part of a column that the others have to leave.
+# Least part of a column's power that the other columns leave unexplained.
 _ALIKE = 1e-3
 
 
@@ -35,9 +35,9 @@ def small_blur_variances(
     """Isotropic variance of T = 1 - v |w|^2 / 2 by least squares, px^2: plain, smoothed, errors.
 
     ``v = sum m P |w|^2 / 2 (1 - Re H) / sum m P |w|^4 / 4``, with ``gain`` a gain fitted beside it.
-    Of a large blur it knows the sign only; but that it knows, because it is linear in B, whose
-    noise thus leaves it unbiased. The noise is read from the imaginary part of H, which no
-    symmetric blur has. The second value is of both images smoothed before, which hides noise; the
+    Of a large blur only the sign is meaningful, but reliable: the estimate is linear in B, whose
+    noise thus leaves it unbiased. The noise is measured in the imaginary part of H, which is zero
+    for a symmetric blur. The second value is of both images smoothed before, which hides noise; the
     third are both standard errors.
     """
     power, cross = blur_powers(spectra)
@@ -170,7 +170,7 @@ def _regression(a: jax.Array, b: jax.Array, *, complete: jax.Array, shift: bool)
     freedom = count - len(columns) - 1
     error = jnp.sqrt(jnp.sum(influences**2) * count / jnp.maximum(freedom, 1))
     slope, gain = sizes[-1] / sizes[0], 1 + solution[1] * sizes[-1] / sizes[1]
-    # A wave is its own Laplacian, which nothing tells from a gain.
+    # A wave is proportional to its Laplacian, which cannot be told from a gain.
     is_apart = (inverse[0, 0] > 0) & (inverse[0, 0] < 1 / _ALIKE)
     is_told = is_apart & (count >= _LEAST_BOXES) & (gain > 0.1)
     unit = 2 * jnp.where(is_told, slope, 0) / jnp.where(is_told, gain, 1)
@@ -178,7 +178,7 @@ def _regression(a: jax.Array, b: jax.Array, *, complete: jax.Array, shift: bool)
 
 
 def is_certain(variance: jax.Array, error: jax.Array) -> jax.Array:
-    """Whether that of :func:`interior_variance` has a sign that can be relied on."""
+    """Whether the sign of :func:`interior_variance` is significant."""
     return jnp.abs(variance) - _SMOOTH_MARGIN > CERTAIN * error
 
 

@@ -13,7 +13,7 @@ Total = Callable[[np.ndarray], np.ndarray]  # the sum of an array over the proce
 class ClusterRobust:
     """Covariance of a joint root by the scatter of the pairs' scores."""
 
-    # `[p, p]`; NaN in the rows and columns of which the scatter tells nothing, as with one pair
+    # `[p, p]`; NaN in rows and columns that the scatter does not determine, as with one pair
     covariance: np.ndarray
     # degrees of freedom of each variance, `[p]`, at least 1: an interval is Student's. n - 1 for n
     # pairs alike; about the number of those that matter for unequal ones

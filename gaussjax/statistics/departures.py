@@ -6,10 +6,11 @@ to the fitted fields J, and the part of z that they cannot imitate,
 
     z~ = z - J (J'J)^-1 J'z,        b = z~'r,        beta = b / z~'z~,
 
-tells by b whether the direction is there, without a second fit. If it is, the fitted parameters are
-off by ``(J'J)^-1 J'z beta``. The variance of b is the largest of the classical ``s^2 z~'z~``, of
-that from pixels, whose noise may be uneven, and of that from sums over blocks of neighbours, which
-see that residuals depend on each other; of the last two without what the direction itself explains.
+gives the score b, which tests for the direction without a second fit. If it is there, the fitted
+parameters are off by ``(J'J)^-1 J'z beta``. The variance of b is the largest of the classical
+``s^2 z~'z~``, of that from pixels, whose noise may be uneven, and of that from sums over blocks of
+neighbours, which allow for residuals that depend on each other; the last two without what the
+direction explains.
 
 Source: J. A. Hausman, "Specification tests in econometrics", Econometrica 46(6), 1978; W. K. Newey,
 "Maximum likelihood specification testing and conditional moment tests", Econometrica 53(5), 1985;
@@ -42,10 +43,10 @@ _BETTER = 2.0
 WORTH_TELLING = 0.1
 # Noise in A of less than this multiple of what rounding leaves is taken for rounding.
 _ROUNDING_EXCESS = 4.0
-# What the spectrum of the residual tells of A, and where its squares lie.
+# Causes by the spectrum of the residual, and by where its squares lie.
 _OF_REFERENCE = Cause.NOISE_IN_REFERENCE, Cause.NOT_A_FILTER
-# A direction of which less than this part of its power is left beside the fitted fields says
-# nothing: rounding decides.
+# A direction of which less than this part of its power is left beside the fitted fields is not
+# tested: rounding would decide.
 _LEAST_PART = 1e-4
 
 
@@ -76,8 +77,8 @@ class BesideTheFit:
 class Spread:
     """How the score of each direction is spread, by blocks of neighbours and by pixels.
 
-    Without what the direction itself adds, ``W z~ (r - beta z~)``: a departure that is there would
-    else pass for a larger variance, the more so the fewer places it shows in.
+    Without what the direction itself adds, ``W z~ (r - beta z~)``: a real departure would else
+    enlarge the variance, most where it is concentrated in a few places.
     """
 
     squares: jax.Array  # sums of the squared sums over blocks, and over pixels, `[2, m]`
@@ -114,7 +115,7 @@ class DepartureSums:
 
 @pytree
 class Departures:
-    """What the sums say of each direction."""
+    """Test statistics and effects of each direction."""
 
     z_scores: jax.Array  # standard normal deviates, large where the direction is there, `[m]`
     effects: jax.Array  # on the fitted parameters, `[k, m]`
@@ -133,13 +134,13 @@ class Departures:
     def left(self) -> jax.Array:
         """The effects that an interval has to allow for if those departures are there, ``[k, m]``.
 
-        A departure is seen along every direction that is like its own. Without it these may be
-        large, where it is certain and does little.
+        A departure shows along all directions that resemble its own. Their effects may be large
+        where it is certain itself and does little; these are the effects once it is allowed for.
         """
         return self.effects if self.beside is None else self.beside
 
     def joined(self, other: "Departures") -> "Departures":
-        """Both."""
+        """The departures of both."""
         return Departures(
             z_scores=jnp.concatenate([self.z_scores, other.z_scores]),
             effects=jnp.concatenate([self.effects, other.effects], axis=1),
@@ -297,12 +298,13 @@ def reference_noise_departure(
 
 
 def told_apart(found: Departures) -> Departures:
-    """The departures, of which noise in A or what lies on the details explains something.
+    """The departures, with a decision between noise in A and a residual that lies on the details.
 
-    Noise in A has one strength everywhere: what lies on the details by half of the share that it
-    would explain is none, and takes its place. Beyond that it is no filter only where no direction
-    explains as much, and images are not seen to be moved. Uneven noise in B is no departure:
-    another one has to be seen.
+    Noise in A has one strength everywhere. Squares that lie on the details by more than half of the
+    share that it would explain are none of it, and the other cause takes its share. A larger share
+    is that of an operation that is no filter, only where no direction explains as much and the
+    images are not seen to be displaced. Uneven noise in B alone is no departure: another one has to
+    be significant, too.
     """
     if _OF_REFERENCE[1] not in found.causes:
         return found
@@ -334,18 +336,18 @@ def no_blur_at_all(
 ) -> Departures:
     """Whether noise in A may be all that the fit has taken for blur.
 
-    Noise of a narrow blur is passed whole, so that the residual's spectrum cannot tell whose it is;
-    only that there is no more of it than the residual holds, but for what else explains that and
-    leaves a part, the ``rest``. Where this bound and the spectrum allow as much as the blur asks
-    for, the interval reaches to no blur.
+    A narrow blur passes nearly all noise of A, so that the residual's spectrum does not show whose
+    noise it is. But there is no more of it than the residual holds, or than the ``rest`` of it that
+    nothing else explains. Where this bound and the spectrum allow as much noise as would explain
+    the blur, the interval reaches to no blur.
 
     Source: R. Frisch, "Statistical Confluence Analysis by Means of Complete Regression Systems",
     Oslo 1934 (the bound).
     """
     found, error = _found(noise, summary)
     residual = summary.mean_square
-    # What is less than nothing says that the noise is not white, as that of a codec is not, and by
-    # how much the spectrum misleads: there Frisch's bound alone holds.
+    # A negative estimate shows that the noise is not white, as that of a codec, and by how much the
+    # spectrum misleads: there Frisch's bound alone holds.
     error = jnp.hypot(error, jnp.minimum(found, 0))
     found = jnp.clip(found, 0, noise.most * residual)
     largest = rest * jnp.minimum(found + error, residual)
@@ -424,7 +426,7 @@ def _deviates(sums: DepartureSums, rounding: float) -> jax.Array:
     # One over the number of blocks, and of pixels, that there are in effect.
     shares = jnp.minimum(spread.powers / beside.power[None] ** 2, 1)
     factors = spread.squares / (classical[None] * jnp.where(shares < 1, 1 - shares, 1))
-    # They tell the variance as well as their number allows, and only how much larger it is.
+    # Estimates of the variance, as good as their number allows; they only enlarge it.
     factor = jnp.maximum(jnp.max(drawn_to_one(factors, 2 * shares), axis=0), 1)
     # One pixel is no evidence, however far off.
     return beside.total / jnp.sqrt(classical * factor + shares[1] * beside.total**2)

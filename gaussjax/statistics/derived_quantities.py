@@ -117,7 +117,7 @@ def variance_errors(params: BlurParams, covariance: jax.Array, ndim: int) -> jax
 def _is_unidentified(
     sigma: jax.Array, variance_se: jax.Array, kernel: Kernel, family: str
 ) -> jax.Array:
-    """The error bar leaves the blur open, or a finite kernel hides it.
+    """The error bar is as large as the blur, or a finite kernel hides it.
 
     Below half a pixel such a kernel applies a variance m ~ exp(-1 / 2v), which is known far worse
     than v: its relative error is dv / (2 v^2).

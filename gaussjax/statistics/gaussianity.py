@@ -119,7 +119,7 @@ def _squared_scale_slopes(params: BlurParams, error: jax.Array) -> tuple[jax.Arr
     """Derivatives of ``s |s|``, px^2, by u = s^p and by p.
 
     No nearer to u = 0 than ``error``, the standard error of u: there a slope is infinite or zero,
-    and tells nothing of an error of finite size.
+    and no measure of an error of finite size.
     """
     assert params.exponent is not None
     u, p = params.variance[0], params.exponent

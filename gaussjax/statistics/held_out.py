@@ -1,4 +1,4 @@
-"""Which of several fits predicts pixels best that it was not fitted to.
+"""Which of several fits best predicts pixels that it was not fitted to.
 
 With r the residual of a fit on a window, J its derivatives, and sums over a block b of pixels
 
@@ -66,7 +66,7 @@ def held_out(rows: np.ndarray, noise: np.ndarray, window: np.ndarray, size: int)
     unit = np.sqrt(np.maximum(np.diag(total), 0))
     unit = np.where(unit > 0, unit, 1)
     gradient, matrix = gradient / unit, matrix / np.outer(unit, unit)
-    # Directions that the window says nothing of stay where they are.
+    # Directions that the window does not determine stay where they are.
     without = total / np.outer(unit, unit) + 1e-9 * np.eye(k - 1) - matrix
     step = np.linalg.solve(without, gradient[..., None])[..., 0]
     change = 2 * np.sum(gradient * step, -1) + np.einsum("bi,bij,bj->b", step, matrix, step)

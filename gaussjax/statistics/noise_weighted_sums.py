@@ -119,10 +119,10 @@ class NoiseSpectrum:
     def leaked(cls, gain, gain_slopes, own, noise, coloured=None, base=None) -> "NoiseSpectrum":
         """The spectrum of a residual that is seen through a window.
 
-        Frequencies that the blur has emptied of the noise of A hold what the window leaks into
-        them, and rounding. They say nothing that others do not say as well, and count by the square
-        of their own part of D. Weights that are known leave the equation unbiased. A floor under D
-        would not: where it is the larger part, D follows the parameters less than the noise does.
+        Where the blur suppresses the noise of A, D consists of what the window leaks, and of
+        rounding. Such frequencies add no information, and count by the square of their own part of
+        D. Known weights leave the equation unbiased. A floor under D would not: where it is the
+        larger part, D depends on the parameters less than the noise does.
 
         Args:
             gain: what noise of A leaves in it, per v_A.
@@ -146,9 +146,9 @@ class NoiseSpectrum:
 def informative(scene: jax.Array, error: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
     """``P / (P + error)``, P the power of the scene at the radius of a frequency.
 
-    A frequency at which the noise of A hides the scene adds noise to an estimating equation that
-    has taken it for signal. With these weights the equation reaches the bound of all that know no
-    more of the scene. The estimate of the scene is independent of the residual, and so are they.
+    A frequency at which the noise of A hides the scene adds only noise to the estimating equation.
+    With these weights the equation attains the bound of all estimators that have no more knowledge
+    of the scene. The estimate of the scene is independent of the residual, and so are the weights.
     ``scene`` is the power of that estimate on the half plane, with the power ``error`` of noise in
     it.
 

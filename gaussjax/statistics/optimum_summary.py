@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from gaussjax.numerics.pytree import pytree
 from gaussjax.statistics.residual_statistics import ResidualStatistics
 
-# Standard errors from nothing of what has to be there: a gain, a second derivative.
+# Least distance from zero, in standard errors, of what has to exist: a gain, a second derivative.
 CERTAIN = 5.0
 
 
@@ -24,7 +24,7 @@ class Summary:
     chi_square: jax.Array
     noise: jax.Array  # variances of the noise in the reference and in the blurred image, `[2]`
     num_pixels: jax.Array  # compared
-    # the least that H along a variance is of its own standard error, which noise of A makes;
+    # the least ratio of H along a variance to its standard error, which is due to noise of A;
     # infinite where A has none
     certainty: jax.Array
     squares: jax.Array  # sum of squared residuals

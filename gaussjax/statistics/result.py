@@ -218,7 +218,7 @@ def printed_rows(
     """The printed table of one estimate whose arrays are NumPy's: what is wrong; what was found.
 
     A value that is refused or doubted does not lead. Of what was found, sigma and FWHM come first;
-    of a fit that has none (``WITHOUT_VALUE``) no number is told.
+    of a fit that has none (``WITHOUT_VALUE``) no number is printed.
     """
     adequacy, family = estimate.adequacy, estimate.params.family
     has_value = int(estimate.status) not in WITHOUT_VALUE

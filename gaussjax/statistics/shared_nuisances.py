@@ -65,8 +65,8 @@ def share_nuisances(estimates: BlurEstimate, names: Sequence[str] = ("shift",)) 
     """Give several estimates the nuisances that they have in common.
 
     The channels of an image are seen by one lens and one grid: they have one shift, which each of
-    them measures. What they find together replaces what each finds, and moves its sigma by what the
-    two have to do with each other. The noise of different channels counts as independent.
+    them measures. The pooled value replaces that of each, and moves its sigma according to their
+    covariance. The noise of different channels counts as independent.
 
     Args:
         estimates: a batch along one axis, as of :func:`~gaussjax.estimate_blurs` or ``jax.vmap`` of

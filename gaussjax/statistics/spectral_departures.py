@@ -49,12 +49,12 @@ def band_sums(power, trust, score, image_shape, repeated) -> BandSums:
     each = []
     for low, high in zip(BANDS, outer, strict=True):
         inside = (squares >= (low * math.pi) ** 2) & (squares < (high * math.pi) ** 2)
-        # The zero frequency is the mean, which is the matter of an offset.
+        # The zero frequency is the mean, which an offset accounts for.
         held = weights * jnp.where(inside & (squares > 0), trust, 0)
         total = jnp.sum(held)
         each.append(
             BandSums(
-                # By W, not its square: where it is small, D is known too badly to tell anything.
+                # By W, not its square: where it is small, D is not known well enough for a test.
                 counts=total * math.prod(image_shape) / (2 * repeated),
                 weights=total,
                 powers=jnp.sum(held * power),
@@ -67,7 +67,7 @@ def band_sums(power, trust, score, image_shape, repeated) -> BandSums:
 def level_departure(
     power, spectrum: NoiseSpectrum, noise, inverse, image_shape, repeated
 ) -> Departures:
-    """Whether the ratio of the levels is another than was told, by regression of |u|^2.
+    """Whether the ratio of the noise levels differs from the given one, by regression of |u|^2.
 
     ``power`` is q, whose mean is 1 where the levels (v_A, v_B) are right. ``inverse``, ``[k, k]``,
     is that of the mean second derivative of the objective, over the energy of the window and the
@@ -103,11 +103,11 @@ def level_departure(
 def spectral_departures(
     sums: BandSums, inverse: jax.Array, at_most: jax.Array | None
 ) -> Departures:
-    """What each band says.
+    """The departure of each band's power from that of the noise.
 
     ``inverse``, ``[k, k]``, is that of the mean second derivative of the objective. ``at_most`` is
-    what the split of the noise can do to the parameters, ``[k]``, where the levels are found from
-    the spectrum itself: whatever is amiss with it, they may be all wrong.
+    the largest effect of the split of the noise on the parameters, ``[k]``, where the levels are
+    estimated from the spectrum itself: if that is wrong, so may be both of them.
     """
     mean = jnp.sum(sums.powers) / jnp.sum(sums.weights)
     mean = jnp.where(mean > 0, mean, 1)
