@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 # For type checkers, to which a name that is imported as itself is a public one.
 if TYPE_CHECKING:
-    from gaussjax.cli.program_cache import keep_programs as keep_programs
     from gaussjax.dataset.fit import fit_dataset as fit_dataset
     from gaussjax.dataset.result import DatasetEstimate as DatasetEstimate
     from gaussjax.dataset.stack import estimate_blurs as estimate_blurs
@@ -20,17 +19,16 @@ if TYPE_CHECKING:
     from gaussjax.model.params import BlurParams as BlurParams
     from gaussjax.model.transfer import blur as blur
     from gaussjax.model.transfer import transfer_function as transfer_function
+    from gaussjax.numerics.program_cache import keep_programs as keep_programs
     from gaussjax.pair.estimate import estimate_blur as estimate_blur
     from gaussjax.pair.prediction import image_loss as image_loss
     from gaussjax.pair.transfer_fit import fit_transfer as fit_transfer
-    from gaussjax.report.family_comparison import FamilyComparison as FamilyComparison
     from gaussjax.report.family_comparison import compare_families as compare_families
     from gaussjax.report.kernel_comparison import compare_kernels as compare_kernels
     from gaussjax.report.kernel_scores import KernelComparison as KernelComparison
     from gaussjax.report.kernel_scores import KernelFit as KernelFit
     from gaussjax.report.map_figure import draw_map as draw_map
     from gaussjax.report.pair_figure import draw_report as draw_report
-    from gaussjax.report.radial_transfer import TransferProfile as TransferProfile
     from gaussjax.report.radial_transfer import transfer_profile as transfer_profile
     from gaussjax.spectra.cross_spectra import Spectra as Spectra
     from gaussjax.spectra.cross_spectra import add_spectra as add_spectra
@@ -46,11 +44,13 @@ if TYPE_CHECKING:
     from gaussjax.statistics.cause import Cause as Cause
     from gaussjax.statistics.gaussianity import Gaussianity as Gaussianity
     from gaussjax.statistics.goodness_of_fit import Adequacy as Adequacy
+    from gaussjax.statistics.information_criterion import FamilyComparison as FamilyComparison
     from gaussjax.statistics.result import BlurEstimate as BlurEstimate
     from gaussjax.statistics.shared_nuisances import SharedNuisances as SharedNuisances
     from gaussjax.statistics.shared_nuisances import share_nuisances as share_nuisances
     from gaussjax.statistics.status import Status as Status
     from gaussjax.statistics.transfer_estimate import TransferEstimate as TransferEstimate
+    from gaussjax.statistics.transfer_profile import TransferProfile as TransferProfile
     from gaussjax.statistics.verdict import Verdict as Verdict
 
 # Where each public name lives: it is imported when it is first used. The command line lives in this
@@ -63,7 +63,7 @@ _HOMES = {
     "Cause": "statistics.cause",
     "DatasetEstimate": "dataset.result",
     "Kernel": "model.kernels",
-    "FamilyComparison": "report.family_comparison",
+    "FamilyComparison": "statistics.information_criterion",
     "Gaussianity": "statistics.gaussianity",
     "ImageFile": "io.images",
     "KernelComparison": "report.kernel_scores",
@@ -73,7 +73,7 @@ _HOMES = {
     "Spectra": "spectra.cross_spectra",
     "Status": "statistics.status",
     "TransferEstimate": "statistics.transfer_estimate",
-    "TransferProfile": "report.radial_transfer",
+    "TransferProfile": "statistics.transfer_profile",
     "Verdict": "statistics.verdict",
     "add_spectra": "spectra.cross_spectra",
     "blur": "model.transfer",
@@ -92,7 +92,7 @@ _HOMES = {
     "fit_pointwise_ratio": "spectra.frequency_ratio",
     "fit_transfer": "pair.transfer_fit",
     "image_loss": "pair.prediction",
-    "keep_programs": "cli.program_cache",
+    "keep_programs": "numerics.program_cache",
     "loss": "spectra.loss",
     "map_rows": "maps.table",
     "noise_of_repeats": "spectra.noise_of_repeats",

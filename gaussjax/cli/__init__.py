@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-INTERRUPTED = 130  # what a shell reports for a process ended by SIGINT
+from gaussjax.cli.interrupts import INTERRUPTED, interrupted_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,8 +16,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         print(interrupted_line(interrupt), file=sys.stderr)
         return INTERRUPTED
-
-
-def interrupted_line(interrupt: KeyboardInterrupt) -> str:
-    """What is said of an interrupt: with what its raiser knows of what is kept."""
-    return ": ".join(["gaussjax: interrupted", *(str(each) for each in interrupt.args)])

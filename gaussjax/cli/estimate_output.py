@@ -21,9 +21,9 @@ from gaussjax.statistics.verdict import TRUSTED, Verdict
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from gaussjax.report.family_comparison import FamilyComparison
     from gaussjax.report.kernel_scores import KernelComparison, KernelFit
-    from gaussjax.report.radial_transfer import TransferProfile
+    from gaussjax.statistics.information_criterion import FamilyComparison
+    from gaussjax.statistics.transfer_profile import TransferProfile
 
 
 _MOTION = ("angle", "scale", "angle_standard_error", "scale_standard_error")

@@ -12,9 +12,9 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
-from gaussjax.cli import INTERRUPTED, interrupted_line
-from gaussjax.cli.program_cache import keep_programs
+from gaussjax.cli.interrupts import INTERRUPTED, interrupted_line
 from gaussjax.io.pair_reader import usable_cores
+from gaussjax.numerics.program_cache import keep_programs
 
 # Up to this many pixels compiling takes longer than what is compiled.
 _LARGEST_HASTY = 2048**2

@@ -18,12 +18,12 @@ from gaussjax.model.kernels import Kernel, as_kernel
 from gaussjax.model.options import Pixel
 from gaussjax.pair.estimate import estimate_blur
 from gaussjax.pair.grids import on_grids
+from gaussjax.pair.oriented_pair import OrientedPair, orient
 from gaussjax.report import directed_candidates, round_candidates
 from gaussjax.report.kernel_candidate import Candidate
 from gaussjax.report.kernel_fit import CoarseKernelPair, Found, KernelPair, Nuisances, refined
 from gaussjax.report.kernel_scan import binned_spectra, scanned
 from gaussjax.report.kernel_scores import KernelComparison, judged
-from gaussjax.report.oriented_pair import OrientedPair, orient
 from gaussjax.report.resampled_candidates import RESAMPLERS, Part, best_resampled
 from gaussjax.report.tailed_candidates import heavy_tails
 from gaussjax.statistics.result import BlurEstimate

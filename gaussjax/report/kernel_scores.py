@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from gaussjax.model.options import FAMILIES
+from gaussjax.pair.oriented_pair import ROUNDING
 from gaussjax.report.kernel_fit import Found, KernelPair
-from gaussjax.report.oriented_pair import ROUNDING
 from gaussjax.report.round_candidates import GAUSSIAN
 from gaussjax.statistics.held_out import LEVEL, excess, held_out, holm
 from gaussjax.statistics.number_format import with_errors

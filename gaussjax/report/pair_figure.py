@@ -13,15 +13,15 @@ from numpy.typing import ArrayLike
 
 from gaussjax.checks import check_type
 from gaussjax.model.arguments import Mask
+from gaussjax.pair.oriented_pair import orient
 from gaussjax.report import style
-from gaussjax.report.family_comparison import FamilyComparison
 from gaussjax.report.kernel_panel import draw_kernels
 from gaussjax.report.kernel_scores import KernelComparison
-from gaussjax.report.oriented_pair import orient
-from gaussjax.report.radial_transfer import TransferProfile
+from gaussjax.statistics.information_criterion import FamilyComparison
 from gaussjax.statistics.number_format import with_errors
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.status import Status
+from gaussjax.statistics.transfer_profile import TransferProfile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

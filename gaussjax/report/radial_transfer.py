@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 
 import jax
@@ -21,55 +20,14 @@ from gaussjax.model.kernels import Kernel
 from gaussjax.model.params import BlurParams
 from gaussjax.model.radial_bins import RadialBins
 from gaussjax.model.transfer import gaussian_transfer, known_reach
-from gaussjax.model.transfer_crossing import first_below
-from gaussjax.numerics.pytree import pytree
+from gaussjax.pair.oriented_pair import OrientedPair, orient
 from gaussjax.pair.transfer_fit import fit_transfer
-from gaussjax.report.oriented_pair import OrientedPair, orient
 from gaussjax.statistics.result import BlurEstimate
 from gaussjax.statistics.transfer_estimate import TransferEstimate
+from gaussjax.statistics.transfer_profile import TransferProfile
 
 _MOST_BINS = 2**16  # more than any image has radii that differ
 _SIGNIFICANT = 3.0  # standard deviations by which the power of a signal exceeds that of noise
-
-
-@pytree
-class TransferProfile:
-    """Transfer functions in bins of radial frequency |w|, each of shape ``[bins]``.
-
-    Gain, offset and shift of the estimate are taken out, so that all begin at 1; above 1 B is the
-    sharper image.
-
-    Attributes:
-        frequency: rad/px, the mean over the bin by the power of A.
-        transfer: H1, cross-power over the power of A; unbiased by noise in B. NaN where A holds
-            nothing but noise of a known level.
-        inverse_noise_transfer: H2, power of B over cross-power; unbiased by noise in A. Noise in B
-            raises it: H1 and H2 part where noise takes over.
-        coherence: squared, 0 to 1: the part of B's power that A explains by any linear filter.
-        fitted: the Gaussian of the estimate, averaged as H1 is.
-        standard_error: of ``transfer``.
-    """
-
-    frequency: jax.Array
-    transfer: jax.Array
-    inverse_noise_transfer: jax.Array
-    coherence: jax.Array
-    fitted: jax.Array
-    standard_error: jax.Array
-
-    @property
-    def mtf50(self) -> float:
-        """Frequency at which ``transfer`` first falls below one half, cycles/px; NaN if nowhere.
-
-        Cycles per pixel as in ISO 12233. Linear between bins, which reads 0.02 as up to 4 % more.
-        """
-        known = np.isfinite(self.transfer)
-        transfer = np.concatenate([[1.0], np.asarray(self.transfer, float)[known]])
-        frequency = np.concatenate([[0.0], np.asarray(self.frequency, float)[known]])
-        index = first_below(transfer, 0.5)
-        if np.isnan(index):
-            return math.nan
-        return float(np.interp(index, np.arange(frequency.size), frequency) / (2 * math.pi))
 
 
 def transfer_profile(

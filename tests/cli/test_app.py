@@ -14,10 +14,11 @@ from command import error_line
 from processes import run_process
 
 import gaussjax as gj
-from gaussjax.cli import main, program_cache
+from gaussjax.cli import main
 from gaussjax.cli.inputs import noise_shapes
 from gaussjax.io.images import read_image
 from gaussjax.model.options import ALL_FAMILIES, BOUNDARIES, FAMILIES, KERNELS, LOSSES
+from gaussjax.numerics import program_cache
 
 SIDE = 96
 

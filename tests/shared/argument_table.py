@@ -371,7 +371,7 @@ def calls():
     fit = ("gaussjax.pair.estimate.estimate_within", "gaussjax.pair.partial_reading._search")
     repeats = "gaussjax.spectra.noise_of_repeats"
     many = ("gaussjax.dataset.stack._together", "gaussjax.dataset.stack._one_by_one")
-    oriented = ("gaussjax.report.oriented_pair.is_swapped",)
+    oriented = ("gaussjax.pair.oriented_pair.is_swapped",)
     stacks = {"references": known["a batch"], "blurreds": known["a batch"]}
     found = {
         "BlurEstimate.energy_radius": Call(one.energy_radius),
@@ -437,7 +437,7 @@ def calls():
             {"params": 1.0, **pair, "boundary": "reflect"},
             ("gaussjax.pair.prediction.make_frame",),
         ),
-        "keep_programs": Call(gj.keep_programs, {}, ("gaussjax.cli.program_cache._mend",)),
+        "keep_programs": Call(gj.keep_programs, {}, ("gaussjax.numerics.program_cache._mend",)),
         "loss": Call(
             gj.loss,
             {"params": 1.0, "spectra": spectra},

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from processes import COMMAND, run_process
 
-from gaussjax.cli import main, program_cache
+from gaussjax.cli import main
+from gaussjax.numerics import program_cache
 
 HIT = "Persistent compilation cache hit for 'jit_fit_pair'"
 
