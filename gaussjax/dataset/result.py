@@ -67,7 +67,7 @@ class PairRecord:
         return self.counted & (self.status == Status.ESTIMATED)
 
 
-# Pairs that have a sigma of their own and are set aside all the same: see `batch_sums`.
+# Pairs that have a sigma of their own and are set aside all the same: see `pair_judgement`.
 _UNRELATED = (
     "the joint blur leaves over more than half of the contrast of the image, and not as white"
     " noise: another scene, or artefacts as strong as this one"
