@@ -78,6 +78,20 @@ def integers(random: Random, *, sigmas: tuple[float, float], as_float: bool) -> 
     return Pair(reference, blurred, sigma)
 
 
+def flat(random: Random, *, noise: tuple[float, float] = (0, 0), own: bool = False) -> Pair:
+    """Discs, or cells of a few greys, in 30 to 230 steps of 8 bits.
+
+    B is of the scene, or of the bytes of A as they are, with noise in B between levels in steps.
+    """
+    make = scenes.dead_leaves if random.random() < 0.5 else scenes.cells
+    scene = 5 + between(random, 30, 230) * np.clip(whole_scene(random, MEDIUM, make), 0, 1)
+    sigma, level = between(random, 0.7, 4), random.uniform(*noise)
+    pair = frame(scene, gaussian(np.rint(scene) if own else scene, sigma, "sampled"))
+    images = pair[0], noisy(random, pair[1], level)
+    reference, blurred = (np.clip(np.rint(image), 0, 255).astype(np.uint8) for image in images)
+    return Pair(reference, blurred, sigma, {"kernel": "sampled"})
+
+
 def low_contrast(random: Random) -> Pair:
     """A pedestal of 20 to 1000 times the contrast, and 1 to 10 % noise."""
     pair = white(random, noise=(0.01, 0.1))
@@ -300,6 +314,9 @@ GOOD: dict[str, Kind] = {
     "Poisson": poisson,
     "8 bit": partial(integers, sigmas=(0.6, 4), as_float=False),
     "8 bit as floats": partial(integers, sigmas=(1.0, 4), as_float=True),
+    "flat, 8 bit": flat,
+    "flat, 8 bit, noise": partial(flat, noise=(0.3, 3)),
+    "flat, of its bytes": partial(flat, own=True),
     "low contrast": low_contrast,
     "other units": other_units,
     "noise-free": noise_free,

@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import KDTree
 
 from experiments.shared import photographs
 
@@ -66,6 +67,14 @@ def dead_leaves(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarr
         distance = np.hypot(y[here[0]], x[here[1]])
         image[here] = np.where(distance < radius, random.random(), image[here])
     return image
+
+
+def cells(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Cells of 3 to 8 greys, as in a drawing: each pixel has that of the nearest place."""
+    places = random.uniform(0, shape, (max(int(np.prod(shape)) // 400, 2), len(shape)))
+    nearest = KDTree(places).query(np.moveaxis(np.indices(shape), 0, -1))[1]
+    greys = random.random(random.integers(3, 9))
+    return greys[random.integers(0, len(greys), len(places))][nearest]
 
 
 def stars(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -54,7 +54,7 @@ from gaussjax.pair.grids import shapes_across_grids
 from gaussjax.pair.kernel_extent import is_seamless
 from gaussjax.pair.similar_pair import check_motion
 from gaussjax.pair.spacing import check_spacing
-from gaussjax.statistics.quantisation import quantisation_steps, rounding_noise
+from gaussjax.statistics.quantisation import known_steps, quantisation_steps, rounding_noise
 from gaussjax.statistics.result import BlurEstimate
 
 # Pairs of more pixels gain nothing.
@@ -220,6 +220,7 @@ def _together(references, blurreds, how) -> tuple[BlurEstimate, jax.Array]:
         seamless = is_seamless("valid", kernel, options.family)
         usable = Usable(None, None, None)
         pair = Pair(*images, usable, swapped, *unit, boundary="valid", pad=0, seamless=seamless)
+        pair = replace(pair, integers=known_steps(reference, blurred) is not None)
         frame = pair.frame()
         steps = quantisation_steps(reference, blurred).astype(sharp.dtype)
         rounding = rounding_noise(swap_pair(swapped, *steps)[0] / unit[1])

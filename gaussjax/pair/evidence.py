@@ -1,7 +1,9 @@
 """Evidence for and against a fit, gathered at its optimum from pixels and from one spectrum."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial, reduce
+from typing import Self
 
 import jax
 import jax.numpy as jnp
@@ -10,12 +12,14 @@ import numpy as np
 from gaussjax.model.fourier import along_axis, forward_transform, squared_magnitude
 from gaussjax.model.shape_buckets import bucket_shape
 from gaussjax.model.system_response import BlurModel
+from gaussjax.numerics.linear_algebra import product
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.numerics.reductions import block_sums, totals
 from gaussjax.pair.departure_fields import HALO, box_shape, directions
 from gaussjax.pair.edge_information import RIM, EdgeInformation, edge_information
 from gaussjax.pair.filtered_noise import noise_gains
 from gaussjax.pair.informative_crop import Crop, densest_box
+from gaussjax.pair.level_sums import grey_levels, level_sums, sums_by_level
 from gaussjax.pair.objective import View
 from gaussjax.pair.other_conventions import REACH, of_box, of_frame, other_conventions
 from gaussjax.pair.prediction import level_of
@@ -26,6 +30,7 @@ from gaussjax.statistics.departures import (
     Spread,
     beside_the_fit,
 )
+from gaussjax.statistics.grey_levels import Coherence, LevelSums
 from gaussjax.statistics.long_run_covariance import Unevenness, long_run_factors, unevenness
 from gaussjax.statistics.noise_weighted_sums import ReferenceNoise, reference_noise
 
@@ -51,14 +56,42 @@ class Evidence:
     noise: ReferenceNoise  # in the sharper image, as the residual's spectrum tells it
     # where the kernel rings at the frame's edge and nuisances are fitted; None of a crop
     edge: EdgeInformation | None
+    levels: LevelSums | None = None  # of integers, of which it is known which pixels share a level
+
+    def with_coherence(self, found: Coherence) -> Self:
+        """The same, where rounding by grey levels adds this to the variances of scores."""
+        changed = {}
+        for name in ("departures", "conventions"):
+            sums = getattr(self, name)
+            added = found.by_power * sums.variance * sums.beside.power
+            added += found.by_level * sums.coherent
+            changed[name] = replace(sums, coherent=added)
+        return replace(self, **changed)
 
 
-def gather_evidence(seen: View, model: BlurModel, vector: jax.Array, *, is_whole: bool) -> Evidence:
-    """Evidence on a fit at its optimum; ``is_whole``: seen is all that was compared, not a crop."""
+def gather_evidence(
+    seen: View,
+    model: BlurModel,
+    vector: jax.Array,
+    *,
+    is_whole: bool,
+    known: tuple[jax.Array, jax.Array] | None = None,
+) -> Evidence:
+    """Evidence on a fit at its optimum.
+
+    Args:
+        seen: the optimum.
+        model: of its blur.
+        vector: of the model.
+        is_whole: seen is all that was compared, not a crop.
+        known: of integers, the variance of the rounding of A and the influence of the fitted fields
+            on the first parameter, ``[k]``; else None.
+    """
     frame, residual, fields, score = seen.frame, seen.residual, seen.fields, seen.score
     ndim, weights = model.ndim, seen.window.values
     power = squared_magnitude(forward_transform(score, ndim))
-    spectra = [squared_magnitude(forward_transform(weights * field, ndim)) for field in fields]
+    transforms = [forward_transform(weights * field, ndim) for field in fields]
+    spectra = [squared_magnitude(each) for each in transforms]
     shape, size = frame.blurred.shape, frame.size
     predicted = frame.blurred + residual - level_of(model, vector, frame)
     box = Box.densest(weights * fields[0] ** 2, size)
@@ -75,8 +108,13 @@ def gather_evidence(seen: View, model: BlurModel, vector: jax.Array, *, is_whole
     position = box.positions(predicted.dtype)
     kinds, found = directions(model, around(predicted, HALO), frame.centre / frame.scale, position)
     levelled = [k for k, cause in enumerate(kinds) if cause in _LEVELLED]
-    sums = _departure_sums(box, weights, fields, -score, [*found, *others], levelled)
-    gains = noise_gains(frame, *model.responses(vector, frame.reference_shape))
+    response, slopes = model.responses(vector, frame.reference_shape)
+    levels, by_level = None, None
+    if known is not None:
+        levels = grey_levels(frame, known[0])
+        by_level = level_sums(levels, weights, fields, score, known[1], response, transforms)
+    sums = _departure_sums(box, weights, fields, -score, [*found, *others], levelled, levels)
+    gains = noise_gains(frame, response, slopes)
     count = seen.window.num_pixels.astype(power.dtype)
     edge, rings = None, frame.boundary == "valid" and not model.kernel.is_finite
     # Another part of the frame than a crop may tell more.
@@ -92,6 +130,7 @@ def gather_evidence(seen: View, model: BlurModel, vector: jax.Array, *, is_whole
         changes=changes,
         noise=reference_noise(power, *gains, shape, count, size),
         edge=edge,
+        levels=by_level,
     )
 
 
@@ -108,10 +147,11 @@ def causes(model: BlurModel) -> list[Cause]:
     return found
 
 
-def _departure_sums(box: "Box", weights, fields, score, found, levelled) -> DepartureSums:
+def _departure_sums(box: "Box", weights, fields, score, found, levelled, grey) -> DepartureSums:
     """The sums of a score, fitted fields and directions, the last of them on the box.
 
-    The means of the directions in ``levelled`` are not negligible.
+    The means of the directions in ``levelled`` are not negligible; ``grey`` are the grey levels of
+    the sharper image, or None where they are not known.
     """
     weights, score, *fields = (box.of(image) for image in (weights, score, *fields))
     k, count = len(fields), jnp.sum(weights > 0).astype(score.dtype)
@@ -127,6 +167,11 @@ def _departure_sums(box: "Box", weights, fields, score, found, levelled) -> Depa
     inner, none = inner.reshape(len(columns), k + 2), jnp.zeros((), inner.dtype)
     levels = [levels[levelled.index(j)] if j in levelled else none for j in range(len(found))]
     beside = beside_the_fit(inner[:k, :k].T, inner[k:, :k].T, inner[k:, k], inner[:, k + 1])
+    coherent = None
+    if grey is not None:
+        by_level = sums_by_level(box.of(grey), [weights * x for x in columns])
+        left = by_level[k:] - product(beside.coefficients.T, by_level[:k])
+        coherent = jnp.sum(left**2, axis=1)
     return DepartureSums(
         beside=beside,
         mixed=inner[k:, :k].T,
@@ -135,6 +180,7 @@ def _departure_sums(box: "Box", weights, fields, score, found, levelled) -> Depa
         spread=_spread(beside, weights, fields, score, found),
         variance=jnp.sum(score**2) / jnp.maximum(count - k, 1),
         num_pixels=count,
+        coherent=coherent,
     )
 
 

@@ -57,6 +57,7 @@ from gaussjax.statistics.departures import (
 from gaussjax.statistics.derived_quantities import make_estimate
 from gaussjax.statistics.fitted_motion import Motion
 from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, Adequacy, assess
+from gaussjax.statistics.grey_levels import coherence
 from gaussjax.statistics.long_run_covariance import power_unevenness, tapered_uneven_factors
 from gaussjax.statistics.noise_levels import floored_noise
 from gaussjax.statistics.optimum_summary import CERTAIN, Summary
@@ -150,6 +151,7 @@ def fit_pair(
     sharp, _ = swap_pair(start.swapped, *map(crop.of, seen))
     unit_of = _centre_and_scale(sharp, known.of_crop(crop), start.swapped, unit)
     pair = _pair(*images, unit_of, usable, start.swapped, options)
+    pair = replace(pair, integers=steps is not None)
     if grid is not None:
         pair = replace(pair, rings=jnp.all(start.variance < RINGING_VARIANCE))
     per_pixel = (unit / pair.scale) ** 2 / energy
@@ -379,8 +381,8 @@ def find_optimum(objective: Objective, pair: Pair, fit: Fit, crop: Crop, known) 
         crop: where to look for departures.
         known: variance of the rounding of the sharper image's grey levels.
     """
-    evidence, departures = _evidence(objective, pair, fit, crop)
-    model = objective.model
+    summary, model = objective.summary(fit), objective.model
+    evidence, departures = _evidence(objective, pair, fit, crop, (known, summary.inverse[0]))
     is_absolute = isinstance(objective, Robust) and objective.loss == "absolute"
     size = objective.frame.size
     largest = model.largest_margins if size is None else borders.largest_margins(size)
@@ -392,7 +394,7 @@ def find_optimum(objective: Objective, pair: Pair, fit: Fit, crop: Crop, known) 
         centre=objective.frame.centre,
         scale=objective.frame.scale,
         rounding=known,
-        summary=objective.summary(fit),
+        summary=summary,
         evidence=evidence,
         departures=departures,
         leakage=leakage(objective, pair, fit),
@@ -405,11 +407,12 @@ def find_optimum(objective: Objective, pair: Pair, fit: Fit, crop: Crop, known) 
 
 
 def _evidence(
-    objective: Objective, pair: Pair, fit: Fit, crop: Crop
+    objective: Objective, pair: Pair, fit: Fit, crop: Crop, known: tuple
 ) -> tuple[Evidence, Departures | None]:
     """Evidence on a fit from its frame, or from the crop of a large one.
 
-    And the departures, of a fit whose residual has a spectrum that is known.
+    And the departures, of a fit whose residual has a spectrum that is known. ``known`` is as of
+    :func:`gather_evidence`, and of no use where levels are not known.
     """
     model, margins, prediction = objective.model, fit.margins, None
     crop = objective.looked_at(crop)
@@ -422,7 +425,9 @@ def _evidence(
         margins = objective.frame.margins(model, fit.vector)
     at = fit.vector, margins, fit.context
     seen = objective.view(*at, prediction)
-    evidence = gather_evidence(seen, model, fit.vector, is_whole=crop.shape == pair.shape)
+    of_levels = pair.integers and pair.grid is None and isinstance(objective, LeastSquares)
+    is_whole, told = crop.shape == pair.shape, known if of_levels else None
+    evidence = gather_evidence(seen, model, fit.vector, is_whole=is_whole, known=told)
     unevenness = None
     if seen.variance is not None:
         unevenness = power_unevenness(seen.score, seen.window.values)
@@ -476,6 +481,10 @@ def judged(at: Optimum) -> Judged:
     factors = jnp.sqrt(correlated * evidence.uneven.factors)
     scatter = scatter * jnp.outer(factors, factors)
     if departures is None:
+        if evidence.levels is not None:
+            flat = coherence(evidence.levels, summary, at.rounding)
+            scatter = scatter + flat.scatter
+            at = replace(at, evidence=evidence.with_coherence(flat))
         departures = _departures(at)
         level, level_error = rounding_noise_level(evidence.noise, summary, at.rounding)
         effect = reference_noise_effect(evidence.noise, summary, jnp.ones_like(level))

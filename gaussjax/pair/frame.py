@@ -311,6 +311,7 @@ class Pair:
     pad: int = static()  # of its frame, px; matters to the padded boundaries only
     seamless: bool = static(default=False)  # its frame takes the periodic part of the reference
     levelled: bool = static(default=False)  # its frame takes the reference without a plane
+    integers: bool = static(default=False)  # its grey levels are: which pixels share one is known
     # across two grids it does so where this is true: the blur is so narrow that the jump at the
     # frame's edge rings
     rings: jax.Array | None = None

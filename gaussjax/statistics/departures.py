@@ -100,11 +100,15 @@ class DepartureSums:
     spread: Spread
     variance: jax.Array  # of the residual, per pixel
     num_pixels: jax.Array
+    # what rounding by grey levels adds to the variances of the scores, at first the sums of the
+    # squares of their sums over levels; None: nothing, `[m]`
+    coherent: jax.Array | None = None
 
     def part(self, some: slice) -> Self:
         """Of some of the directions."""
         return replace(
             self,
+            coherent=None if self.coherent is None else self.coherent[some],
             beside=self.beside.part(some),
             mixed=self.mixed[:, some],
             powers=self.powers[some],
@@ -429,7 +433,8 @@ def _deviates(sums: DepartureSums, rounding: float) -> jax.Array:
     # Estimates of the variance, as good as their number allows; they only enlarge it.
     factor = jnp.maximum(jnp.max(drawn_to_one(factors, 2 * shares), axis=0), 1)
     # One pixel is no evidence, however far off.
-    return beside.total / jnp.sqrt(classical * factor + shares[1] * beside.total**2)
+    coherent = 0 if sums.coherent is None else sums.coherent
+    return beside.total / jnp.sqrt(classical * factor + coherent + shares[1] * beside.total**2)
 
 
 def _shares(sums: DepartureSums) -> jax.Array:
