@@ -304,6 +304,21 @@ def test_clipped_highlights_in_the_limits():
     )
 
 
+def test_flat_scenes_in_the_limits():
+    kinds = numbers("silent_errors")["kinds"]
+    found = silent_errors.pooled(kinds[kind] for kind in ("flat, 8 bit", "flat, 8 bit, noise"))
+    found = {name: np.asarray(values) for name, values in found.items()}
+    trusted = np.isin(found["verdict"], TRUSTED) & (found["status"] == Status.ESTIMATED)
+    assert np.all(found["covered"][trusted] == 1)
+    off = 100 * np.median(np.abs(found["sigma"] / found["truth"] - 1)[trusted])
+    assert_said(
+        "limits",
+        f"Of {len(trusted)} such pairs",
+        f"{np.sum(trusted)} are trusted, and their intervals all hold the truth",
+        f"with sigma off by {off:.1f} % at the median",
+    )
+
+
 def test_silent_errors_answer():
     found = numbers("silent_errors")
     said, shares = [], []
@@ -318,8 +333,13 @@ def test_silent_errors_answer():
         if group == "spoilt":
             wide = silent_errors.summarise(answers)["noise"]
     (good, silent, declined), (spoilt, wrong, _) = said
-    bytes_kinds = silent_errors.pooled(found["kinds"][k] for k in ("8 bit", "8 bit as floats"))
-    doubted = int(np.sum(silent_errors.is_doubted(bytes_kinds)))
+    rounded = (
+        ("8 bit", "8 bit as floats"),
+        ("flat, 8 bit", "flat, 8 bit, noise", "flat, of its bytes"),
+    )
+    rounded = [silent_errors.pooled(found["kinds"][k] for k in names) for names in rounded]
+    doubted = [int(np.sum(silent_errors.is_doubted(answers))) for answers in rounded]
+    counts = [len(answers["wrong"]) for answers in rounded]
     halo = found["departures"]["halo"]
     small = halo["answers"][halo["strengths"].index(0.3)]
     assert_said(
@@ -327,7 +347,7 @@ def test_silent_errors_answer():
         f"Of {good} good pairs {silent} were wrong and trusted, {declined} doubted or refused",
         f"Of {spoilt} spoilt ones {wrong} were wrong and trusted",
         f"at the median they are {wide:.2g} times as wide",
-        f"({doubted} of {len(bytes_kinds['wrong'])})",
+        f"({doubted[0]} of {counts[0]} photographs, {doubted[1]} of {counts[1]} flat scenes)",
         f"the interval covers {shares[0]} %",
         f"Their intervals cover {shares[1]} %",
         f"sigma by {silent_errors.moved(small):.2g} %",
