@@ -489,7 +489,7 @@ def test_interrupted_and_killed_runs_go_on(
     monkeypatch.chdir(tmp_path)
     write_pairs(40)
     kills = max(draws // 100, 1)
-    count = 2000 * (1 + kills)
+    count = 800 * (1 + kills)
     lines = [
         f"a/p{k % 40:02d}.npy,b/p{k % 40:02d}.npy,round {k // 40} pair {k % 40}"
         for k in range(count)

@@ -20,6 +20,11 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
+def estimate(pair, **variables):
+    """The command on a pair, compiled with the settings of the tests, which takes less time."""
+    return run_process(COMMAND, "estimate", *pair, XLA_FLAGS=os.environ["XLA_FLAGS"], **variables)
+
+
 @pytest.fixture
 def pair(tmp_path, monkeypatch, rng):
     """Names of two files of a signal, in the working directory."""
@@ -31,11 +36,11 @@ def pair(tmp_path, monkeypatch, rng):
 
 
 def test_programs_are_kept_and_used_again(cache, pair):
-    first = run_process(COMMAND, "estimate", *pair)
+    first = estimate(pair)
     assert first.stderr == ""
     kept = {path: path.read_bytes() for path in cache.glob("*-cache")}
     assert sum(path.name.startswith("jit_fit_pair") for path in kept) == 1
-    second = run_process(COMMAND, "estimate", *pair, JAX_LOG_COMPILES="1")
+    second = estimate(pair, JAX_LOG_COMPILES="1")
     assert HIT in second.stderr
     assert "cache miss" not in second.stderr
     assert first.stdout == second.stdout
@@ -45,9 +50,9 @@ def test_programs_are_kept_and_used_again(cache, pair):
     for path, whole in kept.items():
         path.write_bytes(whole[: len(whole) // 2])
         path.with_name(path.name.removesuffix("cache") + "atime").unlink()
-    damaged = run_process(COMMAND, "estimate", *pair)
+    damaged = estimate(pair)
     assert (damaged.stderr, damaged.stdout) == ("", first.stdout)
-    mended = run_process(COMMAND, "estimate", *pair, JAX_LOG_COMPILES="1")
+    mended = estimate(pair, JAX_LOG_COMPILES="1")
     assert HIT in mended.stderr
 
 
@@ -56,7 +61,7 @@ def test_no_cache_is_no_error(tmp_path, pair, where):
     (tmp_path / "file").touch()
     home = tmp_path / "home"
     home.mkdir()
-    done = run_process(COMMAND, "estimate", *pair, GAUSSJAX_CACHE=where, HOME=str(home))
+    done = estimate(pair, GAUSSJAX_CACHE=where, HOME=str(home))
     assert (done.returncode in (0, 1), done.stderr) == (True, "")
     assert "sigma" in done.stdout
     assert list(home.iterdir()) == []
@@ -66,7 +71,7 @@ def test_a_cache_of_the_users_own_is_left_alone(tmp_path, cache, pair):
     own = tmp_path / "own"
     settings = {"JAX_COMPILATION_CACHE_DIR": str(own)}
     settings["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-    run_process(COMMAND, "estimate", *pair, **settings)
+    estimate(pair, **settings)
     assert list(own.glob("jit_fit_pair*"))
     assert not cache.exists()
 
