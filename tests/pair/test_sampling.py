@@ -124,16 +124,14 @@ def test_another_kernel_convention_on_the_fine_grid_is_named(x64, rng):
     assert low < 0.45 < high
 
 
-@pytest.mark.parametrize(
-    "levels", ["given", "estimate", pytest.param("coloured", marks=pytest.mark.slow)]
-)
-def test_noise_of_both_images(levels, x64, rng):
+# Levels that are found and noise that correlates, each against its opposite: two programs of four.
+@pytest.mark.parametrize(("levels", "smoothing"), [("given", 0.0), ("estimate", 0.7)])
+def test_noise_of_both_images(levels, smoothing, x64, rng):
     fine, coarse = coarse_pair(1, 4, 64)
     noise = 0.1 * np.std(fine), 0.05 * np.std(fine)
 
     def drawn(noise):
-        if levels == "coloured":
-            noise = scipy.ndimage.gaussian_filter(noise, 0.7, mode="wrap")
+        noise = scipy.ndimage.gaussian_filter(noise, smoothing, mode="wrap")
         return noise / np.std(noise)
 
     pairs = [
@@ -145,7 +143,7 @@ def test_noise_of_both_images(levels, x64, rng):
     ]
     fines, coarses = (np.stack(images) for images in zip(*pairs, strict=True))
     options = {"sampling": 4, "noise_std": "estimate" if levels == "estimate" else noise}
-    options["noise_correlation"] = (0.7, 0.7) if levels == "coloured" else None
+    options["noise_correlation"] = (smoothing, smoothing) if smoothing else None
     estimate = jax.jit(jax.vmap(partial(gj.estimate_blur, **options)))(fines, coarses)
     assert np.all(estimate.status == 0)
     assert np.all(estimate.adequacy.verdict == gj.Verdict.EXPLAINED)
