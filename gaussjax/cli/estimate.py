@@ -129,9 +129,11 @@ def run(options: argparse.Namespace) -> int:
             table,
             with_kernels,
         )
+        from gaussjax.statistics.quantisation import as_integers
 
         with jax.enable_x64(True):  # the files have no precision to spare
-            estimate = estimate_blur(*pair, **keywords, buckets=True)
+            images = pair if options.precision else as_integers(*pair)
+            estimate = estimate_blur(*images, **keywords, buckets=True)
             # NumPy's from here on: of JAX's, every operation on a number is a program to compile.
             outcome = Outcome(jax.device_get(estimate), pair[0].shape, notes, pixel_size)
             if options.plot:

@@ -75,11 +75,12 @@ def run_channels(options: argparse.Namespace) -> int:
 
         from gaussjax import estimate_blur
         from gaussjax.cli.estimate_output import Outcome
+        from gaussjax.statistics.quantisation import as_integers
 
         outcomes = {}
         with jax.enable_x64(True):  # the files have no precision to spare
             for name, (pair, keywords, notes, size) in read.items():
-                estimate = estimate_blur(*pair, **keywords, buckets=True)
+                estimate = estimate_blur(*as_integers(*pair), **keywords, buckets=True)
                 outcomes[name] = Outcome(jax.device_get(estimate), pair[0].shape, notes, size)
             channels = Channels(outcomes)
             if options.share:

@@ -34,6 +34,19 @@ def known_steps(reference, blurred) -> jax.Array | None:
     return jax.device_put(np.asarray([kind != "b" for kind in kinds], np.float32))
 
 
+def as_integers(reference: np.ndarray, blurred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Images that hold whole numbers only, of as many levels, as integers; others as they are.
+
+    Of integers it is known which pixels share a grey level.
+    """
+    images = reference, blurred
+    for image in images:
+        whole = np.all(image == np.round(image)) and np.all(np.abs(image) < 2**31)
+        if not whole or np.ptp(image) < _LEAST_LEVELS:
+            return images
+    return reference.astype(np.int32), blurred.astype(np.int32)
+
+
 def visible_steps(reference, blurred) -> jax.Array:
     """The steps as they are seen in the pixels, ``[2]``."""
     images = [jnp.asarray(image) for image in (reference, blurred)]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from problems import photograph
 
-from gaussjax.statistics.quantisation import quantisation_steps, rounding_noise
+from gaussjax.statistics.quantisation import as_integers, quantisation_steps, rounding_noise
 
 
 def steps(reference, blurred=None):
@@ -52,6 +52,15 @@ def test_every_shape_is_looked_at(shape, rng, dtype):
     np.testing.assert_array_equal(steps(image), [1, 1])
     # Rounded after noise, or not at all.
     np.testing.assert_array_equal(steps(image + dtype(0.37) * (image % 2)), [0, 0])
+
+
+def test_whole_numbers_become_integers(counts, rng):
+    found = as_integers(counts.astype(float), counts.astype(np.float32))
+    assert all(image.dtype == np.int32 for image in found)
+    np.testing.assert_array_equal(found, [counts, counts])
+    for other in (rng.random(counts.shape), np.where(counts > 9, counts, np.nan), counts % 4.0):
+        pair = counts.astype(float), other.astype(float)
+        assert all(after is before for after, before in zip(as_integers(*pair), pair, strict=True))
 
 
 def test_missing_pixels_are_passed_over(counts, dtype):
