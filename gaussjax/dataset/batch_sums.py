@@ -37,11 +37,11 @@ from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.pytree import pytree
 from gaussjax.pair.coarse_start import RINGING_VARIANCE
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
-from gaussjax.pair.fit import Optimum, find_optimum
 from gaussjax.pair.frame import Frame, Pair, Usable, frame_window
 from gaussjax.pair.iteration import iterate
 from gaussjax.pair.kernel_extent import is_seamless
 from gaussjax.pair.least_squares import LeastSquares
+from gaussjax.pair.optimum import Optimum, find_optimum
 from gaussjax.pair.prediction import images_of
 from gaussjax.pair.robust import Robust
 from gaussjax.statistics.quantisation import quantisation_steps, rounding_noise

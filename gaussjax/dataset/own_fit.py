@@ -15,9 +15,10 @@ from gaussjax.dataset.options import JointOptions
 from gaussjax.model.swap import swap_pair, swap_params
 from gaussjax.numerics.linear_algebra import finite_or
 from gaussjax.numerics.pytree import pytree
-from gaussjax.pair.fit import Optimum, Options, fit_pair
+from gaussjax.pair.fit import Options, fit_pair
 from gaussjax.pair.frame import Frame, Usable
 from gaussjax.pair.kernel_extent import largest_radius
+from gaussjax.pair.optimum import Optimum
 from gaussjax.pair.prediction import level_in, offset_of
 
 

@@ -18,11 +18,11 @@ from gaussjax.numerics.linear_algebra import diagonal, finite_or, inverse_small,
 from gaussjax.numerics.newton import FIELD_SCALE
 from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import totals
-from gaussjax.pair.fit import Optimum, find_optimum
 from gaussjax.pair.frame import Frame, Pair, frame_window
 from gaussjax.pair.informative_crop import Crop, informative_crop
 from gaussjax.pair.least_squares import LeastSquares, Linearization, frame_equations
 from gaussjax.pair.objective import Fit
+from gaussjax.pair.optimum import Optimum, find_optimum
 
 # A pair is linearized anew where its variance differs by more than this part of itself, or where it
 # is better known by more than two standard errors, up to a largest part; at most so many times.

@@ -12,7 +12,8 @@ from gaussjax.dataset.pooled_transfer import RingSums
 from gaussjax.dataset.result import PairRecord
 from gaussjax.numerics.linear_algebra import diagonal, inverse_small, product
 from gaussjax.numerics.pytree import pytree
-from gaussjax.pair.fit import Judged, Optimum, estimate_at, judged
+from gaussjax.pair.judgement import Judged, estimate_at, judged
+from gaussjax.pair.optimum import Optimum
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.goodness_of_fit import Adequacy
 from gaussjax.statistics.status import Status

@@ -48,9 +48,9 @@ from gaussjax.numerics.compilation import compiled
 from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.pair.estimate import estimate_blur
-from gaussjax.pair.fit import judged_estimate
 from gaussjax.pair.frame import Pair, Usable, centre_and_scale
 from gaussjax.pair.grids import shapes_across_grids
+from gaussjax.pair.judgement import judged_estimate
 from gaussjax.pair.kernel_extent import is_seamless
 from gaussjax.pair.similar_pair import check_motion
 from gaussjax.pair.spacing import check_spacing

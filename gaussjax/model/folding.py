@@ -175,6 +175,11 @@ class CoarseGrid:
         return known
 
 
+def reference_shape(grid: CoarseGrid | None, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a reference for a softer image of this one; without a grid they share it."""
+    return shape if grid is None else grid.fine_shape(shape)
+
+
 def fold(grid: CoarseGrid, spectrum: jax.Array, shape: Sequence[int]) -> jax.Array:
     """The half-plane spectrum of a coarse image of this shape, from a fine one.
 

@@ -26,8 +26,10 @@ from gaussjax.pair.prediction import level_of
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.departures import (
     BesideTheFit,
+    Departures,
     DepartureSums,
     Spread,
+    alternatives,
     beside_the_fit,
 )
 from gaussjax.statistics.grey_levels import Coherence, LevelSums
@@ -145,6 +147,14 @@ def causes(model: BlurModel) -> list[Cause]:
 
     jax.eval_shape(list_them, box, position)
     return found
+
+
+def with_conventions(found: Departures, evidence: Evidence, rounding: float) -> Departures:
+    """The departures, and the other kernel conventions if there are any."""
+    if not evidence.changes.shape[1]:
+        return found
+    others = alternatives(evidence.conventions, rounding, evidence.changes, Cause.CONVENTION)
+    return found.joined(others)
 
 
 def _departure_sums(box: "Box", weights, fields, score, found, levelled, grey) -> DepartureSums:

@@ -11,7 +11,14 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from gaussjax.model.folding import CoarseGrid, fold, noise_power, tile, with_noise_gain
+from gaussjax.model.folding import (
+    CoarseGrid,
+    fold,
+    noise_power,
+    reference_shape,
+    tile,
+    with_noise_gain,
+)
 from gaussjax.model.fourier import half_plane_weights, multiply, squared_magnitude
 from gaussjax.model.noise_correlation import noise_colour
 from gaussjax.numerics.linear_algebra import inner_products, real_products
@@ -129,5 +136,5 @@ def colours_of_both(
         shape: of B.
     """
     sharp, soft = correlation
-    fine = noise_colour(sharp, shape if grid is None else grid.fine_shape(shape))
+    fine = noise_colour(sharp, reference_shape(grid, shape))
     return noise_power(grid, fine, shape), noise_colour(soft, shape)

@@ -1,4 +1,4 @@
-"""The fit behind the front door: orient a pair, frame it, fit its objective, judge the optimum."""
+"""The fit behind the front door: orient a pair, frame it, fit its objective."""
 
 import math
 from collections.abc import Callable
@@ -6,70 +6,40 @@ from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
-from jax.flatten_util import ravel_pytree
 
-from gaussjax.model import boundary as borders
 from gaussjax.model.arguments import fill_with_mean
 from gaussjax.model.array_checks import is_traced
-from gaussjax.model.folding import CoarseGrid, on_coarse_grid
+from gaussjax.model.folding import CoarseGrid, on_coarse_grid, reference_shape
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import AnyFamily, Boundary, LossName
 from gaussjax.model.params import variance_bounds
-from gaussjax.model.swap import swap_bounds, swap_pair, swap_params
+from gaussjax.model.swap import swap_bounds, swap_pair
 from gaussjax.model.system_response import BlurModel
-from gaussjax.model.transfer import axis_margins
 from gaussjax.model.window import everywhere, taper
 from gaussjax.numerics.compilation import compiled
-from gaussjax.numerics.linear_algebra import diagonal
 from gaussjax.numerics.newton import coarse_tolerance
 from gaussjax.numerics.precision import rounding_variance
-from gaussjax.numerics.pytree import pytree, static
 from gaussjax.pair.coarse_start import LEAST_VARIANCE, RINGING_VARIANCE, find_coarse_start
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
-from gaussjax.pair.evidence import Evidence, causes, gather_evidence
 from gaussjax.pair.frame import Pair, Usable, centre_and_scale
 from gaussjax.pair.informative_crop import Crop, informative_crop
 from gaussjax.pair.iteration import implicit_fit, iterate
+from gaussjax.pair.judgement import judged_estimate
 from gaussjax.pair.kernel_extent import is_seamless, jumps, model_limits
-from gaussjax.pair.kernel_tail import Leakage, leakage
 from gaussjax.pair.least_squares import LeastSquares
 from gaussjax.pair.noise_ceiling import largest_levels, over_detail
-from gaussjax.pair.objective import Fit, Objective
-from gaussjax.pair.prediction import offset_of
+from gaussjax.pair.objective import Objective
+from gaussjax.pair.optimum import Optimum, find_optimum
 from gaussjax.pair.robust import Robust
 from gaussjax.pair.tiled_least_squares import TiledLeastSquares
 from gaussjax.pair.tiles import tile_shape
 from gaussjax.spectra.cross_spectra import windowed_spectra
 from gaussjax.spectra.sharper_image import interior_variance
 from gaussjax.spectra.start import Start, find_start
-from gaussjax.statistics.cause import Cause
-from gaussjax.statistics.departures import (
-    Departures,
-    alternatives,
-    directed,
-    leaked_in,
-    no_blur_at_all,
-    reference_noise_departure,
-    reference_noise_effect,
-    rounding_noise_level,
-    unexplained,
-)
-from gaussjax.statistics.derived_quantities import make_estimate
-from gaussjax.statistics.fitted_motion import Motion
-from gaussjax.statistics.goodness_of_fit import ROUNDING_FACTOR, Adequacy, assess
-from gaussjax.statistics.grey_levels import coherence
-from gaussjax.statistics.long_run_covariance import power_unevenness, tapered_uneven_factors
 from gaussjax.statistics.noise_levels import floored_noise
-from gaussjax.statistics.optimum_summary import CERTAIN, Summary
 from gaussjax.statistics.quantisation import rounding_noise, visible_steps
-from gaussjax.statistics.residual_statistics import Regression
 from gaussjax.statistics.result import BlurEstimate
-from gaussjax.statistics.status import Status, is_too_small
-
-# Rounding of a transform and of a product with T, in units of that of one pixel's variance.
-_COHERENT = 4
-# Estimated noise levels count as separable when the relative error of sigma is at most this.
-LARGEST_RELATIVE_ERROR = 0.05
+from gaussjax.statistics.status import Status
 
 
 @dataclass(frozen=True)
@@ -115,7 +85,7 @@ def fit_pair(
     *,
     options: Options,
     correlation: jax.Array | None = None,
-) -> tuple["Optimum", jax.Array, jax.Array, jax.Array]:
+) -> tuple[Optimum, jax.Array, jax.Array, jax.Array]:
     """The optimum of a checked pair, whether it is swapped, and the bounds on its vector.
 
     What :func:`judged_estimate` takes. That is a program of its own: without the shape of an image
@@ -166,7 +136,7 @@ def fit_pair(
     pays = model.num_parameters > 1 or noise is None
     if crop.shape != pair.shape and pays and not model.motion:
         few = jax.lax.stop_gradient(pair).crop(crop)
-        on_crop = options.model(_reference_shape(grid, crop.shape))
+        on_crop = options.model(reference_shape(grid, crop.shape))
         scout, _ = _objective(few, on_crop, start, noises, per_pixel, options)
     fit, low, high = _fit(objective, scout, start, context, low, high)
     if steps is None:
@@ -176,11 +146,6 @@ def fit_pair(
     known = rounding_noise(step / pair.scale)
     looked_at = Crop.whole(pair.shape) if model.has_exponent else crop
     return find_optimum(objective, pair, fit, looked_at, known), start.swapped, low, high
-
-
-def _reference_shape(grid: CoarseGrid | None, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Of the reference of a softer image of this shape."""
-    return shape if grid is None else grid.fine_shape(shape)
 
 
 def estimate_within(
@@ -196,12 +161,6 @@ def estimate_within(
     while wider and not is_traced(found.status) and int(found.status) == Status.TOO_SMALL:
         found = estimate(wider.pop(0))
     return found
-
-
-@compiled(scalar=True)
-def judged_estimate(at: "Optimum", swapped, low, high) -> BlurEstimate:
-    """The estimate at an optimum with its error bars, status and verdict."""
-    return estimate_at(at, judged(at), swapped, low, high)
 
 
 def _start_spectra(reference, blurred, usable: Usable, noise, crop: Crop, options: Options):
@@ -335,249 +294,3 @@ def _fit(objective: Objective, scout: Objective | None, start: Start, context, l
     fit = iterate(held, vector, context, low, high)
     fit = replace(fit, num_steps=num_steps + fit.num_steps)
     return implicit_fit(objective, fit), low, high
-
-
-@pytree
-class Optimum:
-    """An optimum of one pair and what was seen there: no images, so that it is cheap to keep."""
-
-    vector: jax.Array  # of the oriented pair, `[k]`
-    converged: jax.Array
-    num_steps: jax.Array
-    finite: jax.Array  # all pixels of the pair are
-    centre: jax.Array  # of its frame, and
-    scale: jax.Array
-    rounding: jax.Array  # variance of the rounding of the sharper image's grey levels, in its scale
-    summary: Summary
-    evidence: Evidence
-    # of a residual whose spectrum is known, which are then all that there are
-    departures: Departures | None
-    leakage: Leakage | None  # of what lies beyond the frame, where a kernel reaches so far
-    largest_margins: jax.Array  # px per axis that leave enough pixels to compare
-    model: BlurModel = static()  # without anything that depends on the frame's shape
-    ratios: tuple[float, ...] | None = static(default=None)  # fine px per px, across grids
-    estimates_noise: bool = static(default=False)
-    loss_power: int = static(default=2)  # of the images' unit, in the loss
-
-
-@pytree
-class Judged:
-    """The error bars of an optimum by noise, and the departures from its model."""
-
-    covariance: jax.Array  # of the vector, `[k, k]`
-    # standard deviation of what the rounding of the grey levels may do to the vector, in all pairs
-    # of one kind alike, `[k]`
-    common: jax.Array
-    departures: Departures
-
-
-def find_optimum(objective: Objective, pair: Pair, fit: Fit, crop: Crop, known) -> Optimum:
-    """Summary and evidence at the optimum of a fit: from its frame, or from a crop of a large one.
-
-    Args:
-        objective: that was minimised.
-        pair: as in the objective.
-        fit: its optimum.
-        crop: where to look for departures.
-        known: variance of the rounding of the sharper image's grey levels.
-    """
-    summary, model = objective.summary(fit), objective.model
-    evidence, departures = _evidence(objective, pair, fit, crop, (known, summary.inverse[0]))
-    is_absolute = isinstance(objective, Robust) and objective.loss == "absolute"
-    size = objective.frame.size
-    largest = model.largest_margins if size is None else borders.largest_margins(size)
-    return Optimum(
-        vector=fit.vector,
-        converged=fit.converged,
-        num_steps=fit.num_steps,
-        finite=jnp.isfinite(jnp.sum(objective.frame.difference)),
-        centre=objective.frame.centre,
-        scale=objective.frame.scale,
-        rounding=known,
-        summary=summary,
-        evidence=evidence,
-        departures=departures,
-        leakage=leakage(objective, pair, fit),
-        largest_margins=jnp.asarray(largest, jnp.int32),
-        model=replace(model, reach=0, largest_margins=(0,) * model.ndim),
-        ratios=None if pair.grid is None else pair.grid.steps,
-        estimates_noise=isinstance(objective, ErrorsInVariables) and objective.estimated,
-        loss_power=1 if is_absolute else 2,
-    )
-
-
-def _evidence(
-    objective: Objective, pair: Pair, fit: Fit, crop: Crop, known: tuple
-) -> tuple[Evidence, Departures | None]:
-    """Evidence on a fit from its frame, or from the crop of a large one.
-
-    And the departures, of a fit whose residual has a spectrum that is known. ``known`` is as of
-    :func:`gather_evidence`, and of no use where levels are not known.
-    """
-    model, margins, prediction = objective.model, fit.margins, None
-    crop = objective.looked_at(crop)
-    if crop.shape == pair.shape and not isinstance(objective, TiledLeastSquares):
-        prediction = objective.prediction(fit)
-    else:
-        seen = _reference_shape(pair.grid, crop.shape)
-        model = replace(model, largest_margins=borders.largest_margins(seen))
-        objective = replace(objective, frame=pair.crop(crop).frame(), model=model)
-        margins = objective.frame.margins(model, fit.vector)
-    at = fit.vector, margins, fit.context
-    seen = objective.view(*at, prediction)
-    of_levels = pair.integers and pair.grid is None and isinstance(objective, LeastSquares)
-    is_whole, told = crop.shape == pair.shape, known if of_levels else None
-    evidence = gather_evidence(seen, model, fit.vector, is_whole=is_whole, known=told)
-    unevenness = None
-    if seen.variance is not None:
-        unevenness = power_unevenness(seen.score, seen.window.values)
-        departures = replace(evidence.departures, variance=seen.variance)
-        factors = tapered_uneven_factors(seen.score, list(seen.fields), seen.window.values)
-        uneven = replace(evidence.uneven, factors=factors)
-        evidence = replace(evidence, departures=departures, uneven=uneven)
-    departures = objective.spectral_departures(*at, unevenness)
-    if departures is not None:
-        rounding = rounding_variance(fit.vector.dtype)
-        departures = directed(evidence.departures, rounding, causes(model)).joined(departures)
-        # Three families of tests: directions, bands of the spectrum, levels.
-        departures = replace(departures, trials=tuple(3 * t for t in departures.trials))
-        departures = _with_conventions(departures, evidence, rounding)
-    return evidence, departures
-
-
-def _departures(at: Optimum) -> Departures:
-    """The departures that are tested where only the softer image is taken to have noise."""
-    model, evidence, summary = at.model, at.evidence, at.summary
-    rounding = rounding_variance(at.vector.dtype)
-    found = directed(evidence.departures, rounding, causes(model))
-    by_pixels = ROUNDING_FACTOR * rounding
-    # What leaks in is smooth, too.
-    known = at.rounding if at.leakage is None else at.rounding + at.leakage.noise
-    rest = unexplained(found)
-    noise = reference_noise_departure(
-        evidence.noise, summary, known, by_pixels, rest, uneven=evidence.uneven
-    )
-    p, k = model.num_variances, model.num_parameters
-    no_blur = no_blur_at_all(evidence.noise, summary, at.vector[:p], k, rest)
-    found = found.joined(noise).joined(no_blur)
-    return _with_conventions(found, evidence, rounding)
-
-
-def _with_conventions(found: Departures, evidence: Evidence, rounding: float) -> Departures:
-    """The departures, and the other kernel conventions if there are any."""
-    if not evidence.changes.shape[1]:
-        return found
-    others = alternatives(evidence.conventions, rounding, evidence.changes, Cause.CONVENTION)
-    return found.joined(others)
-
-
-def judged(at: Optimum) -> Judged:
-    """Error bars and departures of an optimum."""
-    evidence, summary = at.evidence, at.summary
-    scatter, departures = summary.scatter, at.departures
-    common, by_level = jnp.zeros_like(at.vector), 0.0
-    # The scatter of errors in variables allows for correlated noise already.
-    correlated = 1.0 if departures is not None else evidence.correlated
-    factors = jnp.sqrt(correlated * evidence.uneven.factors)
-    scatter = scatter * jnp.outer(factors, factors)
-    if departures is None:
-        if evidence.levels is not None:
-            flat = coherence(evidence.levels, summary, at.rounding)
-            scatter = scatter + flat.scatter
-            at = replace(at, evidence=evidence.with_coherence(flat))
-        departures = _departures(at)
-        level, level_error = rounding_noise_level(evidence.noise, summary, at.rounding)
-        effect = reference_noise_effect(evidence.noise, summary, jnp.ones_like(level))
-        by_level = jnp.outer(effect, effect) * (level**2 + level_error**2)
-        common = jnp.sqrt(level**2 + level_error**2) * effect
-    covariance = summary.inverse @ scatter @ summary.inverse.T
-    # Rounding of a transfer function is the same everywhere: no mean over pixels makes it smaller.
-    covariance = covariance + _COHERENT * summary.num_pixels * summary.rounding + by_level
-    if at.leakage is not None:
-        leak, errors = at.leakage, jnp.sqrt(diagonal(covariance))
-        found = leaked_in(leak.change, errors, leak.z_score, leak.share)
-        departures = departures.joined(found)
-    return Judged(covariance, common, departures)
-
-
-def _is_unrelated(
-    model: BlurModel, summary: Summary, adequacy: Adequacy, left: Regression
-) -> jax.Array:
-    """Whether the prediction explains no more of the softer image than chance does."""
-    # A fitted gain is tested as a parameter.
-    unrelated = (jnp.abs(left.gain) < CERTAIN * left.gain_error) & (not model.gain)
-    if not model.shift:
-        return unrelated
-    # As many displacements were looked at as there are pixels: the best of so many standard normal
-    # deviates has the square 2 log n.
-    least = CERTAIN**2 + 2 * jnp.log(jnp.maximum(summary.num_pixels, 1))
-    explained = summary.num_pixels * (1 - adequacy.unexplained)
-    return unrelated | (explained < least * adequacy.unexplained)
-
-
-def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
-    """The estimate at an optimum, with status and verdict.
-
-    Args:
-        at: the optimum.
-        found: its error bars and departures.
-        swapped: the second image is the sharper one.
-        low: bounds on the vector, ``[k]``.
-        high: likewise.
-    """
-    model, summary, vector = at.model, at.summary, at.vector
-    noise, _ = swap_pair(swapped, summary.noise, summary.noise[::-1])
-
-    def params_of(vector):
-        offset = offset_of(model, vector, at.centre, at.scale)
-        return swap_params(swapped, replace(model.params(vector), offset=offset))
-
-    rotation = jax.jacfwd(lambda vector: ravel_pytree(params_of(vector))[0])(vector)
-    oriented = model.params(vector)
-    # Residuals are seen on the grid of the softer image.
-    ratios = jnp.asarray(at.ratios or (1,) * model.ndim, vector.dtype)
-    left = summary.residual_statistics.regression()
-    adequacy = assess(
-        summary,
-        left,
-        variance=diagonal(oriented.covariance_matrix(model.ndim)) / ratios**2,
-        rounding=rounding_variance(vector.dtype),
-    )
-    sign = jnp.where(swapped, -1, 1).astype(vector.dtype)
-    adequacy = replace(adequacy, displacement=sign * ratios * adequacy.displacement)
-    margins = axis_margins(oriented, model.kernel, model.ndim)
-    unrelated = _is_unrelated(model, summary, adequacy, left)
-    edge = at.evidence.edge
-    rings = False if edge is None else edge.is_all(model.num_variances, model.ndim)
-    # Across grids there is a bound that nobody gave.
-    lowest = -jnp.inf if at.ratios is None else LEAST_VARIANCE
-    estimate = make_estimate(
-        params_of(vector),
-        ndim=model.ndim,
-        covariance=rotation @ found.covariance @ rotation.T,
-        loss=at.scale**at.loss_power * summary.loss,
-        noise_variance=at.scale**2 * summary.noise_variance,
-        noise_std=at.scale * jnp.sqrt(noise),
-        num_pixels=summary.num_pixels.astype(jnp.int32),
-        num_steps=at.num_steps,
-        kernel=model.kernel,
-        problems={
-            Status.NOT_FINITE: ~at.finite,
-            Status.TOO_SMALL: is_too_small(
-                margins, at.largest_margins, summary.num_pixels, vector.size
-            ),
-            Status.NOT_CONVERGED: ~at.converged,
-            Status.NOT_IDENTIFIABLE: unrelated | (summary.certainty < CERTAIN) | rings,
-            Status.AT_BOUND: jnp.any((vector <= low) | (vector >= high)),
-            Status.SHARPER_THAN_PIXELS: jnp.any((vector <= low) & (low == lowest)),
-        },
-        adequacy=adequacy,
-        departures=found.departures,
-        largest_relative_error=LARGEST_RELATIVE_ERROR if at.estimates_noise else jnp.inf,
-    )
-    if not model.motion:
-        return estimate
-    angle_error, scale_error = jnp.sqrt(diagonal(found.covariance))[-2:]
-    angle, scale = sign * vector[-2], jnp.exp(sign * vector[-1])
-    motion = Motion(angle, scale, angle_error, scale * scale_error)
-    return replace(estimate, motion=motion)

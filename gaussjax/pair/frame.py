@@ -12,7 +12,7 @@ import numpy as np
 from gaussjax.model import boundary as borders
 from gaussjax.model.array_checks import is_traced
 from gaussjax.model.edge_plane import EdgePlane
-from gaussjax.model.folding import RINGING, CoarseGrid, fold
+from gaussjax.model.folding import RINGING, CoarseGrid, fold, reference_shape
 from gaussjax.model.fourier import forward_transform, inverse_transform
 from gaussjax.model.options import PADDED_BOUNDARIES
 from gaussjax.model.periodic_part import periodic_part
@@ -57,8 +57,7 @@ class Frame:
     @property
     def reference_shape(self) -> tuple[int, ...]:
         """The shape of the extended reference, whose spectrum a response multiplies."""
-        shape = self.blurred.shape
-        return shape if self.grid is None else self.grid.fine_shape(shape)
+        return reference_shape(self.grid, self.blurred.shape)
 
     @property
     def ratios(self) -> tuple[float, ...]:

@@ -20,6 +20,7 @@ from gaussjax.model.folding import (
     fold,
     noise_power,
     product_weights,
+    reference_shape,
     tile,
     with_noise_gain,
 )
@@ -59,7 +60,7 @@ class Layout:
     @property
     def reference_shape(self) -> tuple[int, ...]:
         """The shape of A, continued, on whose half plane T is."""
-        return self.whole if self.grid is None else self.grid.fine_shape(self.whole)
+        return reference_shape(self.grid, self.whole)
 
     @property
     def ratio(self) -> float:
@@ -68,8 +69,7 @@ class Layout:
 
     def continued_reference(self, image: jax.Array) -> jax.Array:
         """A, continued."""
-        pads = self.pads if self.grid is None else self.grid.fine_shape(self.pads)
-        return continued(image, pads, self.reference_shape)
+        return continued(image, reference_shape(self.grid, self.pads), self.reference_shape)
 
     def continued_blurred(self, image: jax.Array) -> jax.Array:
         """B, continued."""

@@ -12,8 +12,9 @@ from scipy import ndimage
 import gaussjax as gj
 from gaussjax.model.shape_buckets import bucket_shape, embed
 from gaussjax.model.window import taper
-from gaussjax.pair.fit import fit_pair, judged_estimate
+from gaussjax.pair.fit import fit_pair
 from gaussjax.pair.informative_crop import densest_box
+from gaussjax.pair.judgement import judged_estimate
 from gaussjax.statistics.residual_statistics import gather
 
 SHAPES = (60, 75), (70, 90)  # of one bucket
