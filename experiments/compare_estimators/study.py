@@ -102,7 +102,7 @@ EXPERIMENT = common.Experiment(
     table=table,
     plot=plot,
     smoke={
-        "photographs": ("camera", "coffee"),
+        "photographs": ("camera",),
         "sigmas": (1.0, 4.0),
         "noises": (0.0, 0.01),
         "degradations": ("disk 3", "JPEG 20"),

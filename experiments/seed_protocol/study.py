@@ -80,5 +80,5 @@ EXPERIMENT = common.Experiment(
     run=run,
     table=table,
     plot=plot,
-    smoke={"count": 3},
+    smoke={"count": 2},
 )

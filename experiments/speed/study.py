@@ -161,6 +161,7 @@ EXPERIMENT = common.Experiment(
         "largest": {
             "estimate_blur, full + gain + shift": 64,
             "Gauss-Newton": 64,
+            "estimate_blur, noise_std": 64,
             **{alone(name): 0 for name in FITS},
         },
         "batches": ((4, 32),),
