@@ -177,14 +177,13 @@ def run(options: argparse.Namespace) -> int:
     _check_partners(pairs.source.problems, options.max_bad)
 
     with streaming_process():
-        from gaussjax.cli.dataset_output import Outcome, record, rows, table
-        from gaussjax.report.dataset_figure import draw_sigmas
+        from gaussjax.cli.dataset_output import Outcome, draw, record, rows, table
 
         fitted = _fit(options, pairs, covariates)
         outcome = Outcome(*fitted, pairs.source, options.shift, notes)
         files = (
             OutputFile.of_rows(options.csv, lambda: rows(outcome)),
-            OutputFile.of_figure(options.plot, lambda: draw_sigmas(outcome.estimate)),
+            OutputFile.of_figure(options.plot, lambda: draw(outcome)),
         )
         return report(options, outcome, table, record, files)
 

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from gaussjax.io.pair_sources import Source
 from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _FIRST = 10  # of what was left out, and of the worst pairs, are named
 
@@ -101,6 +104,13 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         **attributes(outcome, "state_error", "notes"),
         "dtype": "float64" if options.double else "float32",
     }
+
+
+def draw(outcome: Outcome) -> "Figure":
+    """Draw the pairs' own sigmas and the joint one."""
+    from gaussjax.report.dataset_figure import draw_sigmas
+
+    return draw_sigmas(outcome.estimate)
 
 
 def rows(outcome: Outcome) -> Iterator[dict[str, str]]:

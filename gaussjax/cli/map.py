@@ -85,10 +85,9 @@ def run(options: argparse.Namespace) -> int:
     with one_shot_process(pair[0].size):
         import jax
 
-        from gaussjax.cli.map_output import Outcome, record, table
+        from gaussjax.cli.map_output import Outcome, draw, record, table
         from gaussjax.maps.blur_map import blur_map
         from gaussjax.maps.table import map_rows
-        from gaussjax.report.map_figure import draw_map
 
         tiling = {"tile": options.tile, "step": options.step, "shrink": options.shrink}
         keywords |= common.sampling_keywords(options)
@@ -96,6 +95,6 @@ def run(options: argparse.Namespace) -> int:
             outcome = Outcome(jax.device_get(blur_map(*pair, **tiling, **keywords)), notes)
         files = (
             OutputFile.of_rows(options.csv, lambda: map_rows(outcome.blur_map)),
-            OutputFile.of_figure(options.output, lambda: draw_map(pair[0], outcome.blur_map)),
+            OutputFile.of_figure(options.output, lambda: draw(pair[0], outcome)),
         )
         return report(options, outcome, table, record, files)

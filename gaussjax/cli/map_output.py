@@ -3,7 +3,7 @@
 import argparse
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.number_format import as_error, span
 from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import TRUSTED, Verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,13 @@ def _spreads(name: str, sigmas: Any, errors: Any) -> list[tuple[str, str]]:
 
 def _product(numbers: Any) -> str:
     return " x ".join(map(str, numbers))
+
+
+def draw(reference: np.ndarray, outcome: Outcome) -> "Figure":
+    """Draw the map beside the reference."""
+    from gaussjax.report.map_figure import draw_map
+
+    return draw_map(reference, outcome.blur_map)
 
 
 def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:

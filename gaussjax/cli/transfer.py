@@ -106,16 +106,13 @@ def run(options: argparse.Namespace) -> int:
         import jax
 
         from gaussjax import fit_transfer
-        from gaussjax.cli.transfer_output import Outcome, record, table
-        from gaussjax.report.transfer_figure import draw_measured_transfer
+        from gaussjax.cli.transfer_output import Outcome, draw, record, table
 
         with jax.enable_x64(True):  # the files have no precision to spare
             found = fit_transfer(*pair, mask=mask, **keywords)
             shapes = pair[0].shape, pair[1].shape
             outcome = Outcome(jax.device_get(found), *shapes, notes, size)
-            figure = OutputFile.of_figure(
-                options.plot, lambda: draw_measured_transfer(outcome.found, options.direction)
-            )
+            figure = OutputFile.of_figure(options.plot, lambda: draw(options, outcome))
             return report(options, outcome, table, record, [figure])
 
 

@@ -2,13 +2,16 @@
 
 import argparse
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gaussjax.cli.output import attributes, table_lines
 from gaussjax.io.decoders import PixelSize
 from gaussjax.statistics.transfer_estimate import TransferEstimate, transfer_rows
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _HALF = 0.5  # of the power, that A has to explain somewhere
 _UNRELATED = (
@@ -79,3 +82,10 @@ def record(options: argparse.Namespace, outcome: Outcome) -> dict[str, Any]:
         **attributes(outcome, "shape", "blurred_shape", "notes"),
         "dtype": str(found.transfer.dtype),
     }
+
+
+def draw(options: argparse.Namespace, outcome: Outcome) -> "Figure":
+    """Draw the estimate, over cycles/px."""
+    from gaussjax.report.transfer_figure import draw_measured_transfer
+
+    return draw_measured_transfer(outcome.found, options.direction)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.numerics import loops
-from gaussjax.numerics.linear_algebra import solve_small, value_and_jacobian
+from gaussjax.numerics.linear_algebra import solve_small
 from gaussjax.numerics.newton import FIELD_SCALE, held_back, predicted_step, step_tolerance
 from gaussjax.numerics.pytree import pytree
 
@@ -49,7 +49,7 @@ def find_root(
     first = project(point)
 
     def with_slope(vector):
-        value, slope = value_and_jacobian(project, vector)
+        slope, value = jax.jacfwd(lambda v: (project(v),) * 2, has_aux=True)(vector)
         return slope, value - first + gradient
 
     def unfinished(root: Root):

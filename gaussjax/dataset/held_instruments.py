@@ -55,14 +55,23 @@ def held_pair_sums(objective: Objective, vector: jax.Array, margins: jax.Array) 
         gradient = inner_products(fields, (window.values * score)[None])[:, 0]
         return residual, fields, weighted, gradient, inner_products(weighted, fields)
 
-    vector = best_nuisances(lambda v: equations_at(v)[-2:], vector, p, _STEPS)
+    def step(_, vector):
+        *_, gradient, mean = equations_at(vector)
+        return vector.at[p:].add(-solve_small(mean[p:, p:], gradient[p:]))
+
+    projection = jnp.zeros((p, 0), vector.dtype)
+    if len(vector) > p:
+        vector = loops.fori_loop(0, _STEPS, step, vector)
     residual, fields, weighted, gradient, mean = equations_at(vector)
-    projection, turn, slope = without_nuisances(mean, p)
+    if len(vector) > p:
+        projection = jnp.stack([solve_small(mean[p:, p:], row) for row in mean[:p, p:]])
+    turn = jnp.concatenate([jnp.eye(p, dtype=vector.dtype), -projection], axis=1)
     instruments = transforms_of(frame, jnp.tensordot(turn, weighted, 1))
     gain, spectrum = nuisance_factors(model, vector, frame)
     weights = product_weights(frame.grid, frame.blurred.shape, vector.dtype)
     products = jnp.real(jnp.conj(instruments) * spectrum[None])
     equations = pair_equations(frame, residual, fields[:p], window)
+    slope = mean[:p, :p] - projection @ mean[p:, :p]
     return PairSums(
         gain * weights[None] * products,
         replace(equations, gradient=turn @ gradient, information=slope),
@@ -72,35 +81,6 @@ def held_pair_sums(objective: Objective, vector: jax.Array, margins: jax.Array) 
         fields,
         projection,
     )
-
-
-def best_nuisances(
-    gradient_and_mean: Callable, vector: jax.Array, num_variances: int, num_steps: int
-) -> jax.Array:
-    """The vector after Newton's steps in its nuisances, which come after the variances."""
-    p = num_variances
-
-    def step(_, vector):
-        gradient, mean = gradient_and_mean(vector)
-        return vector.at[p:].add(-solve_small(mean[p:, p:], gradient[p:]))
-
-    return loops.fori_loop(0, num_steps, step, vector) if len(vector) > p else vector
-
-
-def without_nuisances(
-    mean: jax.Array, num_variances: int
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """What is left of the variances once the nuisances take up their part.
-
-    From the mean of the score's derivative, ``[k, k]``: the projection of variances on nuisances,
-    ``[p, q]``; the matrix that takes it out, ``[p, k]``; the slope without it, ``[p, p]``.
-    """
-    p = num_variances
-    projection = jnp.zeros((p, 0), mean.dtype)
-    if len(mean) > p:
-        projection = jnp.stack([solve_small(mean[p:, p:], row) for row in mean[:p, p:]])
-    turn = jnp.concatenate([jnp.eye(p, dtype=mean.dtype), -projection], axis=1)
-    return projection, turn, mean[:p, :p] - projection @ mean[p:, :p]
 
 
 def nuisance_factors(

@@ -22,15 +22,12 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 
-from gaussjax.dataset.held_instruments import (
-    best_nuisances,
-    nuisance_factors,
-    without_nuisances,
-)
+from gaussjax.dataset.held_instruments import nuisance_factors
 from gaussjax.dataset.instruments import PairSums, pair_equations
 from gaussjax.model.folding import product_weights, tile, with_noise_gain
 from gaussjax.model.fourier import inverse_transform, multiply
 from gaussjax.model.system_response import BlurModel
+from gaussjax.numerics import loops
 from gaussjax.numerics.linear_algebra import inner_products, solve_small
 from gaussjax.pair.errors_in_variables import ErrorsInVariables, Transforms
 from gaussjax.pair.frame import Frame, frame_window
@@ -66,8 +63,11 @@ def noisy_pair_sums(
     window, p = objective.window(margins), model.num_variances
     vector = _with_nuisances(objective, vector, margins)
     at, spectrum, gradient, mean = _equations(objective, vector, margins)
+    projection = jnp.zeros((p, 0), vector.dtype)
+    if len(vector) > p:
+        projection = jnp.stack([solve_small(mean[p:, p:], row) for row in mean[:p, p:]])
     # What the nuisances could take up is removed from the instruments.
-    projection, turn, slope = without_nuisances(mean, p)
+    turn = jnp.concatenate([jnp.eye(p, dtype=vector.dtype), -projection], axis=1)
     gain, moved = nuisance_factors(model, vector, frame)
     share = spectrum.weight / spectrum.density
     own = jnp.tensordot(turn, 0.5 * spectrum.slopes / spectrum.density[None], 1)
@@ -88,6 +88,7 @@ def noisy_pair_sums(
     coefficients = unit * gain * (products - shared)
     residual, jacobian = residual_and_fields(model, vector, frame)
     equations = pair_equations(frame, residual, jacobian[:p], frame_window(frame, margins))
+    slope = mean[:p, :p] - projection @ mean[p:, :p]
     equations = replace(equations, gradient=unit * (turn @ gradient), information=unit * slope)
     return PairSums(
         coefficients,
@@ -114,7 +115,12 @@ def _with_nuisances(
     weighted = window.values[None] * fields[p:]
     normal = inner_products(weighted, fields[p:])
     vector = vector.at[p:].add(-solve_small(normal, inner_products(weighted, residual[None])[:, 0]))
-    return best_nuisances(lambda v: _equations(objective, v, margins)[-2:], vector, p, _STEPS)
+
+    def step(_, vector):
+        _, _, gradient, mean = _equations(objective, vector, margins)
+        return vector.at[p:].add(-solve_small(mean[p:, p:], gradient[p:]))
+
+    return loops.fori_loop(0, _STEPS, step, vector)
 
 
 def _equations(

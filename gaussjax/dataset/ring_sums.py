@@ -8,7 +8,6 @@ from gaussjax.model.fourier import (
     forward_transform,
     inverse_transform,
     multiply,
-    real_product,
     squared_magnitude,
 )
 from gaussjax.model.radial_bins import RadialBins
@@ -72,11 +71,11 @@ def ring_sums(
         bins.in_order(forward_transform(_centred(x, window), x.ndim)) for x in (reference, residual)
     )
     # Parseval's 1/N beforehand, lest squares of sums overflow.
-    power, cross = squared_magnitude(a) / size, real_product(a, r) / size
+    power, cross = squared_magnitude(a) / size, _product(a, r) / size
     error = squared_magnitude(r) / size
     values = [bins.in_order(bins.radius.astype(power.dtype)) * power, power, transfer * power]
     values += [transfer * (transfer * power + 2 * cross) + error, cross, error]
-    values += [real_product(a, probe) / size for probe in probes]
+    values += [_product(a, probe) / size for probe in probes]
     values += [derivative * power for derivative in derivatives]
     values += [] if colour is None else [bins.in_order(colour) / size]
     frequency, power, fitted, output, cross, error, *others = bins.ordered_sums(values)
@@ -103,3 +102,8 @@ def _centred(image: jax.Array, window: Window) -> jax.Array:
     weights, total = window.values, window.sum()
     mean = jnp.sum(weights * image) / jnp.where(total > 0, total, 1)
     return weights * (image - mean)
+
+
+def _product(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Re conj(a) b."""
+    return a.real * b.real + a.imag * b.imag

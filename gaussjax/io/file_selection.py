@@ -8,7 +8,6 @@ from pathlib import Path
 from gaussjax.io.errors import ImageFileError
 
 _SELECTED = re.compile(r"(?P<file>.+)\[(?P<selection>[^\[\]]+)\]", re.DOTALL)
-_LISTED = 8  # names in a message
 
 
 def split_selection(path: str | os.PathLike[str]) -> tuple[Path, str | None]:
@@ -20,27 +19,28 @@ def split_selection(path: str | os.PathLike[str]) -> tuple[Path, str | None]:
     return Path(match["file"]), match["selection"].strip()
 
 
-def chosen_name(selection: str | None, names: Sequence[str]) -> str:
-    """The selected one of the names of arrays, by name or number; without a selection the only one.
+def chosen_name(selection: str | None, names: Sequence[str], what: str) -> str:
+    """The selected one of ``names``, by name or number; without a selection the only one.
 
-    ImageFileError says what there is to select from.
+    ``what`` they are, such as "array", is for ImageFileError, which says what there is to select
+    from.
     """
     if not names:
-        raise ImageFileError("holds no array")
+        raise ImageFileError(f"holds no {what}")
     if selection is None:
         if len(names) > 1:
             raise ImageFileError(
-                f"holds {len(names)} arrays; select one, as FILE[{names[0]}]: {listed(names)}"
+                f"holds {len(names)} {what}s; select one, as FILE[{names[0]}]: {listed(names)}"
             )
         return names[0]
     if selection in names:
         return selection
     if selection.isdecimal() and int(selection) < len(names):
         return names[int(selection)]
-    raise ImageFileError(f"has no array [{selection}]; there are {listed(names)}")
+    raise ImageFileError(f"has no {what} [{selection}]; there are {listed(names)}")
 
 
-def listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str], most: int = 8) -> str:
     """The first names, and how many more there are."""
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(map(str, names[:_LISTED])) + more
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more

@@ -50,7 +50,7 @@ def decode_npy(path: Path, selection: str | None = None) -> Decoded:
 def decode_npz(path: Path, selection: str | None = None) -> Decoded:
     """Decode the array of an archive that is selected, or the only one."""
     with np.load(path, allow_pickle=False) as archive:
-        name = chosen_name(selection, archive.files)
+        name = chosen_name(selection, archive.files, "array")
         member = archive.zip.getinfo(f"{name}.npy")
         if member.file_size > path.stat().st_size:
             # What is unpacked of a member ends at the size that its entry declares.

@@ -40,7 +40,7 @@ def decode_zarr(path: Path, selection: str | None = None) -> Decoded:
         if image is not None and selection in (None, image["datasets"][0]["path"]):
             selection = image["datasets"][0]["path"]
             scales = _scales(image)
-        node = node[chosen_name(selection, _arrays(node, selection))]
+        node = node[chosen_name(selection, _arrays(node, selection), "array")]
     elif selection is not None:
         raise ImageFileError(f"is one array; leave out [{selection}]")
     files = [file for file in path.rglob("*") if file.is_file()]

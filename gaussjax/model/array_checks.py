@@ -172,11 +172,11 @@ def check_elementwise(function: Callable, name: str, shape: tuple[int, ...]) -> 
         raise TypeError(f"{wanted}; {shown(function)} returns {found}")
 
 
-def as_level(level) -> Any:
-    """The ``level`` of an interval: a number between 0 and 1, traced or not."""
-    if is_traced(level):
-        return as_scalar(level, "level")
-    return as_number(level, "level", "between 0 and 1", lambda x: 0 < x < 1)
+def as_probability(value, name: str) -> Any:
+    """``value`` as a number between 0 and 1, traced or not."""
+    if is_traced(value):
+        return as_scalar(value, name)
+    return as_number(value, name, "between 0 and 1", lambda x: 0 < x < 1)
 
 
 def as_numbers_per_axis(

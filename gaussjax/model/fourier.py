@@ -151,11 +151,6 @@ def half_plane_sum(
     return jnp.sum(jnp.matmul(values, weights, precision="highest").at[first].set(line))
 
 
-def real_product(first: jax.Array, second: jax.Array) -> jax.Array:
-    """``Re conj(first) second``: the part of a frequency in the sum of one image times another."""
-    return first.real * second.real + first.imag * second.imag
-
-
 def squared_magnitude(z: jax.Array) -> jax.Array:
     """|z|^2, real."""
     return z.real**2 + z.imag**2

@@ -12,7 +12,7 @@ import numpy as np
 from gaussjax.checks import as_count, check_option, shown
 from gaussjax.model.array_checks import as_real, check_type_of_jax, is_traced
 from gaussjax.model.options import ALL_FAMILIES, GENERALISED, AnyFamily
-from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix, symmetric_places
+from gaussjax.numerics.linear_algebra import diagonal, diagonal_matrix
 from gaussjax.numerics.pytree import pytree, static
 
 
@@ -56,7 +56,9 @@ class BlurParams:
         if self.family != "full":
             return diagonal_matrix(self.axis_variances(ndim))
         # Slices put together are one kernel; places in an array that are set are many.
-        elements = [self.variance[k] for k in symmetric_places(ndim).reshape(-1)]
+        places = np.zeros((ndim, ndim), int)
+        places[np.triu_indices(ndim)] = np.arange(ndim * (ndim + 1) // 2)
+        elements = [self.variance[k] for k in np.maximum(places, places.T).reshape(-1)]
         return jnp.stack(elements).reshape(ndim, ndim)
 
     def sigma(self, ndim: int) -> jax.Array:

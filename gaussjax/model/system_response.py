@@ -21,7 +21,7 @@ from gaussjax.model.transfer import (
     response_factors,
     system_response,
 )
-from gaussjax.numerics.linear_algebra import diagonal, product, real_products, value_and_jacobian
+from gaussjax.numerics.linear_algebra import diagonal, product, real_products
 
 # The inverse of a narrow kernel has no finite support; its tail ends a few px farther out.
 _INVERSE_MARGIN = 6
@@ -138,14 +138,14 @@ class BlurModel:
         def transfer(form):
             exponent = form[p] if self.has_exponent else None
             moved = replace(params, variance=form[:p], exponent=exponent)
-            return gaussian_transfer(moved, shape, self.kernel, self.reach)
+            return (gaussian_transfer(moved, shape, self.kernel, self.reach),) * 2
 
         # The derivatives of T alone, which is real: those of gain and phase by the variances are
         # zeros, and would be written to memory.
         form = vector[:p]
         if params.exponent is not None:
             form = jnp.concatenate([form, params.exponent[None]])
-        plain, by_form = value_and_jacobian(transfer, form)
+        by_form, plain = jax.jacfwd(transfer, has_aux=True)(form)
         one = jnp.ones((), vector.dtype)
         shifted = one if params.shift is None else shift_phase(params.shift, shape)
         factor = shifted if params.gain is None else multiply(params.gain, shifted)

@@ -1,6 +1,5 @@
-"""The linear algebra of the fits: Jacobians, inner products of large arrays, small matrices."""
+"""The small linear algebra of the fits: inner products of large arrays, small matrices."""
 
-from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -9,12 +8,6 @@ import numpy as np
 
 # By default graphics cards round the factors of a product to 10 bits.
 product = partial(jnp.matmul, precision="highest")
-
-
-def value_and_jacobian(function: Callable, vector: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """A function's value at a vector ``[k]``, and its derivatives, ``[..., k]``, in one sweep."""
-    jacobian, value = jax.jacfwd(lambda v: (function(v),) * 2, has_aux=True)(vector)
-    return value, jacobian
 
 
 def inner_products(first: jax.Array, second: jax.Array) -> jax.Array:
@@ -39,13 +32,6 @@ def diagonal(matrix: jax.Array) -> jax.Array:
 def diagonal_matrix(vector: jax.Array) -> jax.Array:
     """``[p, p]`` with this diagonal."""
     return jnp.where(np.eye(len(vector), dtype=bool), vector[None], 0)
-
-
-def symmetric_places(size: int) -> np.ndarray:
-    """Of every element of a symmetric matrix, its place in the upper triangle row by row."""
-    places = np.zeros((size, size), int)
-    places[np.triu_indices(size)] = np.arange(size * (size + 1) // 2)
-    return np.maximum(places, places.T)
 
 
 def solve_small(matrix: jax.Array, vector: jax.Array) -> jax.Array:

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.numerics.linear_algebra import diagonal, inverse_small, symmetric_places
+from gaussjax.numerics.linear_algebra import diagonal, inverse_small
 from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import totals
 from gaussjax.pair.departure_fields import stencil
@@ -63,13 +63,16 @@ def edge_information(
     """
     k, within = len(fields), weights * inside
     smooth = [stencil(jnp.pad(field, 1), [_BINOMIAL] * field.ndim) for field in fields]
+    place = np.zeros((k, k), int)
+    place[np.tril_indices(k)] = np.arange(k * (k + 1) // 2)
     products = []
     for window, images in ((weights, fields), (within, smooth)):
         weighted = [window * image for image in images]
-        products += [weighted[i] * images[j] for j in range(k) for i in range(j, k)]
+        products += [weighted[i] * images[j] for i in range(k) for j in range(i + 1)]
         products.append(window)
     sums = totals(products).reshape(2, -1)
-    return EdgeInformation(sums[:, symmetric_places(k)] / jnp.maximum(sums[:, -1:, None], 1))
+    found = sums[:, np.maximum(place, place.T)]
+    return EdgeInformation(found / jnp.maximum(sums[:, -1:, None], 1))
 
 
 @cache

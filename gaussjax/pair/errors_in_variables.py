@@ -47,7 +47,6 @@ from gaussjax.numerics.linear_algebra import (
     inner_products,
     inverse_small,
     real_products,
-    value_and_jacobian,
 )
 from gaussjax.numerics.newton import (
     FIELD_SCALE,
@@ -281,7 +280,7 @@ def _noise_spectrum(objective: ErrorsInVariables, vector, window: Window, noise)
         power, _ = noise_gains(frame, response, colour=colour)
         return leaked(power[None], window.values)[0]
 
-    value, slopes = value_and_jacobian(noise_gain, vector)
+    slopes, value = jax.jacfwd(lambda v: (noise_gain(v),) * 2, has_aux=True)(vector)
     response = model.response(vector, frame.reference_shape)
     slopes = jnp.moveaxis(slopes, -1, 0)
     own, _ = noise_gains(frame, response)

@@ -24,6 +24,7 @@ from gaussjax.pair.objective import View
 from gaussjax.pair.other_conventions import REACH, of_box, of_frame, other_conventions
 from gaussjax.pair.prediction import level_of
 from gaussjax.statistics.cause import Cause
+from gaussjax.statistics.curvature import squared_frequencies
 from gaussjax.statistics.departures import (
     BesideTheFit,
     Departures,
@@ -58,6 +59,8 @@ class Evidence:
     noise: ReferenceNoise  # in the sharper image, as the residual's spectrum tells it
     # where the kernel rings at the frame's edge and nuisances are fitted; None of a crop
     edge: EdgeInformation | None
+    # mean and variance of the squared frequencies of each field, `[k, 2]`
+    frequencies: jax.Array
     levels: LevelSums | None = None  # of integers, of which it is known which pixels share a level
 
     def with_coherence(self, found: Coherence) -> Self:
@@ -132,6 +135,7 @@ def gather_evidence(
         changes=changes,
         noise=reference_noise(power, *gains, shape, count, size),
         edge=edge,
+        frequencies=squared_frequencies(spectra, shape),
         levels=by_level,
     )
 

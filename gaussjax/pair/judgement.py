@@ -181,6 +181,9 @@ def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
         departures=found.departures,
         largest_relative_error=LARGEST_RELATIVE_ERROR if at.estimates_noise else jnp.inf,
     )
+    told_by = jnp.mean(at.evidence.frequencies[: model.num_variances], axis=0)
+    least = jnp.min(ratios) ** 2
+    estimate = replace(estimate, told_by=told_by / jnp.stack([sign * least, least**2]))
     if not model.motion:
         return estimate
     angle_error, scale_error = jnp.sqrt(diagonal(found.covariance))[-2:]

@@ -31,7 +31,6 @@ from gaussjax.model.params import BlurParams, as_params
 from gaussjax.model.similarity_transform import motion_fields
 from gaussjax.model.system_response import BlurModel, prediction_margins
 from gaussjax.model.transfer import axis_margins, known_reach, system_response
-from gaussjax.numerics.linear_algebra import value_and_jacobian
 from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.pair.frame import Frame, centre_and_scale, frame_window, make_frame
 
@@ -94,7 +93,7 @@ def residual_and_fields(
         change = change + (gain - 1) * sharp
         # What the gain multiplies is at hand already, except for a gain of 0.
         fields.insert(p, (sharp + change) / jnp.where(gain == 0, 1, gain))
-    added, slopes = value_and_jacobian(lambda v: _added(model, v, frame), vector)
+    slopes, added = jax.jacfwd(lambda v: (_added(model, v, frame),) * 2, has_aux=True)(vector)
     residual = change + plane_image(added, change.shape) - frame.difference
     planes = (plane_image(slopes[:, k], change.shape) for k in range(len(fields)))
     fields = [x + more for x, more in zip(fields, planes, strict=True)]

@@ -34,7 +34,6 @@ from gaussjax.model.fourier import (
     angular_frequencies,
     half_plane_weights,
     multiply,
-    real_product,
     shift_phase,
     squared_magnitude,
 )
@@ -90,7 +89,7 @@ class TransferEquations:
         The first is the transform of a reference, the second :meth:`Layout.transform` of the other.
         """
         weights = self.layout.product_weights(self.window.dtype)
-        return self.spline.sums(self.terms, weights * real_product(first, second))
+        return self.spline.sums(self.terms, weights * _real_product(first, second))
 
     def powers(self, values: jax.Array) -> jax.Array:
         """Means of real values times every B-spline over the whole plane, ``[terms, size]``."""
@@ -138,7 +137,7 @@ class TransferEquations:
             field = self.centred(self.layout.image(multiply(added, self.moved)))
             seen = self.layout.transform(self.window * field)
             noise = shared * weights * self.layout.with_noise_gain(added)
-            return weights * real_product(instrument, seen) - noise
+            return weights * _real_product(instrument, seen) - noise
 
         return self._band(response, self.moved)
 
@@ -154,7 +153,7 @@ class TransferEquations:
         def response(added):
             field = self.centred(self.layout.image(multiply(added, instrument)))
             seen = self.layout.transform(self.window**2 * field)
-            return weights * real_product(instrument, seen)
+            return weights * _real_product(instrument, seen)
 
         return self._band(response, instrument) * root[:, None] * root[None, :]
 
@@ -192,6 +191,11 @@ class TransferEquations:
         heavier = product(weighted, weighted.T)
         covariance = product(product(inverse, heavier), inverse)
         return product(inverse, step), covariance
+
+
+def _real_product(first: jax.Array, second: jax.Array) -> jax.Array:
+    """The part of every frequency in the sum over px of one image times another."""
+    return first.real * second.real + first.imag * second.imag
 
 
 def _inner(window: jax.Array, first: jax.Array, second: jax.Array, weights: jax.Array) -> jax.Array:

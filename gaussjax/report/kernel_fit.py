@@ -132,13 +132,10 @@ class KernelPair:
         """Mean products of white noise of variance 1 behind transfer functions."""
         return _products_over_plane(transfers, plane_counts(self.frame_shape[-1]), self.frame_shape)
 
-    def phase(self, shift: np.ndarray) -> np.ndarray:
-        """What takes a displacement of ``shift`` px out of a spectrum of the frame."""
-        return np.exp(1j * np.asarray(sum(s * w for s, w in zip(shift, self.w, strict=True))))
-
     def shifted_back(self, image: np.ndarray, shift: np.ndarray) -> np.ndarray:
         """An image without its displacement of ``shift`` px."""
-        return self.image(self.phase(shift) * np.fft.rfftn(embed(image, self.frame_shape)))
+        phase = np.exp(1j * np.asarray(sum(s * w for s, w in zip(shift, self.w, strict=True))))
+        return self.image(phase * np.fft.rfftn(embed(image, self.frame_shape)))
 
     def split(self, nuisances: np.ndarray) -> tuple[float, float, np.ndarray | None]:
         """Gain, offset and shift of a vector of those that are fitted."""
@@ -162,7 +159,7 @@ class KernelPair:
         """
         gain, offset, shift = self.split(nuisances)
         if shift is not None:
-            phase = self.phase(-shift)
+            phase = np.exp(-1j * np.asarray(sum(s * w for s, w in zip(shift, self.w, strict=True))))
             blurred = [phase * each for each in blurred]
         images = [self.image(each) for each in blurred]
         base = images[0] + self.mean

@@ -47,13 +47,16 @@ def binned_spectra(pair: KernelPair, window: np.ndarray, sigma: float) -> Binned
 
     ``b = T a + FT(window (soft - T * sharp))``, as in ``transfer_profile``.
     """
-    shape, transfer = pair.frame_shape, gaussian(pair.w, sigma**2)
+    shape, w = pair.frame_shape, pair.w
+    transfer = gaussian(w, sigma**2)
     (residual, *_), _ = pair.rows([transfer * pair.spectrum], pair.start.vector)
     gain, _, shift = pair.split(pair.start.vector)
     sharp, rest, noise = pair.windowed(window, residual)
     rest = rest / gain
     if shift is not None:
-        rest = rest * pair.phase(shift)
+        rest = rest * np.exp(
+            1j * np.asarray(sum(s * each for s, each in zip(shift, w, strict=True)))
+        )
     power = np.abs(sharp) ** 2
     cross = transfer * power + np.real(np.conj(sharp) * rest)
     both = plane_counts(shape[-1]) * np.stack([power - noise, cross])

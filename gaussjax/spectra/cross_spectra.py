@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from gaussjax.checks import as_count, check_type, shown
 from gaussjax.model.arguments import as_pair
 from gaussjax.model.array_checks import as_shape, kind_of
-from gaussjax.model.fourier import forward_transform, multiply, real_product, squared_magnitude
+from gaussjax.model.fourier import forward_transform, multiply, squared_magnitude
 from gaussjax.model.window import Window
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.numerics.sharding import automatic_sharding
@@ -165,7 +165,7 @@ def _pair_spectra(reference: jax.Array, blurred: jax.Array) -> Spectra:
     a, b = (forward_transform(image, image.ndim) for image in (reference, blurred))
     # Without the barriers a fit in the same program computes the powers again for every sum.
     power = jax.lax.optimization_barrier(squared_magnitude(a))
-    cross = jax.lax.complex(real_product(a, b), a.real * b.imag - a.imag * b.real)
+    cross = jax.lax.complex(a.real * b.real + a.imag * b.imag, a.real * b.imag - a.imag * b.real)
     return Spectra(
         reference_power=power,
         cross_power=jax.lax.optimization_barrier(cross),

@@ -19,7 +19,7 @@ from gaussjax.model.params import BlurParams
 from gaussjax.model.swap import SWAP_BELOW
 from gaussjax.model.transfer import gaussian_transfer, is_separable, response_factors
 from gaussjax.numerics import loops
-from gaussjax.numerics.linear_algebra import definite, product, value_and_jacobian
+from gaussjax.numerics.linear_algebra import definite, product
 from gaussjax.numerics.newton import Evaluation, SolverState, newton
 from gaussjax.numerics.pytree import pytree
 from gaussjax.spectra.separable_sums import bilinear_form
@@ -129,9 +129,9 @@ def blur_sums(
 def _dense_sums(power, cross, params: BlurParams, image_shape, kernel, reach) -> BlurSums:
     def transfer(variance):
         moved = BlurParams(variance, family=params.family, spacing=params.spacing)
-        return gaussian_transfer(moved, image_shape, kernel, reach)
+        return (gaussian_transfer(moved, image_shape, kernel, reach),) * 2
 
-    t, slopes = value_and_jacobian(transfer, params.variance)
+    slopes, t = jax.jacfwd(transfer, has_aux=True)(params.variance)
     each = range(params.variance.size)
 
     def total(values):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Total = Callable[[np.ndarray], np.ndarray]  # the sum of an array over the processes
+Total = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,17 @@
 """The sigmas of pairs against what is known of each: epoch, wavelength, distance."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from gaussjax.statistics.cluster_robust import Total, cluster_robust
+from gaussjax.statistics.cluster_robust import cluster_robust
 from gaussjax.statistics.number_format import with_errors
 from gaussjax.statistics.quantiles import chi_square_tail, student_quantile, student_tail
 from gaussjax.statistics.random_effects import random_effects, scatters_at
+
+Total = Callable[[np.ndarray], np.ndarray]
 
 # Share of a covariate, of standard deviation 1, that the others must leave over: the square root of
 # what rounding leaves of one that they determine.

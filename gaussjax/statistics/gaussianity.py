@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model.array_checks import as_level, is_traced
+from gaussjax.model.array_checks import as_probability, is_traced
 from gaussjax.model.params import BlurParams, namespace
 from gaussjax.numerics.linear_algebra import product
 from gaussjax.numerics.pytree import pytree
@@ -65,7 +65,7 @@ class Gaussianity:
         Raises:
             ValueError: ``level`` is a number that is not between 0 and 1.
         """
-        level = as_level(level)
+        level = as_probability(level, "level")
         xp = jnp if is_traced(level) else namespace(self.exponent)
         half = normal_quantile(level, self.exponent.dtype)
         half = half * xp.hypot(self.standard_error, self.model_error)

@@ -8,7 +8,6 @@ import numpy as np
 from gaussjax.checks import check_type, is_size
 from gaussjax.model.array_checks import as_numbers_per_axis, is_traced
 from gaussjax.model.params import BlurParams, namespace, signed_sqrt
-from gaussjax.numerics.linear_algebra import symmetric_places
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.kernel_widths import FWHM_PER_SIGMA
 from gaussjax.statistics.number_format import Row, table, with_errors
@@ -131,7 +130,9 @@ def _principal(
     xp, ndim = namespace(matrix), matrix.shape[-1]
     values, vectors = xp.linalg.eigh(matrix)
     values, vectors = values[..., ::-1], abs(vectors[..., ::-1])
-    elements = areas * variance_error[..., symmetric_places(ndim)]
+    upper = np.zeros((ndim, ndim), int)
+    upper[np.triu_indices(ndim)] = np.arange(variance_error.shape[-1])
+    elements = areas * variance_error[..., np.maximum(upper, upper.T)]
     errors = xp.einsum("...ia,...ij,...ja->...a", vectors, elements, vectors)
     sigma = signed_sqrt(values)
     return sigma, errors / xp.where(values == 0, 1, 2 * abs(sigma))

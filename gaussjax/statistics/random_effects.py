@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from gaussjax.statistics.cluster_robust import Total
 from gaussjax.statistics.quantiles import (
     chi_square_quantile,
     chi_square_tail,
@@ -14,6 +13,8 @@ from gaussjax.statistics.quantiles import (
     normal_quantile,
     student_quantile,
 )
+
+Total = Callable[[np.ndarray], np.ndarray]
 
 # Normal deviates at which the distribution of the scatter is taken; the trapezoidal rule.
 _DEVIATES = np.linspace(-6, 6, 49)

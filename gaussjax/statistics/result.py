@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model.array_checks import as_level, is_traced
+from gaussjax.model.array_checks import as_probability, is_traced
 from gaussjax.model.folding import CoarseGrid
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import GENERALISED
@@ -18,6 +18,7 @@ from gaussjax.model.params import BlurParams, namespace, signed_sqrt, signed_squ
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.batch import Batch, batch_rows
 from gaussjax.statistics.covariance import variance_error
+from gaussjax.statistics.curvature import ends
 from gaussjax.statistics.departures import WORTH_TELLING
 from gaussjax.statistics.fitted_motion import Motion
 from gaussjax.statistics.gaussianity import Gaussianity
@@ -69,6 +70,9 @@ class BlurEstimate(Batch):
         gaussianity: the exponent of "generalised" with its errors and the test of p = 2; else None.
         grid: of ``blurred`` on that of ``reference``, whose px all lengths are in (static).
         parameter_covariance: of the numbers in ``params``, in its order, ``[k, k]``; or None.
+        told_by: mean, px^-2, and variance, px^-4, of the squared frequencies that tell the
+            variance, ``[2]``, which make intervals lopsided; the mean is negative where B is
+            sharper; None from spectra, and of many pairs.
     """
 
     params: BlurParams
@@ -92,6 +96,7 @@ class BlurEstimate(Batch):
     gaussianity: Gaussianity | None = None
     grid: CoarseGrid | None = static(default=None)
     parameter_covariance: jax.Array | None = None
+    told_by: jax.Array | None = None
 
     sampling = property(lambda self: self.grid and self.grid.steps, doc="Px of A per px of B.")
 
@@ -162,18 +167,12 @@ class BlurEstimate(Batch):
         """Confidence interval of ``sigma`` in px, (low, high), at probability ``level``.
 
         Of noise and model error together, ``hypot``, the noise by Student's t where ``freedom`` is
-        given. Normal in the variance, where the model is nearly linear, and mapped to sigma: near
-        zero blur it is lopsided and may go below zero. TypeError or ValueError of another level.
+        given. Normal in the variance, where the model is nearly linear, but for ``told_by``;
+        mapped to sigma: near zero blur it is lopsided and may go below zero. An end is infinite
+        where no wider blur is excluded. TypeError or ValueError of another level.
         """
-        level = as_level(level)
-        xp, dtype = jnp if is_traced(level) else namespace(self.sigma), self.sigma.dtype
-        z = t = normal_quantile(level, dtype)
-        if self.freedom is not None:
-            t = xp.asarray(student_quantile(level, self.freedom), dtype)
-        variance = signed_square(self.sigma)
-        noise = t * variance_error(self.sigma, self.sigma_standard_error)
-        half = xp.hypot(noise, z * variance_error(self.sigma, self.sigma_model_error))
-        return signed_sqrt(variance - half), signed_sqrt(variance + half)
+        low, high = _variance_interval(self, as_probability(level, "level"))
+        return signed_sqrt(low), signed_sqrt(high)
 
     def in_units(self, pixel_size: float | Sequence[float], unit: str = "units") -> PhysicalBlur:
         """The blur in a unit of length or angle; :func:`.physical_units.in_units` has the rules."""
@@ -191,6 +190,22 @@ class BlurEstimate(Batch):
         return table(batch_rows(found, verdict) if batch else chain(*printed_rows(found)))
 
 
+def _variance_interval(estimate: BlurEstimate, level) -> tuple[jax.Array, jax.Array]:
+    """Ends of the interval of ``sigma |sigma|``, px^2."""
+    xp, dtype = jnp if is_traced(level) else namespace(estimate.sigma), estimate.sigma.dtype
+    z = t = normal_quantile(level, dtype)
+    if estimate.freedom is not None:
+        t = xp.asarray(student_quantile(level, estimate.freedom), dtype)
+    variance = signed_square(estimate.sigma)
+    noise = t * variance_error(estimate.sigma, estimate.sigma_standard_error)
+    model = z * variance_error(estimate.sigma, estimate.sigma_model_error)
+    below, above = noise, noise
+    if estimate.told_by is not None:
+        each = [None] * (estimate.sigma.ndim - estimate.status.ndim)
+        below, above = ends(noise, *(estimate.told_by[..., i, *each] for i in range(2)))
+    return variance - xp.hypot(below, model), variance + xp.hypot(above, model)
+
+
 def scaled(estimate: BlurEstimate, unit: jax.Array | float) -> BlurEstimate:
     """The estimate with its sigma in a unit of which a px has so many; the rest stays in px."""
 
@@ -201,6 +216,9 @@ def scaled(estimate: BlurEstimate, unit: jax.Array | float) -> BlurEstimate:
     if covariance is not None:
         units = jnp.where(np.arange(covariance.shape[-1]) < count, unit**2, 1.0)
         covariance = covariance * jnp.outer(units, units).astype(covariance.dtype)
+    told_by = estimate.told_by
+    if told_by is not None:
+        told_by = told_by / jnp.stack([unit**2, unit**4]).astype(told_by.dtype)
     return replace(
         estimate,
         parameter_covariance=covariance,
@@ -209,6 +227,7 @@ def scaled(estimate: BlurEstimate, unit: jax.Array | float) -> BlurEstimate:
         sigma=unit * estimate.sigma,
         sigma_standard_error=unit * estimate.sigma_standard_error,
         sigma_model_error=unit * estimate.sigma_model_error,
+        told_by=told_by,
     )
 
 
