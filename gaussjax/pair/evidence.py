@@ -116,8 +116,9 @@ def gather_evidence(
     response, slopes = model.responses(vector, frame.reference_shape)
     levels, by_level = None, None
     if known is not None:
-        levels = grey_levels(frame, known[0])
-        by_level = level_sums(levels, weights, fields, score, known[1], response, transforms)
+        levels = grey_levels(frame.blurred - frame.difference, frame, known[0])
+        both = levels, grey_levels(frame.blurred, frame, known[0])
+        by_level = level_sums(both, weights, fields, score, known[1], response, transforms)
     sums = _departure_sums(box, weights, fields, -score, [*found, *others], levelled, levels)
     gains = noise_gains(frame, response, slopes)
     count = seen.window.num_pixels.astype(power.dtype)

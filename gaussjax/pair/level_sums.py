@@ -13,12 +13,11 @@ from gaussjax.statistics.grey_levels import LevelSums
 _LEVELS = 256
 
 
-def grey_levels(frame: Frame, rounding: jax.Array) -> jax.Array:
-    """The level of every pixel, of a sharper image whose rounding has this variance."""
+def grey_levels(image: jax.Array, frame: Frame, rounding: jax.Array) -> jax.Array:
+    """The level of every pixel of an image of the frame whose rounding has this variance."""
     step = jnp.sqrt(12 * rounding)
-    sharp = frame.blurred - frame.difference + frame.centre / frame.scale
-    levels = jnp.round(sharp / jnp.where(step > 0, step, 1))
-    return levels.astype(jnp.int32) % _LEVELS
+    levels = (image + frame.centre / frame.scale) / jnp.where(step > 0, step, 1)
+    return jnp.round(levels).astype(jnp.int32) % _LEVELS
 
 
 def sums_by_level(levels: jax.Array, summands: Sequence[jax.Array]) -> jax.Array:
@@ -29,7 +28,7 @@ def sums_by_level(levels: jax.Array, summands: Sequence[jax.Array]) -> jax.Array
 
 
 def level_sums(
-    levels: jax.Array,
+    levels: tuple[jax.Array, jax.Array],
     weights: jax.Array,
     fields: jax.Array,
     score: jax.Array,
@@ -40,7 +39,7 @@ def level_sums(
     """The sums of a fit.
 
     Args:
-        levels: of the pixels.
+        levels: of the pixels of A and of B.
         weights: W.
         fields: J, ``[k, *frame]``.
         score: W r.
@@ -51,5 +50,7 @@ def level_sums(
     own = sum(part * field for part, field in zip(influence, fields, strict=True))
     back = [multiply(jnp.conj(response), each) for each in transforms]
     passed = inverse_transforms(back, weights.shape)
-    sums = sums_by_level(levels, [score * own, weights * own**2, weights * own, *passed])
-    return LevelSums(scores=sums[0], powers=sums[1], gains=sums[2], passed=sums[3:])
+    scores, power = score * own, weights * own**2
+    sums = sums_by_level(levels[0], [scores, power, weights * own, *passed])
+    of_blurred = sums_by_level(levels[1], [scores, power])
+    return LevelSums(sums[0], sums[1], sums[2], sums[3:], of_blurred)

@@ -11,9 +11,10 @@ score of each level, ``u_l = sum of WrJ over its pixels``, tells which: its vari
 
     q^2 / 12 g_l^2 + s^2 Q_l        or        c s^2 Q_l,        Q_l = sum of WJ^2,
 
-where c, from 1 on, is what the u tell: coherent rounding of B makes it large. Both are as likely
-before they are seen, and a c of more than x is with probability 1 / x; the likelihoods are those of
-what the fit has left of u, whose sum is 0.
+where c, from 1 on, is what the u tell: coherent rounding of B makes it large. Of an edge between
+two levels they tell next to nothing; there c is that of scores by the levels of B, which are more.
+Both are as likely before they are seen, and c is more than x with the probability 1 / x; the
+likelihoods are those of what the fit has left of u, whose sum is 0.
 
 Source: H. D. Patterson and R. Thompson, Biometrika 58(3), 1971 (the restricted likelihood).
 """
@@ -39,6 +40,7 @@ class LevelSums:
     powers: jax.Array  # Q: of W J^2, `[L]`
     gains: jax.Array  # of W J, which is g but for the blur, `[L]`
     passed: jax.Array  # of T'W times each of the fields, `[k, L]`
+    of_blurred: jax.Array  # the first two by the grey levels of B instead, `[2, L]`
 
 
 @pytree
@@ -66,8 +68,11 @@ def coherence(sums: LevelSums, summary: Summary, rounding: jax.Array) -> Coheren
     rows = jnp.concatenate([jnp.stack([share, score, sums.gains / unit]), through, sums.passed])
     products = product(rows, rows.T)
     largest, squares, gains, passed = diagonal(products)[:4]
-    factor = drawn_to_one(squares / jnp.where(largest < 1, 1 - largest, 1), 2 * largest)
-    factor = jnp.maximum(factor, 1)
+    units = jnp.stack([unit * jnp.sqrt(variance), unit**2])[:, None]
+    others = diagonal(product(sums.of_blurred / units, (sums.of_blurred / units).T))
+    few = jnp.minimum(2 * largest, 1) ** 2  # 1 of two levels
+    factor = 1 + few * (_factor(others[1], others[0]) - 1)
+    factor = jnp.maximum(_factor(largest, squares), factor)
     variances = jnp.stack([factor * share, share + rounding / variance * rows[2] ** 2])
     deviances = _deviances(variances, share, score)
     rounded = jax.nn.sigmoid(0.5 * (deviances[0] - deviances[1]) + jnp.log(factor))
@@ -81,6 +86,12 @@ def coherence(sums: LevelSums, summary: Summary, rounding: jax.Array) -> Coheren
         by_level=strength * jnp.minimum(passed / jnp.where(gains > 0, gains * unit**2, 1), 1),
         by_power=beyond,
     )
+
+
+def _factor(largest: jax.Array, squares: jax.Array) -> jax.Array:
+    """By the sums of squares of shares of the information and of scores: their mean square."""
+    found = drawn_to_one(squares / jnp.where(largest < 1, 1 - largest, 1), 2 * largest)
+    return jnp.maximum(found, 1)
 
 
 def _deviances(variances: jax.Array, share: jax.Array, score: jax.Array) -> jax.Array:

@@ -70,7 +70,9 @@ def test_levels_are_weighed_by_their_likelihoods(rng, strength):
     variance, rounding, passed = 0.01, 0.05, rng.normal(size=(2, 7))
     scores = strength * rng.normal(size=7) * (variance * powers) ** 0.5
     scores -= powers / powers.sum() * scores.sum()
-    sums = LevelSums(*map(jnp.asarray, (scores, powers, gains, passed)))
+    of_blurred = np.stack([strength * rng.normal(size=9) * 0.1, rng.uniform(0.2, 1, 9)])
+    of_blurred[1] *= powers.sum() / of_blurred[1].sum()
+    sums = LevelSums(*map(jnp.asarray, (scores, powers, gains, passed, of_blurred)))
     summary = SimpleNamespace(
         noise_variance=jnp.asarray(variance),
         inverse=jnp.asarray([[powers.sum(), 0.3], [0.3, 2]]),
@@ -81,6 +83,10 @@ def test_levels_are_weighed_by_their_likelihoods(rng, strength):
     part = np.sum(powers**2) / powers.sum() ** 2
     excess = np.sum(scores**2) / (variance * powers.sum() * (1 - part)) - 1
     factor = max(1 + excess**3 / (excess**2 + 2 * part), 1)
+    other = np.sum(of_blurred[1] ** 2) / powers.sum() ** 2
+    beyond = np.sum(of_blurred[0] ** 2) / (variance * powers.sum() * (1 - other)) - 1
+    beyond = max(beyond**3 / (beyond**2 + 2 * other), 0)
+    factor = max(factor, 1 + min(2 * part, 1) ** 2 * beyond)
     plain = variance * powers
     ratio = restricted_log_likelihood(scores, powers, factor * plain)
     ratio -= restricted_log_likelihood(scores, powers, plain + rounding * gains**2)
@@ -126,13 +132,16 @@ def test_intervals_of_flat_scenes_hold_the_truth(noise, sigmas):
     assert right[trusted].sum() >= scipy.stats.binom(trusted.sum(), 0.92).ppf(0.01)
 
 
-def test_bars_without_such_errors_stay_as_they_are(sigmas):
-    pairs = scenes(sigmas, own=True)
-    flat, plain = estimates(pairs), estimates(pairs, np.float32)
-    right, trusted = held(flat, sigmas)
-    assert right[trusted].sum() >= scipy.stats.binom(trusted.sum(), 0.92).ppf(0.01)
-    ratio = flat.sigma_standard_error / plain.sigma_standard_error
-    assert np.median(ratio[trusted]) < 1.2
+def test_bars_tell_rounding_of_a_from_a_blur_of_its_bytes(sigmas):
+    ratios = {}
+    for own in (False, True):
+        pairs = scenes(sigmas, own=own)
+        flat, plain = estimates(pairs), estimates(pairs, np.float32)
+        right, trusted = held(flat, sigmas)
+        assert right[trusted].sum() >= scipy.stats.binom(trusted.sum(), 0.92).ppf(0.01)
+        ratio = flat.sigma_standard_error / plain.sigma_standard_error
+        ratios[own] = np.median(ratio[trusted])
+    assert 1 <= ratios[True] < 1 + 0.2 * (ratios[False] - 1)
 
 
 def test_bars_of_photographs_stay_as_they_are(sigmas, rng):
