@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments.silent_errors.judge import Said, cause_name, said
+from experiments.silent_errors.other_kernels import OTHER_KERNELS
 
 Z = NormalDist().inv_cdf(0.975)
 CELLS = tuple(product((False, True), Said))  # (wrong, what it says of itself)
@@ -130,7 +131,11 @@ def _kinds(numbers: dict[str, Any]) -> Iterator[str]:
             f"{group:28}{'right':>6}{'wrong':>15}\n"
             f"{'':28}{'T':>5}{'D':>5}{'R':>5}{'T':>6}{'D':>5}{'R':>5}{'cover':>18}{heads}  cause"
         )
-        for name, answers in [*kinds.items(), (f"all {group}", pooled(kinds.values()))]:
+        rows = {**kinds, f"all {group}": pooled(kinds.values())}
+        of_gaussians = [answers for name, answers in kinds.items() if name not in OTHER_KERNELS]
+        if len(of_gaussians) < len(kinds):
+            rows[f"{group}, of a Gaussian"] = pooled(of_gaussians)
+        for name, answers in rows.items():
             yield _line(name, answers)
 
 
