@@ -41,7 +41,9 @@ def as_integers(reference: np.ndarray, blurred: np.ndarray) -> tuple[np.ndarray,
     """
     images = reference, blurred
     for image in images:
-        whole = np.all(image == np.round(image)) and np.all(np.abs(image) < 2**31)
+        # In this order: a signalling NaN, which broken files hold, makes all others warn.
+        whole = np.all(np.isfinite(image)) and np.all(np.abs(image) < 2**31)
+        whole = whole and np.all(image == np.round(image))
         if not whole or np.ptp(image) < _LEAST_LEVELS:
             return images
     return reference.astype(np.int32), blurred.astype(np.int32)

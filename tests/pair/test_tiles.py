@@ -142,7 +142,7 @@ def test_the_fit_is_that_of_the_whole_frame(kernel, estimate_whole, x64):
         # All that may be fitted, and pixels that are missing.
         known = np.random.default_rng(1).random(reference.shape) > 0.01
         blurred = np.where(known, blurred, np.nan)
-        options |= {"family": "axis_aligned", "gain": True, "offset": True, "shift": True}
+        options |= {"family": "full", "gain": True, "offset": True, "shift": True}
         options["mask"] = known
         streamed = gj.estimate_blur(reference, blurred, **options)
     whole = estimate_whole(reference, blurred, **options)

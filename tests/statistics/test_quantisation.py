@@ -58,7 +58,9 @@ def test_whole_numbers_become_integers(counts, rng):
     found = as_integers(counts.astype(float), counts.astype(np.float32))
     assert all(image.dtype == np.int32 for image in found)
     np.testing.assert_array_equal(found, [counts, counts])
-    for other in (rng.random(counts.shape), np.where(counts > 9, counts, np.nan), counts % 4.0):
+    signalling = np.where(counts > 9, counts.astype(float).view(np.uint64), 0x7FF0000000000001)
+    others = rng.random(counts.shape), np.where(counts > 9, counts, np.nan), counts % 4.0
+    for other in (*others, signalling.view(float)):
         pair = counts.astype(float), other.astype(float)
         assert all(after is before for after, before in zip(as_integers(*pair), pair, strict=True))
 
