@@ -16,7 +16,7 @@ from gaussjax.model.params import variance_bounds
 from gaussjax.model.swap import swap_bounds, swap_pair
 from gaussjax.model.system_response import BlurModel
 from gaussjax.model.window import everywhere, taper
-from gaussjax.numerics.compilation import compiled
+from gaussjax.numerics.compilation import compiled, in_succession
 from gaussjax.numerics.newton import coarse_tolerance
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.pair.coarse_start import LEAST_VARIANCE, RINGING_VARIANCE, find_coarse_start
@@ -148,6 +148,9 @@ def fit_pair(
     return find_optimum(objective, pair, fit, looked_at, known), start.swapped, low, high
 
 
+_fitted_and_judged = in_succession(fit_pair, judged_estimate)
+
+
 def estimate_within(
     reaches: list[int], *data, options: Options, correlation: jax.Array | None = None
 ) -> BlurEstimate:
@@ -155,7 +158,7 @@ def estimate_within(
 
     def estimate(reach: int) -> BlurEstimate:
         within = replace(options, largest_radius=reach)
-        return judged_estimate(*fit_pair(*data, options=within, correlation=correlation))
+        return _fitted_and_judged(*data, options=within, correlation=correlation)
 
     found, wider = estimate(reaches[0]), reaches[1:]
     while wider and not is_traced(found.status) and int(found.status) == Status.TOO_SMALL:
