@@ -279,5 +279,6 @@ def _joined(told: list[BlurEstimate], first: int) -> BlurEstimate:
     codes = {"verdict": np.int32(verdict), "cause": np.int32(cause)}
     numbers["adequacy"] = replace(numbers["adequacy"], **codes)
     count = np.int32(min(many.num_pixels.sum(), 2**31 - 1))
-    both = {"params": params, "standard_error": errors, "parameter_covariance": None}
+    both = {"params": params, "standard_error": errors}
+    both |= {"parameter_covariance": None, "told_by": None}  # of one tile
     return replace(like, num_pixels=count, status=np.int32(status), **both, **numbers)

