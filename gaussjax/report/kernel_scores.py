@@ -128,7 +128,7 @@ class KernelComparison:
         for each in self.shapes:
             excess = f"+{with_errors(each.excess, each.excess_error)}"
             mark = "=" if each.is_tied else " "
-            rows.append(f"{mark} {each.name:<15}{excess:<22}{_parameters(each)}")
+            rows.append(f"{mark} {each.name:<14} {excess:<21} {_parameters(each)}")
         return "\n".join(rows)
 
 
