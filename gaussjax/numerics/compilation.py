@@ -57,17 +57,20 @@ def in_succession(first: Any, second: Any) -> Callable[..., Any]:
     ``estimate_blur`` once, of 256 px, with or without kept programs.
     """
     known = set()
+    one, two = first.programs[1], second.programs[1]
 
     def called(*args, **kwargs):
+        # Asked once for both.
+        if not _is_top_level(args, kwargs):
+            return second(*first(*args, **kwargs))
+        leaves, structure = jax.tree.flatten((args, kwargs))
+        kind = structure, *map(_kind, leaves)
         op_by_op = jax.config.jax_disable_jit  # pyright: ignore[reportAttributeAccessIssue]
-        if _is_top_level(args, kwargs) and not op_by_op:
-            leaves, structure = jax.tree.flatten((args, kwargs))
-            kind = structure, *map(_kind, leaves)
-            if kind not in known:
-                with _no_collection():
-                    _compile_both(first.programs[1], second.programs[1], args, kwargs)
+        with _no_collection():
+            if kind not in known and not op_by_op:
+                _compile_both(one, two, args, kwargs)
                 known.add(kind)
-        return second(*first(*args, **kwargs))
+            return two(*one(*args, **kwargs))
 
     return called
 
@@ -91,9 +94,9 @@ def _compile_both(first, second, args: tuple, kwargs: dict) -> None:
 
 @contextmanager
 def _no_collection():
-    """Without looks for garbage: a trace makes hundreds of thousands of objects, hardly any of it.
+    """Without looks for garbage, which would take a tenth of a first call.
 
-    They would take a tenth of a first call.
+    A trace makes hundreds of thousands of objects, hardly any of which is garbage.
     """
     collects = gc.isenabled()
     gc.disable()
