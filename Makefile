@@ -1,10 +1,10 @@
-# `make run` does the main job, `make figures` all experiments, `make test` the tests, `make docs` the pages in
-# docs/_build/html; each sets up .venv if need be.
+# `make run` does the main job, `make figures` all experiments, `make test` the tests, `make test-thorough` the
+# cells of tables that it leaves out, `make docs` the pages in docs/_build/html; each sets up .venv if need be.
 # Another Python: `make test PYTHON=python3.13` (it takes effect when .venv is made; delete .venv to change it).
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
 
-.PHONY: run figures test lint docs
+.PHONY: run figures test test-thorough lint docs
 .NOTPARALLEL: # two pips must not write to one environment
 
 run: .venv/ready-experiments
@@ -16,7 +16,12 @@ figures: .venv/ready-experiments
 # Each process runs JAX with its own threads: many processes would only compete. Files in their order: by the number of
 # their tests the few that take minutes would come last, when there is nothing left to do beside them.
 test: .venv/ready-test
-	$(VENV_PYTHON) -m pytest -n logical --maxprocesses 4 --no-loadscope-reorder
+	$(VENV_PYTHON) -m pytest $(WORKERS)
+
+test-thorough: .venv/ready-test
+	$(VENV_PYTHON) -m pytest $(WORKERS) -m thorough
+
+WORKERS := -n logical --maxprocesses 4 --no-loadscope-reorder
 
 lint: .venv/ready-dev .venv/ready-experiments
 	$(VENV_PYTHON) -m ruff check

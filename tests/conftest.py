@@ -46,20 +46,54 @@ def pytest_unconfigure():
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Keep a file's tests in one process: they share compiled programs, where the time goes."""
+    """Keep a file's tests in one process, and folders' files if possible: they share programs.
+
+    Compiling these is where the time goes.
+    """
     from xdist.scheduler import LoadFileScheduling
 
-    return LoadFileScheduling(config, log) if config.option.dist == "load" else None
+    class FromBothEnds(LoadFileScheduling):
+        """Every other process takes the last file of those that are left, not the first."""
+
+        def _assign_work_unit(self, node):
+            if self.nodes.index(node) % 2:
+                self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+            super()._assign_work_unit(node)
+
+    return FromBothEnds(config, log) if config.option.dist == "load" else None
 
 
-def pytest_collection_modifyitems(items):
-    """Long files first, that none is left alone at the end: those with studies, those of all parts.
+# Folders at either end; between them files are short, that none is left alone when they meet.
+FIRST, LAST = ("dataset", "cli", "maps", "experiments", "tests"), ("report", "pair")
 
-    The latter are in no folder and would come last.
-    """
-    root = Path(__file__).parent
-    long = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (item.path not in long, item.path.parent != root))
+
+def _place(folder):
+    """Where its files are in the order of all."""
+    order = (*FIRST, None, *LAST)
+    return order.index(folder if folder in order else None)
+
+
+def _is_asked_for(item, config):
+    """By its marker, or by its name."""
+    named = (argument.partition("::") for argument in config.args)
+    return "thorough" in config.option.markexpr or any(
+        names
+        and item.path.match(path)
+        and f"{item.nodeid}[".split("::", 1)[1].startswith(f"{names}[")
+        for path, _, names in named
+    )
+
+
+def pytest_collection_modifyitems(items, config):
+    """The order of the folders; cells marked as thorough run when asked for."""
+    left_out = {
+        item
+        for item in items
+        if item.get_closest_marker("thorough") and not _is_asked_for(item, config)
+    }
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = (item for item in items if item not in left_out)
+    items.sort(key=lambda item: _place(item.path.parent.name))
 
 
 def _is_short_of_maps():

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cells import thorough
 from problems import cropped_photograph
 
 import gaussjax as gj
@@ -39,7 +40,7 @@ def strict():
     "options",
     [
         {},
-        {"gain": True, "offset": True, "mask": KNOWN},
+        thorough({"gain": True, "offset": True, "mask": KNOWN}),
         {"noise_std": (0.01, 0.01)},
     ],
     ids=lambda options: " ".join(options),

@@ -10,6 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import scipy.ndimage
+from cells import thorough
 from command import error_line
 from processes import run_process
 
@@ -60,7 +61,9 @@ def test_blur_then_estimate(folder, capsys, source, output, tolerance):
     assert record["status_name"] == "estimated"
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize(
+    "kernel", [thorough(name) if name in ("integrated", "discrete") else name for name in KERNELS]
+)
 def test_every_kernel_reads_its_own_blur(folder, capsys, kernel):
     main(["blur", "a.npy", "--sigma", "0.7", "-o", "b.npy", "--kernel", kernel])
     capsys.readouterr()

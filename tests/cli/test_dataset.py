@@ -121,6 +121,7 @@ def test_shifts_and_wrong_pixels(folder, capsys):
             assert float(row["shift_1"]) == pytest.approx(-1, abs=0.1)
 
 
+@pytest.mark.thorough
 def test_noise_levels_that_the_pairs_tell(folder, capsys):
     code, record, _ = run(capsys, "--noise", "estimate")
     assert (code, record["noise_std"]) == (0, "estimate")

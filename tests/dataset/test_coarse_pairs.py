@@ -132,6 +132,7 @@ def test_error_bars_and_scatter():
     )
 
 
+@pytest.mark.thorough
 def test_masked_and_weighted_pairs_are_as_alone(rng):
     pairs = []
     for a, b in pairs_of(3, noise=0.02):

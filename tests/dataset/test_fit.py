@@ -6,6 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import scipy.ndimage
+from cells import thorough
 from photograph_pairs import SIGMA, SIZE, crops, fitted
 from problems import cropped_scene, photograph, smooth_part
 
@@ -18,6 +19,7 @@ from gaussjax.statistics.status import Status
 from gaussjax.statistics.verdict import Verdict
 
 
+@pytest.mark.parametrize("dtype", [np.float32, thorough(np.float64)], indirect=True)
 def test_noise_free_pairs_give_the_sigma_of_scipy(dtype, tolerance):
     found = fitted(crops(12, dtype=dtype))
     assert found.joint.status == Status.ESTIMATED
@@ -37,7 +39,8 @@ def test_float64_images_are_narrowed_where_jax_has_no_float64():
     np.testing.assert_allclose(wide.sigma, narrow.sigma, rtol=1e-6)
 
 
-@pytest.mark.parametrize("boundary", ["valid", "periodic"])
+# Periodic pairs agree with the fit of their summed spectra: below.
+@pytest.mark.parametrize("boundary", ["valid", thorough("periodic")])
 def test_joint_fit_is_the_least_squares_fit_of_all_stacked_images(x64, boundary):
     pairs = crops(64, noise=0.02, dtype=np.float64)
     found = fit_dataset(pairs, boundary=boundary, max_passes=8, tolerance=0)
@@ -102,6 +105,7 @@ def test_every_form_of_the_pairs_gives_the_same():
     assert unnamed.names == tuple(str(number) for number in range(20))
 
 
+@pytest.mark.thorough
 def test_shapes_may_mix():
     pairs = crops(6, noise=0.01) + crops(6, noise=0.01, size=80, seed=1)
     found = fitted(pairs[::2] + pairs[1::2])
@@ -110,6 +114,7 @@ def test_shapes_may_mix():
     np.testing.assert_allclose(found.sigma, SIGMA, atol=5 * found.sigma_standard_error)
 
 
+@pytest.mark.thorough
 def test_the_sharper_image_may_be_the_second():
     pairs = crops(12)
     found = fitted([(name, b, a) for name, a, b in pairs])
@@ -140,6 +145,7 @@ def test_gain_and_offset_are_each_pairs_own(rng):
     assert again.refused()["flat"] != Status.ESTIMATED
 
 
+@pytest.mark.thorough
 def test_noise_in_the_references_is_no_blur(rng):
     levels = 0.03, 0.01
     pairs = [
@@ -295,7 +301,7 @@ def test_maps_that_do_not_fit_are_bad_pairs():
         fitted([{**pair, "masks": a}])
 
 
-@pytest.mark.parametrize("boundary", ["reflect", "zero"])
+@pytest.mark.parametrize("boundary", ["reflect", thorough("zero")])
 def test_padded_boundaries(boundary):
     mode = {"reflect": "reflect", "zero": "constant"}[boundary]
     pairs = [

@@ -37,6 +37,7 @@ def test_distortion_beside_the_blur_is_recovered(swapped, rng):
     assert found.transfer.num_pairs == found.num_pairs
 
 
+@pytest.mark.thorough
 def test_gains_of_their_own_are_no_distortion(rng):
     pairs = [
         (name, a, (gain * b).astype(np.float32))

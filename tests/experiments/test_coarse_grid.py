@@ -3,10 +3,12 @@
 import json
 
 import numpy as np
+import pytest
 
 from experiments.coarse_grid.study import EXPERIMENT
 
 
+@pytest.mark.thorough
 def test_coarse_grid(tmp_path, capsys):
     assert EXPERIMENT.main(["--smoke", "--seed", "3", "--output", str(tmp_path)]) == 0
     assert (tmp_path / "coarse_grid.png").stat().st_size < 300_000

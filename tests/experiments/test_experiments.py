@@ -53,6 +53,7 @@ def test_compare_estimators_supports_its_claims(tmp_path, capsys):
     assert all(name in printed for name in numbers["answers"])
 
 
+@pytest.mark.thorough
 def test_seed_protocol_supports_its_claims(tmp_path, capsys):
     record, printed = run_smoke("seed_protocol", tmp_path, capsys)
     numbers = record["numbers"]
@@ -67,6 +68,7 @@ def test_seed_protocol_supports_its_claims(tmp_path, capsys):
     assert (tmp_path / "seed_protocol.json").read_text() == first
 
 
+@pytest.mark.thorough
 def test_noisy_reference_supports_its_claims(tmp_path, capsys):
     record, printed = run_smoke("noisy_reference", tmp_path, capsys)
     numbers = record["numbers"]
@@ -99,6 +101,7 @@ def test_noisy_reference_supports_its_claims(tmp_path, capsys):
     assert all(name in printed for name in numbers["answers"])
 
 
+@pytest.mark.thorough
 def test_real_pairs_support_their_claims(tmp_path, capsys):
     record, printed = run_smoke("real_pairs", tmp_path, capsys)
     known, processed = record["numbers"]["known"], record["numbers"]["processed"]

@@ -1,9 +1,11 @@
 import numpy as np
+import pytest
 from smoke import run_smoke
 
 from experiments import fleet
 
 
+@pytest.mark.thorough
 def test_fleet_supports_its_claims(tmp_path, capsys):
     record, printed = run_smoke("fleet", tmp_path, capsys)
     numbers = record["numbers"]
@@ -15,6 +17,7 @@ def test_fleet_supports_its_claims(tmp_path, capsys):
     assert "over decoding and two FFTs" in printed
 
 
+@pytest.mark.thorough
 def test_blur_map_supports_its_claims(tmp_path, capsys):
     record, _ = run_smoke("blur_map", tmp_path, capsys)
     maps = record["numbers"]["maps"]

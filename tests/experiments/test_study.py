@@ -24,6 +24,7 @@ from experiments.speed.timed_fits import FITS, SEARCHES, passes, search
 from gaussjax import blur
 
 
+@pytest.mark.thorough
 def test_frequency_ratio(tmp_path, capsys):
     record, printed = run_smoke("frequency_ratio", tmp_path, capsys)
     numbers = record["numbers"]
@@ -58,6 +59,7 @@ def test_cramer_rao(tmp_path, capsys):
                 assert np.all(cramer_rao.bias_and_scatter(series, name)[0] > 30)
 
 
+@pytest.mark.thorough
 def test_border(tmp_path, capsys):
     record, _ = run_smoke("border", tmp_path, capsys)
     numbers = record["numbers"]
@@ -82,6 +84,7 @@ def test_convergence(tmp_path, capsys):
         assert least == pytest.approx(ground["true"], abs=0.02)
 
 
+@pytest.mark.thorough
 def test_conventions(tmp_path, capsys):
     record, _ = run_smoke("conventions", tmp_path, capsys)
     numbers = record["numbers"]
@@ -94,6 +97,7 @@ def test_conventions(tmp_path, capsys):
     assert numbers["tools"]["Skia"]["true"][-1] == pytest.approx(np.sqrt(20), rel=1e-6)
 
 
+@pytest.mark.thorough
 def test_resized(tmp_path, capsys):
     record, _ = run_smoke("resized", tmp_path, capsys)
     answers = record["numbers"]["answers"]
@@ -107,6 +111,7 @@ def test_resized(tmp_path, capsys):
     assert abs(found["sigma"] - found["true_sigma"]) < 3 * found["standard_error"]
 
 
+@pytest.mark.thorough
 def test_chroma(tmp_path, capsys):
     record, _ = run_smoke("chroma", tmp_path, capsys)
     numbers = record["numbers"]
@@ -127,6 +132,7 @@ def test_which_kernel(tmp_path, capsys):
     assert "disk 3.5 px" in printed
 
 
+@pytest.mark.thorough
 def test_training(tmp_path, capsys):
     record, _ = run_smoke("training", tmp_path, capsys)
     numbers = record["numbers"]
@@ -151,6 +157,7 @@ def test_many_pairs(tmp_path, capsys):
     assert np.all(one_epoch > 5 * joint)
 
 
+@pytest.mark.thorough
 def test_speed(tmp_path, capsys):
     record, printed = run_smoke("speed", tmp_path, capsys)
     numbers = record["numbers"]
@@ -248,6 +255,7 @@ def test_throughput(tmp_path, capsys):
     assert "no device 'nosuch' here" in lines[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_exponent_supports_its_claims(tmp_path, capsys):
     record, printed = run_smoke("exponent", tmp_path, capsys)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cells import thorough
 from problems import cropped_photograph
 
 import gaussjax as gj
@@ -41,7 +42,7 @@ def total_and_gradients(name):
     return jax.jit(jax.value_and_grad(function, argnums=argnums))
 
 
-@pytest.mark.parametrize("name", ["plain", "full", "given", "estimate", "rho"])
+@pytest.mark.parametrize("name", ["plain", "full", "given", thorough("estimate"), "rho"])
 def test_gradient_is_the_finite_difference(name, x64):
     images = noisy_pair()
     levels = (STDS,) if name == "given" else ()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.fft
 import scipy.optimize
+from cells import thorough
 from problems import cropped_photograph
 
 import gaussjax as gj
@@ -88,7 +89,7 @@ def test_the_optimum_is_that_of_a_dense_whitened_sum(x64):
     np.testing.assert_allclose(ours.adequacy.reduced_chi_square, 1, atol=0.05)
 
 
-@pytest.mark.parametrize("how", ["given", "estimate"])
+@pytest.mark.parametrize("how", ["given", thorough("estimate")])
 @pytest.mark.parametrize("sigma", [0.4, 1.2, 3.0])
 def test_swapping_the_images_and_their_noise_negates(how, sigma, x64):
     references, blurreds, stds = noisy_pairs(sigma, (0.05, 0.03), 1)
@@ -267,6 +268,7 @@ def test_levels_that_cannot_be_told_apart_are_declined():
     assert estimates(references, blurreds, "estimate").status[0] != gj.Status.ESTIMATED
 
 
+@pytest.mark.thorough
 def test_holes_in_b_leave_it_unbiased(x64):
     sigma = 1.5
     references, blurreds, stds = noisy_pairs(sigma, (0.2, 0.05), 8)

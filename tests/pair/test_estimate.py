@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.ndimage
+from cells import thorough
 from problems import (
     PHOTOGRAPHS,
     cropped_photograph,
@@ -32,7 +33,9 @@ def test_cropped_photographs(sigma, dtype):
 
 
 @pytest.mark.parametrize(
-    ("radius", "dtype"), [(1, np.float64), (2, np.float32), (5, np.float64)], indirect=["dtype"]
+    ("radius", "dtype"),
+    [thorough(1, np.float64), (2, np.float32), (5, np.float64)],
+    indirect=["dtype"],
 )
 def test_a_fixed_radius_also_when_sigma_is_as_wide(radius, dtype):
     # A kernel of 5 x 5 px and sigma 2: OpenCV's ksize cuts it where it is still high.
@@ -100,12 +103,12 @@ def test_another_loss_of_a_frame_that_is_padded_anew_for_a_wider_blur(x64):
     [
         ("isotropic", "continuous"),
         ("isotropic", "integrated"),
-        ("isotropic", "discrete"),
+        thorough("isotropic", "discrete"),
         ("axis_aligned", "sampled"),
-        ("axis_aligned", "continuous"),
-        ("full", "sampled"),
+        thorough("axis_aligned", "continuous"),
+        thorough("full", "sampled"),
         ("full", "discrete"),
-        ("full", "continuous"),
+        thorough("full", "continuous"),
     ],
 )
 def test_families_and_kernels_from_a_cropped_scene(family, kernel, x64):
@@ -178,6 +181,7 @@ def test_transposing_and_mirroring_the_images(x64):
     np.testing.assert_allclose(sigma(reference[::-1], blurred[::-1]), plain, rtol=1e-9)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, thorough(np.float64)], indirect=True)
 def test_integers_and_booleans_are_read_as_numbers(dtype):
     image = (200 * np.random.default_rng(0).random((64, 72))).astype(np.uint8)
     image = scipy.ndimage.gaussian_filter(image, 0.6)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.ndimage
+from cells import thorough
 from problems import natural_scene
 
 import gaussjax as gj
@@ -29,6 +30,7 @@ def test_a_small_frame_is_its_own_crop(shape):
 
 
 @pytest.mark.parametrize("sigma", [0.5, 2.0, 25.0])
+@pytest.mark.parametrize("dtype", [np.float32, thorough(np.float64)], indirect=True)
 def test_large_frames_are_exact_too(sigma, dtype):
     scene = natural_scene((1000, 900), seed=3)
     blurred = scipy.ndimage.gaussian_filter(scene, sigma, mode="wrap")

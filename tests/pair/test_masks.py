@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 import scipy.ndimage
+from cells import thorough
 from problems import cropped_photograph
 
 import gaussjax as gj
@@ -29,7 +30,7 @@ def hidden():
     [
         ("blurred", np.float64),
         ("reference", np.float64),
-        ("both", np.float64),
+        thorough("both", np.float64),
         ("both", np.float32),
     ],
     indirect=["dtype"],
@@ -108,6 +109,7 @@ def test_inverse_variances_as_weights_are_efficient(pair, x64):
     np.testing.assert_allclose(spread["weighted"], bar, rtol=0.35)
 
 
+@pytest.mark.thorough
 def test_masks_map_over_batches(pair, hidden, x64):
     references, blurreds = np.stack([pair[0]] * 2), np.stack([pair[1]] * 2)
     masks = np.stack([~hidden, ~hidden[::-1]])
@@ -144,7 +146,7 @@ def test_masks_and_weights_that_do_not_fit_are_refused(options, match):
         gj.estimate_blur(*np.zeros((2, 16, 16)), **options)
 
 
-@pytest.mark.parametrize("boundary", ["reflect", "zero"])
+@pytest.mark.parametrize("boundary", ["reflect", thorough("zero")])
 def test_masks_at_the_edge_of_a_padded_frame(boundary, hidden, pair, x64):
     mode = {"reflect": "reflect", "zero": "constant"}[boundary]
     reference, known = pair[0], ~hidden

@@ -105,6 +105,7 @@ def test_masked_pixels_do_not_matter():
     assert abs(found.sigma - SIGMA) < 4 * found.sigma_standard_error
 
 
+@pytest.mark.thorough
 def test_a_batch_gives_what_its_pairs_give(found):
     pairs = [turned_pair(), turned_pair(seed=1)]
     stacks = (jnp.stack(images) for images in zip(*pairs, strict=True))

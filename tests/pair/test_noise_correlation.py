@@ -120,6 +120,7 @@ def test_taken_for_white_it_is_doubted(estimates):
     assert np.mean(np.abs(told.sigma - 1)) < np.mean(np.abs(blind.sigma - 1))
 
 
+@pytest.mark.thorough
 def test_white_noise_told_so_is_white_noise(estimates):
     references, blurreds, stds = noisy_pairs(1.0, (0.1, 0.05), 1)
     told = estimates(references, blurreds, stds, [WHITE, WHITE])
@@ -133,6 +134,7 @@ def test_white_noise_told_so_is_white_noise(estimates):
     np.testing.assert_allclose(told.sigma_standard_error[0], plain.sigma_standard_error, rtol=0.01)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("sigma", [1.2, 3.0])
 def test_swapping_the_images_and_their_noise_negates(sigma, x64):
     references, blurreds, stds = noisy_pairs(sigma, (0.05, 0.03), 1, size=64)

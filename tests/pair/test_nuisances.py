@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.ndimage
+from cells import thorough
 from problems import photograph
 
 import gaussjax as gj
@@ -21,7 +22,7 @@ def displaced_pair(name, sigma=2.0, size=160, noise=0.01, shift=SHIFT):
     return reference, blurred + noise * reference.std() * rng.normal(size=blurred.shape)
 
 
-@pytest.mark.parametrize("family", ["isotropic", "full"])
+@pytest.mark.parametrize("family", ["isotropic", thorough("full")])
 @pytest.mark.parametrize("name", ["camera", "astronaut", "moon"])
 def test_all_of_them_on_photographs(name, family, x64):
     estimate = gj.estimate_blur(*displaced_pair(name), kernel="sampled", family=family, **ALL)

@@ -163,6 +163,7 @@ def test_a_model_error_that_no_tile_makes_smaller_ends_the_search():
     assert found.adequacy.verdict == gj.Verdict.EXPLAINED_POORLY
 
 
+@pytest.mark.thorough
 def test_nuisances_and_noise_in_both_images(x64):
     reference, blurred = a_pair(dtype=np.float64)
     reference = reference + 0.02 * np.random.default_rng(3).normal(size=reference.shape)

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 import scipy.ndimage
+from cells import thorough
 from problems import natural_scene, periodic_blur, ramp_with_a_spot
 
 import gaussjax as gj
@@ -35,7 +36,7 @@ def estimates_of_noisy(references, blurreds, noise):
     return jax.vmap(fit)(references, blurreds)
 
 
-@pytest.mark.parametrize("options", [[], ["gain"], ["shift"]], ids=str)
+@pytest.mark.parametrize("options", [[], ["gain"], thorough(["shift"])], ids=str)
 def test_smooth_scenes_are_fitted_the_right_way_round_and_far_from_no_blur(options):
     scenes = (ramp_with_a_spot(np.random.default_rng(seed)) for seed in range(40))
     sharp, soft, sigma = (np.stack(each) for each in zip(*scenes, strict=True))
@@ -65,8 +66,8 @@ def wrong_and_trusted(found, sigma):
     ("options", "family"),
     [
         (["gain"], "isotropic"),
-        (["shift"], "isotropic"),
-        ([], "axis_aligned"),
+        thorough(["shift"], "isotropic"),
+        thorough([], "axis_aligned"),
         (["gain", "shift"], "full"),
     ],
     ids=str,

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.ndimage
+from cells import thorough
 from problems import natural_scene
 
 import gaussjax as gj
@@ -128,7 +129,7 @@ def estimate_whole(monkeypatch):
     return estimate
 
 
-@pytest.mark.parametrize("kernel", ["sampled", "continuous"])
+@pytest.mark.parametrize("kernel", ["sampled", thorough("continuous")])
 def test_the_fit_is_that_of_the_whole_frame(kernel, estimate_whole, x64):
     reference, blurred = large_pair(1.7, noise=0.02)
     assert tile_shape(reference.shape, "valid", 0) != reference.shape
@@ -166,6 +167,7 @@ def test_a_blur_too_wide_for_tiles(x64):
     np.testing.assert_allclose(estimate.sigma, 20.0, rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_batches_of_large_frames():
     pairs = [large_pair(sigma, 0.01) for sigma in (1.0, 2.5)]
     stacks = [np.stack(images).astype(np.float32) for images in zip(*pairs, strict=True)]

@@ -7,6 +7,7 @@ from functools import partial
 import jax
 import numpy as np
 import pytest
+from cells import thorough
 from coarse_pairs import coarse_pair
 
 import gaussjax as gj
@@ -135,21 +136,19 @@ def test_bad_input_is_told(images, options, message):
 
 
 @pytest.mark.slow
-def test_error_bars_cover(x64, rng):
-    # All cells together: ten draws of one cell are too few to say anything of it.
+@pytest.mark.parametrize("noise", [(0.0, 0.01), thorough((0.05, 0.02))])
+def test_error_bars_cover(noise, x64, rng):
+    # All ratios together: ten draws of one are too few to say anything of it.
     draws = int(os.environ.get("GAUSSJAX_DRAWS", "10"))
     z, mtf50 = [], []
     for ratio, sigma in [("2", 1.5), ("3", 2.0), ("3/2", 1.5)]:
         images = scaled_pair(sigma, ratio, 64)
-        for noise in [(0.0, 0.01), (0.05, 0.02)]:
-            options = {"sampling": float(Fraction(ratio)), "noise_std": noise if noise[0] else None}
-            for _ in range(draws):
-                pair = [
-                    x + s * rng.normal(size=x.shape) for x, s in zip(images, noise, strict=True)
-                ]
-                found = gj.fit_transfer(*pair, **options)
-                z.append(deviations(found, gaussian(found.frequency, sigma)))
-                mtf50.append((found.mtf50 - MTF50 / sigma) / found.mtf50_standard_error)
+        options = {"sampling": float(Fraction(ratio)), "noise_std": noise if noise[0] else None}
+        for _ in range(draws):
+            pair = [x + s * rng.normal(size=x.shape) for x, s in zip(images, noise, strict=True)]
+            found = gj.fit_transfer(*pair, **options)
+            z.append(deviations(found, gaussian(found.frequency, sigma)))
+            mtf50.append((found.mtf50 - MTF50 / sigma) / found.mtf50_standard_error)
     inside = np.mean(np.abs(np.concatenate(z)) < 1.96)
     # Bins of one pair are not independent: a hundred draws are about 1,000 numbers.
     assert abs(inside - 0.95) < 0.02 + 3 * np.sqrt(0.05 * 0.95 / (10 * len(mtf50)))

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from cells import thorough
 from problems import cropped_scene
 
 import gaussjax as gj
@@ -30,6 +31,8 @@ def assert_same(first, second, dtype):
     np.testing.assert_array_equal(first.num_pixels, second.num_pixels)
 
 
+# In double precision the rows of many options are compared.
+@pytest.mark.parametrize("dtype", [np.float32, thorough(np.float64)], indirect=True)
 def test_vmapped_rows_are_loop_rows_and_jit_is_eager(pairs, dtype):
     rows = [gj.estimate_blur(a, b) for a, b in zip(*pairs, strict=True)]
     loop = jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)
@@ -40,10 +43,16 @@ def test_vmapped_rows_are_loop_rows_and_jit_is_eager(pairs, dtype):
     assert_same(jitted, rows[0], dtype)
 
 
+NUISANCES = {"gain": True, "offset": True, "shift": True}
+
+
 @pytest.mark.parametrize("dtype", [np.float64], indirect=True)
-def test_rows_of_every_option_are_loop_rows(pairs, dtype):
-    options = {"family": "full", "gain": True, "offset": True, "shift": True}
-    options["noise_std"] = "estimate"
+@pytest.mark.parametrize(
+    "options",
+    [NUISANCES, thorough({"family": "full", **NUISANCES, "noise_std": "estimate"})],
+    ids=["nuisances", "every"],
+)
+def test_rows_of_many_options_are_loop_rows(options, pairs, dtype):
     noise = np.random.default_rng(0).normal(size=(2, *pairs[0].shape)).astype(dtype)
     stacks = pairs[0] + 0.02 * noise[0], pairs[1] + 0.01 * noise[1]
     batch = jax.jit(jax.vmap(lambda a, b: gj.estimate_blur(a, b, **options)))(*stacks)

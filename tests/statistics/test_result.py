@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 import scipy.stats
+from cells import thorough
 from problems import cropped_photograph, cropped_scene
 
 import gaussjax as gj
@@ -43,7 +44,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say(sigma, draws, x64):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sigma", [1.0, 2.0, 4.0, 8.0])
+@pytest.mark.parametrize("sigma", [1.0, 2.0, 4.0, thorough(8.0)])
 def test_scatter_is_near_the_cramer_rao_bound(sigma, draws, x64):
     draws = max(2, draws // 4)
     margin = int(np.ceil(3 * sigma)) + 2
