@@ -99,7 +99,7 @@ def pytest_collection_modifyitems(items, config):
 def _is_short_of_maps():
     """Linux gives a process 65,530 memory maps; every compiled program takes some."""
     maps = Path("/proc/self/maps")
-    return not maps.exists() or len(maps.read_bytes().splitlines()) > 20_000
+    return not maps.exists() or len(maps.read_bytes().splitlines()) > 40_000
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -23,20 +23,20 @@ from gaussjax.cli.output import ProgressBar
 from gaussjax.cli.process import interrupt_held_back
 from gaussjax.model.options import BOUNDARIES
 
-SIDE, SIGMA = 32, 1.2
+SIDE, SIGMA = 64, 1.2  # px; as in tests/dataset, whose programs these are
 SAMPLED = ["--kernel", "sampled"]  # SciPy's
 
 
-def crops(count, seed=0, noise=0.005):
+def crops(count, seed=0, noise=0.005, side=SIDE):
     """Pairs of crops of photographs, one SciPy's blur of the other, with noise."""
     random = np.random.default_rng(seed)
     scenes = [photograph(name) for name in PHOTOGRAPHS]
     blurred = [scipy.ndimage.gaussian_filter(scene, SIGMA) for scene in scenes]
     for _ in range(count):
         k = random.integers(len(scenes))
-        y, x = (random.integers(0, n - SIDE) for n in scenes[k].shape)
-        cut = np.s_[y : y + SIDE, x : x + SIDE]
-        yield scenes[k][cut], blurred[k][cut] + noise * random.normal(size=(SIDE, SIDE))
+        y, x = (random.integers(0, n - side) for n in scenes[k].shape)
+        cut = np.s_[y : y + side, x : x + side]
+        yield scenes[k][cut], blurred[k][cut] + noise * random.normal(size=(side, side))
 
 
 def write_pairs(count=20, **options):
@@ -195,7 +195,7 @@ def test_what_is_left_out_is_named(folder, capsys):
     reasons = {each["name"]: each["reason"] for each in record["bad"]}
     assert reasons.keys() == {"p00", "p01", "p02", "p03"}
     assert "p00.png" in reasons["p00"]
-    assert "(32, 31)" in reasons["p01"]
+    assert f"({SIDE}, {SIDE - 1})" in reasons["p01"]
     assert "NaN" in reasons["p02"]
     found = rows("pairs.csv")
     assert sorted(row["name"] for row in found) == [
@@ -271,7 +271,7 @@ def test_bad_sources(folder, capsys):
         (["a", "b/p00.npy"], "give two folders, two .npy stacks"),
         (["bad.csv"], "line 2: has 1 fields"),
         (["header.csv"], "line 1: must be the header"),
-        (["small.npy", "other.npy"], "stacks of shape (3, 32, 32) and (2, 32, 32)"),
+        (["small.npy", "other.npy"], f"stacks of shape (3, {SIDE}, {SIDE}) and (2, {SIDE}, {SIDE})"),
         (["missing.csv"], "no pair can be used"),
     ]:
         assert reason in error_line(capsys, "dataset", *sources)
@@ -488,7 +488,7 @@ def test_interrupted_and_killed_runs_go_on(
     tmp_path, interruptible, monkeypatch, capsys, rng, draws
 ):
     monkeypatch.chdir(tmp_path)
-    write_pairs(40)
+    write_pairs(40, side=32)
     kills = max(draws // 100, 1)
     count = 800 * (1 + kills)
     lines = [

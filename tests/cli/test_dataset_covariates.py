@@ -21,10 +21,10 @@ def folder(tmp_path, monkeypatch):
     for place in ("a", "b"):
         os.makedirs(place)
     for k in range(COUNT):
-        scene = scipy.ndimage.gaussian_filter(random.normal(size=(72, 72)), 0.7)
+        scene = scipy.ndimage.gaussian_filter(random.normal(size=(96, 96)), 0.7)
         soft = scipy.ndimage.gaussian_filter(scene, 1 + SLOPE * k)
         for place, image in (("a", scene), ("b", soft)):
-            noise = 0.001 * (place == "b") * random.normal(size=(40, 40))
+            noise = 0.001 * (place == "b") * random.normal(size=(64, 64))
             np.save(f"{place}/p{k}.npy", (image[16:-16, 16:-16] + noise).astype(np.float32))
         lines.append(f"p{k},{k}")
     (tmp_path / "table.csv").write_text("\n".join(lines), encoding="utf-8")

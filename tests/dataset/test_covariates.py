@@ -68,7 +68,7 @@ def pairs():
     random = np.random.default_rng(4)
     made = []
     for k, epoch in enumerate(EPOCHS):
-        size = 40 if k % 2 else 48
+        size = 64 if k % 2 else 48
         scene = scipy.ndimage.gaussian_filter(random.normal(size=(size + 40,) * 2), 0.7)
         soft = scipy.ndimage.gaussian_filter(scene, 1 + SLOPE * epoch)
         images = (image[20:-20, 20:-20].astype(np.float32) for image in (scene, soft))
