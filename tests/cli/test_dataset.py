@@ -271,7 +271,10 @@ def test_bad_sources(folder, capsys):
         (["a", "b/p00.npy"], "give two folders, two .npy stacks"),
         (["bad.csv"], "line 2: has 1 fields"),
         (["header.csv"], "line 1: must be the header"),
-        (["small.npy", "other.npy"], f"stacks of shape (3, {SIDE}, {SIDE}) and (2, {SIDE}, {SIDE})"),
+        (
+            ["small.npy", "other.npy"],
+            f"stacks of shape (3, {SIDE}, {SIDE}) and (2, {SIDE}, {SIDE})",
+        ),
         (["missing.csv"], "no pair can be used"),
     ]:
         assert reason in error_line(capsys, "dataset", *sources)
