@@ -20,6 +20,7 @@ for the blocks K.-Y. Liang and S. L. Zeger, Biometrika 73(1), 1986.
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import NormalDist
 from typing import Self
 
 import jax
@@ -164,7 +165,16 @@ class Departures:
         Akaike's measure.
         """
         is_alternative = jnp.asarray([trials == 1 for trials in self.trials])
-        return jnp.where(is_alternative, self.z_scores**2 > _BETTER, self.p_values < LEVEL)
+        return jnp.where(is_alternative, self.z_scores**2 > _BETTER, self.significant)
+
+    @property
+    def significant(self) -> jax.Array:
+        """Whether such a deviate is improbable, ``p < LEVEL``, ``[m]``.
+
+        By quantiles that are known when a program is made: to compile a probability takes long.
+        """
+        least = [NormalDist().inv_cdf(1 - LEVEL / trials) for trials in self.trials]
+        return self.z_scores > np.asarray(least, self.z_scores.dtype)
 
     @property
     def p_values(self) -> jax.Array:
@@ -193,15 +203,15 @@ def directed(sums: DepartureSums, rounding: float, causes: Sequence[Cause]) -> D
     # A level that differs looks like a gain, a tone curve or light over the frame.
     offset = causes.index(Cause.OFFSET)
     is_other = jnp.arange(len(causes)) != offset
-    explains_most = jnp.argmax(jnp.where(found.p_values < LEVEL, found.shares, -1)) == offset
-    explains_most &= found.p_values[offset] < LEVEL
+    explains_most = jnp.argmax(jnp.where(found.significant, found.shares, -1)) == offset
+    explains_most &= found.significant[offset]
     effects = _effects_beside(sums, offset)
     return replace(found, beside=jnp.where(explains_most & is_other, effects, found.effects))
 
 
 def unexplained(found: Departures) -> jax.Array:
     """Part of the squared residuals that the most telling significant direction leaves over."""
-    best = jnp.max(jnp.where(found.p_values < LEVEL, found.shares, 0))
+    best = jnp.max(jnp.where(found.significant, found.shares, 0))
     return jnp.clip(1 - best, 0, 1)
 
 
@@ -314,7 +324,7 @@ def told_apart(found: Departures) -> Departures:
         return found
     details = found.causes.index(_OF_REFERENCE[1])
     noise, index = details - 1, np.arange(len(found.causes))
-    shares, significant = found.shares, found.p_values < LEVEL
+    shares, significant = found.shares, found.significant
     is_other = (index != details) & (index != noise)
     lies_there = significant[details] & jnp.any(significant & (index != details))
     lies_there &= shares[details] > 0.5 * shares[noise]

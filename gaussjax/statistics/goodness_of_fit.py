@@ -8,7 +8,7 @@ from gaussjax.model.array_checks import is_traced
 from gaussjax.numerics.pytree import pytree
 from gaussjax.statistics.cause import MOVES, Cause
 from gaussjax.statistics.covariance import variance_error
-from gaussjax.statistics.departures import LEVEL, Departures
+from gaussjax.statistics.departures import Departures
 from gaussjax.statistics.optimum_summary import Summary
 from gaussjax.statistics.residual_statistics import Regression
 from gaussjax.statistics.verdict import Verdict
@@ -134,8 +134,7 @@ def judge(
     The effects, and those ``left`` beside what explains most, are sizes, px^2, ``[*sigma, m]``;
     ``variance_se`` is the standard error of the variance by noise, px^2.
     """
-    p_values = departures.p_values
-    significant = p_values < LEVEL
+    significant = departures.significant
     # The others tell the same departure less clearly.
     named = jnp.where(jnp.any(significant), significant, departures.possible)
     first = jnp.argmax(jnp.where(named, departures.shares, -1))
@@ -151,7 +150,7 @@ def judge(
     moved = jnp.any(cause == jnp.asarray([int(move) for move in MOVES], jnp.int32))
     doubted = jnp.where(moved, jnp.int32(Verdict.MISALIGNED), jnp.int32(Verdict.EXPLAINED_POORLY))
     return Judgement(
-        p_value=jnp.min(p_values),
+        p_value=jnp.min(departures.p_values),
         cause=cause,
         variance_error=error,
         verdict=jnp.where(matters, doubted, jnp.int32(Verdict.EXPLAINED)),
