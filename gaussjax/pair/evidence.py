@@ -177,9 +177,10 @@ def _departure_sums(box: "Box", weights, fields, score, found, levelled, grey) -
         [*(weights * field * x for field in fields), weights * x**2, score * x] for x in columns
     ]
     levels = [weights * found[j] for j in levelled]
-    inner = totals([each for row in [*summands, levels] for each in row])
-    inner, levels = inner[: len(columns) * (k + 2)], inner[len(columns) * (k + 2) :]
-    inner, none = inner.reshape(len(columns), k + 2), jnp.zeros((), inner.dtype)
+    blocks = block_sums([each for row in [*summands, levels] for each in row], _BLOCK[score.ndim])
+    rows = blocks[: len(columns) * (k + 2)].reshape(len(columns), k + 2, -1)
+    inner, none = jnp.sum(rows, axis=2), jnp.zeros((), blocks.dtype)
+    levels = list(jnp.sum(blocks[len(columns) * (k + 2) :], axis=1))
     levels = [levels[levelled.index(j)] if j in levelled else none for j in range(len(found))]
     beside = beside_the_fit(inner[:k, :k].T, inner[k:, :k].T, inner[k:, k], inner[:, k + 1])
     coherent = None
@@ -192,28 +193,38 @@ def _departure_sums(box: "Box", weights, fields, score, found, levelled, grey) -
         mixed=inner[k:, :k].T,
         powers=inner[k:, k],
         levels=jnp.stack(levels),
-        spread=_spread(beside, weights, fields, score, found),
+        spread=_spread(beside, rows, weights, fields, score, found),
         variance=jnp.sum(score**2) / jnp.maximum(count - k, 1),
         num_pixels=count,
         coherent=coherent,
     )
 
 
-def _spread(beside: BesideTheFit, weights, fields, score, found) -> Spread:
-    """How the scores of the directions spread over blocks and pixels of a box in whole blocks."""
+def _spread(beside: BesideTheFit, rows, weights, fields, score, found) -> Spread:
+    """How the scores of the directions spread over blocks and pixels of a box in whole blocks.
+
+    ``rows`` are the sums over each block, of fields and directions ``[k + m]``, of their products
+    with the weighted fields, themselves and the score ``[k + 2]``: those of what is left of a
+    direction beside the fields follow without another pass over pixels.
+    """
+    k, coefficients = len(fields), beside.coefficients
+    strengths = beside.strengths
+    both, mixed = rows[:k, :k], rows[k:, :k]
+    imitated = jnp.einsum("ij,ilb->jlb", coefficients, both, precision="highest")
+    power = rows[k:, k] + jnp.sum(coefficients.T[..., None] * (imitated - 2 * mixed), axis=1)
+    of_fields = jnp.einsum("ij,ib->jb", coefficients, rows[:k, k + 1], precision="highest")
+    own = rows[k:, k + 1] - of_fields - strengths[:, None] * power
     summands = []
     for j, direction in enumerate(found):
         left = direction
         for i, field in enumerate(fields):
-            left = left - beside.coefficients[i, j] * field
-        power = weights * left**2
-        own = score * left - beside.strengths[j] * power
-        summands += [own, power, own**2, power**2]
-    sums = block_sums(summands, _BLOCK[score.ndim]).reshape(len(found), 4, -1)
-    own, power = sums[:, 0], sums[:, 1]
+            left = left - coefficients[i, j] * field
+        here = weights * left**2
+        summands += [(score * left - strengths[j] * here) ** 2, here**2]
+    pixels = totals(summands).reshape(len(found), 2)
     return Spread(
-        squares=jnp.stack([jnp.sum(own**2, axis=1), jnp.sum(sums[:, 2], axis=1)]),
-        powers=jnp.stack([jnp.sum(power**2, axis=1), jnp.sum(sums[:, 3], axis=1)]),
+        squares=jnp.stack([jnp.sum(own**2, axis=1), pixels[:, 0]]),
+        powers=jnp.stack([jnp.sum(power**2, axis=1), pixels[:, 1]]),
     )
 
 
