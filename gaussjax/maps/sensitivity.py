@@ -20,7 +20,7 @@ from gaussjax.model.window import erode, interior_window
 from gaussjax.numerics.linear_algebra import diagonal, inner_products, solve_small
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.pytree import pytree
-from gaussjax.statistics.long_run_covariance import long_run_factors, unevenness
+from gaussjax.statistics.long_run_covariance import long_run, unevenness
 from gaussjax.statistics.result import BlurEstimate
 
 
@@ -160,9 +160,9 @@ def _score_variance(residual, field, weights) -> jax.Array:
     score, weighted = weights * residual, weights * field
     power, own = (squared_magnitude(forward_transform(a, a.ndim)) for a in (score, weighted))
     count = jnp.maximum(jnp.sum(weights > 0), 1)
-    factors = long_run_factors(power, [own], residual.shape, count)
-    factors *= unevenness(score, [field], weights).factors
-    return jnp.sum(score * residual) * factors[0]
+    found = long_run(power, [own], residual.shape, count)
+    uneven = unevenness(score, [field], weights, found.alike).factors
+    return jnp.sum(score * residual) * found.factors[0] * uneven[0]
 
 
 def _isotropic(zeros, dtype) -> jax.Array:

@@ -34,7 +34,7 @@ from gaussjax.statistics.departures import (
     beside_the_fit,
 )
 from gaussjax.statistics.grey_levels import Coherence, LevelSums
-from gaussjax.statistics.long_run_covariance import Unevenness, long_run_factors, unevenness
+from gaussjax.statistics.long_run_covariance import Unevenness, long_run, unevenness
 from gaussjax.statistics.noise_weighted_sums import ReferenceNoise, reference_noise
 
 # Departures are tested on about so many pixels: all of a frame of 90 x 90 px.
@@ -128,9 +128,10 @@ def gather_evidence(
         edge = edge_information(
             [box.of(x) for x in fields], box.of(weights), box.inside(RIM, weights.dtype)
         )
+    correlated = long_run(power, spectra, shape, jnp.maximum(count, 1))
     return Evidence(
-        correlated=long_run_factors(power, spectra, shape, jnp.maximum(count, 1), size),
-        uneven=unevenness(score, list(fields), weights),
+        correlated=correlated.factors,
+        uneven=unevenness(score, list(fields), weights, correlated.alike),
         departures=sums.part(slice(0, len(found))),
         conventions=sums.part(slice(len(found), None)),
         changes=changes,

@@ -6,14 +6,15 @@ frequencies that J holds. With independent noise whose strength differs from pix
 ``sum_x r^2 J^2``. Both are given as factors on ``s^2 sum_x J^2``, each drawn towards 1 by as much
 as chance alone may have moved it, and so continuous: no test decides which form holds. Where chance
 moves a factor by a relative variance of c, the mean square of a deviate is 1 + c: it is raised by
-as much.
+as much. How much chance does is told by the noise that is there: fewer frequencies count where it
+has a spectrum, and fewer squares where those of neighbours are alike.
 
 Source: W. K. Newey and K. D. West, Econometrica 55(3), 1987 (the long-run variance of scores); H.
 White, Econometrica 48(4), 1980 (unequal variances); J. G. MacKinnon and H. White, J. Econometrics
-29(3), 1985 (its bias in small samples).
+29(3), 1985 (its bias in small samples); M. S. Bartlett, Suppl. J. R. Stat. Soc. 8(1), 1946 (mean
+squares of series that correlate).
 """
 
-import math
 from collections.abc import Sequence
 
 import jax
@@ -22,6 +23,15 @@ import jax.numpy as jnp
 from gaussjax.model.fourier import half_plane_weights
 from gaussjax.numerics.pytree import pytree
 from gaussjax.numerics.reductions import totals
+
+
+@pytree
+class LongRun:
+    """What the spectrum of a residual does to the variances of scores."""
+
+    factors: jax.Array  # on them, `[k]`; 1 if it is white
+    # the sum of its squared autocorrelations: so many squares of pixels count as one
+    alike: jax.Array
 
 
 @pytree
@@ -35,41 +45,56 @@ class Unevenness:
     deviate: jax.Array
 
 
-def long_run_factors(
+def long_run(
     power: jax.Array,
     field_powers: Sequence[jax.Array],
     image_shape: tuple[int, ...],
     num_pixels: jax.Array | int,
-    size: jax.Array | None = None,
-) -> jax.Array:
-    """Factors on the variances of scores by the spectrum of the residual, ``[k]``; 1 if white.
+) -> LongRun:
+    """Factors on the variances of scores by the spectrum of the residual.
 
     Args:
         power: |F(W r)|^2 on the half plane.
         field_powers: |F(W J)|^2 of every field.
         image_shape: of the frame.
         num_pixels: that are compared.
-        size: px per axis of the image in it, ``[ndim]``; None: it fills the frame.
     """
     weights = half_plane_weights(image_shape, power.dtype)
-    summands = [weights * power]
-    for each in field_powers:
-        summands += [weights * each, weights * power * each, weights * each**2]
+    means = totals([weights * x for x in (power, *field_powers)])
+    # Else squares of squares might leave the range of float32.
+    power, *parts = (
+        x / jnp.where(mean > 0, mean, 1)
+        for x, mean in zip((power, *field_powers), means, strict=True)
+    )
+    summands = [weights * power**2]
+    for part in parts:
+        both = power * part
+        summands += [weights * x for x in (both, part**2, both * part, both**2)]
     sums = totals(summands)
-    total, product, share = sums[1:].reshape(-1, 3).T
-    # A half-plane sum is a mean over the plane, where a factor is a sum.
-    pixels = math.prod(image_shape) if size is None else jnp.prod(size).astype(total.dtype)
-    # Neighbouring frequencies are alike where a part of the frame is compared.
-    return _factors(product, total * sums[0], share, total, pixels, pixels / num_pixels)
+    product, share, both, square = sums[1:].reshape(-1, 4).T
+    known = jnp.where(product > 0, product, 1)
+    # Sums are means over the plane, of whose frequencies as many are independent as pixels are
+    # compared. An exponential variable has twice the square of its mean.
+    lost = 2 * both / known - share  # what the fit of J has taken out of the residual
+    chances = 2 * share, square / known**2
+    found = product * (1 + lost / num_pixels)
+    factors = _factors(found, *(each / num_pixels for each in chances))
+    return LongRun(factors, 0.5 * sums[0])
 
 
-def unevenness(score: jax.Array, fields: Sequence[jax.Array], weights: jax.Array) -> Unevenness:
+def unevenness(
+    score: jax.Array,
+    fields: Sequence[jax.Array],
+    weights: jax.Array,
+    alike: jax.Array | float = 1.0,
+) -> Unevenness:
     """Where the squares of the residual lie, and what that does to the variances of scores.
 
     Args:
         score: W r.
         fields: J, ``[k, *frame]``.
         weights: W.
+        alike: squares of pixels that count as one, of :class:`LongRun`.
     """
     known = weights > 0
     squares = jnp.where(known, score**2 / jnp.where(known, weights, 1), 0)
@@ -80,13 +105,12 @@ def unevenness(score: jax.Array, fields: Sequence[jax.Array], weights: jax.Array
     sums = totals(summands)
     total, product, share = sums[2:].reshape(-1, 3).T
     count = jnp.maximum(sums[0], 1)
-    scale = sums[1] / count * total
+    found, chance = _found(product, sums[1] / count * total, share, total)
     # If all squares lay as those of the field do, its factor would be `most`.
-    found, chance = _found(product[0], scale[0], share[0], total[0])
-    most = 0.5 * chance * count
-    part = (found - 1) * (most - 1) / jnp.maximum((most - 1) ** 2 + chance, 1e-30)
-    deviate = (found - 1) / jnp.sqrt(jnp.where(chance > 0, chance, 1))
-    return Unevenness(_factors(product, scale, share, total), part, deviate)
+    most = 0.5 * chance[0] * count
+    part = (found[0] - 1) * (most - 1) / jnp.maximum((most - 1) ** 2 + chance[0], 1e-30)
+    deviate = (found[0] - 1) / jnp.sqrt(jnp.where(chance[0] > 0, chance[0], 1))
+    return Unevenness(_factors(found, alike * chance), part, deviate)
 
 
 def tapered_uneven_factors(
@@ -105,25 +129,28 @@ def tapered_uneven_factors(
         summands += [part, (score * field) ** 2, part**2]
     sums = totals(summands)
     total, product, share = sums[2:].reshape(-1, 3).T
-    return _factors(product * sums[0], sums[1] * total, share, total)
+    return _factors(*_found(product * sums[0], sums[1] * total, share, total))
 
 
-def _factors(
-    product, scale, share, total, pixels: jax.Array | int = 1, repeated: jax.Array | float = 1.0
-) -> jax.Array:
-    """``product / scale``, drawn to 1 and raised; ``repeated``: frequencies per independent one."""
-    found, chance = _found(product, scale, share, total, pixels)
-    chance = chance * repeated
+def _factors(found, chance, raised_by: jax.Array | None = None):
+    """Factors drawn to 1, and raised by what chance still does to them.
+
+    Args:
+        found: without bias.
+        chance: their variances if they are 1.
+        raised_by: relative ones as they are; None: the same.
+    """
     square = (found - 1) ** 2
     weight = square / jnp.where(square + chance > 0, square + chance, 1)
     slope = weight * (3 - 2 * weight)  # of what is drawn by what was found
-    return drawn_to_one(found, chance) * (1 + chance * slope**2)
+    raised = 1 + (chance if raised_by is None else raised_by) * slope**2
+    return drawn_to_one(found, chance) * raised
 
 
-def _found(product, scale, share, total, pixels: jax.Array | int = 1):
-    """Factors without bias, and their variances by chance."""
+def _found(product, scale, share, total):
+    """Factors ``product / scale`` without bias, and their variances by chance."""
     found = product / jnp.where(scale > 0, scale, 1)
-    chance = 2 * share / jnp.where(total > 0, total, 1) ** 2 / pixels
+    chance = 2 * share / jnp.where(total > 0, total, 1) ** 2
     # Half of it is what the fit of J has taken out of the residual.
     return found * (1 + 0.5 * chance), chance
 

@@ -19,7 +19,7 @@ from gaussjax.pair.objective import View
 from gaussjax.pair.other_conventions import REACH
 from gaussjax.pair.prediction import residual_and_fields
 from gaussjax.statistics.cause import Cause
-from gaussjax.statistics.long_run_covariance import long_run_factors, unevenness
+from gaussjax.statistics.long_run_covariance import long_run, unevenness
 
 SHAPES = [(9000,), (300,), (150, 170), (60, 70), (12, 2000), (30, 31, 32)]
 MARGIN = 5
@@ -44,7 +44,7 @@ inside = jax.jit(Box.of)
 surroundings = jax.jit(Box.around, static_argnums=2)
 positions = jax.jit(Box.positions, static_argnums=1)
 derivative_of = jax.jit(derivative, static_argnums=1)
-correlated = jax.jit(long_run_factors, static_argnums=2)
+correlated = jax.jit(long_run, static_argnums=2)
 uneven = jax.jit(unevenness)
 
 
@@ -205,9 +205,9 @@ def test_factors_are_of_the_whole_frame(fit):
     power = np.abs(np.fft.rfftn(score)) ** 2
     for k, field in enumerate(fields):
         field_power = np.abs(np.fft.rfftn(np.asarray(window.values) * field)) ** 2
-        expected = correlated(power, [field_power], frame.blurred.shape, window.num_pixels)[0]
-        np.testing.assert_allclose(found.correlated[k], expected, rtol=1e-9)
-        expected = uneven(score, [field], window.values).factors[0]
+        expected = correlated(power, [field_power], frame.blurred.shape, window.num_pixels)
+        np.testing.assert_allclose(found.correlated[k], expected.factors[0], rtol=1e-9)
+        expected = uneven(score, [field], window.values, expected.alike).factors[0]
         np.testing.assert_allclose(found.uneven.factors[k], expected, rtol=1e-9)
 
 

@@ -34,10 +34,11 @@ def interior(estimate, reference, blurred, model):
     return lambda sigma: (model(reference, sigma) - blurred)[inside].ravel()
 
 
-def drawn_to_one(found, half_chance, repeated=1.0):
-    distance, chance = found * (1 + half_chance) - 1, 2 * half_chance * repeated
+def drawn_to_one(found, chance, raised_by):
+    """A factor without bias, drawn to 1 and raised by what chance does to it."""
+    distance = found - 1
     size = distance**2 / (distance**2 + chance)
-    return (1 + distance * size) * (1 + chance * (3 * size - 2 * size**2) ** 2)
+    return (1 + distance * size) * (1 + raised_by * (3 * size - 2 * size**2) ** 2)
 
 
 def long_run_factors(residual, jacobian, inside, shape):
@@ -49,17 +50,21 @@ def long_run_factors(residual, jacobian, inside, shape):
         return frame
 
     power = np.abs(np.fft.fftn(placed(residual))) ** 2
+    alike = 0.5 * np.mean(power**2) / np.mean(power) ** 2
     factors = []
     for column in jacobian.T:
         part = np.abs(np.fft.fftn(placed(column))) ** 2
         part /= np.sum(part)
-        chance = np.sum(part**2)
-        correlated = np.sum(part * power) / np.mean(power)
+        both = part * power / np.sum(part * power)
         repeated = power.size / residual.size
+        lost = repeated * np.sum(2 * part * both - part**2)
+        found = np.sum(part * power) / np.mean(power) * (1 + lost)
+        chances = repeated * np.sum(2 * part**2), repeated * np.sum(both**2)
         where = column**2 / np.sum(column**2)
-        by_chance = np.sum(where**2)
-        uneven = np.sum(where * residual**2) / np.mean(residual**2)
-        factors.append(drawn_to_one(correlated, chance, repeated) * drawn_to_one(uneven, by_chance))
+        by_chance = 2 * np.sum(where**2)
+        uneven = np.sum(where * residual**2) / np.mean(residual**2) * (1 + by_chance / 2)
+        uneven = drawn_to_one(uneven, alike * by_chance, alike * by_chance)
+        factors.append(drawn_to_one(found, *chances) * uneven)
     return np.asarray(factors)
 
 

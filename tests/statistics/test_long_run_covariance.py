@@ -7,7 +7,7 @@ import pytest
 
 from gaussjax.statistics.long_run_covariance import (
     drawn_to_one,
-    long_run_factors,
+    long_run,
     power_unevenness,
     unevenness,
 )
@@ -22,13 +22,17 @@ def power(image):
 
 
 @jax.jit
+def of_spectrum(residual, field, num_pixels):
+    return long_run(power(residual), [power(field)], residual.shape, num_pixels)
+
+
 def factor_of_spectrum(residual, field):
-    return long_run_factors(power(residual), [power(field)], residual.shape, residual.size)[0]
+    return of_spectrum(residual, field, residual.size).factors[0]
 
 
 @jax.jit
-def uneven_factor(score, field, weights):
-    return unevenness(score, [field], weights).factors[0]
+def uneven_factor(score, field, weights, alike=1.0):
+    return unevenness(score, [field], weights, alike).factors[0]
 
 
 uneven = jax.jit(lambda score, field, weights: unevenness(score, [field], weights))
@@ -39,12 +43,12 @@ def left_of(noise, field):
     return noise - np.tensordot(noise, field, 2)[:, None, None] * field / np.sum(field**2)
 
 
-def shrunk(found, chance):
-    """Found with a known chance error, as a factor."""
-    distance = found * (1 + 0.5 * chance) - 1
+def shrunk(found, chance, raised_by=None):
+    """An unbiased factor with a known chance error."""
+    distance = found - 1
     size = distance**2 / (distance**2 + chance)
     slope = 3 * size - 2 * size**2
-    return (1 + distance * size) * (1 + chance * slope**2)
+    return (1 + distance * size) * (1 + (chance if raised_by is None else raised_by) * slope**2)
 
 
 @pytest.fixture
@@ -63,10 +67,12 @@ def test_it_is_the_variance_with_the_covariances_of_the_residual(shape, rng, x64
     covariance = [np.mean(residual * np.roll(residual, s, axes)) for s in shifts]
     overlap = [np.sum(field * np.roll(field, s, axes)) for s in shifts]
     found = np.dot(covariance, overlap) / (np.mean(residual**2) * np.sum(field**2))
-    spectrum = np.abs(np.fft.fftn(field)) ** 2
-    chance = 2 * np.sum(spectrum**2) / np.sum(spectrum) ** 2
-    factor = factor_of_spectrum(residual, field)
-    np.testing.assert_allclose(factor, shrunk(found, chance), rtol=1e-10)
+    spectrum, noise = (np.abs(np.fft.fftn(x)) ** 2 for x in (field, residual))
+    parts, both = spectrum / np.sum(spectrum), spectrum * noise / np.sum(spectrum * noise)
+    # The covariance of an ordinate with the moved field, twice, less the field's own power.
+    found *= 1 + 2 * np.sum(both * parts) - np.sum(parts**2)
+    expected = shrunk(found, 2 * np.sum(parts**2), np.sum(both**2))
+    np.testing.assert_allclose(factor_of_spectrum(residual, field), expected, rtol=1e-10)
 
 
 def test_white_noise_moves_it_by_less_than_chance(field, x64):
@@ -91,6 +97,18 @@ def test_it_is_the_scatter_of_the_score_in_correlated_noise(width, field, x64):
     np.testing.assert_allclose(np.mean(factors * even), scatter, rtol=CHANCE)
 
 
+@pytest.mark.parametrize("width", [0.5, 0.8])
+def test_squares_of_neighbours_are_alike_by_the_square_of_their_correlation(width, field, x64):
+    w = np.meshgrid(*2 * [2 * np.pi * np.fft.fftfreq(SIZE)])
+    spectrum = np.exp(-(width**2) * (w[0] ** 2 + w[1] ** 2))
+    correlation = np.fft.ifft2(spectrum).real
+    expected = np.sum((correlation / correlation[0, 0]) ** 2)
+    white = np.random.default_rng(6).normal(size=(200, SIZE, SIZE))
+    noise = np.fft.ifft2(np.fft.fft2(white) * np.sqrt(spectrum)).real
+    found = np.asarray(jax.jit(jax.vmap(of_spectrum, (0, None, None)))(noise, field, 1).alike)
+    np.testing.assert_allclose(found.mean(), expected, atol=5 * found.std() / np.sqrt(200))
+
+
 @pytest.mark.parametrize("width", [0.0, 0.4, 0.8])
 def test_deviates_of_a_fit_have_a_mean_square_of_one(width, field, x64):
     """That the variance is known by chance only makes their squares larger on average."""
@@ -105,7 +123,8 @@ def test_deviates_of_a_fit_have_a_mean_square_of_one(width, field, x64):
     moves, left = np.tensordot(noise, part, 2) / np.sum(part**2), left_of(noise, part)
 
     def factor(residual):
-        return long_run_factors(power(residual), [power(part)], (SIZE, SIZE), inside.sum())[0]
+        found = of_spectrum(residual, part, inside.sum())
+        return found.factors[0] * uneven_factor(residual, part, inside, found.alike)
 
     factors = np.asarray(jax.jit(jax.vmap(factor))(left))
     bars = factors * np.sum(left**2, axis=(1, 2)) / (inside.sum() - 1) / np.sum(part**2)
@@ -121,7 +140,8 @@ def test_squares_of_single_pixels_are_written_out(rng, x64):
     found = np.sum(weights**2 * residual**2 * field**2) / (mean * np.sum(energy))
     chance = 2 * np.sum(energy**2) / np.sum(energy) ** 2
     factor = uneven_factor(*(jnp.asarray(x) for x in (weights * residual, field, weights)))
-    np.testing.assert_allclose(factor, shrunk(found, chance), rtol=1e-12)
+    expected = shrunk(found * (1 + 0.5 * chance), chance)
+    np.testing.assert_allclose(factor, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("strong", ["where the field is", "where it is not"])
@@ -170,6 +190,14 @@ def test_nothing_to_look_at_is_finite(dtype):
             assert np.isfinite(factor_of_spectrum(residual, field))
             assert np.isfinite(uneven_factor(residual, field, image))
             assert np.isfinite(uneven_factor(nothing, field, nothing))
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_the_unit_of_the_images_is_no_matter(scale, field, rng):
+    """Its powers stay in the range of float32."""
+    residual, field = (np.float32(x) for x in (rng.normal(size=field.shape), field))
+    there = factor_of_spectrum(np.float32(scale) * residual, np.float32(1e-3) * field)
+    np.testing.assert_allclose(there, factor_of_spectrum(residual, field), rtol=1e-4)
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.9])
