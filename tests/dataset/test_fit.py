@@ -145,7 +145,6 @@ def test_gain_and_offset_are_each_pairs_own(rng):
     assert again.refused()["flat"] != Status.ESTIMATED
 
 
-@pytest.mark.thorough
 def test_noise_in_the_references_is_no_blur(rng):
     levels = 0.03, 0.01
     pairs = [
