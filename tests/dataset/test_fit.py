@@ -39,8 +39,7 @@ def test_float64_images_are_narrowed_where_jax_has_no_float64():
     np.testing.assert_allclose(wide.sigma, narrow.sigma, rtol=1e-6)
 
 
-# Periodic pairs agree with the fit of their summed spectra: below.
-@pytest.mark.parametrize("boundary", ["valid", thorough("periodic")])
+@pytest.mark.parametrize("boundary", ["valid", "periodic"])
 def test_joint_fit_is_the_least_squares_fit_of_all_stacked_images(x64, boundary):
     pairs = crops(64, noise=0.02, dtype=np.float64)
     found = fit_dataset(pairs, boundary=boundary, max_passes=8, tolerance=0)
@@ -114,7 +113,6 @@ def test_shapes_may_mix():
     np.testing.assert_allclose(found.sigma, SIGMA, atol=5 * found.sigma_standard_error)
 
 
-@pytest.mark.thorough
 def test_the_sharper_image_may_be_the_second():
     pairs = crops(12)
     found = fitted([(name, b, a) for name, a, b in pairs])

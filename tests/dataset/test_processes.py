@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from photograph_pairs import fitted_share
 
-# Fits every count-th pair from index on; prints what every process has to agree on.
+# Fits every count-th pair from index on.
 SCRIPT = """
 import json, sys
 import jax
@@ -21,25 +22,10 @@ jax.config.update("jax_traceback_in_locations_limit", 0)
 if count > 1:
     jax.distributed.initialize(f"127.0.0.1:{port}", count, index)
 sys.path.insert(0, "tests/shared")
-from photograph_pairs import crops
-from gaussjax import fit_dataset
-pairs = crops(37, noise=0.01) + crops(5, noise=0.01, size=48)
+from photograph_pairs import fitted_share
 share = slice(None) if fault == "pairs" else slice(index, None, count)
-numbers = list(range(len(pairs)))[share]
 gain = bool(index) and fault == "options"
-found = fit_dataset(pairs[share], kernel="sampled", gain=gain, covariates={"number": numbers})
-print(json.dumps({
-    "devices": jax.local_device_count(),
-    "sigma": found.sigma.item(),
-    "error": found.sigma_standard_error.item(),
-    "scatter": found.scatter.item(),
-    "heterogeneity": found.heterogeneity.item(),
-    "transfer": found.transfer.transfer.tolist(),
-    "linear": found.transfer.shares.linear.item(),
-    "pairs": found.num_pairs,
-    "slope": (found.regression.coefficients / found.regression.standard_error).tolist(),
-    "names": list(found.names),
-}))
+print(json.dumps(fitted_share(share, gain=gain)))
 """
 
 
@@ -78,11 +64,6 @@ def run(count, devices):
     return [json.loads(output.splitlines()[-1]) for _, output, _ in found]
 
 
-@pytest.fixture(scope="module")
-def single():
-    return run(1, 1)[0]
-
-
 def agrees(found, expected):
     np.testing.assert_allclose(found["sigma"], expected["sigma"], rtol=1e-6)
     np.testing.assert_allclose(found["transfer"], expected["transfer"], atol=1e-6)
@@ -93,7 +74,9 @@ def agrees(found, expected):
     assert found["pairs"] == expected["pairs"] == 42
 
 
-def test_two_processes_of_several_devices_find_what_one_of_one_does(single):
+def test_two_processes_of_several_devices_find_what_one_of_one_does():
+    # This one, which has compiled the programs for other tests.
+    single = fitted_share()
     first, second = run(2, 3)
     for found in (first, second):
         assert (single["devices"], found["devices"]) == (1, 3)

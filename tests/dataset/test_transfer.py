@@ -5,6 +5,9 @@ import pytest
 import scipy.ndimage
 from photograph_pairs import SIZE, crops, fitted
 
+import gaussjax
+from gaussjax.dataset.fit import fit_dataset
+
 NOISE = 0.002
 
 
@@ -37,7 +40,6 @@ def test_distortion_beside_the_blur_is_recovered(swapped, rng):
     assert found.transfer.num_pairs == found.num_pairs
 
 
-@pytest.mark.thorough
 def test_gains_of_their_own_are_no_distortion(rng):
     pairs = [
         (name, a, (gain * b).astype(np.float32))
@@ -61,13 +63,12 @@ def test_pairs_that_do_not_belong_are_left_out():
     np.testing.assert_allclose(spoilt.transfer.transfer, whole.transfer, atol=1e-4)
 
 
-def test_a_periodic_set_needs_no_window():
+def test_a_periodic_set_needs_no_window(x64):
     rng = np.random.default_rng(3)
     a = rng.normal(size=(20, SIZE, SIZE))
-    pairs = [
-        (f"{k}", x, scipy.ndimage.gaussian_filter(x, 1.5, mode="wrap")) for k, x in enumerate(a)
-    ]
-    found = fitted(pairs, boundary="periodic").transfer
+    # The options of tests/dataset/test_fit.py.
+    pairs = [(f"{k}", x, np.asarray(gaussjax.blur(x, 1.5))) for k, x in enumerate(a)]
+    found = fit_dataset(pairs, boundary="periodic").transfer
     np.testing.assert_allclose(found.shares.linear, 1, atol=1e-5)
     np.testing.assert_allclose(found.transfer, found.fitted, atol=1e-4)
 

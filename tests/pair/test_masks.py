@@ -61,7 +61,7 @@ def test_neighbours_of_missing_reference_pixels_are_not_compared(pair, hidden, x
     assert in_a.num_pixels == inner**2 - (20 + 12) * (25 + 12) - 13**2
 
 
-def test_nan_that_is_not_masked_is_an_error_or_a_status(pair, hidden):
+def test_nan_that_is_not_masked_is_an_error_or_a_status(pair, hidden, x64):
     reference, blurred = pair
     spoiled = np.where(hidden, np.nan, blurred)
     with pytest.raises(ValueError, match="blurred has 501 NaN"):

@@ -1,5 +1,6 @@
 """Many pairs cut from photographs, and their joint fit."""
 
+import jax
 import numpy as np
 import scipy.ndimage
 from problems import PHOTOGRAPHS, photograph
@@ -26,3 +27,22 @@ def crops(count, sigma=SIGMA, noise=0.0, seed=0, size=SIZE, dtype=np.float32):
 
 def fitted(pairs, **options):
     return fit_dataset(pairs, kernel="sampled", **options)
+
+
+def fitted_share(share=slice(None), **options):
+    """Of pairs of two shapes some are fitted: what every process has to agree on."""
+    pairs = crops(37, noise=0.01) + crops(5, noise=0.01, size=48)
+    numbers = list(range(len(pairs)))[share]
+    found = fitted(pairs[share], covariates={"number": numbers}, **options)
+    return {
+        "devices": jax.local_device_count(),
+        "sigma": found.sigma.item(),
+        "error": found.sigma_standard_error.item(),
+        "scatter": found.scatter.item(),
+        "heterogeneity": found.heterogeneity.item(),
+        "transfer": found.transfer.transfer.tolist(),
+        "linear": found.transfer.shares.linear.item(),
+        "pairs": found.num_pairs,
+        "slope": (found.regression.coefficients / found.regression.standard_error).tolist(),
+        "names": list(found.names),
+    }
