@@ -28,6 +28,7 @@ from gaussjax.spectra.cross_spectra import sum_spectra, windowed_spectra
 from gaussjax.spectra.phase_correlation import correlation_peak, translated
 from gaussjax.spectra.sharper_image import interior_variance
 from gaussjax.spectra.start import find_start
+from gaussjax.statistics.status import Status
 
 # The first pairs, of all processes, and the most passes over them.
 _FIRST_PAIRS = 64
@@ -56,12 +57,37 @@ def first_start(
         for _ in run_pass(current, good, options, told, max_bad=len(head)):
             pass
         fit = joint_fit(current, total_sums(current), options, repeated=number > 0)
+        middle = None if number else _middle_of_pairs(current, fit)
+        if middle is not None:
+            start = next_start(replace(fit, vector=middle), start, options)
+            continue
         if not np.all(np.isfinite(fit.vector)):
             return start
         start = next_start(fit, start, options)
         if fit.predicted_step <= _NEAR:
             break
     return start
+
+
+def _middle_of_pairs(current: JointPass, fit: JointFit) -> np.ndarray | None:
+    """The median of the pairs' own blurs, ``[p]``; None where the joint one explains all of those.
+
+    A few foreign pairs of strong contrast may carry the start so far away that the others are what
+    does not belong there.
+    """
+    family = fit.estimate.params.family
+    records = current.all_records(np.shape(fit.estimate.sigma))
+    has_own = np.asarray(records.status == Status.ESTIMATED)
+    named = {"sigma": records.sigma, "counted": records.counted}
+    of_all = from_every_process({name: np.asarray(x)[has_own] for name, x in named.items()})
+    sigma, counted = (np.concatenate([each[name] for each in of_all]) for name in named)
+    if np.all(counted):
+        return None
+    middle = np.median(sigma.astype(float) * abs(sigma), axis=0)
+    middle = -middle if current.start.swapped else middle
+    if family != "full":
+        return np.atleast_1d(middle)
+    return np.mean(middle) * np.eye(len(middle))[np.triu_indices(len(middle))]
 
 
 def _shared_start(

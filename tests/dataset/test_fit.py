@@ -387,6 +387,15 @@ def test_foreign_pairs_are_set_aside_and_named():
     assert np.all(np.isnan(found.influence[~found.pairs.counted]))
 
 
+def test_foreign_pairs_of_strong_contrast_do_not_carry_the_start_away():
+    pairs, foreign = crops(24, noise=0.01), crops(3, noise=0.01, seed=77)
+    for k, (_, _, b) in enumerate(foreign):
+        pairs[5 * k + 2] = (f"foreign {k}", 4 * pairs[5 * k + 2][1], 4 * b)
+    found = fitted(pairs)
+    assert set(found.aside()) == {f"foreign {k}" for k in range(3)}
+    np.testing.assert_allclose(found.sigma, 1.5, atol=4 * found.sigma_standard_error)
+
+
 def test_why_a_pair_with_a_sigma_of_its_own_is_set_aside():
     pairs = crops(24, noise=0.01)
     name, a, b = pairs[1]
