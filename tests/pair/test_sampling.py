@@ -47,7 +47,7 @@ def test_nuisances_between_two_grids(x64):
 
 
 def test_missing_pixels_of_either_image(x64):
-    fine, coarse = coarse_pair(1.5, 4, 56)
+    fine, coarse = coarse_pair(1.5, 4, 64)
     known, known_coarse = np.ones(fine.shape, bool), np.ones(coarse.shape, bool)
     known[100:104, 121], known_coarse[10:14, 40] = False, False
     weights = np.random.default_rng(1).uniform(0.5, 2, coarse.shape)
@@ -84,8 +84,8 @@ def test_under_jit_vmap_and_grad(x64):
 
 
 def test_a_sharper_coarse_image_ends_at_a_bound(x64):
-    fine, _ = coarse_pair(0, 2, 64)
-    coarse = gj.blur(fine, -1.0).reshape(64, 2, 64, 2).mean((1, 3))
+    fine, _ = coarse_pair(0, 2, 40)
+    coarse = gj.blur(fine, -1.0).reshape(40, 2, 40, 2).mean((1, 3))
     estimate = gj.estimate_blur(fine, coarse, sampling=2)
     assert estimate.status == gj.Status.SHARPER_THAN_PIXELS
     assert "sharper than the reference over its pixels" in estimate.message
