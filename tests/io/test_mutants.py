@@ -22,7 +22,6 @@ def test_damaged_files_end_in_one_line(tmp_path):
     assert misbehaving(tmp_path, seed=5, count=123) == []
 
 
-@pytest.mark.thorough
 @pytest.mark.slow
 def test_damaged_files_end_in_one_line_many(tmp_path, draws):
     assert misbehaving(tmp_path, seed=6, count=20 * draws) == []

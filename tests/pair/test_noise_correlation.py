@@ -214,6 +214,7 @@ def test_a_number_is_the_gaussian_that_has_smoothed_the_noise():
     middle = np.s_[20 - reach : 21 + reach]
     np.testing.assert_allclose(found[0], expected[middle, middle], atol=1e-7)
     np.testing.assert_allclose(found[1], np.pad(np.ones((1, 1)), reach))
+    assert as_noise_correlation((None, None), (1, 1), np.zeros((2, 2))) is None  # white in both
 
 
 def test_while_they_are_traced_wrong_values_are_nan():
