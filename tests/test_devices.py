@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 import pytest
-from cells import thorough
 from processes import run_process
 
 SCRIPT = """
@@ -81,7 +80,7 @@ def check(found, expected):
     assert found.sharding.spec[0] == "pairs", found.sharding
 
 
-for name in sys.argv[3].split(","):
+for name in FUNCTIONS:
     for program, mesh in programs(name):
         arrays = [jax.device_put(x, NamedSharding(mesh, P)) for x in images]
         if name in COMPUTED:
@@ -90,9 +89,6 @@ for name in sys.argv[3].split(","):
         else:
             program.trace(*arrays)
     print(name, "works")
-
-if not sys.argv[2]:
-    sys.exit()
 
 estimates = None
 exec(sys.argv[2])
@@ -119,15 +115,8 @@ print("data sets", "works")
 """
 
 
-# With the example of the page, data sets and stacks; the others differ from one of these by options
-# or by the rule of a fit to the same spectra.
-MAIN = "plain", "noise", "map", "blur", "image loss", "sums", "Gauss-Newton"
-OTHERS = "full", "robust", "slope", "transfer", "loss", "optax", "ratio", "pointwise", "free"
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("names", [MAIN, thorough(OTHERS)], ids=["main", "others"])
-def test_every_function_works_on_arrays_spread_over_devices(names, draws):
+def test_every_function_works_on_arrays_spread_over_devices(draws):
     flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=4"
     computed = "all" if draws > 100 else "some"
     text = Path(__file__).parents[1].joinpath("docs/jax.md").read_text(encoding="utf-8")
@@ -135,12 +124,11 @@ def test_every_function_works_on_arrays_spread_over_devices(names, draws):
     done = run_process(
         SCRIPT,
         computed,
-        shown if names == MAIN else "",
-        ",".join(names),
+        shown,
         JAX_PLATFORMS="cpu",
         JAX_ENABLE_X64="1",
         XLA_FLAGS=flags,
         JAX_TRACEBACK_IN_LOCATIONS_LIMIT="0",
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("works") == len(names) + 3 * (names == MAIN)
+    assert done.stdout.count("works") == 19
