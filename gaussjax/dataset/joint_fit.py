@@ -53,6 +53,7 @@ class JointFit:
     effects: RandomEffects  # scatter of the pairs' own sigmas
     records: PairRecord  # of this process, with what counts in the end
     influence: np.ndarray  # how far the variances move when a pair is left out, px^2, `[n, p]`
+    all_count: np.ndarray  # most pairs do not belong to this blur, so that none was set aside
 
 
 @pytree
@@ -119,7 +120,8 @@ def joint_fit(
         )
         vector, estimate = jax.device_get((at.root.vector, estimate))
     estimate = replace(estimate, grid=options.grid(models[0].ndim))
-    return JointFit(vector, estimate, step, effects, records, moves)
+    all_count = np.asarray(sums.all_count)
+    return JointFit(vector, estimate, step, effects, records, moves, all_count)
 
 
 @partial(jax.jit, static_argnames=("shapes", "models"))

@@ -50,6 +50,8 @@ def joint_judgement(fit: JointFit, total: Callable[[np.ndarray], np.ndarray]) ->
             cause = np.argmax(named) if cause == Cause.NONE else cause
         elif _differs(fit):
             verdict = Verdict.HETEROGENEOUS
+        elif fit.all_count:
+            verdict = Verdict.EXPLAINED_POORLY
     codes = np.asarray(verdict, np.int32), np.asarray(cause, np.int32)
     return JointJudgement(*codes, doubted, num_aside)
 

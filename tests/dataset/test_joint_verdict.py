@@ -10,7 +10,7 @@ from gaussjax.statistics.cause import Cause
 from gaussjax.statistics.verdict import Verdict
 
 
-def judged(doubted, cause, joint=Cause.NONE):
+def judged(doubted, cause, joint=Cause.NONE, all_count=False):
     """Of twenty pairs, of which so many are doubted, for a cause each."""
     is_doubted = np.arange(20) < doubted
     verdict = np.where(is_doubted, Verdict.EXPLAINED_POORLY, Verdict.EXPLAINED)
@@ -20,7 +20,9 @@ def judged(doubted, cause, joint=Cause.NONE):
     adequacy = SimpleNamespace(verdict=Verdict.EXPLAINED, cause=joint)
     effects = SimpleNamespace(scatter=np.zeros(()), p_value=np.ones(()))
     estimate = SimpleNamespace(adequacy=adequacy, sigma=np.ones(()))
-    fit = SimpleNamespace(records=records, estimate=estimate, effects=effects)
+    fit = SimpleNamespace(
+        records=records, estimate=estimate, effects=effects, all_count=np.asarray(all_count)
+    )
     return joint_judgement(fit, lambda each: each)
 
 
@@ -34,3 +36,9 @@ def test_a_set_that_its_pairs_doubt_takes_the_cause_of_most_of_them():
 @pytest.mark.parametrize(("doubted", "joint"), [(1, Cause.NONE), (9, Cause.KERNEL)])
 def test_what_all_pairs_show_together_stays_the_cause(doubted, joint):
     assert judged(doubted, [Cause.NOT_A_FILTER], joint).cause == joint
+
+
+@pytest.mark.parametrize("all_count", [False, True])
+def test_a_blur_to_which_most_pairs_do_not_belong_is_doubted(all_count):
+    expected = Verdict.EXPLAINED_POORLY if all_count else Verdict.EXPLAINED
+    assert judged(0, [Cause.NONE], all_count=all_count).verdict == expected
