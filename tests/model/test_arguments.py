@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
+from cells import thorough
 
 import gaussjax as gj
 from gaussjax.model.arguments import as_image, as_noise, as_weights
@@ -199,7 +200,7 @@ def test_wrong_weights_under_jit_spoil_the_fit():
     assert np.count_nonzero(np.isnan(jax.jit(as_weights)(weights, GOOD))) == 1
 
 
-@pytest.mark.parametrize("dtype", [">f4", ">f8", ">i2", "g"])
+@pytest.mark.parametrize("dtype", [">f4", ">f8", thorough(">i2"), "g"])
 def test_types_that_jax_lacks_are_converted(dtype):
     image = (1000 * GOOD).astype(dtype)
     native = image.astype(np.int16 if dtype == ">i2" else np.float32)

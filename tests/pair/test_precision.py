@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.ndimage
+from cells import thorough
 from problems import natural_scene
 
 import gaussjax as gj
@@ -115,7 +116,9 @@ def test_a_small_frame_is_read_whole():
     assert "100 % of 300 x 200 px" in str(found.part)
 
 
-@pytest.mark.parametrize(("shape", "precision"), [((40000,), 0.08), ((150, 140, 130), 5e-3)])
+@pytest.mark.parametrize(
+    ("shape", "precision"), [((40000,), 0.08), thorough((150, 140, 130), 5e-3)]
+)
 def test_signals_and_volumes(shape, precision):
     found = gj.estimate_blur(*a_pair(shape), precision=precision)
     assert found.part.is_reached

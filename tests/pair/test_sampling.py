@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.ndimage
+from cells import thorough
 from coarse_pairs import coarse_pair
 
 import gaussjax as gj
@@ -125,7 +126,7 @@ def test_another_kernel_convention_on_the_fine_grid_is_named(x64, rng):
 
 
 # Levels that are found and noise that correlates, each against its opposite: two programs of four.
-@pytest.mark.parametrize(("levels", "smoothing"), [("given", 0.0), ("estimate", 0.7)])
+@pytest.mark.parametrize(("levels", "smoothing"), [thorough("given", 0.0), ("estimate", 0.7)])
 def test_noise_of_both_images(levels, smoothing, x64, rng):
     fine, coarse = coarse_pair(1, 4, 64)
     noise = 0.1 * np.std(fine), 0.05 * np.std(fine)
