@@ -97,7 +97,7 @@ def test_the_sums_are_those_of_dense_algebra(x64, images):
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
-@pytest.mark.parametrize("nuisances", [PLAIN, BOTH, options(True)])
+@pytest.mark.parametrize("nuisances", [PLAIN, BOTH, options(True), options(False, True)])
 def test_the_root_is_exact_and_with_nuisances_where_it_is_near(x64, images, nuisances):
     a, b = images
     b = 0.8 * b if nuisances.gain else b
