@@ -94,7 +94,7 @@ class BlurModel:
 
     def box(self, lower, upper, dtype) -> tuple[jax.Array, jax.Array]:
         """Bounds on the vector, ``[k]`` each, from those on the variances."""
-        bounded = _are_bounded(self)
+        bounded = variances_along_axes(self)
         low = jnp.where(bounded, lower, jnp.asarray(-jnp.inf, dtype))
         high = jnp.where(bounded, upper, jnp.asarray(jnp.inf, dtype))
         if self.has_exponent:
@@ -181,13 +181,13 @@ class BlurModel:
         return jnp.real(change)
 
 
-def _are_bounded(model: BlurModel) -> np.ndarray:
-    """Which entries of its vector bounds on the variances are for, ``[k]``."""
-    bounded = np.arange(model.num_parameters) < model.num_variances
+def variances_along_axes(model: BlurModel) -> np.ndarray:
+    """Which entries of its vector are variances along axes, for which the bounds are, ``[k]``."""
+    along = np.arange(model.num_parameters) < model.num_variances
     if model.family == "full":  # off the diagonal either sign is right
         rows, columns = np.triu_indices(model.ndim)
-        bounded[: model.num_variances] = rows == columns
-    return bounded
+        along[: model.num_variances] = rows == columns
+    return along
 
 
 def prediction_margins(params: BlurParams, kernel: Kernel, largest: tuple[int, ...]) -> jax.Array:

@@ -9,6 +9,7 @@ from itertools import combinations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gaussjax.model.system_response import BlurModel
 from gaussjax.statistics.cause import Cause
@@ -42,6 +43,23 @@ def stencil(image: jax.Array, weights: Sequence[Sequence[float]]) -> jax.Array:
 def derivative(image: jax.Array, orders: Sequence[int]) -> jax.Array:
     """Partial derivative of these orders along the axes, on all pixels but a halo."""
     return stencil(image, [_DIFFERENCES[order] for order in orders])
+
+
+def by_variances(model: BlurModel, image: jax.Array) -> list[jax.Array]:
+    """Derivatives by the model's variances, as differences of neighbours.
+
+    Of an image on a box and a halo.
+    """
+    axes, units = range(model.ndim), model.spacing or (1.0,) * model.ndim
+
+    def d(*along):
+        scale = 0.5 / units[along[0]] ** 2 if along[0] == along[1] else 1.0
+        return scale * derivative(image, [along.count(axis) for axis in axes])
+
+    if model.family == "full":
+        return [d(a, b) for a, b in zip(*np.triu_indices(model.ndim), strict=True)]
+    along = [d(a, a) for a in axes]
+    return [_sum(along)] if model.is_isotropic else along
 
 
 def directions(

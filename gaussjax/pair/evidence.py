@@ -15,7 +15,7 @@ from gaussjax.model.system_response import BlurModel
 from gaussjax.numerics.linear_algebra import product
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.numerics.reductions import block_sums, totals
-from gaussjax.pair.departure_fields import HALO, box_shape, directions
+from gaussjax.pair.departure_fields import HALO, box_shape, by_variances, directions
 from gaussjax.pair.edge_information import RIM, EdgeInformation, edge_information
 from gaussjax.pair.filtered_noise import noise_gains
 from gaussjax.pair.informative_crop import Crop, densest_box
@@ -98,12 +98,13 @@ def gather_evidence(
     transforms = [forward_transform(weights * field, ndim) for field in fields]
     spectra = [squared_magnitude(each) for each in transforms]
     shape, size = frame.blurred.shape, frame.size
+    sharp = frame.blurred - frame.difference
     predicted = frame.blurred + residual - level_of(model, vector, frame)
     box = Box.densest(weights * fields[0] ** 2, size)
     # Pixels that see beyond the edge of a valid region are not compared.
     around = partial(box.around, wraps=frame.boundary != "valid")
     if frame.grid is None:
-        filtered = partial(of_box, around(frame.blurred - frame.difference, REACH))
+        filtered = partial(of_box, around(sharp, REACH))
     else:
         # Filters are on the grid of the reference.
         def filtered(gain, taps):
@@ -116,7 +117,7 @@ def gather_evidence(
     response, slopes = model.responses(vector, frame.reference_shape)
     levels, by_level = None, None
     if known is not None:
-        levels = grey_levels(frame.blurred - frame.difference, frame, known[0])
+        levels = grey_levels(sharp, frame, known[0])
         both = levels, grey_levels(frame.blurred, frame, known[0])
         by_level = level_sums(both, weights, fields, score, known[1], response, transforms)
     sums = _departure_sums(box, weights, fields, -score, [*found, *others], levelled, levels)
@@ -125,9 +126,9 @@ def gather_evidence(
     edge, rings = None, frame.boundary == "valid" and not model.kernel.is_finite
     # Another part of the frame than a crop may tell more.
     if is_whole and rings and len(fields) > 1 and not model.has_exponent:
-        edge = edge_information(
-            [box.of(x) for x in fields], box.of(weights), box.inside(RIM, weights.dtype)
-        )
+        own, inside = [box.of(x) for x in fields], box.inside(RIM, weights.dtype)
+        local = by_variances(model, around(sharp, HALO))
+        edge = edge_information(own, box.of(weights), inside, local)
     correlated = long_run(power, spectra, shape, jnp.maximum(count, 1))
     return Evidence(
         correlated=correlated.factors,

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
+from gaussjax.model.params import signed_square
 from gaussjax.model.swap import swap_pair, swap_params
 from gaussjax.model.system_response import BlurModel
 from gaussjax.model.transfer import axis_margins
@@ -154,7 +155,10 @@ def estimate_at(at: Optimum, found: Judged, swapped, low, high) -> BlurEstimate:
     margins = axis_margins(oriented, model.kernel, model.ndim)
     unrelated = _is_unrelated(model, summary, adequacy, left)
     edge = at.evidence.edge
-    rings = False if edge is None else edge.is_all(model.num_variances, model.ndim)
+    rings = False
+    if edge is not None:
+        least = jnp.min(signed_square(oriented.sigma(model.ndim)))
+        rings = edge.is_all(model, least)
     # Across grids there is a bound that nobody gave.
     lowest = -jnp.inf if at.ratios is None else LEAST_VARIANCE
     estimate = make_estimate(

@@ -76,7 +76,8 @@ def long_run(
     # Sums are means over the plane, of whose frequencies as many are independent as pixels are
     # compared. An exponential variable has twice the square of its mean.
     lost = 2 * both / known - share  # what the fit of J has taken out of the residual
-    chances = 2 * share, square / known**2
+    # Where chance has made a factor small, it has made what tells its chance small, too.
+    chances = 2 * share, jnp.maximum(2 * share, square / known**2)
     found = product * (1 + lost / num_pixels)
     factors = _factors(found, *(each / num_pixels for each in chances))
     return LongRun(factors, 0.5 * sums[0])

@@ -59,7 +59,8 @@ def long_run_factors(residual, jacobian, inside, shape):
         repeated = power.size / residual.size
         lost = repeated * np.sum(2 * part * both - part**2)
         found = np.sum(part * power) / np.mean(power) * (1 + lost)
-        chances = repeated * np.sum(2 * part**2), repeated * np.sum(both**2)
+        chance = repeated * np.sum(2 * part**2)
+        chances = chance, max(chance, repeated * np.sum(both**2))
         where = column**2 / np.sum(column**2)
         by_chance = 2 * np.sum(where**2)
         uneven = np.sum(where * residual**2) / np.mean(residual**2) * (1 + by_chance / 2)

@@ -71,7 +71,8 @@ def test_it_is_the_variance_with_the_covariances_of_the_residual(shape, rng, x64
     parts, both = spectrum / np.sum(spectrum), spectrum * noise / np.sum(spectrum * noise)
     # The covariance of an ordinate with the moved field, twice, less the field's own power.
     found *= 1 + 2 * np.sum(both * parts) - np.sum(parts**2)
-    expected = shrunk(found, 2 * np.sum(parts**2), np.sum(both**2))
+    chance = 2 * np.sum(parts**2)
+    expected = shrunk(found, chance, max(chance, np.sum(both**2)))
     np.testing.assert_allclose(factor_of_spectrum(residual, field), expected, rtol=1e-10)
 
 
