@@ -78,8 +78,9 @@ def long_run(
     lost = 2 * both / known - share  # what the fit of J has taken out of the residual
     # Where chance has made a factor small, it has made what tells its chance small, too.
     chances = 2 * share, jnp.maximum(2 * share, square / known**2)
-    found = product * (1 + lost / num_pixels)
-    factors = _factors(found, *(each / num_pixels for each in chances))
+    independent = jnp.asarray(num_pixels, product.dtype)
+    found = product * (1 + lost / independent)
+    factors = _factors(found, *(each / independent for each in chances))
     return LongRun(factors, 0.5 * sums[0])
 
 
