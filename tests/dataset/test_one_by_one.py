@@ -81,7 +81,7 @@ def pairs_for(options, count):
 # Those of one option each are fitted to sets of several pairs below.
 @pytest.mark.parametrize(
     "name",
-    [thorough("shift"), thorough("absolute"), "function", thorough("estimate"), "noise and all"],
+    [*map(thorough, ("shift", "absolute", "function", "estimate")), "noise and all"],
 )
 def test_a_set_of_one_pair_is_that_pair(name):
     ((_, a, b),) = pairs_for(OPTIONS[name], 1)
