@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy.ndimage
 from photograph_pairs import SIZE, crops, fitted
+from problems import periodic_blur
 
-import gaussjax
 from gaussjax.dataset.fit import fit_dataset
 
 NOISE = 0.002
@@ -67,7 +67,7 @@ def test_a_periodic_set_needs_no_window(x64):
     rng = np.random.default_rng(3)
     a = rng.normal(size=(20, SIZE, SIZE))
     # The options of tests/dataset/test_fit.py.
-    pairs = [(f"{k}", x, np.asarray(gaussjax.blur(x, 1.5))) for k, x in enumerate(a)]
+    pairs = [(f"{k}", x, periodic_blur(x, 1.5**2 * np.eye(2))) for k, x in enumerate(a)]
     found = fit_dataset(pairs, boundary="periodic").transfer
     np.testing.assert_allclose(found.shares.linear, 1, atol=1e-5)
     np.testing.assert_allclose(found.transfer, found.fitted, atol=1e-4)
