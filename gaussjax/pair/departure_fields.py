@@ -4,12 +4,11 @@ All are finite differences of the prediction and products with coordinates: none
 """
 
 from collections.abc import Iterable, Sequence
-from functools import reduce
-from itertools import combinations
+from functools import partial, reduce
+from itertools import combinations, combinations_with_replacement
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from gaussjax.model.system_response import BlurModel
 from gaussjax.statistics.cause import Cause
@@ -45,20 +44,21 @@ def derivative(image: jax.Array, orders: Sequence[int]) -> jax.Array:
     return stencil(image, [_DIFFERENCES[order] for order in orders])
 
 
+def _along(image: jax.Array, *axes: int) -> jax.Array:
+    """Derivative once along each of these axes, which may be the same."""
+    return derivative(image, [axes.count(axis) for axis in range(image.ndim)])
+
+
 def by_variances(model: BlurModel, image: jax.Array) -> list[jax.Array]:
     """Derivatives by the model's variances, as differences of neighbours.
 
     Of an image on a box and a halo.
     """
     axes, units = range(model.ndim), model.spacing or (1.0,) * model.ndim
-
-    def d(*along):
-        scale = 0.5 / units[along[0]] ** 2 if along[0] == along[1] else 1.0
-        return scale * derivative(image, [along.count(axis) for axis in axes])
-
+    along = [0.5 / units[a] ** 2 * _along(image, a, a) for a in axes]
     if model.family == "full":
-        return [d(a, b) for a, b in zip(*np.triu_indices(model.ndim), strict=True)]
-    along = [d(a, a) for a in axes]
+        pairs = combinations_with_replacement(axes, 2)
+        return [along[a] if a == b else _along(image, a, b) for a, b in pairs]
     return [_sum(along)] if model.is_isotropic else along
 
 
@@ -74,9 +74,7 @@ def directions(
     ndim = model.ndim
     axes = range(ndim)
 
-    def d(*along):
-        return derivative(predicted, [along.count(axis) for axis in axes])
-
+    d = partial(_along, predicted)
     here = d()
     slopes = [d(a) for a in axes]
     bends = {(a, a): d(a, a) for a in axes}

@@ -38,9 +38,7 @@ RIM = 4
 _LARGEST_CHANGE = 10.0
 # Without the highest frequency of an axis.
 _BINOMIAL = (0.25, 0.5, 0.25)
-
-
-# Of differences, at the highest frequency; without a blur.
+# The ratio of differences for a scene at the highest frequency, without a blur.
 _OF_DIFFERENCES = (math.pi**2 / 4) ** 2
 
 
@@ -58,7 +56,7 @@ class EdgeInformation:
 
         Args:
             model: whose vector the slopes are of.
-            least: principal variance of the blur, px^2.
+            least: the least principal variance of the blur, px^2.
         """
         variances, along = slice(model.num_variances), variances_along_axes(model)
         errors = jax.vmap(diagonal)(jax.vmap(inverse_small)(self.information))
