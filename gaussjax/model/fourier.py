@@ -114,8 +114,39 @@ def angular_frequencies(image_shape: tuple[int, ...], dtype) -> list[jax.Array]:
 
 def shift_phase(shift: jax.Array, image_shape: tuple[int, ...]) -> jax.Array:
     """``exp(-i w . shift)`` on the half-plane grid, for a shift in px, ``[ndim]``."""
-    w = angular_frequencies(image_shape, shift.dtype)
-    return unit_phase(reduce(jnp.add, (-s * wj for s, wj in zip(shift, w, strict=True))))
+    return outer_product(shift_factors(shift, image_shape))
+
+
+def shift_factors(
+    shift: jax.Array, image_shape: tuple[int, ...], order: int = 0
+) -> list[jax.Array]:
+    """``exp(-i w_j shift_j)`` along every axis, or its first derivative by the shift; vectors.
+
+    The Nyquist frequency stands for both signs, whose mean is real: with the phase of one sign
+    alone, what is there would move along the other axes.
+    """
+    factors = []
+    for axis, w in enumerate(angular_frequencies(image_shape, shift.dtype)):
+        w = w.reshape(-1)
+        even, odd = jnp.cos(shift[axis] * w), -jnp.sin(shift[axis] * w)
+        if order:
+            even, odd = w * odd, -w * even
+        is_nyquist = 2 * frequency_indices(image_shape)[axis] == image_shape[axis]
+        factors.append(jax.lax.complex(even, jnp.where(is_nyquist, 0, odd)))
+    return factors
+
+
+def shift_slopes(shift: jax.Array, image_shape: tuple[int, ...]) -> list[jax.Array]:
+    """The derivatives of :func:`shift_phase` by the shift."""
+    factors, slopes = (shift_factors(shift, image_shape, order) for order in (0, 1))
+    return [
+        outer_product([*factors[:k], slope, *factors[k + 1 :]]) for k, slope in enumerate(slopes)
+    ]
+
+
+def outer_product(factors: Sequence[jax.Array]) -> jax.Array:
+    """The product of vectors, each along an axis of its own."""
+    return reduce(multiply, (along_axis(f, k, len(factors)) for k, f in enumerate(factors)))
 
 
 def half_plane_weights(image_shape: tuple[int, ...], dtype) -> jax.Array:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gaussjax.model.fourier import angular_frequencies, multiply, shift_phase
+from gaussjax.model.fourier import multiply, shift_phase, shift_slopes
 from gaussjax.model.generalised_gaussian import LARGEST_EXPONENT, LEAST_EXPONENT, tail_margins
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.options import GENERALISED, AnyFamily
@@ -155,9 +155,9 @@ class BlurModel:
         slopes += [multiply(shifted, plain)] if self.gain else []
         slopes += [jnp.zeros_like(response)] if self.offset else []
         slopes += by_each[p:]
-        if self.shift:
-            turned = -1j * response
-            slopes += [multiply(w, turned) for w in angular_frequencies(shape, vector.dtype)]
+        if params.shift is not None:
+            whole = plain if params.gain is None else params.gain * plain
+            slopes += [multiply(x, whole) for x in shift_slopes(params.shift, shape)]
         slopes += [jnp.zeros_like(response)] * (2 * self.motion)
         return response, jnp.stack(slopes)
 

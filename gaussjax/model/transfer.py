@@ -21,8 +21,8 @@ from gaussjax.model.fourier import (
     frequency_indices,
     inverse_transform,
     multiply,
+    shift_factors,
     shift_phase,
-    unit_phase,
 )
 from gaussjax.model.generalised_gaussian import check_supported, radial_transfer
 from gaussjax.model.kernels import Kernel, as_kernel, axis_transfer, nominal_sigma
@@ -162,8 +162,7 @@ def response_factors(
     if params.gain is not None:
         factors[0] = params.gain * factors[0]
     if params.shift is not None:
-        w = angular_frequencies(image_shape, params.shift.dtype)
-        phases = (unit_phase(-s * wj.reshape(-1)) for s, wj in zip(params.shift, w, strict=True))
+        phases = shift_factors(params.shift, image_shape)
         factors = [multiply(factor, phase) for factor, phase in zip(factors, phases, strict=True)]
     return factors
 

@@ -31,10 +31,10 @@ import jax
 import jax.numpy as jnp
 
 from gaussjax.model.fourier import (
-    angular_frequencies,
     half_plane_weights,
     multiply,
     shift_phase,
+    shift_slopes,
     squared_magnitude,
 )
 from gaussjax.model.transfer_spline import NUM_ORDERS, Terms, TransferSpline
@@ -180,9 +180,10 @@ class TransferEquations:
 
     def shift_step(self, change: jax.Array, residual: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Change of the shift by least squares, px, and its covariance over the noise level."""
-        waves = angular_frequencies(self.spline.image_shape, self.window.dtype)
-        turned = 1j * multiply(1 + change, self.moved)
-        fields = [self.centred(self.layout.image(multiply(-wave, turned))) for wave in waves]
+        assert self.shift is not None
+        filtered = multiply(1 + change, self.frame.a)
+        slopes = shift_slopes(self.shift, self.spline.image_shape)
+        fields = [self.centred(self.layout.image(slope * filtered)) for slope in slopes]
         rows = jnp.stack([field.reshape(-1) for field in fields])
         weighted = rows * self.window.reshape(1, -1)
         matrix = product(weighted, rows.T)

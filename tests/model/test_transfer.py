@@ -164,6 +164,17 @@ def test_gain_offset_and_shift(dtype, tolerance, rng):
     np.testing.assert_allclose(gj.blur(image, params), expected, atol=10 * tolerance)
 
 
+@pytest.mark.parametrize("shape", SHAPES[1:], ids=str)
+def test_a_shift_by_part_of_a_pixel_is_the_same_along_every_axis(shape, dtype, tolerance, rng):
+    # The Nyquist frequency of an even axis has no sign of its own.
+    image = rng.normal(size=shape).astype(dtype)
+    shift = np.array([0.4, -1.3, 0.7], dtype)[: len(shape)]
+    there = gj.BlurParams(np.full(1, 0.1, dtype), shift=shift)
+    turned = gj.BlurParams(np.full(1, 0.1, dtype), shift=shift[::-1])
+    expected = gj.blur(image, there)
+    np.testing.assert_allclose(gj.blur(image.T, turned).T, expected, atol=tolerance)
+
+
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_gradient_is_the_finite_difference(kernel, x64, rng):
     image = rng.normal(size=(16, 17))

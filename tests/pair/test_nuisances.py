@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 from cells import thorough
-from problems import photograph
+from problems import natural_scene, photograph
 
 import gaussjax as gj
 from gaussjax.statistics.verdict import Verdict
@@ -93,3 +93,17 @@ def test_error_bars_are_the_scatter(x64):
         values = np.stack([getattr(e.params, name) for e in estimates]).reshape(draws, -1)
         bars = np.stack([getattr(e.standard_error, name) for e in estimates]).reshape(draws, -1)
         np.testing.assert_allclose(values.std(axis=0), bars.mean(axis=0), rtol=0.3)
+
+
+def test_a_shift_by_part_of_a_pixel_is_not_taken_for_blur():
+    # What lies at the Nyquist frequency of an even axis moves neither way: with the phase of one
+    # sign it would be noise in the prediction, which reads as more blur.
+    waves = [2 * np.pi * np.fft.fftfreq(161).reshape(shape) for shape in ((-1, 1), (1, -1))]
+    filtered = np.exp(-0.5 * 0.45**2 * sum(w**2 for w in waves) + 1j * (0.4 * waves[0] - waves[1]))
+    inside, errors = (slice(48, 112),) * 2, []
+    for seed in range(8):
+        scene = natural_scene((161, 161), seed, slope=0.8)
+        blurred = np.fft.ifftn(np.fft.fftn(scene) * filtered).real
+        images = (image[inside].astype(np.float32) for image in (scene, blurred))
+        errors.append(gj.estimate_blur(*images, shift=True).sigma / 0.45 - 1)
+    assert abs(np.mean(errors)) < 2e-3
