@@ -37,3 +37,5 @@ class Cause(Code):
 
 # Causes that tell of images that do not lie on each other.
 MOVES = Cause.SHIFT, Cause.ROTATION, Cause.SCALE
+# Causes that tell of another kernel than a Gaussian, to which there is a nearest one all the same.
+SHAPES = Cause.KERNEL, Cause.ASYMMETRY

@@ -82,8 +82,6 @@ def make_estimate(
         judged = _judgement(departures, params, sigma, variance_se, ndim)
         model_error = sigma_error(sigma, judged.variance_error)
         adequacy = _judged(adequacy, judged, sigma, variance_se, status)
-        if params.gain is not None:
-            adequacy = _with_inverted(adequacy, params.gain < 0)
     return BlurEstimate(
         params=params,
         standard_error=standard_error,
@@ -147,7 +145,8 @@ def _judgement(
     """What departures whose effects are on the vector amount to."""
     both = departures.effects, departures.left
     effects, left = (_effects_on_variance(params, each, sigma.shape, ndim) for each in both)
-    return judge(told_apart(departures), effects, left, sigma, variance_se)
+    inverted = False if params.gain is None else params.gain < 0
+    return judge(told_apart(departures), effects, left, sigma, variance_se, inverted)
 
 
 def _judged(
@@ -160,17 +159,6 @@ def _judged(
         verdict=_final_verdict(verdict, sigma, variance_se, status),
         p_value=judged.p_value,
         cause=jnp.where(judged.cause == Cause.NONE, adequacy.cause, judged.cause),
-    )
-
-
-def _with_inverted(adequacy: Adequacy, inverted: jax.Array) -> Adequacy:
-    """No blur inverts the contrast, however well a negative gain explains it."""
-    explained = (adequacy.verdict == Verdict.EXPLAINED) | (adequacy.verdict == Verdict.SHARPER)
-    poorly = jnp.int32(Verdict.EXPLAINED_POORLY)
-    return replace(
-        adequacy,
-        verdict=jnp.where(inverted & explained, poorly, adequacy.verdict),
-        cause=jnp.where(inverted, jnp.int32(Cause.INVERTED), adequacy.cause),
     )
 
 

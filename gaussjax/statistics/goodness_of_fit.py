@@ -1,12 +1,14 @@
 """Goodness of fit: what a fit leaves unexplained, and a verdict on it."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from gaussjax.model.array_checks import is_traced
 from gaussjax.numerics.pytree import pytree
-from gaussjax.statistics.cause import MOVES, Cause
+from gaussjax.statistics.cause import MOVES, SHAPES, Cause
 from gaussjax.statistics.covariance import variance_error
 from gaussjax.statistics.departures import Departures
 from gaussjax.statistics.optimum_summary import Summary
@@ -128,26 +130,34 @@ def judge(
     left: jax.Array,
     sigma: jax.Array,
     variance_se: jax.Array,
+    inverted: jax.Array | bool,
 ) -> Judgement:
     """Verdict by significance and effect: what is significant has to matter, too.
 
     The effects, and those ``left`` beside what explains most, are sizes, px^2, ``[*sigma, m]``;
-    ``variance_se`` is the standard error of the variance by noise, px^2.
+    ``variance_se`` is the standard error of the variance by noise, px^2. Contrast that is
+    ``inverted`` is no blur, however well a negative gain explains it.
+
+    Sigma is that of the nearest Gaussian. A kernel of another shape has one, too: where it explains
+    most and is a reason for doubt, the verdict tells of it, and it does not widen the interval.
     """
     significant = departures.significant
     # The others tell the same departure less clearly.
     named = jnp.where(jnp.any(significant), significant, departures.possible)
     first = jnp.argmax(jnp.where(named, departures.shares, -1))
-    error = jnp.max(jnp.where(departures.possible, left, 0), axis=-1)
-    serious = jnp.max(jnp.where(significant & departures.serious, effects, 0), axis=-1)
-    tolerable = variance_error(sigma, jnp.maximum(_TOLERABLE * jnp.abs(sigma), _TOLERABLE))
-    matters = jnp.any(serious > jnp.maximum(variance_se, tolerable))
     cause = jnp.where(
         jnp.any(named),
-        jnp.asarray([int(cause) for cause in departures.causes], jnp.int32)[first],
+        jnp.asarray([int(each) for each in departures.causes], jnp.int32)[first],
         jnp.int32(Cause.NONE),
     )
-    moved = jnp.any(cause == jnp.asarray([int(move) for move in MOVES], jnp.int32))
+    cause = jnp.where(inverted, jnp.int32(Cause.INVERTED), cause)
+    serious = jnp.max(jnp.where(significant & departures.serious, effects, 0), axis=-1)
+    tolerable = variance_error(sigma, jnp.maximum(_TOLERABLE * jnp.abs(sigma), _TOLERABLE))
+    matters = jnp.any(serious > jnp.maximum(variance_se, tolerable)) | inverted
+    is_shape = np.asarray([each in SHAPES for each in departures.causes])
+    told = is_shape & (_is_among(cause, SHAPES) & matters)
+    error = jnp.max(jnp.where(departures.possible & ~told, left, 0), axis=-1)
+    moved = _is_among(cause, MOVES)
     doubted = jnp.where(moved, jnp.int32(Verdict.MISALIGNED), jnp.int32(Verdict.EXPLAINED_POORLY))
     return Judgement(
         p_value=jnp.min(departures.p_values),
@@ -155,6 +165,10 @@ def judge(
         variance_error=error,
         verdict=jnp.where(matters, doubted, jnp.int32(Verdict.EXPLAINED)),
     )
+
+
+def _is_among(cause: jax.Array, causes: Sequence[Cause]) -> jax.Array:
+    return jnp.any(cause == jnp.asarray([int(each) for each in causes], jnp.int32))
 
 
 def worse(first: jax.Array, second: jax.Array) -> jax.Array:

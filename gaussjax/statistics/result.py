@@ -52,7 +52,8 @@ class BlurEstimate(Batch):
             With ``params.spacing`` in its unit, as errors, widths and ``mtf50`` are.
         sigma_standard_error: of ``sigma`` by noise, px, by propagation of the variance's.
         sigma_model_error: px by which the most harmful significant departure from the model may
-            move sigma; 0 where none is significant, and from spectra, which keep no pixels.
+            move sigma, that of the nearest Gaussian: of another shape of the kernel the verdict
+            tells; 0 where none is significant, and from spectra, which keep no pixels.
         covariance_matrix: of the Gaussian, px^2, ``[ndim, ndim]``; generalised: ``s |s|`` times I.
         loss: half the sum of squared residuals over the compared pixels, in pixel units squared.
         noise_variance: residual variance per compared pixel, degrees of freedom removed. It and the
@@ -252,6 +253,9 @@ def printed_rows(
         verdict = f"{adequacy.message}"
         if family == GENERALISED:
             verdict = verdict.replace("a Gaussian", "a generalised Gaussian")
+        doubted = not estimate.status and adequacy.verdict not in TRUSTED
+        if doubted and adequacy.cause and not _counts_model(estimate):
+            verdict += f": {adequacy.cause_message}"
         (rows if adequacy.verdict in TRUSTED else problems).append(("verdict", verdict))
     status = "status", f"{int(estimate.status)} {estimate.message}"
     (problems if estimate.status else rows).append(status)
@@ -264,7 +268,7 @@ def _widths(estimate: BlurEstimate, spacing_unit: str) -> list[Row]:
     """Sigma and FWHM, and what else a kernel's width is."""
     adequacy = estimate.adequacy
     by_noise, by_model = estimate.sigma_standard_error, estimate.sigma_model_error
-    by_both = adequacy is not None and bool(np.any(by_model > WORTH_TELLING * by_noise))
+    by_both = _counts_model(estimate)
     sigma = with_errors(estimate.sigma, by_noise, by_model if by_both else 0.0)
     if adequacy is not None and by_both:
         sizes = ", ".join(map(as_error, np.atleast_1d(by_model)))
@@ -280,6 +284,12 @@ def _widths(estimate: BlurEstimate, spacing_unit: str) -> list[Row]:
         parts = ", ".join(_energy(estimate, fraction) for fraction in (0.5, 0.8))
         rows += [("energy", parts), ("exponent", f"{estimate.gaussianity}")]
     return rows
+
+
+def _counts_model(estimate: BlurEstimate) -> bool:
+    """Whether the model error is large enough to be printed, with the cause."""
+    by_noise, by_model = estimate.sigma_standard_error, estimate.sigma_model_error
+    return estimate.adequacy is not None and bool(np.any(by_model > WORTH_TELLING * by_noise))
 
 
 def _residual(estimate: BlurEstimate) -> list[Row]:

@@ -33,10 +33,10 @@ def departures(z_scores, shares=(0.1, 0.1, 0.1), serious=(True, True, True), cau
     )
 
 
-def judged(found, effects, sigma=SIGMA, variance_se=VARIANCE_SE, left=None):
+def judged(found, effects, sigma=SIGMA, variance_se=VARIANCE_SE, left=None, *, inverted=False):
     left = effects if left is None else left
     sizes = (jnp.asarray(each) for each in (effects, left, sigma, variance_se))
-    return judge(found, *sizes)
+    return judge(found, *sizes, inverted)
 
 
 def test_what_a_certain_departure_explains_is_doubted_but_does_not_widen_the_interval(x64):
@@ -96,6 +96,33 @@ def test_the_cause_is_what_explains_most_and_the_error_that_of_the_most_harmful(
     assert judged(
         replace(found, z_scores=jnp.asarray([9.0, 1.0, 30.0])), [0.9, 0.3, 0.6]
     ).cause == (Cause.KERNEL)
+
+
+@pytest.mark.parametrize("shape", [Cause.KERNEL, Cause.ASYMMETRY])
+def test_another_kernel_is_doubted_but_has_a_nearest_gaussian(shape, x64):
+    causes, shares, effects = (Cause.TONE, shape, Cause.OFFSET), (0.1, 0.4, 0.2), [0.3, 0.9, 0.2]
+    found = departures([9.0, 9.0, 0.0], shares, causes=causes)
+    judgement = judged(found, effects)
+    assert judgement.cause == shape
+    assert judgement.verdict == Verdict.EXPLAINED_POORLY
+    # That of the other departure remains.
+    np.testing.assert_allclose(judgement.variance_error, 0.3)
+    # What looks like another kernel beside a departure that explains more may be that one.
+    other = replace(found, shares=jnp.asarray([0.5, 0.4, 0.2]))
+    np.testing.assert_allclose(judged(other, effects).variance_error, 0.9)
+    # What the verdict does not tell the interval holds.
+    small = judged(found, [0.0, 0.5 * VARIANCE_SE, 0.0])
+    assert small.verdict == Verdict.EXPLAINED
+    np.testing.assert_allclose(small.variance_error, 0.5 * VARIANCE_SE)
+
+
+def test_no_gaussian_is_near_where_the_contrast_is_inverted(x64):
+    judgement = judged(departures([0.0, 0.0, 9.0]), [0.0, 0.0, 0.9], inverted=jnp.asarray(True))
+    assert judgement.cause == Cause.INVERTED
+    assert judgement.verdict == Verdict.EXPLAINED_POORLY
+    np.testing.assert_allclose(judgement.variance_error, 0.9)
+    nothing = judged(departures([0.0, 0.0, 0.0]), [0.0, 0.0, 0.0], inverted=jnp.asarray(True))
+    assert nothing.verdict == Verdict.EXPLAINED_POORLY
 
 
 def test_what_is_not_serious_widens_the_interval_only(x64):
