@@ -33,6 +33,7 @@ from gaussjax.model.system_response import BlurModel, prediction_margins
 from gaussjax.model.transfer import axis_margins, known_reach, system_response
 from gaussjax.numerics.sharding import automatic_sharding
 from gaussjax.pair.frame import Frame, centre_and_scale, frame_window, make_frame
+from gaussjax.pair.wrapped_tails import wrapped_tails, wraps_tails
 
 
 def predict(params: BlurParams, frame: Frame, kernel: Kernel, reach: int) -> jax.Array:
@@ -95,6 +96,8 @@ def residual_and_fields(
         fields.insert(p, (sharp + change) / jnp.where(gain == 0, 1, gain))
     slopes, added = jax.jacfwd(lambda v: (_added(model, v, frame),) * 2, has_aux=True)(vector)
     residual = change + plane_image(added, change.shape) - frame.difference
+    if wraps_tails(model, frame):
+        residual = residual - wrapped_tails(model, vector, frame)
     planes = (plane_image(slopes[:, k], change.shape) for k in range(len(fields)))
     fields = [x + more for x, more in zip(fields, planes, strict=True)]
     if model.motion:
