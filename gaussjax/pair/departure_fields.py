@@ -9,6 +9,7 @@ from itertools import combinations, combinations_with_replacement
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gaussjax.model.system_response import BlurModel
 from gaussjax.statistics.cause import Cause
@@ -108,6 +109,41 @@ def directions(
     found.append((Cause.TONE, here**2))
     causes, fields = zip(*found, strict=True)
     return list(causes), list(fields)
+
+
+def smears(
+    model: BlurModel, causes: Sequence[Cause], steps: Sequence[float], extents: Sequence[float]
+) -> np.ndarray:
+    """What displacements of strength 1 add to the vector as a blur, ``[k, m]``; 0 of other causes.
+
+    On average over the frame a displacement d passes ``E cos(w . d) = 1 - E (w . d)^2 / 2``, so
+    that the variance along an axis grows by the mean of d^2. That of a rotation and of a change of
+    scale are a third of what it is at the frame's edge.
+
+    Args:
+        model: of the blur.
+        causes: of the directions, in their order.
+        steps: px of the reference in one of the residual, per axis.
+        extents: of the frame, per axis, in those of the part on which the directions are.
+    """
+    units = np.asarray(steps) * (model.spacing or 1.0)
+    axes, third = np.eye(model.ndim), np.asarray(extents) ** 2 / 3
+    pairs = combinations(range(model.ndim), 2)
+    squares = {
+        Cause.SHIFT: iter(axes),
+        Cause.ROTATION: (third[b] * axes[a] + third[a] * axes[b] for a, b in pairs),
+        Cause.SCALE: iter([third]),
+    }
+    found = np.zeros((model.num_parameters, len(causes)))
+    if model.has_exponent:
+        return found
+    for j, cause in enumerate(causes):
+        if cause in squares:
+            along = units**2 * next(squares[cause])
+            if model.family == "full":
+                along = np.diag(along)[np.triu_indices(model.ndim)]
+            found[: model.num_variances, j] = np.mean(along) if model.is_isotropic else along
+    return found
 
 
 def _sum(images: Iterable[jax.Array]) -> jax.Array:

@@ -104,6 +104,18 @@ class DepartureSums:
     # what rounding by grey levels adds to the variances of the scores, at first the sums of the
     # squares of their sums over levels; None: nothing, `[m]`
     coherent: jax.Array | None = None
+    # what displacements of strength 1 add to the vector as a blur; None: nothing, `[k, m]`
+    smears: jax.Array | None = None
+
+    @property
+    def effects(self) -> jax.Array:
+        """On the fitted parameters, of first order, and of displacements of second, ``[k, m]``."""
+        effects = self.beside.effects
+        if self.smears is None:
+            return effects
+        return (
+            effects + jnp.where(effects < 0, -1, 1) * self.smears * self.beside.strengths[None] ** 2
+        )
 
     def part(self, some: slice) -> Self:
         """Of some of the directions."""
@@ -114,6 +126,7 @@ class DepartureSums:
             mixed=self.mixed[:, some],
             powers=self.powers[some],
             levels=self.levels[some],
+            smears=None if self.smears is None else self.smears[:, some],
             spread=self.spread.part(some),
         )
 
@@ -191,7 +204,7 @@ def directed(sums: DepartureSums, rounding: float, causes: Sequence[Cause]) -> D
     deviates = _deviates(sums, rounding)
     found = Departures(
         z_scores=jnp.abs(deviates),
-        effects=sums.beside.effects,
+        effects=sums.effects,
         shares=_shares(sums),
         serious=jnp.ones(deviates.shape, bool),
         additive=deviates,

@@ -11,7 +11,7 @@ import scipy.stats
 from problems import periodic_blur, photograph
 
 import gaussjax as gj
-from gaussjax.statistics.cause import Cause
+from gaussjax.statistics.cause import MOVES, Cause
 from gaussjax.statistics.verdict import Verdict
 
 SIZE, SIGMA, NOISE = 96, 1.2, 0.005
@@ -88,6 +88,7 @@ def estimates(name, dtype):
     return {k: jax.tree.map(lambda leaf, i=i: leaf[i], batch) for i, k in enumerate(keys)}
 
 
+estimated = jax.jit(gj.estimate_blur)
 many = jax.jit(jax.vmap(gj.estimate_blur))
 
 
@@ -115,6 +116,33 @@ def test_the_interval_covers_what_noise_alone_would_not(spoil, name, dtype):
         assert estimate.sigma_model_error > 0
         assert f"(model: {estimate.adequacy.cause_message})" in str(estimate)
     assert ("(model:" in str(estimate)) == (spoil != "nothing")
+
+
+def displaced(image, angle, scale, shift):
+    """Turned by an angle in rad, and scaled, about the centre, and moved by some px."""
+    matrix = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    centre = (np.array(image.shape) - 1) / 2
+    return scipy.ndimage.affine_transform(image, matrix, centre - matrix @ centre + shift, order=5)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "noise"])
+@pytest.mark.parametrize("sigma", [0.6, 1.0])
+@pytest.mark.parametrize(
+    "motion",
+    [(0, 1, (0.2, 0.15)), (0.007, 1, (0, 0)), (0, 1.006, (0, 0))],
+    ids=["shift", "rotation", "scale"],
+)
+def test_what_a_displacement_smears_is_counted(motion, sigma, name, rng):
+    scene = rng.normal(size=(261, 261)) if name == "noise" else photograph(name)[60:321, 90:351]
+    blurred = displaced(periodic_blur(scene, sigma**2 * np.eye(2)), *motion)
+    noise = 0.002 * scene.std() * rng.normal(size=(SIZE, SIZE))
+    pair = (image.astype(np.float32) for image in (crop(scene), crop(blurred) + noise))
+    estimate = jax.device_get(estimated(*pair))
+    assert Cause(int(estimate.adequacy.cause)) in MOVES
+    # Nearly all of the error.
+    model_error = 2 * estimate.sigma * estimate.sigma_model_error
+    added = estimate.sigma**2 - sigma**2
+    assert 0.3 * added < model_error < 4 * added
 
 
 @pytest.mark.parametrize("spoil", ["shift", "noise"])

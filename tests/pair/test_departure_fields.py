@@ -1,6 +1,6 @@
 """Directions of departure: differences of the prediction against what they stand for."""
 
-from itertools import product
+from itertools import combinations_with_replacement, product
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ import pytest
 
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.system_response import BlurModel
-from gaussjax.pair.departure_fields import HALO, box_shape, derivative, directions
+from gaussjax.pair.departure_fields import HALO, box_shape, derivative, directions, smears
 from gaussjax.pair.evidence import causes
 from gaussjax.statistics.cause import Cause
 
@@ -162,3 +162,30 @@ def test_a_box_is_as_large_and_as_even_as_it_may(shape, expected):
     box = box_shape(shape, 2**13)
     assert box == expected
     assert np.prod(box) <= 2**13
+
+
+@pytest.mark.parametrize("family", ["isotropic", "axis_aligned", "full"])
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_a_displacement_smears_by_the_mean_of_its_square(ndim, family, x64):
+    steps, extents, size = (2.0, 3.0, 1.0)[:ndim], (1.0, 1.5, 2.0)[:ndim], 24
+    fitted = model(ndim, family, gain=True)
+    grid = np.meshgrid(*[np.arange(size) + 0.5] * ndim, indexing="ij", sparse=True)
+    position = [e * (2 * x / size - 1) for e, x in zip(extents, grid, strict=True)]
+    wide = np.meshgrid(*[np.arange(-HALO, size + HALO)] * ndim, indexing="ij")
+    kinds, squares = causes(fitted), []
+    for step, ramp in zip(steps, wide, strict=True):
+        # Of a ramp a field of displacement leaves its own part along that axis.
+        _, moved = directions(fitted, ramp.astype(float), 0.0, position)
+        squares.append([np.mean((step * np.asarray(field)) ** 2) for field in moved])
+    moves = np.asarray([kind in (Cause.SHIFT, Cause.ROTATION, Cause.SCALE) for kind in kinds])
+    along = np.where(moves, squares, 0)
+    expected = {
+        "isotropic": np.mean(along, axis=0, keepdims=True),
+        "axis_aligned": along,
+        "full": np.stack(
+            [along[a] * (a == b) for a, b in combinations_with_replacement(range(ndim), 2)]
+        ),
+    }[family]
+    found = smears(fitted, kinds, steps, extents)
+    np.testing.assert_allclose(found[:-1], expected, rtol=2 / size**2)
+    assert not found[-1].any()  # the gain

@@ -101,7 +101,7 @@ def test_levels_are_weighed_by_their_likelihoods(rng, strength):
     np.testing.assert_allclose(found.by_power, (1 - rounded) * (factor - 1), rtol=1e-9)
 
 
-@pytest.mark.parametrize("options", [{}, {"family": "diagonal", "gain": True, "shift": True}])
+@pytest.mark.parametrize("options", [{}, {"family": "axis_aligned", "gain": True, "shift": True}])
 @pytest.mark.usefixtures("x64")
 def test_errors_of_levels_move_the_optimum_as_they_tell(rng, options):
     scene, _ = discs(3, 1.5, size=80)
