@@ -69,6 +69,8 @@ def judged(at: Optimum) -> Judged:
     correlated = 1.0 if departures is not None else evidence.correlated
     factors = jnp.sqrt(correlated * evidence.uneven.factors)
     scatter = scatter * jnp.outer(factors, factors)
+    if at.tails is not None:
+        scatter = scatter + at.tails
     if departures is None:
         if evidence.levels is not None:
             flat = coherence(evidence.levels, summary, at.rounding)

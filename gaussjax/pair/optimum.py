@@ -20,6 +20,7 @@ from gaussjax.pair.least_squares import LeastSquares
 from gaussjax.pair.objective import Fit, Objective
 from gaussjax.pair.robust import Robust
 from gaussjax.pair.tiled_least_squares import TiledLeastSquares
+from gaussjax.pair.wrapped_tails import tail_scatter, wraps_tails
 from gaussjax.statistics.departures import Departures, directed
 from gaussjax.statistics.long_run_covariance import power_unevenness, tapered_uneven_factors
 from gaussjax.statistics.optimum_summary import Summary
@@ -41,6 +42,8 @@ class Optimum:
     # of a residual whose spectrum is known, which are then all that there are
     departures: Departures | None
     leakage: Leakage | None  # of what lies beyond the frame, where a kernel reaches so far
+    # covariance of the score by it, where a shift brings it in, `[k, k]`
+    tails: jax.Array | None
     largest_margins: jax.Array  # px per axis that leave enough pixels to compare
     model: BlurModel = static()  # without anything that depends on the frame's shape
     ratios: tuple[float, ...] | None = static(default=None)  # fine px per px, across grids
@@ -75,12 +78,24 @@ def find_optimum(objective: Objective, pair: Pair, fit: Fit, crop: Crop, known) 
         evidence=evidence,
         departures=departures,
         leakage=leakage(objective, pair, fit),
+        tails=_tails(objective, fit),
         largest_margins=jnp.asarray(largest, jnp.int32),
         model=replace(model, reach=0, largest_margins=(0,) * model.ndim),
         ratios=None if pair.grid is None else pair.grid.steps,
         estimates_noise=isinstance(objective, ErrorsInVariables) and objective.estimated,
         loss_power=1 if is_absolute else 2,
     )
+
+
+def _tails(objective: Objective, fit: Fit) -> jax.Array | None:
+    """The scatter by what a shift brings in from beyond the frame; None of tiles."""
+    model, frame = objective.model, objective.frame
+    is_whole = isinstance(objective, LeastSquares) and not isinstance(objective, TiledLeastSquares)
+    if not (is_whole and wraps_tails(model, frame)):
+        return None
+    objective, fit = jax.lax.stop_gradient((objective, fit))
+    (_, fields), weights = objective.prediction(fit), objective.window(fit.margins).values
+    return tail_scatter(model, fit.vector, objective.frame, weights, fields)
 
 
 def _evidence(

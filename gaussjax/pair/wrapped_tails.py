@@ -27,9 +27,12 @@ from gaussjax.model.kernels import axis_transfer
 from gaussjax.model.params import BlurParams
 from gaussjax.model.system_response import BlurModel
 from gaussjax.model.transfer import system_response
-from gaussjax.numerics.linear_algebra import diagonal
+from gaussjax.numerics.linear_algebra import diagonal, product
+from gaussjax.numerics.reductions import block_sums
 from gaussjax.pair.frame import Frame
 
+# Blocks per axis, about, in which what comes in has a sign of its own.
+_BLOCKS = 8
 # Step of log t in the sum that stands for the integral, good to 4 %.
 _STEP = 2.0
 
@@ -52,13 +55,35 @@ def wrapped_tails(model: BlurModel, vector: jax.Array, frame: Frame) -> jax.Arra
     return reduce(jnp.add, (_along(axis, model, vector, sharp) for axis in range(model.ndim)))
 
 
-def _along(axis: int, model: BlurModel, vector: jax.Array, sharp: jax.Array) -> jax.Array:
-    """That from beyond both ends of an axis."""
+def tail_scatter(
+    model: BlurModel, vector: jax.Array, frame: Frame, weights: jax.Array, fields: jax.Array
+) -> jax.Array:
+    """Covariance of the score ``J'Wr`` by the unknown detail beyond the frame, ``[k, k]``.
+
+    Which is taken to be as strong as the frame's own: by what that would bring in, over blocks
+    whose signs another scene would draw anew. The residual has it, but does not show how it follows
+    the fields; where there is hardly any noise some of it is counted twice.
+    """
+    sharp = frame.blurred - frame.difference
+    length = max(max(sharp.shape) // _BLOCKS, 1)
+    room = [(0, -n % length) for n in sharp.shape]
+    found = []
+    for axis in range(model.ndim):
+        weighted = weights * _along(axis, model, vector, sharp, seam=False)
+        found.append(block_sums([jnp.pad(weighted * each, room) for each in fields], length))
+    scores = jnp.concatenate(found, axis=1)
+    return product(scores, scores.T)
+
+
+def _along(
+    axis: int, model: BlurModel, vector: jax.Array, sharp: jax.Array, *, seam: bool = True
+) -> jax.Array:
+    """That from beyond both ends of an axis, with what jumps at the seam or without it."""
     params, size, dtype = model.params(vector), sharp.shape[axis], sharp.dtype
     assert params.shift is not None
     variances = diagonal(params.covariance_matrix(model.ndim))
     nyquist = axis_transfer(model.kernel, variances[axis], np.ones(1), 2, model.reach)
-    rates, weights = (jnp.asarray(x, dtype) for x in _sums(size))
+    rates, weights = (jnp.asarray(x, dtype) for x in _sums(size, seam=seam))
     sources = jnp.tensordot(weights, sharp, (1, axis), precision="highest")
     others = np.delete(np.arange(model.ndim), axis)
     if others.size:
@@ -79,7 +104,7 @@ def _along(axis: int, model: BlurModel, vector: jax.Array, sharp: jax.Array) -> 
     return jnp.moveaxis(found, 0, axis)
 
 
-def _sums(size: int) -> tuple[np.ndarray, np.ndarray]:
+def _sums(size: int, *, seam: bool) -> tuple[np.ndarray, np.ndarray]:
     """Rates t, ``[k]``, and the weights of the pixels along an axis in both sums, ``[2 k, size]``.
 
     The first k are of what lies before the frame, with its distance from the first pixel; the
@@ -91,12 +116,16 @@ def _sums(size: int) -> tuple[np.ndarray, np.ndarray]:
     turn = (-1) ** size
     periods = own / (1 - turn * np.exp(falling * size)) * turn * _signs(size)
     before, behind = periods * np.exp(falling * (size - place)), periods * np.exp(falling * place)
-    # The detail, of gain 1 at the Nyquist frequency.
     found = np.concatenate([-before, behind])
-    found = 0.25 * (2 * found - np.roll(found, 1, 1) - np.roll(found, -1, 1))
-    # At the seam it is that of the period alone: the frame goes on as its last pixel.
-    ends = 0.25 * np.concatenate([-own, turn * own * np.exp(-falling)])
-    return rates, found + ends * ((place == 0) * 1.0 - (place == size - 1))
+    # At the seam the detail is that of the period alone: the frame goes on as its last pixel.
+    ends = (
+        np.concatenate([-own, turn * own * np.exp(-falling)])
+        if seam
+        else np.diff(found[:, [0, -1]])
+    )
+    # The detail has gain 1 at the Nyquist frequency.
+    found = 2 * found - np.roll(found, 1, 1) - np.roll(found, -1, 1)
+    return rates, 0.25 * (found + ends * ((place == 0) * 1.0 - (place == size - 1)))
 
 
 def _signs(size: int) -> np.ndarray:

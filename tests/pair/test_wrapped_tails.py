@@ -9,9 +9,9 @@ import pytest
 import gaussjax as gj
 from gaussjax.model.kernels import Kernel
 from gaussjax.model.system_response import BlurModel
-from gaussjax.pair.frame import centre_and_scale, make_frame
+from gaussjax.pair.frame import centre_and_scale, frame_window, make_frame
 from gaussjax.pair.prediction import residual_and_fields
-from gaussjax.pair.wrapped_tails import wraps_tails
+from gaussjax.pair.wrapped_tails import tail_scatter, wraps_tails
 
 
 def in_the_dark(image, sigma, shift):
@@ -59,3 +59,26 @@ def test_an_object_in_the_dark_has_its_blur_whatever_the_frame(options):
         pair = image.astype(np.float32), blurred.astype(np.float32)
         errors.append(gj.estimate_blur(*pair, shift=True, **options).sigma / sigma - 1)
     assert np.max(np.abs(errors)) < 5e-4
+
+
+def test_the_scatter_by_what_lies_beyond_is_that_over_scenes(x64, rng):
+    sigma, shift, inside = 0.45, (0.4, -0.3), (slice(40, 90), slice(50, 98))
+    waves = (2 * np.pi * np.fft.fftfreq(141).reshape(shape) for shape in ((-1, 1), (1, -1)))
+    form = sum(-0.5 * (sigma * w) ** 2 - 1j * w * d for w, d in zip(waves, shift, strict=True))
+    image = rng.normal(size=(141, 141))[inside]
+    model = BlurModel("isotropic", Kernel(), 6, (16, 16), shift=True)
+    vector, scores, expected = jnp.asarray([sigma**2, *shift]), [], []
+    for _ in range(60):
+        scene = rng.normal(size=(141, 141))
+        scene[inside] = image
+        blurred = np.fft.ifftn(np.fft.fftn(scene) * np.exp(form)).real[inside]
+        frame = make_frame(
+            image, blurred, blurred - image, "valid", 0, centre=jnp.zeros(()), scale=jnp.ones(())
+        )
+        weights = frame_window(frame, model.margins(vector)).values
+        residual, fields = residual_and_fields(model, vector, frame)
+        scores.append(np.sum((weights * residual)[None] * fields, axis=(1, 2)))
+        expected.append(tail_scatter(model, vector, frame, weights, fields))
+    found = np.diag(np.cov(np.stack(scores).T))
+    ratios = np.sqrt(np.diag(np.mean(expected, axis=0)) / found)
+    assert np.all((ratios > 0.5) & (ratios < 2))
