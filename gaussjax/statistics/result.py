@@ -17,6 +17,7 @@ from gaussjax.model.options import GENERALISED
 from gaussjax.model.params import BlurParams, namespace, signed_sqrt, signed_square
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.statistics.batch import Batch, batch_rows
+from gaussjax.statistics.cause import SHAPES
 from gaussjax.statistics.covariance import variance_error
 from gaussjax.statistics.curvature import ends
 from gaussjax.statistics.departures import WORTH_TELLING
@@ -253,8 +254,7 @@ def printed_rows(
         verdict = f"{adequacy.message}"
         if family == GENERALISED:
             verdict = verdict.replace("a Gaussian", "a generalised Gaussian")
-        doubted = not estimate.status and adequacy.verdict not in TRUSTED
-        if doubted and adequacy.cause and not _counts_model(estimate):
+        if _verdict_tells_cause(estimate):
             verdict += f": {adequacy.cause_message}"
         (rows if adequacy.verdict in TRUSTED else problems).append(("verdict", verdict))
     status = "status", f"{int(estimate.status)} {estimate.message}"
@@ -272,7 +272,8 @@ def _widths(estimate: BlurEstimate, spacing_unit: str) -> list[Row]:
     sigma = with_errors(estimate.sigma, by_noise, by_model if by_both else 0.0)
     if adequacy is not None and by_both:
         sizes = ", ".join(map(as_error, np.atleast_1d(by_model)))
-        sigma += f" (noise) +- {sizes} (model: {adequacy.cause_message})"
+        cause = "" if _verdict_tells_cause(estimate) else f": {adequacy.cause_message}"
+        sigma += f" (noise) +- {sizes} (model{cause})"
     unit = "px" if estimate.params.spacing is None else spacing_unit
     _, high = estimate.interval()
     sharper = " (negative: the second image is the sharper one)" if np.any(high < 0) else ""
@@ -286,8 +287,17 @@ def _widths(estimate: BlurEstimate, spacing_unit: str) -> list[Row]:
     return rows
 
 
+def _verdict_tells_cause(estimate: BlurEstimate) -> bool:
+    """Whether a doubt has a cause that no model error counts."""
+    adequacy = estimate.adequacy
+    if adequacy is None or estimate.status or adequacy.verdict in TRUSTED:
+        return False
+    is_counted = adequacy.cause not in SHAPES and _counts_model(estimate)
+    return bool(adequacy.cause) and not is_counted
+
+
 def _counts_model(estimate: BlurEstimate) -> bool:
-    """Whether the model error is large enough to be printed, with the cause."""
+    """Whether the model error is large enough to be printed."""
     by_noise, by_model = estimate.sigma_standard_error, estimate.sigma_model_error
     return estimate.adequacy is not None and bool(np.any(by_model > WORTH_TELLING * by_noise))
 

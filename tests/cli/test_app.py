@@ -20,6 +20,7 @@ from gaussjax.cli.inputs import noise_shapes
 from gaussjax.io.images import read_image
 from gaussjax.model.options import ALL_FAMILIES, BOUNDARIES, FAMILIES, KERNELS, LOSSES
 from gaussjax.numerics import program_cache
+from gaussjax.statistics.cause import Cause
 
 SIDE = 96
 
@@ -192,7 +193,9 @@ def test_a_blur_that_is_no_gaussian_exits_with_1(folder, capsys):
     assert record["adequacy"]["unexplained_change"] > 0.005
     assert main(["estimate", "a.npy", "b.npy"]) == 1
     verdicts = [line for line in capsys.readouterr().out.splitlines() if line.startswith("verdict")]
-    assert [line.split(maxsplit=1)[1] for line in verdicts] == [record["verdict_message"]]
+    told = f"{record['verdict_message']}: {record['cause_message']}"
+    assert [line.split(maxsplit=1)[1] for line in verdicts] == [told]
+    assert record["cause_message"] == Cause.KERNEL.message
 
 
 def noisy_pair(rng):
