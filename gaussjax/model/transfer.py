@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial, reduce
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ from gaussjax.model.fourier import (
     frequency_indices,
     inverse_transform,
     multiply,
+    outer_product,
     shift_factors,
     shift_phase,
 )
@@ -55,9 +56,7 @@ def gaussian_transfer(
     if not is_separable(params.family, ndim):
         return _full_transfer(params.covariance_matrix(ndim), image_shape, kernel)
     factors = _axis_transfers(params, image_shape, kernel, reach)
-    return reduce(
-        jnp.multiply, (along_axis(factor, axis, ndim) for axis, factor in enumerate(factors))
-    )
+    return outer_product(factors)
 
 
 def is_separable(family: str, ndim: int) -> bool:

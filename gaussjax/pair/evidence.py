@@ -15,7 +15,7 @@ from gaussjax.model.system_response import BlurModel
 from gaussjax.numerics.linear_algebra import product
 from gaussjax.numerics.pytree import pytree, static
 from gaussjax.numerics.reductions import block_sums, totals
-from gaussjax.pair.departure_fields import HALO, box_shape, by_variances, directions
+from gaussjax.pair.departure_fields import HALO, box_shape, by_variances, directions, smears
 from gaussjax.pair.edge_information import RIM, EdgeInformation, edge_information
 from gaussjax.pair.filtered_noise import noise_gains
 from gaussjax.pair.informative_crop import Crop, densest_box
@@ -79,7 +79,7 @@ def gather_evidence(
     model: BlurModel,
     vector: jax.Array,
     *,
-    is_whole: bool,
+    extents: tuple[float, ...] | None = None,
     known: tuple[jax.Array, jax.Array] | None = None,
 ) -> Evidence:
     """Evidence on a fit at its optimum.
@@ -88,7 +88,7 @@ def gather_evidence(
         seen: the optimum.
         model: of its blur.
         vector: of the model.
-        is_whole: seen is all that was compared, not a crop.
+        extents: of the frame, per axis, in those of what is seen of it; None: all is seen.
         known: of integers, the variance of the rounding of A and the influence of the fitted fields
             on the first parameter, ``[k]``; else None.
     """
@@ -121,11 +121,14 @@ def gather_evidence(
         both = levels, grey_levels(frame.blurred, frame, known[0])
         by_level = level_sums(both, weights, fields, score, known[1], response, transforms)
     sums = _departure_sums(box, weights, fields, -score, [*found, *others], levelled, levels)
+    ones = (1.0,) * ndim
+    steps = ones if frame.grid is None else frame.grid.steps
+    smeared = jnp.asarray(smears(model, kinds, steps, extents or ones), vector.dtype)
     gains = noise_gains(frame, response, slopes)
     count = seen.window.num_pixels.astype(power.dtype)
     edge, rings = None, frame.boundary == "valid" and not model.kernel.is_finite
     # Another part of the frame than a crop may tell more.
-    if is_whole and rings and len(fields) > 1 and not model.has_exponent:
+    if extents is None and rings and len(fields) > 1 and not model.has_exponent:
         own, inside = [box.of(x) for x in fields], box.inside(RIM, weights.dtype)
         local = by_variances(model, around(sharp, HALO))
         edge = edge_information(own, box.of(weights), inside, local)
@@ -133,7 +136,7 @@ def gather_evidence(
     return Evidence(
         correlated=correlated.factors,
         uneven=unevenness(score, list(fields), weights, correlated.alike),
-        departures=sums.part(slice(0, len(found))),
+        departures=replace(sums.part(slice(0, len(found))), smears=smeared),
         conventions=sums.part(slice(len(found), None)),
         changes=changes,
         noise=reference_noise(power, *gains, shape, count, size),

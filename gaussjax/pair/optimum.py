@@ -10,7 +10,6 @@ from gaussjax.model.folding import reference_shape
 from gaussjax.model.system_response import BlurModel
 from gaussjax.numerics.precision import rounding_variance
 from gaussjax.numerics.pytree import pytree, static
-from gaussjax.pair.departure_fields import smears
 from gaussjax.pair.errors_in_variables import ErrorsInVariables
 from gaussjax.pair.evidence import Evidence, causes, gather_evidence, with_conventions
 from gaussjax.pair.frame import Pair
@@ -118,13 +117,10 @@ def _evidence(
     at = fit.vector, margins, fit.context
     seen = objective.view(*at, prediction)
     of_levels = pair.integers and pair.grid is None and isinstance(objective, LeastSquares)
-    is_whole, told = crop.shape == pair.shape, known if of_levels else None
-    evidence = gather_evidence(seen, model, fit.vector, is_whole=is_whole, known=told)
-    steps = (1.0,) * model.ndim if pair.grid is None else pair.grid.steps
-    extents = [n / m for n, m in zip(pair.shape, crop.shape, strict=True)]
-    smeared = smears(model, causes(model), steps, extents)
-    smeared = jnp.asarray(smeared, fit.vector.dtype)
-    evidence = replace(evidence, departures=replace(evidence.departures, smears=smeared))
+    extents, told = None, known if of_levels else None
+    if crop.shape != pair.shape:
+        extents = tuple(n / m for n, m in zip(pair.shape, crop.shape, strict=True))
+    evidence = gather_evidence(seen, model, fit.vector, extents=extents, known=told)
     unevenness = None
     if seen.variance is not None:
         unevenness = power_unevenness(seen.score, seen.window.values)

@@ -129,7 +129,7 @@ def framed(reference, blurred):
 
 
 predict = jax.jit(residual_and_fields, static_argnums=0)
-gather = jax.jit(partial(gather_evidence, is_whole=True), static_argnums=1)
+gather = jax.jit(gather_evidence, static_argnums=1)
 
 
 def evidence_of(frame, model, vector, window, residual, fields):
